@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ * actor.h - the one header that an actor or a patch includes.
+ *
+ * An actor is a name, private state and a table of named handlers. Handlers of one
+ * actor never overlap, so they take no locks. A message is checked against the
+ * handler's signature before the handler runs, so reading an argument cannot fail.
+ * What a message lends (strings, bytes, lists) lives until the handler returns.
+ * Whatever outlives the call - a timer, an awaited answer, a caller kept waiting -
+ * names a handler and never points at one, so a patch may replace it meanwhile.
+ * Every function here is called from a handler, by the actor that is running. */
+#ifndef ACTOR_H
+#define ACTOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct actor actor;
+typedef struct msg msg;
+typedef uint64_t actor_ref;     /* a name, wherever and as often as it is born again */
+typedef uint64_t msg_caller;    /* who waits for an answer; zero when nobody does */
+typedef int handler(actor *self, const msg *m);
+
+/* 0, or one of these: what calls return, and handlers. */
+enum actor_error {
+	ACTOR_EARGS  = -1,      /* values do not fit the signature */
+	ACTOR_ENOENT = -2,      /* no such actor or handler */
+	ACTOR_EFULL  = -3,      /* the mailbox is at its limit */
+	ACTOR_ETIME  = -4,      /* no answer in time */
+	ACTOR_EFAIL  = -5,      /* the handler refused; the text says why */
+	ACTOR_ENOMEM = -6,      /* out of memory, or a fixed limit reached */
+};
+
+enum actor_flag {
+	ON_CLIENT  = 1,         /* WebSocket clients may call it */
+	ON_BARRIER = 2,         /* what the same Redis name brings next waits for its answer */
+	ON_TEXT    = 4,         /* takes a Redis payload that is no message, as its one str */
+};
+
+struct actor_handler {
+	const char *name;       /* "hit" */
+	const char *args;       /* "by:int who:str? tags:list ..." */
+	handler *fn;
+	int flags;
+};
+
+struct actor_type {
+	const char *name;
+	size_t state;           /* bytes, zeroed before start; 0: this source touches none */
+	const struct actor_handler *on;         /* ends with a NULL name */
+	int (*start)(actor *self);              /* may be NULL, as may stop */
+	void (*stop)(actor *self);
+};
+#define ON(...) (const struct actor_handler[]){ __VA_ARGS__, { 0, 0, 0, 0 } }
+
+/* --- reading a message ---------------------------------------------------- */
+enum msg_type { MSG_NULL, MSG_INT, MSG_NUM, MSG_BOOL, MSG_STR, MSG_BYTES, MSG_LIST, MSG_MAP };
+
+int         msg_count(const msg *m);
+enum msg_type msg_type(const msg *m, int i);
+int64_t     msg_int(const msg *m, int i);   /* 0 where the value is absent; so are these: */
+double      msg_num(const msg *m, int i);
+const char *msg_str(const msg *m, int i);   /* ends with NUL; may hold more before it: */
+size_t      msg_len(const msg *m, int i);   /* bytes of a str or bytes, items of a list or map */
+actor_ref   msg_from(const msg *m);         /* the sender: an actor, a session, a node */
+int         msg_error(const msg *m);        /* of an answer: 0, or why there is none, */
+const char *msg_error_text(const msg *m);   /* in words */
+int64_t     msg_ask(const msg *m);          /* of an answer: what actor_ask returned */
+
+/* Items of a list, or keys and values of a map in turn. */
+struct msg_items { const unsigned char *at, *end; };
+struct msg_item {
+	enum msg_type type;
+	size_t len;                             /* as msg_len */
+	int64_t i;                              /* MSG_INT, MSG_BOOL */
+	double num;                             /* MSG_NUM; of MSG_INT the same number */
+	const char *str;                        /* MSG_STR and MSG_BYTES: len bytes, no NUL after them */
+	struct msg_items items;                 /* MSG_LIST and MSG_MAP */
+};
+struct msg_items msg_items(const msg *m, int i);        /* none of what is no list or map */
+int              msg_next(struct msg_items *from, struct msg_item *item);   /* 0 at the end */
+
+/* --- asking and telling: values as they are, msg_reply(m, total, name, 2.5) --
+ * A value's type is taken at compile time: integers, floating point, strings, bool;
+ * anything else does not compile. Up to eight; for more, and for lists and maps, see
+ * msg_out. All return 0 or an error; an error means that nothing was sent. */
+#define actor_send(self, to, what, ...) \
+	SITE_(actor_send_(self, to, what, SITE_OF_(what), VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
+/* The answer, or its absence after ms, comes as a message to the handler named then.
+ * Returns the question's number, or a negative error. */
+#define actor_ask(self, to, what, then, ms, ...) \
+	SITE_(actor_ask_(self, to, what, SITE_OF_(what), then, ms, VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
+/* A message to self in ms. Returns the timer's number (actor_cancel), or a negative error. */
+#define actor_after(self, ms, what, ...) \
+	SITE_(actor_after_(self, ms, what, SITE_OF_(what), VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
+#define msg_reply(m, ...) \
+	SITE_(msg_reply_(m, &s_, VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
+/* Instead of answering now: keep the caller, and answer from a later handler. */
+#define actor_answer(self, to, ...) \
+	SITE_(actor_answer_(self, to, &s_, VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
+msg_caller msg_defer(const msg *m);
+int  msg_fail(const msg *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int  actor_refuse(actor *self, msg_caller to, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The message as it is to another handler, which answers the caller in our place. */
+int  msg_forward(const msg *m, actor_ref to, const char *what);
+
+/* Values one after the other, for lists, maps and whatever has more than eight. One lives
+ * until it is sent, or until the handler returns; a new one may be begun meanwhile. */
+typedef struct msg_out msg_out;
+msg_out *msg_values(actor *self);
+void out_null(msg_out *o);
+void out_int(msg_out *o, int64_t v);
+void out_num(msg_out *o, double v);
+void out_bool(msg_out *o, int v);
+void out_str(msg_out *o, const char *s);
+void out_text(msg_out *o, const char *s, size_t len);
+void out_bytes(msg_out *o, const void *p, size_t len);
+void out_list(msg_out *o, unsigned items);              /* the items follow */
+void out_map(msg_out *o, unsigned pairs);               /* pairs times key, value follow */
+void out_value(msg_out *o, const msg *m, int i);        /* value i of m, whatever it is */
+int     actor_send_out(actor *self, actor_ref to, const char *what, msg_out *o);
+int64_t actor_ask_out(actor *self, actor_ref to, const char *what, const char *then, int ms, msg_out *o);
+int     msg_reply_out(const msg *m, msg_out *o);
+int     actor_answer_out(actor *self, msg_caller to, msg_out *o);
+
+void       *actor_state(actor *self);
+const char *actor_name(actor *self);
+actor_ref   actor_self(actor *self);
+actor_ref   actor_find(const char *name);   /* once, in start: sends take the reference */
+int         actor_cancel(actor *self, int64_t timer);
+int64_t     actor_now(void);                /* ms, of a clock that only goes forward */
+void        actor_log(actor *self, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* --- how values keep their types, and how a call site remembers what it resolved to:
+ * a static record a call, bound at the first message and checked at each by one compare. */
+struct actor_site { uint64_t bound; const char *types; int n; };
+
+#define T_(x) _Generic((x), \
+	char *: 's', const char *: 's', float: 'd', double: 'd', _Bool: 'b', \
+	char: 'i', signed char: 'i', short: 'i', int: 'i', long: 'i', long long: 'i', \
+	unsigned char: 'i', unsigned short: 'i', unsigned: 'i', \
+	unsigned long: 'u', unsigned long long: 'u')
+#define V_(x) _Generic((x), float: v_num_, double: v_num_, \
+	char *: v_str_, const char *: v_str_, default: v_int_)(x)
+static inline uint64_t v_int_(uint64_t v) { return v; }
+static inline uint64_t v_str_(const char *v) { return (uint64_t)(uintptr_t)v; }
+static inline uint64_t v_num_(double v) { union { double d; uint64_t u; } x; x.d = v; return x.u; }
+
+#define EACH0_(F, z)
+#define EACH1_(F, z, a)      , F(a)
+#define EACH2_(F, z, a, ...) , F(a) EACH1_(F, z, __VA_ARGS__)
+#define EACH3_(F, z, a, ...) , F(a) EACH2_(F, z, __VA_ARGS__)
+#define EACH4_(F, z, a, ...) , F(a) EACH3_(F, z, __VA_ARGS__)
+#define EACH5_(F, z, a, ...) , F(a) EACH4_(F, z, __VA_ARGS__)
+#define EACH6_(F, z, a, ...) , F(a) EACH5_(F, z, __VA_ARGS__)
+#define EACH7_(F, z, a, ...) , F(a) EACH6_(F, z, __VA_ARGS__)
+#define EACH8_(F, z, a, ...) , F(a) EACH7_(F, z, __VA_ARGS__)
+#define PICK_(_0, _1, _2, _3, _4, _5, _6, _7, _8, N, ...) N
+#define EACH_(F, ...) PICK_(__VA_ARGS__, EACH8_, EACH7_, EACH6_, EACH5_, EACH4_, EACH3_, EACH2_, \
+	EACH1_, EACH0_, ~)(F, __VA_ARGS__)
+#define VALUES_(...)  ((const uint64_t[]){ 0 EACH_(V_, __VA_ARGS__) } + 1)
+/* Only a literal names the same handler at every call (tcc's __builtin_constant_p has no opinion). */
+#define LITERAL_(what) ((#what)[0] == '"' && (#what)[sizeof #what - 2] == '"')
+#define SITE_OF_(what) (LITERAL_(what) ? &s_ : &(struct actor_site){ 0, s_.types, s_.n })
+#define SITE_(call, ...) __extension__ ({ \
+	static const char t_[] = { 'v' EACH_(T_, __VA_ARGS__), 0 }; \
+	static struct actor_site s_ = { 0, t_ + 1, (int)sizeof t_ - 2 }; \
+	call; })
+
+int     actor_send_(actor *, actor_ref, const char *, struct actor_site *, const uint64_t *);
+int64_t actor_ask_(actor *, actor_ref, const char *, struct actor_site *, const char *, int, const uint64_t *);
+int64_t actor_after_(actor *, int, const char *, struct actor_site *, const uint64_t *);
+int     msg_reply_(const msg *, const struct actor_site *, const uint64_t *);
+int     actor_answer_(actor *, msg_caller, const struct actor_site *, const uint64_t *);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT
+ * core.h - what the rooms above use of the core.
+ *
+ * A room that speaks to the outside (bus, gateway, control) is itself an actor: it asks on behalf of
+ * whoever called, and the answer comes back to it as a message, on its own thread. Such an actor lives
+ * on a *home*, a thread with an event loop of its own; all others live on the pool. What actor.h offers
+ * works for both; here is what only the runtime may do. */
+#ifndef CORE_H
+#define CORE_H
+
+#include "../actor.h"
+#include "value.h"
+
+/* A reference is either a name (top bit set, follows restarts) or one incarnation of an actor. */
+typedef actor_ref actor_id;
+
+struct type;    /* an actor type: the handler table in force and what all its actors share */
+struct home;
+struct code;
+
+/* Who set off what is running now: it goes with each message sent meanwhile, so that a right
+ * is never gained by passing a request on. */
+enum origin { FROM_NODE, FROM_CONTROL, FROM_REDIS, FROM_CLIENT };
+
+/* --- the node's life: main thread ------------------------------------------------------------- */
+struct core_config {
+	int workers;                    /* threads of the pool */
+	uint32_t max_actors;            /* 0: 16 million */
+};
+int  core_start(const struct core_config *c, struct why *why);
+/* Nothing is waiting in a pool actor's mailbox any more, or ms have passed (false). */
+bool core_drain(int ms);
+/* Ends the pool's actors in reverse order of their start (their stop is called), then the pool.
+ * After that no handler runs, and homes may be freed. */
+void core_stop(int ms);
+
+/* --- homes -------------------------------------------------------------------------------------- */
+/* wake: called from any thread when the home goes from nothing ready to something ready; it must make the
+ * thread call home_run() soon, and may be called spuriously. Gives. */
+struct home *home_new(const char *name, void (*wake)(void *arg), void *arg);
+void home_enter(struct home *h);        /* by the thread itself, first of all */
+bool home_run(struct home *h);          /* its thread: runs what is ready, a bounded share; true: there is more */
+void home_leave(struct home *h);        /* its thread, last of all */
+void home_free(struct home *h);         /* after core_stop */
+
+/* The next moment a timer is due, in ns of now_ns(), or INT64_MAX; and doing what is due by now. Both are
+ * the I/O loop's to call; on_earlier is called (any thread) when a timer is set before all others. */
+int64_t core_next_timer(void);
+void    core_run_timers(void);
+void    core_on_earlier_timer(void (*earlier)(void *arg), void *arg);
+
+/* --- types and actors: any thread ---------------------------------------------------------------- */
+struct type_options {
+	uint32_t max_count;             /* messages in a mailbox, 0: 1,024; at most 32,767 */
+	uint32_t max_bytes;             /* 0: 256 KiB; at most 32 MiB. An empty mailbox takes any one message */
+	bool proxy;                     /* see below */
+	bool native;                    /* of the runtime itself: no patch may touch it */
+};
+/* Borrows t and all it points at (for ever, or as long as code, which may be NULL, is held).
+ * NULL with why: a signature that is none, two handlers of one name, a name taken. */
+struct type *core_add_type(const struct actor_type *t, const struct type_options *o, struct code *code,
+                           struct why *why);
+struct type *core_type(const char *name);       /* NULL: none; "" is the global table's */
+size_t       type_state(const struct type *t);  /* bytes */
+bool         type_native(const struct type *t);
+
+/* A proxy stands for somebody who is no actor here (a client, a list of Redis). Whatever is sent to it, by any
+ * handler's name, reaches its first handler, whose signature is "to:str what:str ...": the name it was
+ * sent to ("" when by its id), the handler's name, and the values. */
+
+struct spawn {
+	struct type *type;
+	const char *name;               /* NULL: none; taken: ACTOR_EFAIL */
+	struct home *home;              /* NULL: the pool */
+	const void *init; size_t size;  /* copied to the front of the state before start */
+};
+/* The actor's start runs as its first turn, before any message. Negative with why, else 0. */
+int    core_spawn(const struct spawn *s, actor_id *id, struct why *why);
+actor *core_actor(actor_id id);         /* of this very incarnation: only for its own thread. NULL: gone */
+/* Its own thread (a home's actor): no more messages; what waits is answered with ACTOR_ENOENT. */
+void   core_end(actor *self);
+
+/* --- calls from outside ----------------------------------------------------------------------------- */
+struct call {
+	actor_ref to; const char *what;
+	struct packed args; unsigned count;     /* checked by packed_check() before */
+	bool client;                    /* only handlers with ON_CLIENT exist for it */
+	enum origin origin;
+};
+/* self: an actor that lives on this thread; NULL from any other thread (send only). Errors are synchronous, with
+ * why in words ("counter.hit: by wants int, got str"); after an error no answer comes. */
+int     core_send(actor *self, const struct call *c, struct why *why);
+int64_t core_ask(actor *self, const struct call *c, const char *then, int ms, struct why *why);
+/* Answers a caller that msg_defer() kept: values, or code and text. */
+int     core_answer(actor *self, msg_caller to, struct packed args, unsigned count, int code, const char *text);
+
+int         msg_pack(const msg *m, int first, struct buf *out);         /* values from first on; their number */
+enum origin msg_origin(const msg *m);
+
+/* --- names -------------------------------------------------------------------------------------------- */
+/* A live actor of this name is here now. */
+bool core_alive(actor_ref ref);
+void core_names(void (*each)(void *arg, const char *name), void *arg);  /* of all live named actors, "" too */
+/* changed: from any thread, when a name appears or goes. */
+void core_on_names(void (*changed)(void *arg), void *arg);
+/* Where what has no actor of its name here goes: a proxy, or 0: ACTOR_ENOENT. Names that begin with `list:`
+ * always go there. */
+void core_set_route(actor_id proxy);
+/* A name's owner for `ps` and for error messages. Borrows for ever; NULL: never heard of. */
+const char *core_ref_name(actor_ref ref);
+
+/* --- looking inside: any thread, while everything runs -------------------------------------------------- */
+struct handler_info {
+	const char *name, *args;        /* borrowed for ever */
+	int flags;
+	uint32_t version;               /* number of the patch it came with; 0: from the start */
+	uint64_t calls, failures, ns;   /* ns: total, sampled */
+};
+struct actor_info {
+	actor_id id;
+	const char *name, *type, *home; /* name NULL: none; home "pool" or a home's name */
+	const char *state;              /* starting, idle, ready, running, stopping */
+	uint32_t depth, bytes, max_count, max_bytes;
+	uint32_t asks, restarts;
+	size_t state_size;
+	struct type *of;
+};
+struct worker_info {
+	const char *name;               /* "worker 0", "io", "gateway" */
+	const char *actor, *handler;    /* running now; NULL: none */
+	int64_t since_ns;               /* of now_ns(), when that began; 0: idle */
+	uint64_t handled, failed;
+};
+struct core_totals { uint64_t sent, handled, failed, dead_letters, refused, late_answers; uint32_t actors, waiting; };
+
+void core_actors(void (*each)(void *arg, const struct actor_info *a), void *arg);
+int  core_inspect(actor_ref ref, struct actor_info *out);       /* ACTOR_ENOENT */
+void core_handlers(struct type *t, void (*each)(void *arg, const struct handler_info *h), void *arg);
+int  core_handler(actor_ref to, const char *what, struct handler_info *out);    /* ACTOR_ENOENT */
+const char *core_text_handler(actor_ref to);    /* the handler with ON_TEXT, or NULL */
+void core_workers(void (*each)(void *arg, const struct worker_info *w), void *arg);
+void core_totals(struct core_totals *out);
+
+/* --- patches: any thread that is no worker and no home ---------------------------------------------------- */
+/* Compiled code that tables may point into. It is freed, through the function given, when the maker has dropped
+ * it, no table holds it and no thread can be inside it. */
+struct code *code_new(void (*free)(void *arg), void *arg);      /* gives one hold */
+void code_drop(struct code *c);                                 /* takes the hold; NULL is fine */
+
+struct change { struct type *type; const struct actor_handler *on; };
+/* Checks all (known types, signatures as before, new names free), then puts all in force between two messages:
+ * each handler replaces the one of its name or joins the table. version: the patch's number. Names and signatures
+ * are copied. 0, or ACTOR_EARGS with why ("counter.hit takes int, the patch has str"), nothing changed. check_only: checks. */
+int core_change(const struct change *c, int n, uint32_t version, struct code *code, bool check_only, struct why *why);
+/* Returns when no thread is inside what was replaced before the call, after freeing it. */
+void core_grace(void);
+/* C functions a source may call: name and address, ends with NULL; actor.h's own. */
+struct export { const char *name; void *addr; };
+extern const struct export core_exports[];
+
+#endif

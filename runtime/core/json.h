@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ * json.h - JSON text to packed values (jansson reads it) and back. */
+#ifndef JSON_H
+#define JSON_H
+
+#include "value.h"
+
+/* One JSON value of any kind, appended to out in msgpack. Depth VALUE_DEPTH at most; a key that comes twice, a
+ * number beyond a double or int64, a lone surrogate, bytes behind the value: ACTOR_EARGS with why, which
+ * names line and column; out is as it was. NaN is no JSON. */
+int json_read(const char *text, size_t len, struct buf *out, struct why *why);
+
+/* Appends the next packed value as JSON: a number as short as it reads back the same, bytes as base64,
+ * control characters escaped, NaN and infinities as null, keys that are no str as str. 0, or -1 at the end. */
+int json_write(struct buf *out, struct packed *in);
+void json_string(struct buf *out, const char *s, size_t len);   /* quoted and escaped */
+
+#endif

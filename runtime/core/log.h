@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ * log.h - one line an event, on stderr, from any thread. */
+#ifndef LOG_H
+#define LOG_H
+
+#include "base.h"
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+/* `2026-11-22T20:12:05.123Z info  bus: connected to 127.0.0.1:6379`. Control characters in what
+ * is logged come out escaped: a line is always one line. */
+void log_line(enum log_level level, const char *room, const char *fmt, ...) PRINTF(3, 4);
+void log_vline(enum log_level level, const char *room, const char *fmt, va_list ap) PRINTF(3, 0);
+void log_set_level(enum log_level least);
+
+#endif

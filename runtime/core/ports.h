@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ * ports.h - all that a run does not determine by itself comes through these tables of functions.
+ *
+ * With others in their place the production code runs in one thread from a seed: the clock, random
+ * numbers, the scheduler's next choice, frames to and from clients, and Redis. The real clock and
+ * random numbers are here; the other two have their real side in gateway/ and bus/. */
+#ifndef PORTS_H
+#define PORTS_H
+
+#include "base.h"
+
+struct clock_port {
+	int64_t (*mono_ns)(void *arg);          /* only forward */
+	int64_t (*wall_ms)(void *arg);          /* since 1970, UTC */
+	void *arg;
+};
+
+struct random_port {
+	uint64_t (*next)(void *arg);            /* any thread */
+	void *arg;
+};
+
+/* The scheduler's next choice: which of n ready actors, which victim to steal from. */
+struct choice_port {
+	uint32_t (*pick)(void *arg, uint32_t n);        /* below n */
+	void *arg;
+};
+
+/* Frames to clients. What comes from them is given to session_frame() and session_gone(). */
+struct frames_port {
+	/* borrows the bytes; text: JSON. On the gateway's thread. */
+	void (*send)(void *conn, const void *bytes, size_t len, bool text);
+	void (*close)(void *conn, int code, const char *reason);
+};
+
+/* A command to Redis and its reply, on the I/O thread. */
+struct redis_reply {
+	enum { REDIS_GONE, REDIS_NIL, REDIS_INT, REDIS_STR, REDIS_ERR, REDIS_LIST } type;
+	int64_t integer;
+	const char *str; size_t len;            /* REDIS_STR, REDIS_ERR */
+	const struct redis_reply *item; size_t items;   /* REDIS_LIST */
+};
+typedef void redis_fn(void *arg, const struct redis_reply *reply);     /* REDIS_GONE: the link is lost */
+struct redis_port {
+	/* borrows argv until it returns; fn is called once, later, or never if this returns an error */
+	int (*command)(void *link, redis_fn *fn, void *arg, int argc, const char **argv, const size_t *len);
+	void *link;
+};
+
+struct ports {
+	struct clock_port clock;
+	struct random_port random;
+	struct choice_port choice;
+};
+
+extern struct ports ports;      /* the real ones, until a test puts others in place before the start */
+
+static inline int64_t now_ns(void) { return ports.clock.mono_ns(ports.clock.arg); }
+static inline int64_t now_ms(void) { return now_ns() / 1000000; }
+static inline int64_t wall_ms(void) { return ports.clock.wall_ms(ports.clock.arg); }
+static inline uint64_t random_u64(void) { return ports.random.next(ports.random.arg); }
+
+#endif

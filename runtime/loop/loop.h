@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ * loop.h - the I/O thread's loop: descriptors, streams, timers, signals, and a home for the actors
+ * that live on it. All of libevent is behind this file; hiredis's own adapter gets loop_base().
+ *
+ * Everything but loop_stop(), loop_post() and loop_home() is called on the loop's own thread (the one
+ * that calls loop_run(), or before it does). */
+#ifndef LOOP_H
+#define LOOP_H
+
+#include "core.h"
+
+struct loop;
+struct loop_timer;
+struct loop_stream;
+
+struct loop *loop_new(struct why *why);         /* makes a home named "io" and drives core's timers */
+struct home *loop_home(struct loop *l);
+void        *loop_base(struct loop *l);         /* struct event_base * */
+void         loop_run(struct loop *l);          /* until loop_stop() */
+void         loop_stop(struct loop *l);         /* any thread */
+void         loop_free(struct loop *l);
+/* fn(arg) on the loop's thread, soon; from any thread. */
+void         loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
+
+/* fn once in ms, again if it calls loop_timer_set. */
+struct loop_timer *loop_timer_new(struct loop *l, void (*fn)(void *arg), void *arg);
+void loop_timer_set(struct loop_timer *t, int ms);      /* replaces what was set; below 0: off */
+void loop_timer_free(struct loop_timer *t);
+
+void loop_signal(struct loop *l, int signo, void (*fn)(void *arg, int signo), void *arg);
+
+/* A listening socket: accepted(arg, fd) takes each new connection. Takes fd. */
+struct loop_listener;
+struct loop_listener *loop_listen(struct loop *l, int fd, void (*accepted)(void *arg, int fd), void *arg);
+void loop_listener_free(struct loop_listener *s);
+
+/* A connected stream. read: bytes came; it says how many it used, the rest comes again with more behind it.
+ * closed: the other side is gone, or an error; the stream must then be freed (not before). Takes fd. */
+struct loop_stream_ops {
+	size_t (*read)(void *arg, const char *p, size_t len);
+	void   (*closed)(void *arg);
+};
+struct loop_stream *loop_stream_new(struct loop *l, int fd, const struct loop_stream_ops *ops, void *arg);
+void   loop_stream_write(struct loop_stream *s, const void *p, size_t len);     /* copies */
+size_t loop_stream_waiting(const struct loop_stream *s);        /* bytes written that the other side has not taken */
+void   loop_stream_pause(struct loop_stream *s, bool paused);   /* reads no more until let go on */
+void   loop_stream_end(struct loop_stream *s);  /* closed() once all that was written is out */
+void   loop_stream_free(struct loop_stream *s);
+
+#endif

@@ -18,7 +18,7 @@ struct signature {
 	uint8_t min, max;       /* values that must, and that may be there, `...` apart */
 	bool rest;
 	uint8_t type[PARAM_MAX];        /* enum param_type, max of them */
-	char text[128];         /* canonical, without names: "int str? ..." */
+	char text[232];         /* canonical, without names: "int str? ..." */
 };
 
 /* Any thread. NULL with why when text is no signature or the table is full (65,535). Lives for ever. */

@@ -8,7 +8,10 @@
 
 #include "base.h"
 
-enum { VALUE_DEPTH = 32 };
+enum {
+	VALUE_DEPTH = 32,
+	MESSAGE_DEPTH = VALUE_DEPTH + 2,        /* a message is a map, and its args a list, around values */
+};
 
 enum value_type {       /* the order of enum msg_type in actor.h, then what only the core sees */
 	VALUE_NULL, VALUE_INT, VALUE_NUM, VALUE_BOOL, VALUE_STR, VALUE_BYTES, VALUE_LIST, VALUE_MAP,
@@ -33,7 +36,8 @@ int packed_skip(struct packed *in);
 /* Are these exactly `values` whole values (any number when negative), each str UTF-8, no deeper than
  * VALUE_DEPTH, and nothing behind them? Returns how many, or ACTOR_EARGS with why. */
 int packed_check(const void *p, size_t len, int values, struct why *why);
-/* The same for one value at the front of the bytes, whatever follows: its size in bytes, or ACTOR_EARGS. */
+/* The same for one value at the front of the bytes, whatever follows, which may be a whole message
+ * (MESSAGE_DEPTH): its size in bytes, or ACTOR_EARGS. */
 int64_t packed_first(const void *p, size_t len, struct why *why);
 
 bool utf8_valid(const char *s, size_t len);

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT
+ * value.c - msgpack: written by msgpack-c's pack templates, read by hand.
+ *
+ * The reader is ours because msgpack-c reserves what a header declares: five hostile bytes are
+ * eight gigabytes. Here a head is believed only when as many bytes follow as it has items, and
+ * nothing recurses: nesting is a stack of counts, or one count where depth does not matter.
+ * No state: any thread. Ext types (timestamps too) are not part of a message and are refused. */
+#include "value.h"
+
+#include <msgpack.h>
+
+#include "../actor.h"
+
+enum fault { CUT = -1, EXT = -2, RESERVED = -3, LYING = -4, DEEP = -5, NO_UTF8 = -6 };
+
+static const char *const fault_texts[] = {
+	[-CUT] = "the bytes end in the middle of a value",
+	[-EXT] = "msgpack ext types (timestamps too) are no values here; send an int, num, str or bytes",
+	[-RESERVED] = "byte 0xc1 is no msgpack",
+	[-LYING] = "a list or map declares more items than there are bytes",
+	[-DEEP] = "lists and maps are nested too deep",
+	[-NO_UTF8] = "a str is not UTF-8; send it as bytes",
+};
+
+/* Of 0xc0 to 0xdf: how many bytes follow that hold the value or its length. */
+static const uint8_t widths[32] = {
+	0, 0, 0, 0, 1, 2, 4, 0, 0, 0, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 0, 0, 0, 0, 0, 1, 2, 4, 2, 4, 2, 4,
+};
+
+/* --- reading ------------------------------------------------------------------ */
+static int set_int(struct value *v, int64_t i)
+{
+	v->type = VALUE_INT;
+	v->i = i;
+	v->num = (double)i;
+	return 1;
+}
+
+static int set_uint(struct value *v, uint64_t u)
+{
+	v->type = u > INT64_MAX ? VALUE_UINT : VALUE_INT;
+	v->i = (int64_t)u;
+	v->num = (double)u;
+	return 1;
+}
+
+static int set_num(struct value *v, uint64_t bits, bool wide)
+{
+	uint32_t narrow = (uint32_t)bits;
+	float f;
+
+	v->type = VALUE_NUM;
+	if (wide) {
+		memcpy(&v->num, &bits, sizeof v->num);
+	} else {
+		memcpy(&f, &narrow, sizeof f);
+		v->num = (double)f;
+	}
+	return 1;
+}
+
+/* in->at is behind the head; so are the bytes taken. */
+static int take_bytes(struct packed *in, struct value *v, enum value_type type, size_t len)
+{
+	if (len > (size_t)(in->end - in->at))
+		return CUT;
+	v->type = type;
+	v->str = (const char *)in->at;
+	v->len = len;
+	in->at += len;
+	return 1;
+}
+
+static int take_items(struct packed *in, struct value *v, enum value_type type, size_t len)
+{
+	if (len > (size_t)(in->end - in->at) / (type == VALUE_MAP ? 2 : 1))
+		return LYING;
+	v->type = type;
+	v->len = len;
+	v->inside = in->at;
+	return 1;
+}
+
+static int take_wide(struct packed *in, struct value *v, uint8_t head)
+{
+	unsigned width = widths[head & 31];
+	uint64_t n = 0;
+
+	if (width > (size_t)(in->end - in->at))
+		return CUT;
+	for (; width > 0; width--)
+		n = n << 8 | *in->at++;
+	switch (head) {
+	case 0xc0: v->type = VALUE_NULL; return 1;
+	case 0xc1: return RESERVED;
+	case 0xc2: case 0xc3: v->type = VALUE_BOOL; v->i = head & 1; return 1;
+	case 0xc4: case 0xc5: case 0xc6: return take_bytes(in, v, VALUE_BYTES, n);
+	case 0xca: case 0xcb: return set_num(v, n, head == 0xcb);
+	case 0xcc: case 0xcd: case 0xce: case 0xcf: return set_uint(v, n);
+	case 0xd0: return set_int(v, (int8_t)n);
+	case 0xd1: return set_int(v, (int16_t)n);
+	case 0xd2: return set_int(v, (int32_t)n);
+	case 0xd3: return set_int(v, (int64_t)n);
+	case 0xd9: case 0xda: case 0xdb: return take_bytes(in, v, VALUE_STR, n);
+	case 0xdc: case 0xdd: return take_items(in, v, VALUE_LIST, n);
+	case 0xde: case 0xdf: return take_items(in, v, VALUE_MAP, n);
+	default: return EXT;
+	}
+}
+
+/* 1, 0 at the end, or a fault; after a fault in->at is anywhere. */
+static int take(struct packed *in, struct value *v)
+{
+	uint8_t head;
+
+	if (in->at >= in->end)
+		return 0;
+	head = *in->at++;
+	*v = (struct value){ 0 };
+	if (head < 0x80 || head >= 0xe0)
+		return set_int(v, (int8_t)head);
+	if (head < 0x90)
+		return take_items(in, v, VALUE_MAP, head & 15);
+	if (head < 0xa0)
+		return take_items(in, v, VALUE_LIST, head & 15);
+	if (head < 0xc0)
+		return take_bytes(in, v, VALUE_STR, head & 31);
+	return take_wide(in, v, head);
+}
+
+static size_t inner(const struct value *v)
+{
+	return v->type == VALUE_LIST ? v->len : v->type == VALUE_MAP ? 2 * v->len : 0;
+}
+
+int packed_next(struct packed *in, struct value *v)
+{
+	int got = take(in, v);
+
+	return got < 0 ? -1 : got;
+}
+
+int packed_skip(struct packed *in)
+{
+	struct value v;
+	size_t left = 1;
+
+	while (left > 0) {
+		if (left > (size_t)(in->end - in->at) || take(in, &v) != 1)
+			return -1;
+		left += inner(&v) - 1;
+	}
+	return 0;
+}
+
+/* --- checking ------------------------------------------------------------------ */
+/* Passes over one value: 0, or what is wrong with it. */
+static int check_one(struct packed *in, int depth_max)
+{
+	size_t left[MESSAGE_DEPTH + 1] = { 1 };  /* values still to come, at each depth */
+	struct value v;
+	int depth = 0, got;
+
+	while (depth >= 0) {
+		if (left[depth] == 0) {
+			depth--;
+			continue;
+		}
+		left[depth]--;
+		got = take(in, &v);
+		if (got != 1)
+			return got == 0 ? CUT : got;
+		if (v.type == VALUE_STR && !utf8_valid(v.str, v.len))
+			return NO_UTF8;
+		if (v.type == VALUE_LIST || v.type == VALUE_MAP) {
+			if (depth == depth_max)
+				return DEEP;
+			left[++depth] = inner(&v);
+		}
+	}
+	return 0;
+}
+
+static COLD int refuse(struct why *why, int fault, int64_t offset)
+{
+	return why_set(why, ACTOR_EARGS, "msgpack, byte %lld: %s", (long long)offset,
+	               fault_texts[-fault]);
+}
+
+int packed_check(const void *p, size_t len, int values, struct why *why)
+{
+	struct packed in = { p, (const uint8_t *)p + len };
+	const uint8_t *begin;
+	int fault, n = 0;
+
+	while (in.at < in.end) {
+		if (n == values)
+			return why_set(why, ACTOR_EARGS, "msgpack: %zu bytes too many behind %d value%s",
+			               (size_t)(in.end - in.at), n, n == 1 ? "" : "s");
+		begin = in.at;
+		fault = check_one(&in, VALUE_DEPTH);
+		if (fault != 0)
+			return refuse(why, fault, begin - (const uint8_t *)p);
+		n++;
+	}
+	if (values >= 0 && n < values)
+		return why_set(why, ACTOR_EARGS, "msgpack: %d of %d values are missing", values - n, values);
+	return n;
+}
+
+int64_t packed_first(const void *p, size_t len, struct why *why)
+{
+	struct packed in = { p, (const uint8_t *)p + len };
+	int fault = check_one(&in, MESSAGE_DEPTH);
+
+	return fault != 0 ? refuse(why, fault, 0) : in.at - (const uint8_t *)p;
+}
+
+/* Bytes of the character at s, of which left bytes are there; 0: it is none. */
+static size_t utf8_char(const uint8_t *s, size_t left)
+{
+	size_t i, n = 0;
+
+	if (s[0] < 0x80)
+		n = 1;
+	else if (s[0] >= 0xc2 && s[0] < 0xf5)
+		n = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+	if (n == 0 || n > left)
+		return 0;
+	for (i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90))
+		return 0;       /* overlong */
+	if ((s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;       /* a surrogate; above 0x10FFFF */
+	return n;
+}
+
+bool utf8_valid(const char *s, size_t len)
+{
+	const uint8_t *at = (const uint8_t *)s;
+	uint64_t eight;
+	size_t n;
+
+	while (len > 0) {
+		for (; len >= 8; at += 8, len -= 8) {
+			memcpy(&eight, at, 8);
+			if (eight & 0x8080808080808080)
+				break;
+		}
+		if (len == 0)
+			break;
+		n = utf8_char(at, len);
+		if (n == 0)
+			return false;
+		at += n;
+		len -= n;
+	}
+	return true;
+}
+
+/* --- writing ------------------------------------------------------------------ */
+static int write_buf(void *b, const char *p, size_t len)
+{
+	buf_add(b, p, len);
+	return 0;
+}
+
+static inline msgpack_packer packer(struct buf *b)
+{
+	return (msgpack_packer){ b, write_buf };
+}
+
+void pack_null(struct buf *b)
+{
+	msgpack_packer to = packer(b);
+	msgpack_pack_nil(&to);
+}
+
+void pack_int(struct buf *b, int64_t v)
+{
+	msgpack_packer to = packer(b);
+	msgpack_pack_int64(&to, v);
+}
+
+void pack_uint(struct buf *b, uint64_t v)
+{
+	msgpack_packer to = packer(b);
+	msgpack_pack_uint64(&to, v);
+}
+
+void pack_num(struct buf *b, double v)
+{
+	msgpack_packer to = packer(b);
+	msgpack_pack_double(&to, v);
+}
+
+void pack_bool(struct buf *b, bool v)
+{
+	msgpack_packer to = packer(b);
+	if (v)
+		msgpack_pack_true(&to);
+	else
+		msgpack_pack_false(&to);
+}
+
+void pack_str(struct buf *b, const char *s, size_t len)
+{
+	msgpack_packer to = packer(b);
+	msgpack_pack_str(&to, len);
+	buf_add(b, s, len);
+}
+
+void pack_text(struct buf *b, const char *s)
+{
+	if (s == NULL)
+		pack_null(b);
+	else
+		pack_str(b, s, strlen(s));
+}
+
+void pack_bytes(struct buf *b, const void *p, size_t len)
+{
+	msgpack_packer to = packer(b);
+	msgpack_pack_bin(&to, len);
+	buf_add(b, p, len);
+}
+
+void pack_list(struct buf *b, uint32_t items)
+{
+	msgpack_packer to = packer(b);
+	msgpack_pack_array(&to, items);
+}
+
+void pack_map(struct buf *b, uint32_t pairs)
+{
+	msgpack_packer to = packer(b);
+	msgpack_pack_map(&to, pairs);
+}

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: MIT
+ * loop.c - the I/O thread's loop over libevent.
+ *
+ * The idea: one event_base, and on it a home, core's timers and what the rooms watch. Three events
+ * have no descriptor and are made active by whoever has something for this thread: `ready` (the
+ * home has an actor to run), `earlier` (core's first timer moved) and `posted` (the post list is no
+ * longer empty). libevent writes its eventfd only when the base sleeps: a busy loop makes no calls.
+ *
+ * Streams are plain descriptors: input is collected in one piece by large reads (a bufferevent of
+ * libevent 2.1 reads 4 KiB at a time), output in an evbuffer that is written once a turn.
+ *
+ * Invariants: a stream's closed() is called once, never from inside a function of this file, and
+ * nothing of it is called after it. What the home leaves undone is done in the next turn, so that
+ * actors on the loop cannot keep descriptors waiting.
+ *
+ * Threads: `posts` is under `lock`; loop_stop(), loop_post() and the wakes come from any thread;
+ * all else belongs to the thread that runs the loop. Does not retry, time out or limit connections. */
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <event2/thread.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "loop.h"
+#include "ports.h"
+
+enum { READ_BYTES = 64 << 10, ACCEPT_AGAIN_MS = 100, LONGEST_MS = 86400000 };
+
+struct post { struct post *next; void (*fn)(void *arg); void *arg; };
+
+struct loop_signal {
+	struct loop_signal *next;
+	struct event *event;
+	int signo;
+	void (*fn)(void *arg, int signo);
+	void *arg;
+};
+
+struct loop {
+	struct event_base *base;
+	struct home *home;
+	struct event *ready, *earlier, *posted, *due;
+	struct loop_signal *signals;
+	pthread_mutex_t lock;
+	struct post *posts, **last;
+};
+
+struct loop_timer { struct event *event; void (*fn)(void *arg); void *arg; };
+
+struct loop_listener {
+	struct evconnlistener *listener;
+	struct loop_timer *again;
+	void (*accepted)(void *arg, int fd);
+	void *arg;
+};
+
+struct loop_stream {
+	int fd;
+	struct event *readable, *writable;
+	struct buf in;
+	struct evbuffer *out;
+	const struct loop_stream_ops *ops;
+	void *arg;
+	bool paused, ending, closed;
+	bool *freed;            /* set while ops->read runs: says that it freed the stream */
+};
+
+/* --- the home, core's timers, posts --------------------------------------------------------- */
+
+static void wake(void *arg)
+{
+	event_active(((struct loop *)arg)->ready, 0, 0);
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval next_turn;
+	struct loop *l = arg;
+
+	(void)fd, (void)what;
+	if (home_run(l->home))
+		event_add(l->ready, &next_turn);
+}
+
+static void earlier(void *arg)
+{
+	event_active(((struct loop *)arg)->earlier, 0, 0);
+}
+
+static void arm(struct loop *l)
+{
+	int64_t due_ns = core_next_timer(), us;
+	struct timeval tv;
+
+	if (due_ns == INT64_MAX) {
+		event_del(l->due);
+		return;
+	}
+	us = due_ns - now_ns();
+	us = us <= 0 ? 0 : (us + 999) / 1000;
+	if (us > LONGEST_MS * INT64_C(1000))
+		us = LONGEST_MS * INT64_C(1000);
+	tv.tv_sec = us / 1000000;
+	tv.tv_usec = us % 1000000;
+	event_add(l->due, &tv);
+}
+
+static void on_earlier(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	arm(arg);
+}
+
+static void on_due(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	core_run_timers();
+	arm(arg);
+}
+
+void loop_post(struct loop *l, void (*fn)(void *arg), void *arg)
+{
+	struct post *p = mem_alloc(sizeof *p);
+	bool first;
+
+	p->fn = fn;
+	p->arg = arg;
+	pthread_mutex_lock(&l->lock);
+	first = !l->posts;
+	*l->last = p;
+	l->last = &p->next;
+	pthread_mutex_unlock(&l->lock);
+	if (first)
+		event_active(l->posted, 0, 0);
+}
+
+static struct post *posts_take(struct loop *l)
+{
+	struct post *p;
+
+	pthread_mutex_lock(&l->lock);
+	p = l->posts;
+	l->posts = NULL;
+	l->last = &l->posts;
+	pthread_mutex_unlock(&l->lock);
+	return p;
+}
+
+static void on_posted(evutil_socket_t fd, short what, void *arg)
+{
+	struct post *p = posts_take(arg), *next;
+
+	(void)fd, (void)what;
+	for (; p; p = next) {
+		next = p->next;
+		p->fn(p->arg);
+		mem_free(p);
+	}
+}
+
+/* --- the loop ------------------------------------------------------------------------------- */
+
+static void logged(int severity, const char *text)
+{
+	static const enum log_level level[] = { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+	log_line(level[severity & 3], "loop", "%s", text);
+}
+
+/* Precise: else a timer waits for the next whole millisecond. Uncached: a timer set late in a
+ * long turn would be early by what the turn took. */
+static struct event_base *base_new(void)
+{
+	struct event_config *c = event_config_new();
+	struct event_base *base = NULL;
+
+	event_set_log_callback(logged);
+	if (c && evthread_use_pthreads() == 0) {
+		event_config_set_flag(c, EVENT_BASE_FLAG_PRECISE_TIMER | EVENT_BASE_FLAG_NO_CACHE_TIME);
+		base = event_base_new_with_config(c);
+	}
+	if (c)
+		event_config_free(c);
+	return base;
+}
+
+struct loop *loop_new(struct why *why)
+{
+	struct loop *l = mem_alloc(sizeof *l);
+
+	l->base = base_new();
+	if (!l->base) {
+		why_set(why, ACTOR_ENOMEM, "the event loop cannot start: %s", strerror(errno));
+		mem_free(l);
+		return NULL;
+	}
+	pthread_mutex_init(&l->lock, NULL);
+	l->last = &l->posts;
+	l->ready = event_new(l->base, -1, 0, on_ready, l);
+	l->earlier = event_new(l->base, -1, 0, on_earlier, l);
+	l->posted = event_new(l->base, -1, 0, on_posted, l);
+	l->due = event_new(l->base, -1, 0, on_due, l);
+	l->home = home_new("io", wake, l);
+	core_on_earlier_timer(earlier, l);
+	earlier(l);
+	return l;
+}
+
+struct home *loop_home(struct loop *l)
+{
+	return l->home;
+}
+
+void *loop_base(struct loop *l)
+{
+	return l->base;
+}
+
+void loop_run(struct loop *l)
+{
+	home_enter(l->home);
+	event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY);
+	home_leave(l->home);
+}
+
+void loop_stop(struct loop *l)
+{
+	event_base_loopexit(l->base, NULL);
+}
+
+static void signals_free(struct loop_signal *s)
+{
+	struct loop_signal *next;
+
+	for (; s; s = next) {
+		next = s->next;
+		event_free(s->event);
+		mem_free(s);
+	}
+}
+
+void loop_free(struct loop *l)
+{
+	struct post *p, *next;
+
+	if (!l)
+		return;
+	core_on_earlier_timer(NULL, NULL);
+	for (p = posts_take(l); p; p = next) {
+		next = p->next;
+		mem_free(p);
+	}
+	signals_free(l->signals);
+	home_free(l->home);
+	event_free(l->ready);
+	event_free(l->earlier);
+	event_free(l->posted);
+	event_free(l->due);
+	event_base_free(l->base);
+	pthread_mutex_destroy(&l->lock);
+	mem_free(l);
+}
+
+/* --- timers and signals --------------------------------------------------------------------- */
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop_timer *t = arg;
+
+	(void)fd, (void)what;
+	t->fn(t->arg);
+}
+
+struct loop_timer *loop_timer_new(struct loop *l, void (*fn)(void *arg), void *arg)
+{
+	struct loop_timer *t = mem_alloc(sizeof *t);
+
+	t->event = event_new(l->base, -1, 0, on_timer, t);
+	t->fn = fn;
+	t->arg = arg;
+	return t;
+}
+
+void loop_timer_set(struct loop_timer *t, int ms)
+{
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	if (ms < 0)
+		event_del(t->event);
+	else
+		event_add(t->event, &tv);
+}
+
+void loop_timer_free(struct loop_timer *t)
+{
+	if (!t)
+		return;
+	event_free(t->event);
+	mem_free(t);
+}
+
+static void on_signal(evutil_socket_t signo, short what, void *arg)
+{
+	struct loop_signal *s = arg;
+
+	(void)signo, (void)what;
+	s->fn(s->arg, s->signo);
+}
+
+void loop_signal(struct loop *l, int signo, void (*fn)(void *arg, int signo), void *arg)
+{
+	struct loop_signal *s = mem_alloc(sizeof *s);
+
+	s->next = l->signals;
+	s->signo = signo;
+	s->fn = fn;
+	s->arg = arg;
+	s->event = event_new(l->base, signo, EV_SIGNAL | EV_PERSIST, on_signal, s);
+	event_add(s->event, NULL);
+	l->signals = s;
+}
+
+/* --- listening ------------------------------------------------------------------------------ */
+
+static void on_accepted(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,
+                        int size, void *arg)
+{
+	struct loop_listener *s = arg;
+
+	(void)listener, (void)from, (void)size;
+	s->accepted(s->arg, fd);
+}
+
+/* Out of descriptors: the connection stays in the queue and would be reported without end. */
+static void on_refused(struct evconnlistener *listener, void *arg)
+{
+	struct loop_listener *s = arg;
+
+	log_line(LOG_WARN, "loop", "cannot accept a connection: %s", strerror(errno));
+	evconnlistener_disable(listener);
+	loop_timer_set(s->again, ACCEPT_AGAIN_MS);
+}
+
+static void accept_again(void *arg)
+{
+	evconnlistener_enable(((struct loop_listener *)arg)->listener);
+}
+
+struct loop_listener *loop_listen(struct loop *l, int fd,
+                                  void (*accepted)(void *arg, int fd), void *arg)
+{
+	struct loop_listener *s = mem_alloc(sizeof *s);
+
+	evutil_make_socket_nonblocking(fd);
+	s->accepted = accepted;
+	s->arg = arg;
+	s->again = loop_timer_new(l, accept_again, s);
+	s->listener = evconnlistener_new(l->base, on_accepted, s,
+	                                 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	evconnlistener_set_error_cb(s->listener, on_refused);
+	return s;
+}
+
+void loop_listener_free(struct loop_listener *s)
+{
+	if (!s)
+		return;
+	evconnlistener_free(s->listener);
+	loop_timer_free(s->again);
+	mem_free(s);
+}
+
+/* --- streams -------------------------------------------------------------------------------- */
+
+static void close_stream(struct loop_stream *s)
+{
+	event_del(s->readable);
+	event_del(s->writable);
+	s->closed = true;
+	s->ops->closed(s->arg);
+}
+
+static void deliver(struct loop_stream *s)
+{
+	bool freed = false;
+	size_t used;
+
+	s->freed = &freed;
+	used = s->ops->read(s->arg, s->in.p, s->in.len);
+	if (freed)
+		return;
+	s->freed = NULL;
+	s->in.len -= used;
+	if (s->in.len)
+		memmove(s->in.p, s->in.p + used, s->in.len);
+	else
+		buf_clear(&s->in);
+}
+
+/* EV_TIMEOUT: nothing new, but what a pause left. */
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop_stream *s = arg;
+	ssize_t n = 0;
+
+	if (what & EV_READ) {
+		buf_reserve(&s->in, READ_BYTES);
+		n = read(fd, s->in.p + s->in.len, s->in.cap - s->in.len);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			close_stream(s);
+			return;
+		}
+		s->in.len += (size_t)n;
+	}
+	deliver(s);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop_stream *s = arg;
+
+	(void)what;
+	if (evbuffer_get_length(s->out) && evbuffer_write(s->out, fd) < 0 &&
+	    errno != EAGAIN && errno != EINTR)
+		close_stream(s);
+	else if (evbuffer_get_length(s->out))
+		event_add(s->writable, NULL);
+	else if (s->ending)
+		close_stream(s);
+}
+
+struct loop_stream *loop_stream_new(struct loop *l, int fd,
+                                    const struct loop_stream_ops *ops, void *arg)
+{
+	struct loop_stream *s = mem_alloc(sizeof *s);
+
+	evutil_make_socket_nonblocking(fd);
+	s->fd = fd;
+	s->ops = ops;
+	s->arg = arg;
+	s->out = evbuffer_new();
+	s->readable = event_new(l->base, fd, EV_READ | EV_PERSIST, on_readable, s);
+	s->writable = event_new(l->base, fd, EV_WRITE, on_writable, s);
+	event_add(s->readable, NULL);
+	return s;
+}
+
+void loop_stream_write(struct loop_stream *s, const void *p, size_t len)
+{
+	if (s->closed || s->ending || !len)
+		return;
+	evbuffer_add(s->out, p, len);
+	event_add(s->writable, NULL);
+}
+
+size_t loop_stream_waiting(const struct loop_stream *s)
+{
+	return evbuffer_get_length(s->out);
+}
+
+void loop_stream_pause(struct loop_stream *s, bool paused)
+{
+	if (s->closed || s->ending || s->paused == paused)
+		return;
+	s->paused = paused;
+	if (paused) {
+		event_del(s->readable);
+		return;
+	}
+	event_add(s->readable, NULL);
+	if (s->in.len)
+		event_active(s->readable, EV_TIMEOUT, 0);
+}
+
+void loop_stream_end(struct loop_stream *s)
+{
+	if (s->closed || s->ending)
+		return;
+	s->ending = true;
+	event_del(s->readable);
+	event_add(s->writable, NULL);
+}
+
+void loop_stream_free(struct loop_stream *s)
+{
+	if (!s)
+		return;
+	if (s->freed)
+		*s->freed = true;
+	event_free(s->readable);
+	event_free(s->writable);
+	evbuffer_free(s->out);
+	buf_fini(&s->in);
+	close(s->fd);
+	mem_free(s);
+}

@@ -1,0 +1,105 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""A file includes its own header and lower floors only, and each library's header comes in by
+one door. The table beside this file, `floors`, says who lives where."""
+import fnmatch
+import pathlib
+import re
+import unittest
+
+import tree
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
+FOLDERS = ("runtime", "runtime/core", "runtime/loop", "runtime/bus", "runtime/gateway",
+           "runtime/patch", "runtime/control")
+
+
+def table():
+    floors, doors, system = [], {}, set()
+    for line in tree.text("tests/lint/floors").splitlines():
+        word, *rest = line.split("#")[0].split() or [""]
+        if word == "floor":
+            floors.append(rest)
+        elif word == "door":
+            doors[rest[0]] = rest[1]
+        elif word == "system":
+            system.update(rest)
+    return floors, doors, system
+
+
+FLOORS, DOORS, SYSTEM = table()
+
+
+def floor_of(path):
+    stem = str(pathlib.Path(path).with_suffix(""))
+    return next((n for n, stems in enumerate(FLOORS)
+                 if any(fnmatch.fnmatchcase(stem, s) for s in stems)), None)
+
+
+def includes(path):
+    """(kind, name) of each include; read with literals in place, comments out."""
+    source = re.sub(r"/\*.*?\*/|//[^\n]*", "", tree.text(path), flags=re.S)
+    return INCLUDE.findall(source)
+
+
+def resolve(path, name):
+    for folder in (str(path.parent), *FOLDERS):
+        found = (tree.TOP / folder / name).resolve()
+        if found.is_file():
+            return found.relative_to(tree.TOP)
+    return None
+
+
+class Floors(unittest.TestCase):
+    sources = tree.files(".c", ".h", under="runtime")
+
+    def nothing(self, found):
+        if found:
+            self.fail("\n" + "\n".join(found))
+
+    def test_everyone_has_a_floor(self):
+        self.nothing([f"{path}: has no floor in tests/lint/floors"
+                      for path in self.sources if floor_of(path) is None])
+
+    def test_down_only(self):
+        wrong = []
+        for path in self.sources:
+            for kind, name in includes(path):
+                target = resolve(path, name) if kind == '"' else None
+                if target is None or target.with_suffix("") == path.with_suffix(""):
+                    continue
+                above, below = floor_of(path), floor_of(target)
+                if above is not None and below is not None and below >= above:
+                    wrong.append(f"{path} (floor {above}) includes {target} (floor {below})")
+        self.nothing(wrong)
+
+    def test_own_headers_exist(self):
+        self.nothing([f"{path}: no file of the runtime is called \"{name}\""
+                      for path in self.sources for kind, name in includes(path)
+                      if kind == '"' and resolve(path, name) is None])
+
+    def test_one_door(self):
+        wrong, users = [], {}
+        for path in self.sources:
+            for kind, name in includes(path):
+                if kind == '"' or name in SYSTEM:
+                    continue
+                library = next((door for door in DOORS if fnmatch.fnmatchcase(name, door)), None)
+                if library is None:
+                    wrong.append(f"{path}: <{name}> is neither system nor door in the table")
+                elif str(path) != DOORS[library]:
+                    wrong.append(f"{path}: <{name}> comes in by {DOORS[library]} only")
+                users.setdefault(library, set()).add(path)
+        self.nothing(wrong)
+
+    def test_actors_and_patches_see_only_the_api(self):
+        sources = [path for folder in ("actors", "patches")
+                   for path in tree.files(".c", ".h", under=folder)]
+        self.nothing([f"{path}: \"{name}\" is neither actor.h nor an actor's header"
+                      for path in sources for kind, name in includes(path)
+                      if kind == '"' and name != "actor.h"
+                      and not (tree.TOP / "actors" / name).is_file()])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -25,7 +25,8 @@ struct envelope {
 /* What a message is, by its first byte (white space before `{` is JSON's). */
 bool envelope_is(const void *bytes, size_t len);
 
-/* Reads one message. Everything in *e points into scratch (cleared first), which must outlive it.
+/* Reads one message. *e points into scratch (cleared first) and, args and id of msgpack, into the bytes
+ * themselves: both must outlive it.
  * ACTOR_EARGS with why: malformed, not a map, a key of the wrong type, no func where there is no err, over
  * MESSAGE_MAX. id, cb, ct and pid are filled in even then, as far as they could be read, so that the sender
  * can be told. "args": null is none. id, cb... given as null count as absent. */

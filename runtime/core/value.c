@@ -24,7 +24,7 @@ static const char *const fault_texts[] = {
 
 /* Of 0xc0 to 0xdf: how many bytes follow that hold the value or its length. */
 static const uint8_t widths[32] = {
-	0, 0, 0, 0, 1, 2, 4, 0, 0, 0, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 0, 0, 0, 0, 0, 1, 2, 4, 2, 4, 2, 4,
+	0, 0, 0, 0, 1, 2, 4, 1, 2, 4, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 0, 0, 0, 0, 0, 1, 2, 4, 2, 4, 2, 4,
 };
 
 /* --- reading ------------------------------------------------------------------ */
@@ -81,6 +81,15 @@ static int take_items(struct packed *in, struct value *v, enum value_type type, 
 	return 1;
 }
 
+/* The only fault that leaves in->at behind the value: what nobody needs can be passed over. */
+static int take_ext(struct packed *in, size_t len)
+{
+	if (len >= (size_t)(in->end - in->at))
+		return CUT;
+	in->at += 1 + len;      /* a byte of type before it */
+	return EXT;
+}
+
 static int take_wide(struct packed *in, struct value *v, uint8_t head)
 {
 	unsigned width = widths[head & 31];
@@ -104,11 +113,11 @@ static int take_wide(struct packed *in, struct value *v, uint8_t head)
 	case 0xd9: case 0xda: case 0xdb: return take_bytes(in, v, VALUE_STR, n);
 	case 0xdc: case 0xdd: return take_items(in, v, VALUE_LIST, n);
 	case 0xde: case 0xdf: return take_items(in, v, VALUE_MAP, n);
-	default: return EXT;
+	default: return take_ext(in, head < 0xd4 ? n : (uint64_t)1 << (head - 0xd4));
 	}
 }
 
-/* 1, 0 at the end, or a fault; after a fault in->at is anywhere. */
+/* 1, 0 at the end, or a fault; after one but EXT in->at is anywhere. */
 static int take(struct packed *in, struct value *v)
 {
 	uint8_t head;
@@ -144,9 +153,13 @@ int packed_skip(struct packed *in)
 {
 	struct value v;
 	size_t left = 1;
+	int got;
 
 	while (left > 0) {
-		if (left > (size_t)(in->end - in->at) || take(in, &v) != 1)
+		if (left > (size_t)(in->end - in->at))
+			return -1;
+		got = take(in, &v);
+		if (got != 1 && got != EXT)
 			return -1;
 		left += inner(&v) - 1;
 	}
@@ -208,10 +221,10 @@ int packed_check(const void *p, size_t len, int values, struct why *why)
 	return n;
 }
 
-int64_t packed_first(const void *p, size_t len, struct why *why)
+int64_t packed_first(const void *p, size_t len, int depth, struct why *why)
 {
 	struct packed in = { p, (const uint8_t *)p + len };
-	int fault = check_one(&in, MESSAGE_DEPTH);
+	int fault = check_one(&in, depth < MESSAGE_DEPTH ? depth : MESSAGE_DEPTH);
 
 	return fault != 0 ? refuse(why, fault, 0) : in.at - (const uint8_t *)p;
 }
@@ -258,6 +271,19 @@ bool utf8_valid(const char *s, size_t len)
 		len -= n;
 	}
 	return true;
+}
+
+void utf8_mend(char *s, size_t len)
+{
+	size_t n;
+
+	for (; len > 0; s += n, len -= n) {
+		n = utf8_char((const uint8_t *)s, len);
+		if (n == 0) {
+			*s = '?';
+			n = 1;
+		}
+	}
 }
 
 /* --- writing ------------------------------------------------------------------ */

@@ -31,16 +31,17 @@ struct packed { const uint8_t *at, *end; };     /* values one after the other, b
 /* Reads the next value; of a list or map only its head (its items are the next values). Returns 1,
  * 0 at the end, -1 where the bytes are no msgpack. What packed_check() passed never gives -1. */
 int packed_next(struct packed *in, struct value *v);
-/* Passes over one whole value. 0, or -1. */
+/* Passes over one whole value, ext types too. 0, or -1. */
 int packed_skip(struct packed *in);
 /* Are these exactly `values` whole values (any number when negative), each str UTF-8, no deeper than
  * VALUE_DEPTH, and nothing behind them? Returns how many, or ACTOR_EARGS with why. */
 int packed_check(const void *p, size_t len, int values, struct why *why);
-/* The same for one value at the front of the bytes, whatever follows, which may be a whole message
- * (MESSAGE_DEPTH): its size in bytes, or ACTOR_EARGS. */
-int64_t packed_first(const void *p, size_t len, struct why *why);
+/* The same for one value at the front of the bytes, whatever follows, depth lists and maps deep at most
+ * (MESSAGE_DEPTH for a message as it came): its size in bytes, or ACTOR_EARGS. */
+int64_t packed_first(const void *p, size_t len, int depth, struct why *why);
 
 bool utf8_valid(const char *s, size_t len);
+void utf8_mend(char *s, size_t len);     /* each byte that is no UTF-8 becomes a `?` */
 
 void pack_null(struct buf *b);
 void pack_int(struct buf *b, int64_t v);

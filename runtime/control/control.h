@@ -7,7 +7,7 @@
 #ifndef CONTROL_H
 #define CONTROL_H
 
-#include "loop.h"
+#include "loop/loop.h"
 
 /* What a node knows that this room does not (Redis, clients, patches, ...): its sections of `inspect`. */
 struct control_sources {

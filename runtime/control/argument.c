@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ * argument.c - see argument.h. No state, any thread. */
+#include "argument.h"
+#include "../actor.h"
+#include "json.h"
+
+static enum param_type type_at(const struct signature *s, int i)
+{
+	return s && i < s->max ? (enum param_type)s->type[i] : PARAM_ANY;
+}
+
+static int digit(char c)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+/* Base64 with its padding, as json_write() makes it. */
+static bool base64_read(const char *p, size_t len, struct buf *out)
+{
+	uint32_t bits = 0;
+	size_t i, pad = len && p[len - 1] == '=' ? 1 + (len > 1 && p[len - 2] == '=') : 0;
+	unsigned char byte;
+
+	if (len % 4)
+		return false;
+	for (i = 0; i < len - pad; i++) {
+		if (digit(p[i]) < 0)
+			return false;
+		bits = bits << 6 | (uint32_t)digit(p[i]);
+		byte = (unsigned char)(bits >> (6 - i % 4 * 2));
+		if (i % 4)
+			buf_add(out, &byte, 1);
+	}
+	return true;
+}
+
+/* A JSON string in `json` becomes the bytes it spells; null and what is no string stay as they are. */
+static bool bytes_pack(const struct buf *json, struct buf *out)
+{
+	struct packed in = { (const uint8_t *)json->p, (const uint8_t *)json->p + json->len };
+	struct buf bytes = { 0 };
+	struct value v;
+	bool ok = true;
+
+	if (packed_next(&in, &v) == 1 && v.type == VALUE_STR) {
+		ok = base64_read(v.str, v.len, &bytes);
+		if (ok)
+			pack_bytes(out, bytes.p, bytes.len);
+	} else {
+		buf_add(out, json->p, json->len);
+	}
+	buf_fini(&bytes);
+	return ok;
+}
+
+static int refuse(const char *takes, int i, enum param_type type, const char *word, size_t len,
+                  const struct why *why_json, struct why *why)
+{
+	char name[64];
+
+	signature_param(takes, i, name, sizeof name);
+	return why_set(why, ACTOR_EARGS, "%s takes %s, written as %s; `%.*s%s` is none%s%s%s",
+		*name ? name : "it", param_name(type), type == PARAM_BYTES ? "a JSON string of base64" : "JSON",
+		len > 40 ? 40 : (int)len, word, len > 40 ? "..." : "",
+		*why_json->text ? " (" : "", why_json->text, *why_json->text ? ")" : "");
+}
+
+int argument_read(const char *takes, int i, const char *word, size_t len, struct buf *out, struct why *why)
+{
+	enum param_type type = type_at(signature_read(takes, NULL), i);
+	struct buf json = { 0 };
+	struct why why_json = { "" };
+	int rc = 0;
+
+	if (type == PARAM_STR) {
+		pack_str(out, word, len);
+		return 0;
+	}
+	if (json_read(word, len, &json, &why_json) == 0) {
+		if (type != PARAM_BYTES)
+			buf_add(out, json.p, json.len);
+		else if (!bytes_pack(&json, out))
+			rc = refuse(takes, i, type, word, len, &why_json, why);
+	} else if (type == PARAM_ANY) {
+		pack_str(out, word, len);
+	} else {
+		rc = refuse(takes, i, type, word, len, &why_json, why);
+	}
+	buf_fini(&json);
+	return rc;
+}

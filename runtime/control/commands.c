@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: MIT
+ * commands.c - the actor `node`: actorctl's commands are its handlers, and they own their data.
+ *
+ * The idea: what the runtime says of itself comes the way that everything comes here, as answers of an
+ * actor, so that the control socket, Redis and other actors ask alike. It lives on the I/O home and only
+ * looks (core's tables may be read while everything runs), so it answers while every worker is stuck.
+ * `call` and `send` turn words of a command line into values by the handler's signature; an answer of
+ * the actor called is passed on to whoever called `call`.
+ *
+ * Threads: all on the home's. Does not know Redis, clients or patches: their sections come by
+ * control_sources. */
+#include "commands.h"
+#include "argument.h"
+#include "asked.h"
+#include "ports.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum {
+	ROWS_MAX = 10000,               /* of ps, so that an answer stays far below MESSAGE_MAX */
+	WAITING_MAX = 4096,             /* who waits for `ready`, and calls under way */
+	TIMEOUT_MAX_MS = 3600000,
+};
+
+struct commands {
+	struct control_sources sources;
+	actor_id self;
+	int64_t started_ms;
+	bool ready;
+	msg_caller waiting[WAITING_MAX];        /* for ready */
+	unsigned waiting_count;
+	void *calls;                            /* of struct call_under_way, by its question */
+	unsigned call_count;
+};
+
+struct call_under_way { struct asked asked; msg_caller caller; };
+
+static struct commands *commands_of(actor *self)
+{
+	return *(struct commands **)actor_state(self);
+}
+
+/* --- a map that grows pair by pair ------------------------------------------------------------- */
+
+struct pairs { struct buf b; unsigned n; };
+
+static struct buf *key(struct pairs *p, const char *name)
+{
+	p->n++;
+	pack_text(&p->b, name);
+	return &p->b;
+}
+
+static void add_int(struct pairs *p, const char *name, int64_t v) { pack_int(key(p, name), v); }
+static void add_uint(struct pairs *p, const char *name, uint64_t v) { pack_uint(key(p, name), v); }
+static void add_text(struct pairs *p, const char *name, const char *v) { pack_text(key(p, name), v); }
+
+static void close_map(struct pairs *p, struct buf *out)
+{
+	pack_map(out, p->n);
+	buf_add(out, p->b.p, p->b.len);
+	buf_fini(&p->b);
+}
+
+struct rows { struct buf b; unsigned n, more; };
+
+static void close_list(struct rows *r, struct buf *out)
+{
+	pack_list(out, r->n);
+	buf_add(out, r->b.p, r->b.len);
+	buf_fini(&r->b);
+}
+
+/* --- answering ----------------------------------------------------------------------------------- */
+
+static int reply(actor *self, const msg *m, struct buf *values, unsigned count)
+{
+	struct packed p = { (uint8_t *)values->p, (uint8_t *)values->p + values->len };
+
+	core_answer(self, msg_defer(m), p, count, 0, NULL);
+	buf_fini(values);
+	return 0;
+}
+
+static int refuse(actor *self, msg_caller to, int code, const char *text)
+{
+	core_answer(self, to, (struct packed){ 0 }, 0, code, text);
+	return 0;
+}
+
+static int no_actor(struct why *why, const char *name)
+{
+	return why_set(why, ACTOR_ENOENT, "no actor named `%s` here; `actorctl ps` lists those that are", name);
+}
+
+/* --- ping, ready ---------------------------------------------------------------------------------- */
+
+static int on_ping(actor *self, const msg *m)
+{
+	(void)self;
+	return msg_reply(m, "pong");
+}
+
+static int on_ready(actor *self, const msg *m)
+{
+	struct commands *n = commands_of(self);
+	msg_caller caller;
+
+	if (n->ready)
+		return msg_reply(m, true);
+	if (n->waiting_count == WAITING_MAX)
+		return msg_fail(m, "%d wait already until this node is ready", WAITING_MAX);
+	caller = msg_defer(m);
+	if (caller)
+		n->waiting[n->waiting_count++] = caller;
+	return 0;
+}
+
+void commands_ready(struct commands *n)
+{
+	actor *self = core_actor(n->self);
+	struct buf b = { 0 };
+	unsigned i;
+
+	pack_bool(&b, true);
+	n->ready = true;
+	for (i = 0; i < n->waiting_count; i++)
+		core_answer(self, n->waiting[i],
+			(struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len }, 1, 0, NULL);
+	n->waiting_count = 0;
+	buf_fini(&b);
+}
+
+/* --- inspect: the node ------------------------------------------------------------------------------ */
+
+static int64_t resident_bytes(void)
+{
+	FILE *f = fopen("/proc/self/statm", "re");
+	long pages = 0;
+
+	if (f && fscanf(f, "%*s %ld", &pages) != 1)
+		pages = 0;
+	if (f)
+		fclose(f);
+	return pages * sysconf(_SC_PAGESIZE);
+}
+
+static void worker_row(void *arg, const struct worker_info *w)
+{
+	struct rows *r = arg;
+	struct pairs p = { 0 };
+
+	add_text(&p, "name", w->name);
+	add_text(&p, "actor", w->actor);
+	add_text(&p, "handler", w->handler);
+	add_int(&p, "busy_ms", w->since_ns ? (now_ns() - w->since_ns) / 1000000 : 0);
+	add_uint(&p, "handled", w->handled);
+	add_uint(&p, "failed", w->failed);
+	close_map(&p, &r->b);
+	r->n++;
+}
+
+struct mailboxes { uint32_t depth; uint64_t bytes, waiting; char fullest[NAME_MAX_LEN + 1]; };
+
+static void weigh(void *arg, const struct actor_info *a)
+{
+	struct mailboxes *all = arg;
+
+	all->waiting += a->depth;
+	all->bytes += a->bytes;
+	if (a->depth <= all->depth)
+		return;
+	all->depth = a->depth;
+	snprintf(all->fullest, sizeof all->fullest, "%s", a->name ? a->name : a->type);
+}
+
+static void add_mailboxes(struct pairs *out)
+{
+	struct mailboxes all = { 0 };
+	struct pairs p = { 0 };
+
+	core_actors(weigh, &all);
+	add_uint(&p, "waiting", all.waiting);
+	add_uint(&p, "bytes", all.bytes);
+	add_text(&p, "fullest", all.depth ? all.fullest : NULL);
+	add_uint(&p, "fullest_waiting", all.depth);
+	close_map(&p, key(out, "mailboxes"));
+}
+
+static void add_messages(struct pairs *out, const struct core_totals *t)
+{
+	struct pairs p = { 0 };
+
+	add_uint(&p, "sent", t->sent);
+	add_uint(&p, "handled", t->handled);
+	add_uint(&p, "failed", t->failed);
+	add_uint(&p, "refused", t->refused);
+	add_uint(&p, "dead_letters", t->dead_letters);
+	add_uint(&p, "late_answers", t->late_answers);
+	close_map(&p, key(out, "messages"));
+}
+
+static int on_inspect(actor *self, const msg *m)
+{
+	struct commands *n = commands_of(self);
+	struct rows workers = { 0 };
+	struct pairs p = { 0 };
+	struct core_totals t;
+	struct buf b = { 0 };
+
+	core_totals(&t);
+	core_workers(worker_row, &workers);
+	add_text(&p, "node", n->sources.node);
+	add_text(&p, "version", ACTORD_VERSION);
+	add_int(&p, "pid", getpid());
+	add_int(&p, "uptime_ms", now_ms() - n->started_ms);
+	add_int(&p, "memory_bytes", resident_bytes());
+	pack_bool(key(&p, "ready"), n->ready);
+	add_uint(&p, "actors", t.actors);
+	close_list(&workers, key(&p, "workers"));
+	add_mailboxes(&p);
+	add_messages(&p, &t);
+	if (n->sources.sections)
+		p.n += n->sources.sections(n->sources.arg, &p.b);
+	close_map(&p, &b);
+	return reply(self, m, &b, 1);
+}
+
+/* --- inspect: one actor; ps ---------------------------------------------------------------------------- */
+
+/* The word of its life; whether it is in a handler this moment is its `activity`. */
+static const char *life(const struct actor_info *a)
+{
+	bool between = strcmp(a->state, "starting") == 0 || strcmp(a->state, "stopping") == 0;
+
+	return between ? a->state : "running";
+}
+
+static void add_identity(struct pairs *p, const struct actor_info *a)
+{
+	add_text(p, "name", a->name);
+	add_text(p, "type", a->type);
+	add_text(p, "state", life(a));
+	add_text(p, "activity", a->state);
+	add_text(p, "home", a->home);
+}
+
+static void handler_row(void *arg, const struct handler_info *h)
+{
+	struct rows *r = arg;
+	struct pairs p = { 0 };
+
+	add_text(&p, "name", h->name);
+	add_text(&p, "args", h->args);
+	pack_bool(key(&p, "client"), h->flags & ON_CLIENT);
+	add_uint(&p, "patch", h->version);
+	add_uint(&p, "calls", h->calls);
+	add_uint(&p, "failures", h->failures);
+	add_uint(&p, "us", h->ns / 1000);
+	close_map(&p, &r->b);
+	r->n++;
+}
+
+static void add_mailbox(struct pairs *out, const struct actor_info *a)
+{
+	struct pairs p = { 0 };
+
+	add_uint(&p, "waiting", a->depth);
+	add_uint(&p, "max_waiting", a->max_count);
+	add_uint(&p, "bytes", a->bytes);
+	add_uint(&p, "max_bytes", a->max_bytes);
+	close_map(&p, key(out, "mailbox"));
+}
+
+static int on_inspect_actor(actor *self, const msg *m)
+{
+	struct rows handlers = { 0 };
+	struct pairs p = { 0 };
+	struct buf b = { 0 };
+	struct actor_info a;
+	struct why why;
+
+	if (core_inspect(actor_find(msg_str(m, 0)), &a) != 0)
+		return refuse(self, msg_defer(m), no_actor(&why, msg_str(m, 0)), why.text);
+	core_handlers(a.of, handler_row, &handlers);
+	add_identity(&p, &a);
+	add_mailbox(&p, &a);
+	add_uint(&p, "state_bytes", a.state_size);
+	add_uint(&p, "asks", a.asks);
+	add_uint(&p, "restarts", a.restarts);
+	close_list(&handlers, key(&p, "handlers"));
+	close_map(&p, &b);
+	return reply(self, m, &b, 1);
+}
+
+static void actor_row(void *arg, const struct actor_info *a)
+{
+	struct rows *r = arg;
+	struct pairs p = { 0 };
+
+	if (r->n == ROWS_MAX) {
+		r->more++;
+		return;
+	}
+	add_identity(&p, a);
+	add_uint(&p, "waiting", a->depth);
+	add_uint(&p, "bytes", a->bytes);
+	add_uint(&p, "asks", a->asks);
+	add_uint(&p, "restarts", a->restarts);
+	close_map(&p, &r->b);
+	r->n++;
+}
+
+static int on_ps(actor *self, const msg *m)
+{
+	struct rows rows = { 0 };
+	struct buf b = { 0 };
+
+	core_actors(actor_row, &rows);
+	close_list(&rows, &b);
+	pack_uint(&b, rows.more);
+	return reply(self, m, &b, 2);
+}
+
+/* --- call, send ------------------------------------------------------------------------------------------ */
+
+static void name_handler(void *arg, const struct handler_info *h)
+{
+	struct buf *b = arg;
+
+	buf_printf(b, "%s%s", b->len ? ", " : "", h->name);
+}
+
+static int no_handler(struct why *why, const char *name, const char *what, const struct actor_info *a)
+{
+	struct buf b = { 0 };
+
+	core_handlers(a->of, name_handler, &b);
+	why_set(why, ACTOR_ENOENT, "%s has no handler `%s`; it has: %s", *name ? name : "the global table",
+		what, b.len ? b.p : "none");
+	buf_fini(&b);
+	return ACTOR_ENOENT;
+}
+
+/* What the handler takes. A list of Redis (`list:TOPIC`) takes whatever it is given. */
+static int find_handler(const char *name, const char *what, const char **takes, actor_ref *to, struct why *why)
+{
+	struct handler_info h;
+	struct actor_info a;
+
+	*to = actor_find(name);
+	*takes = "...";
+	if (strncmp(name, "list:", 5) == 0)
+		return 0;
+	if (core_inspect(*to, &a) != 0)
+		return no_actor(why, name);
+	if (core_handler(*to, what, &h) != 0)
+		return no_handler(why, name, what, &a);
+	*takes = h.args;
+	return 0;
+}
+
+/* Words are converted; what comes as another type (from Redis, say) is passed on as it is. */
+static int convert(struct packed list, const char *takes, struct buf *out, struct why *why)
+{
+	struct packed at = list;
+	struct value v;
+	size_t i, items;
+	int rc;
+
+	packed_next(&list, &v);
+	items = v.len;
+	if (items > VALUES_MAX)
+		return why_set(why, ACTOR_EARGS, "%zu arguments; a message has at most %d", items, VALUES_MAX);
+	for (i = 0; i < items; i++) {
+		at = list;
+		packed_skip(&list);
+		packed_next(&(struct packed){ at.at, list.at }, &v);
+		if (v.type != VALUE_STR)
+			buf_add(out, at.at, (size_t)(list.at - at.at));
+		else if ((rc = argument_read(takes, (int)i, v.str, v.len, out, why)) < 0)
+			return rc;
+	}
+	return (int)items;
+}
+
+/* What `call` and `send` have in common: name, handler and words of m as a call. Its args point into
+ * values, its `what` into m. */
+static int read_call(const msg *m, struct call *c, struct buf *values, struct why *why)
+{
+	const char *name = msg_str(m, 0), *takes;
+	struct buf list = { 0 };
+	int rc;
+
+	c->what = msg_str(m, 1);
+	c->origin = msg_origin(m);
+	rc = find_handler(name, c->what, &takes, &c->to, why);
+	if (rc < 0)
+		return rc;
+	msg_pack(m, 2, &list);
+	rc = convert((struct packed){ (uint8_t *)list.p, (uint8_t *)list.p + list.len }, takes, values, why);
+	buf_fini(&list);
+	if (rc < 0)
+		return rc;
+	c->count = (unsigned)rc;
+	c->args = (struct packed){ (uint8_t *)values->p, (uint8_t *)values->p + values->len };
+	return 0;
+}
+
+static int on_send(actor *self, const msg *m)
+{
+	struct buf values = { 0 };
+	struct call c = { 0 };
+	struct why why = { "" };
+	int rc = read_call(m, &c, &values, &why);
+
+	if (rc == 0)
+		rc = core_send(self, &c, &why);
+	buf_fini(&values);
+	return rc == 0 ? 0 : refuse(self, msg_defer(m), rc, why.text);
+}
+
+static void expect(struct commands *n, int64_t ask, msg_caller caller)
+{
+	struct call_under_way *u = mem_alloc(sizeof *u);
+
+	u->asked.number = ask;
+	u->caller = caller;
+	asked_add(&n->calls, &u->asked);
+	n->call_count++;
+}
+
+static int on_call(actor *self, const msg *m)
+{
+	struct commands *n = commands_of(self);
+	int64_t ms = msg_int(m, 3), rc;
+	struct buf values = { 0 };
+	struct call c = { 0 };
+	struct why why = { "" };
+
+	if (ms < 1 || ms > TIMEOUT_MAX_MS)
+		return msg_fail(m, "timeout_ms is 1 to %d", TIMEOUT_MAX_MS);
+	if (n->call_count == WAITING_MAX)
+		return msg_fail(m, "%d calls are under way already", WAITING_MAX);
+	rc = read_call(m, &c, &values, &why);
+	if (rc == 0)
+		rc = core_ask(self, &c, "called", (int)ms, &why);
+	buf_fini(&values);
+	if (rc < 0)
+		return refuse(self, msg_defer(m), (int)rc, why.text);
+	expect(n, rc, msg_defer(m));
+	return 0;
+}
+
+static int on_called(actor *self, const msg *m)
+{
+	struct commands *n = commands_of(self);
+	struct call_under_way *u = asked_take(&n->calls, msg_ask(m));
+	struct buf b = { 0 };
+	unsigned count;
+
+	if (!u)
+		return msg_fail(m, "`called` takes the answers of `call` only");
+	n->call_count--;
+	count = msg_error(m) ? 0 : (unsigned)msg_pack(m, 0, &b);
+	core_answer(self, u->caller, (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len }, count,
+		msg_error(m), msg_error_text(m));
+	mem_free(u);
+	buf_fini(&b);
+	return 0;
+}
+
+/* --- its life ------------------------------------------------------------------------------------------------ */
+
+static const struct actor_type node_type = {
+	.name  = "node",
+	.state = sizeof(struct commands *),
+	.on    = ON({ "ping", "", on_ping, 0 },
+	            { "ready", "", on_ready, 0 },
+	            { "inspect", "", on_inspect, 0 },
+	            { "inspect_actor", "name:str", on_inspect_actor, 0 },
+	            { "ps", "", on_ps, 0 },
+	            { "call", "name:str handler:str args:list timeout_ms:int", on_call, 0 },
+	            { "send", "name:str handler:str args:list", on_send, 0 },
+	            { "called", "...", on_called, 0 }),
+};
+
+struct commands *commands_new(struct home *home, const struct control_sources *sources, struct why *why)
+{
+	struct type_options options = { .max_count = 32767, .max_bytes = 32 << 20, .native = true };
+	struct spawn s = { .name = "node", .home = home };
+	struct commands *n = mem_alloc(sizeof *n);
+
+	n->sources = *sources;
+	n->started_ms = now_ms();
+	s.init = &n;
+	s.size = sizeof n;
+	s.type = core_add_type(&node_type, &options, NULL, why);
+	if (!s.type || core_spawn(&s, &n->self, why) != 0) {
+		mem_free(n);
+		return NULL;
+	}
+	return n;
+}
+
+void commands_free(struct commands *n)
+{
+	if (!n)
+		return;
+	asked_free(&n->calls, mem_free);
+	mem_free(n);
+}

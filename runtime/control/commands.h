@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ * commands.h - the actor `node`: actorctl's commands are its handlers. */
+#ifndef COMMANDS_H
+#define COMMANDS_H
+
+#include "control.h"
+
+struct commands;
+/* Makes the actor on that home. Borrows sources->node. */
+struct commands *commands_new(struct home *home, const struct control_sources *sources, struct why *why);
+void commands_ready(struct commands *n);        /* the home's thread */
+void commands_free(struct commands *n);         /* when no handler runs any more */
+
+#endif

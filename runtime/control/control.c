@@ -67,6 +67,15 @@ static void client_free_if_done(struct client *c)
 		mem_free(c);
 }
 
+static void question_free(void *arg)
+{
+	struct question *q = arg;
+
+	q->client->pending--;
+	client_free_if_done(q->client);
+	mem_free(q);
+}
+
 /* The connection ends here and now. */
 static void drop(struct client *c)
 {
@@ -266,15 +275,6 @@ static int on_answered(actor *self, const msg *m)
 	else if (c->paused)
 		pause_if_full(c);
 	return 0;
-}
-
-static void question_free(void *arg)
-{
-	struct question *q = arg;
-
-	q->client->pending--;
-	client_free_if_done(q->client);
-	mem_free(q);
 }
 
 /* Nobody says when a client has read what was unsent: it is looked at. */

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT
+ * url.c - reads and writes the URL of a Redis.
+ *
+ * The idea: what is left of the text moves from part to part, each part taking its own. A URL is
+ * refused whole, with the words of what is wrong, and never quoted in them, as it may hold a
+ * password. Does not resolve names. Any thread. */
+#include "url.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../actor.h"
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)tolower((unsigned char)c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Percent-decodes into out of size bytes; what names the part in the refusal. */
+static int decode(const char *p, const char *end, char *out, size_t size, const char *what,
+                  struct why *why)
+{
+	size_t n = 0;
+
+	while (p < end) {
+		int c = (unsigned char)*p++;
+
+		if (c == '%') {
+			if (end - p < 2 || hex(p[0]) < 0 || hex(p[1]) < 0)
+				return why_set(why, ACTOR_EARGS, "a %% in the Redis URL's %s must be "
+				               "followed by two hexadecimal digits (%%25 is a %% itself)", what);
+			c = hex(p[0]) << 4 | hex(p[1]);
+			p += 2;
+		}
+		if (!c)
+			return why_set(why, ACTOR_EARGS, "the Redis URL's %s has a NUL in it", what);
+		if (n + 1 >= size)
+			return why_set(why, ACTOR_EARGS, "the Redis URL's %s is longer than %zu bytes",
+			               what, size - 1);
+		out[n++] = (char)c;
+	}
+	out[n] = 0;
+	return 0;
+}
+
+static int number(const char *p, const char *end, int most, int *out, const char *what, struct why *why)
+{
+	long v = 0;
+
+	if (p == end)
+		return why_set(why, ACTOR_EARGS, "the Redis URL's %s is missing", what);
+	for (; p < end; p++) {
+		if (!isdigit((unsigned char)*p) || (v = v * 10 + (*p - '0')) > most)
+			return why_set(why, ACTOR_EARGS, "the Redis URL's %s must be a number up to %d",
+			               what, most);
+	}
+	*out = (int)v;
+	return 0;
+}
+
+static int credentials(struct url *u, const char *p, const char *end, struct why *why)
+{
+	const char *colon = memchr(p, ':', (size_t)(end - p));
+
+	if (!colon)
+		return why_set(why, ACTOR_EARGS, "the Redis URL names a user but no password: "
+		               "write user:password@, or :password@ for the default user");
+	if (decode(p, colon, u->user, sizeof u->user, "user", why))
+		return ACTOR_EARGS;
+	return decode(colon + 1, end, u->password, sizeof u->password, "password", why);
+}
+
+static int host_port(struct url *u, const char *p, const char *end, struct why *why)
+{
+	const char *colon, *host = p, *host_end;
+
+	if (p < end && *p == '[') {
+		host_end = memchr(p, ']', (size_t)(end - p));
+		if (!host_end)
+			return why_set(why, ACTOR_EARGS, "the Redis URL's address begins with [ and has no ]");
+		host = p + 1;
+		colon = host_end + 1;
+	} else {
+		colon = memrchr(p, ':', (size_t)(end - p));
+		host_end = colon ? colon : end;
+		colon = host_end;
+	}
+	if (host == host_end)
+		return why_set(why, ACTOR_EARGS, "the Redis URL names no host: redis://host:port/db");
+	if (decode(host, host_end, u->host, sizeof u->host, "host", why))
+		return ACTOR_EARGS;
+	if (colon == end)
+		return 0;
+	if (*colon != ':')
+		return why_set(why, ACTOR_EARGS, "the Redis URL has something between ] and the port");
+	if (number(colon + 1, end, 65535, &u->port, "port", why))
+		return ACTOR_EARGS;
+	return u->port ? 0 : why_set(why, ACTOR_EARGS, "the Redis URL's port cannot be 0");
+}
+
+/* ?db=N is all that may follow a question mark. */
+static int query(struct url *u, const char *p, const char *end, struct why *why)
+{
+	if (p == end)
+		return 0;
+	if (end - p < 4 || memcmp(p, "?db=", 4))
+		return why_set(why, ACTOR_EARGS, "after ? the Redis URL takes db=N only");
+	return number(p + 4, end, INT32_MAX, &u->db, "database", why);
+}
+
+static int scheme(const char *text, bool *local, const char **rest, struct why *why)
+{
+	static const char *const later[] = { "rediss://", "sentinel://", "cluster://" };
+
+	for (size_t i = 0; i < ARRAY_LEN(later); i++) {
+		if (!strncmp(text, later[i], strlen(later[i])))
+			return why_set(why, ACTOR_EARGS, "%s URLs come with a later version of actord: "
+			               "use redis:// or unix://", later[i]);
+	}
+	*local = !strncmp(text, "unix://", 7);
+	if (!*local && strncmp(text, "redis://", 8))
+		return why_set(why, ACTOR_EARGS, "the Redis URL must begin with redis:// or unix://");
+	*rest = text + (*local ? 7 : 8);
+	return 0;
+}
+
+int url_parse(struct url *u, const char *text, struct why *why)
+{
+	struct url got = { .port = REDIS_PORT };
+	const char *p = NULL, *end, *ask, *at, *slash;
+	bool local = false;
+
+	if (scheme(text, &local, &p, why))
+		return ACTOR_EARGS;
+	ask = p + strcspn(p, "?");
+	end = p + strlen(p);
+	if (query(&got, ask, end, why))
+		return ACTOR_EARGS;
+	slash = memchr(p, '/', (size_t)(ask - p));
+	slash = slash ? slash : ask;
+	at = memrchr(p, '@', (size_t)(slash - p));
+	if (at && credentials(&got, p, at, why))
+		return ACTOR_EARGS;
+	p = at ? at + 1 : p;
+	if (local) {
+		if (slash != p || slash == ask)
+			return why_set(why, ACTOR_EARGS, "the Redis URL's socket must be an absolute path: "
+			               "unix:///path?db=N");
+		if (decode(slash, ask, got.path, sizeof got.path, "path", why))
+			return ACTOR_EARGS;
+	} else {
+		if (host_port(&got, p, slash, why))
+			return ACTOR_EARGS;
+		if (ask - slash > 1 && number(slash + 1, ask, INT32_MAX, &got.db, "database", why))
+			return ACTOR_EARGS;
+	}
+	*u = got;
+	return 0;
+}
+
+static void encode(struct buf *out, const char *s, const char *also)
+{
+	for (; *s; s++) {
+		if (isalnum((unsigned char)*s) || strchr(also, *s))
+			buf_add(out, s, 1);
+		else
+			buf_printf(out, "%%%02X", (unsigned char)*s);
+	}
+}
+
+void url_write(const struct url *u, bool secret, struct buf *out)
+{
+	bool v6 = strchr(u->host, ':');
+
+	buf_text(out, u->host[0] ? "redis://" : "unix://");
+	if (secret && u->password[0]) {
+		encode(out, u->user, "-._~");
+		buf_text(out, ":");
+		encode(out, u->password, "-._~");
+		buf_text(out, "@");
+	}
+	if (u->host[0]) {
+		buf_printf(out, v6 ? "[%s]:%d/%d" : "%s:%d/%d", u->host, u->port, u->db);
+		return;
+	}
+	encode(out, u->path, "-._~/");
+	if (u->db)
+		buf_printf(out, "?db=%d", u->db);
+}

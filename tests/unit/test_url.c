@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ * test_url.c - what a Redis URL may be, what it may not, and that a refusal keeps the password to itself. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../runtime/actor.h"
+#include "../../runtime/bus/url.h"
+
+static struct url parsed(const char *text)
+{
+	struct url u;
+	struct why why = { "" };
+
+	if (url_parse(&u, text, &why))
+		fail_msg("%s: %s", text, why.text);
+	return u;
+}
+
+static void refused(const char *text, const char *because)
+{
+	struct url u = { .port = 7 };
+	struct why why = { "" };
+
+	assert_int_equal(url_parse(&u, text, &why), ACTOR_EARGS);
+	if (!strstr(why.text, because))
+		fail_msg("%s: \"%s\" does not say \"%s\"", text, why.text, because);
+	assert_null(strstr(why.text, "hunter2"));
+	assert_int_equal(u.port, 7);
+}
+
+static void written(const char *text, bool secret, const char *expected)
+{
+	struct url u = parsed(text);
+	struct buf b = { 0 };
+
+	url_write(&u, secret, &b);
+	assert_int_equal(b.len, strlen(expected));
+	assert_memory_equal(b.p, expected, b.len);
+	buf_fini(&b);
+}
+
+static void hosts_ports_and_databases(void **state)
+{
+	struct url u = parsed("redis://example.org:7000/12");
+
+	(void)state;
+	assert_string_equal(u.host, "example.org");
+	assert_int_equal(u.port, 7000);
+	assert_int_equal(u.db, 12);
+	assert_string_equal(u.password, "");
+	u = parsed("redis://10.0.0.1");
+	assert_string_equal(u.host, "10.0.0.1");
+	assert_int_equal(u.port, REDIS_PORT);
+	assert_int_equal(u.db, 0);
+	u = parsed("redis://[::1]:6380/?db=3");
+	assert_string_equal(u.host, "::1");
+	assert_int_equal(u.port, 6380);
+	assert_int_equal(u.db, 3);
+}
+
+static void users_and_passwords(void **state)
+{
+	struct url u = parsed("redis://:hunter2@h:1/0");
+
+	(void)state;
+	assert_string_equal(u.user, "");
+	assert_string_equal(u.password, "hunter2");
+	u = parsed("redis://al%20ice:p%40ss%2Fw:%3Fx@h/1");
+	assert_string_equal(u.user, "al ice");
+	assert_string_equal(u.password, "p@ss/w:?x");
+	assert_string_equal(u.host, "h");
+	assert_int_equal(u.db, 1);
+	u = parsed("redis://:p@ss@h");
+	assert_string_equal(u.password, "p@ss");
+}
+
+static void sockets(void **state)
+{
+	struct url u = parsed("unix:///run/red%20is.sock?db=4");
+
+	(void)state;
+	assert_string_equal(u.path, "/run/red is.sock");
+	assert_string_equal(u.host, "");
+	assert_int_equal(u.db, 4);
+	u = parsed("unix://:hunter2@/tmp/s");
+	assert_string_equal(u.path, "/tmp/s");
+	assert_string_equal(u.password, "hunter2");
+}
+
+static void refusals_say_why(void **state)
+{
+	char longest[600] = "redis://";
+
+	(void)state;
+	refused("", "begin with");
+	refused("http://h", "begin with");
+	refused("rediss://:hunter2@h", "later");
+	refused("sentinel://h:1,h:2/m/0", "later");
+	refused("cluster://h:1", "later");
+	refused("redis://", "no host");
+	refused("redis://:hunter2@", "no host");
+	refused("redis://:hunter2@:6379", "no host");
+	refused("redis://hunter2@h", "no password");
+	refused("redis://h:0", "port");
+	refused("redis://h:", "port");
+	refused("redis://h:65536", "port");
+	refused("redis://h:99999999999999999999", "port");
+	refused("redis://h:80x", "port");
+	refused("redis://h/x", "database");
+	refused("redis://h/-1", "database");
+	refused("redis://h/0?ssl=1", "db=N");
+	refused("redis://[::1", "]");
+	refused("redis://[::1]x:1", "]");
+	refused("redis://:hunter2%4@h", "hexadecimal");
+	refused("redis://:hunter2%00@h", "NUL");
+	refused("unix://run/s", "absolute");
+	refused("unix://", "absolute");
+	memset(longest + 8, 'a', sizeof longest - 9);
+	refused(longest, "longer");
+}
+
+static void writes_what_it_reads(void **state)
+{
+	(void)state;
+	written("redis://:p%40ss@h:1/2", true, "redis://:p%40ss@h:1/2");
+	written("redis://u:p%40ss@h:1/2", false, "redis://h:1/2");
+	written("redis://[::1]", true, "redis://[::1]:6379/0");
+	written("unix:///a%20b?db=1", true, "unix:///a%20b?db=1");
+	written("unix://:x@/a", true, "unix://:x@/a");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hosts_ports_and_databases),
+		cmocka_unit_test(users_and_passwords),
+		cmocka_unit_test(sockets),
+		cmocka_unit_test(refusals_say_why),
+		cmocka_unit_test(writes_what_it_reads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

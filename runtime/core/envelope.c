@@ -112,8 +112,7 @@ static int read_args(struct reader *r)
 {
 	struct value v;
 	struct why why;
-	int64_t size;
-	unsigned i;
+	unsigned i, refused = 0;
 
 	if (packed_next(&r->in, &v) != 1)
 		return -1;
@@ -121,17 +120,20 @@ static int read_args(struct reader *r)
 		if (v.type != VALUE_LIST)
 			REFUSE(r, "args must be a list, got %s", value_name(v.type));
 		else
-			REFUSE(r, "args holds %zu values, at most %d go in one message: pass a list", v.len,
+			REFUSE(r, "args holds %zu values, a message takes %d: pass a list", v.len,
 			       VALUES_MAX);
 		return skip_inside(&r->in, &v);
 	}
 	for (i = 0; i < v.len; i++) {
-		size = packed_first(r->in.at, (size_t)(r->in.end - r->in.at), VALUE_DEPTH, &why);
-		if (size < 0)
+		if (packed_first(r->in.at, (size_t)(r->in.end - r->in.at), VALUE_DEPTH, &why) < 0) {
 			REFUSE(r, "argument %u: %s", i + 1, why.text);
+			refused++;
+		}
 		if (packed_skip(&r->in) != 0)
 			return -1;
 	}
+	if (refused > 0)
+		return 0;
 	r->e->args = (struct packed){ v.inside, r->in.at };
 	r->e->count = (unsigned)v.len;
 	return 0;
@@ -211,12 +213,14 @@ static int read_map(struct reader *r)
 	struct value map;
 
 	if (packed_next(&r->in, &map) != 1 || map.type != VALUE_MAP)
-		return REFUSE(r, "msgpack: its map declares more than the %zu bytes that came", size);
+		return REFUSE(r, "msgpack: the map declares more than the %zu bytes here", size);
 	for (i = 0; i < map.len; i++)
 		if (read_pair(r) != 0)
-			return REFUSE(r, "msgpack: broken or cut off at byte %td of %zu", r->in.at - begin, size);
+			return REFUSE(r, "msgpack: broken or cut off at byte %td of %zu",
+			              r->in.at - begin, size);
 	if (r->in.at < r->in.end)
-		return REFUSE(r, "msgpack: the map ends at byte %td of %zu", r->in.at - begin, size);
+		return REFUSE(r, "msgpack: the map ends at byte %td of %zu", r->in.at - begin,
+		              size);
 	if (r->failed == 0 && r->e->func.len == 0 && r->e->err_code == 0)
 		return REFUSE(r, "func is missing or empty: name the handler to call");
 	return r->failed;
@@ -243,14 +247,16 @@ static void end_texts(struct envelope *e, struct buf *scratch, bool own)
 	}
 }
 
-int envelope_read(struct envelope *e, struct buf *scratch, const void *bytes, size_t len, struct why *why)
+int envelope_read(struct envelope *e, struct buf *scratch, const void *bytes, size_t len,
+                  struct why *why)
 {
 	struct reader r = { .e = e, .in = { bytes, (const uint8_t *)bytes + len }, .why = why };
 
 	*e = (struct envelope){ 0 };
 	buf_clear(scratch);
 	if (len > MESSAGE_MAX)
-		return why_set(why, ACTOR_EARGS, "a message of %zu bytes, at most %d are taken", len, MESSAGE_MAX);
+		return why_set(why, ACTOR_EARGS, "%zu bytes, a message has %d at most", len,
+		               MESSAGE_MAX);
 	if (!envelope_is(bytes, len))
 		return why_set(why, ACTOR_EARGS, "neither a JSON object nor a msgpack map: %s",
 		               len ? "its first byte is none of theirs" : "it is empty");
@@ -258,9 +264,13 @@ int envelope_read(struct envelope *e, struct buf *scratch, const void *bytes, si
 	if (e->enc == ENC_JSON) {
 		if (json_read_deep(bytes, len, MESSAGE_DEPTH, scratch, why) != 0)
 			return ACTOR_EARGS;
-		r.in = (struct packed){ (uint8_t *)scratch->p, (uint8_t *)scratch->p + scratch->len };
+		r.in.at = (const uint8_t *)scratch->p;
+		r.in.end = r.in.at + scratch->len;
 	}
-	read_map(&r);
+	if (read_map(&r) != 0) {
+		e->args = (struct packed){ NULL, NULL };
+		e->count = 0;
+	}
 	end_texts(e, scratch, e->enc == ENC_JSON);
 	return r.failed;
 }

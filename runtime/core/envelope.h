@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * envelope.h - a message outside the process: one schema, two encodings, told apart by the first byte.
+ * envelope.h - a message outside the process: one schema, two encodings, told by the first byte.
  *
  *   tpc func args cb ct id pid err      (all but func may be absent; unknown keys are passed over)
  *
- * See the contract's table. Arguments stay packed values; they become typed slots where the handler's
- * signature is known. */
+ * Arguments stay packed values; they become typed slots where the handler's signature is known. */
 #ifndef ENVELOPE_H
 #define ENVELOPE_H
 
@@ -12,7 +11,7 @@
 
 enum encoding { ENC_JSON, ENC_MSGPACK };
 
-struct text { const char *p; size_t len; };     /* p NULL: absent; a NUL stands behind it all the same */
+struct text { const char *p; size_t len; };     /* p NULL: absent. A NUL stands behind it */
 
 struct envelope {
 	enum encoding enc;
@@ -25,18 +24,20 @@ struct envelope {
 /* What a message is, by its first byte (white space before `{` is JSON's). */
 bool envelope_is(const void *bytes, size_t len);
 
-/* Reads one message. *e points into scratch (cleared first) and, args and id of msgpack, into the bytes
- * themselves: both must outlive it.
- * ACTOR_EARGS with why: malformed, not a map, a key of the wrong type, no func where there is no err, over
- * MESSAGE_MAX. id, cb, ct and pid are filled in even then, as far as they could be read, so that the sender
- * can be told. "args": null is none. id, cb... given as null count as absent. */
-int envelope_read(struct envelope *e, struct buf *scratch, const void *bytes, size_t len, struct why *why);
+/* Reads one message. *e points into scratch (cleared first) and, args and id of msgpack, into the
+ * bytes themselves: both must outlive it. Whole messages only; nothing may follow.
+ * ACTOR_EARGS with why: malformed, no map, a key of the wrong type or twice, no func where there is
+ * no err, over MESSAGE_MAX, over VALUES_MAX args. id, cb, ct and pid are filled in even then, as
+ * far as they could be read, so that the sender can be told; args are not. "args": null is none; id, cb
+ * and the others given as null count as absent. None but err's text holds a NUL. */
+int envelope_read(struct envelope *e, struct buf *scratch, const void *bytes, size_t len,
+                  struct why *why);
 
 /* Appends the message in e->enc; absent keys are left out, args and func are always there. */
 void envelope_write(struct buf *out, const struct envelope *e);
 
-/* The answer to a request: func is its cb, id is echoed. code and text: the error, or 0 and values. */
-void envelope_answer(struct buf *out, const struct envelope *request, const struct packed *args, unsigned count,
-                     int code, const char *text);
+/* The answer to a request: func is its cb, id is echoed; code and text, or 0 and values. */
+void envelope_answer(struct buf *out, const struct envelope *request, const struct packed *args,
+                     unsigned count, int code, const char *text);
 
 #endif

@@ -14,7 +14,7 @@
 #include "../actor.h"
 
 enum {
-	TREE_MAX = 256 << 20,                   /* bytes that jansson may spend on one text, about: */
+	TREE_MAX = 256 << 20,                   /* bytes that jansson may spend on a text, about: */
 	TREE_BRANCH = 256, TREE_LEAF = 64,      /* on a list or map, on any other value */
 };
 
@@ -29,7 +29,8 @@ static COLD int refuse_at(struct why *why, const char *text, const char *at, con
 			line++;
 			begin = text + 1;
 		}
-	return why_set(why, ACTOR_EARGS, "JSON, line %d, column %td: %s", line, at - begin + 1, reason);
+	return why_set(why, ACTOR_EARGS, "JSON, line %d, column %td: %s", line, at - begin + 1,
+	               reason);
 }
 
 /* The end of the string that begins behind the quote at `at`. */
@@ -56,11 +57,11 @@ static int scan(const char *text, size_t len, int depth_max, struct why *why)
 		case '[': case '{':
 			tree += TREE_BRANCH;
 			if (++depth > depth_max)
-				return refuse_at(why, text, at, "lists and maps are nested too deep");
+				return refuse_at(why, text, at, "nested too deep");
 			break;
 		}
 		if (tree > TREE_MAX)
-			return refuse_at(why, text, at, "too many values in one text; send msgpack");
+			return refuse_at(why, text, at, "too many values for JSON; send msgpack");
 	}
 	return 0;
 }
@@ -96,15 +97,16 @@ static void pack_tree(struct buf *out, json_t *tree)
 
 int json_read_deep(const char *text, size_t len, int depth, struct buf *out, struct why *why)
 {
+	size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
 	json_error_t error;
 	json_t *tree;
 
 	if (scan(text, len, depth, why) != 0)
 		return ACTOR_EARGS;
-	tree = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+	tree = json_loadb(text, len, flags, &error);
 	if (tree == NULL)
-		return why_set(why, ACTOR_EARGS, "JSON, line %d, column %d: %s", error.line, error.column,
-		               error.text);
+		return why_set(why, ACTOR_EARGS, "JSON, line %d, column %d: %s", error.line,
+		               error.column, error.text);
 	pack_tree(out, tree);
 	json_decref(tree);
 	return 0;
@@ -162,7 +164,8 @@ void json_text(struct buf *out, const char *s, size_t len)
 
 static void write_base64(struct buf *out, const uint8_t *p, size_t len)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ" "abcdefghijklmnopqrstuvwxyz"
+	                             "0123456789+/";
 	char four[4];
 	uint32_t bits;
 

@@ -30,7 +30,7 @@ static int64_t real_wall_ms(void *arg)
 
 static uint64_t next(void *arg)
 {
-	static _Thread_local uint64_t drawn[32];        /* 256 bytes: what getentropy gives at once */
+	static _Thread_local uint64_t drawn[32];        /* 256 bytes: all that getentropy gives */
 	static _Thread_local unsigned left;
 
 	(void)arg;

@@ -40,10 +40,12 @@ struct redis_reply {
 	const char *str; size_t len;            /* REDIS_STR, REDIS_ERR */
 	const struct redis_reply *item; size_t items;   /* REDIS_LIST */
 };
-typedef void redis_fn(void *arg, const struct redis_reply *reply);     /* REDIS_GONE: the link is lost */
+/* REDIS_GONE: the link is lost. */
+typedef void redis_fn(void *arg, const struct redis_reply *reply);
 struct redis_port {
-	/* borrows argv until it returns; fn is called once, later, or never if this returns an error */
-	int (*command)(void *link, redis_fn *fn, void *arg, int argc, const char **argv, const size_t *len);
+	/* Borrows argv until it returns; fn is called once, later, or never if this fails. */
+	int (*command)(void *link, redis_fn *fn, void *arg, int argc, const char **argv,
+	               const size_t *len);
 	void *link;
 };
 
@@ -53,7 +55,7 @@ struct ports {
 	struct choice_port choice;
 };
 
-extern struct ports ports;      /* the real ones, until a test puts others in place before the start */
+extern struct ports ports;      /* the real ones, until a test puts others there before the start */
 
 static inline int64_t now_ns(void) { return ports.clock.mono_ns(ports.clock.arg); }
 static inline int64_t now_ms(void) { return now_ns() / 1000000; }

@@ -79,19 +79,20 @@ static int read_param(struct signature *s, struct word w, struct why *why)
 	int type, shown = w.len > 64 ? 64 : (int)w.len;
 
 	if (s->rest)
-		return why_set(why, ACTOR_EARGS, "'...' must come last, but '%.*s' follows", shown, w.p);
+		return why_set(why, ACTOR_EARGS, "'...' must come last, but '%.*s' follows", shown,
+		               w.p);
 	if (n == 0 || n >= w.len || w.p[n] != ':')
-		return why_set(why, ACTOR_EARGS, "'%.*s' is no parameter: write name:type, as in by:int",
-		               shown, w.p);
+		return why_set(why, ACTOR_EARGS, "'%.*s' is no parameter: write name:type, as in"
+		               " by:int", shown, w.p);
 	of.len -= optional;
 	type = find_type(of);
 	if (type < 0)
-		return why_set(why, ACTOR_EARGS, "'%.*s': there is no type '%.*s' (types are int, num, str,"
-		               " bytes, bool, list, map, any)", shown, w.p,
+		return why_set(why, ACTOR_EARGS, "'%.*s': there is no type '%.*s' (types are int,"
+		               " num, str, bytes, bool, list, map, any)", shown, w.p,
 		               of.len > 64 ? 64 : (int)of.len, of.p);
 	if (!optional && s->min < s->max)
-		return why_set(why, ACTOR_EARGS, "'%.*s' must be there, but a parameter before it may be"
-		               " absent: put '?' behind its type too", shown, w.p);
+		return why_set(why, ACTOR_EARGS, "'%.*s' must be there, but a parameter before it"
+		               " may be absent: put '?' behind its type too", shown, w.p);
 	if (s->max == PARAM_MAX)
 		return why_set(why, ACTOR_EARGS, "more than %d parameters: pass a list", PARAM_MAX);
 	s->type[s->max++] = (uint8_t)type;
@@ -106,7 +107,8 @@ static void write_text(struct signature *s)
 	int i;
 
 	for (i = 0; i < s->max; i++)
-		to += sprintf(to, "%s%s%s", i ? " " : "", param_names[s->type[i]], i < s->min ? "" : "?");
+		to += sprintf(to, "%s%s%s", i ? " " : "", param_names[s->type[i]],
+		              i < s->min ? "" : "?");
 	if (s->rest)
 		sprintf(to, "%s...", i ? " " : "");
 }
@@ -168,8 +170,8 @@ const struct signature *signature_read(const char *text, struct why *why)
 	found = intern(&s);
 	pthread_mutex_unlock(&lock);
 	if (found == NULL)
-		why_set(why, ACTOR_ENOMEM, "this process has seen %d different signatures and can hold no more",
-		        SIGNATURES_MAX);
+		why_set(why, ACTOR_ENOMEM, "this process has seen %d different signatures and"
+		        " can hold no more: restart it", SIGNATURES_MAX);
 	return found;
 }
 

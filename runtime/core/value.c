@@ -15,7 +15,7 @@ enum fault { CUT = -1, EXT = -2, RESERVED = -3, LYING = -4, DEEP = -5, NO_UTF8 =
 
 static const char *const fault_texts[] = {
 	[-CUT] = "the bytes end in the middle of a value",
-	[-EXT] = "msgpack ext types (timestamps too) are no values here; send an int, num, str or bytes",
+	[-EXT] = "ext types (timestamps too) are no values here; send an int, num, str or bytes",
 	[-RESERVED] = "byte 0xc1 is no msgpack",
 	[-LYING] = "a list or map declares more items than there are bytes",
 	[-DEEP] = "lists and maps are nested too deep",
@@ -24,7 +24,8 @@ static const char *const fault_texts[] = {
 
 /* Of 0xc0 to 0xdf: how many bytes follow that hold the value or its length. */
 static const uint8_t widths[32] = {
-	0, 0, 0, 0, 1, 2, 4, 1, 2, 4, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 0, 0, 0, 0, 0, 1, 2, 4, 2, 4, 2, 4,
+	0, 0, 0, 0, 1, 2, 4, 1, 2, 4, 4, 8, 1, 2, 4, 8,
+	1, 2, 4, 8, 0, 0, 0, 0, 0, 1, 2, 4, 2, 4, 2, 4,
 };
 
 /* --- reading ------------------------------------------------------------------ */
@@ -208,8 +209,8 @@ int packed_check(const void *p, size_t len, int values, struct why *why)
 
 	while (in.at < in.end) {
 		if (n == values)
-			return why_set(why, ACTOR_EARGS, "msgpack: %zu bytes too many behind %d value%s",
-			               (size_t)(in.end - in.at), n, n == 1 ? "" : "s");
+			return why_set(why, ACTOR_EARGS, "msgpack: the values wanted (%d) end at"
+			               " byte %td of %zu", n, in.at - (const uint8_t *)p, len);
 		begin = in.at;
 		fault = check_one(&in, VALUE_DEPTH);
 		if (fault != 0)
@@ -217,7 +218,8 @@ int packed_check(const void *p, size_t len, int values, struct why *why)
 		n++;
 	}
 	if (values >= 0 && n < values)
-		return why_set(why, ACTOR_EARGS, "msgpack: %d of %d values are missing", values - n, values);
+		return why_set(why, ACTOR_EARGS, "msgpack: %d of %d values are missing", values - n,
+		               values);
 	return n;
 }
 

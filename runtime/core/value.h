@@ -10,7 +10,7 @@
 
 enum {
 	VALUE_DEPTH = 32,
-	MESSAGE_DEPTH = VALUE_DEPTH + 2,        /* a message is a map, and its args a list, around values */
+	MESSAGE_DEPTH = VALUE_DEPTH + 2,        /* a map, its args a list, then the values */
 };
 
 enum value_type {       /* the order of enum msg_type in actor.h, then what only the core sees */
@@ -33,11 +33,11 @@ struct packed { const uint8_t *at, *end; };     /* values one after the other, b
 int packed_next(struct packed *in, struct value *v);
 /* Passes over one whole value, ext types too. 0, or -1. */
 int packed_skip(struct packed *in);
-/* Are these exactly `values` whole values (any number when negative), each str UTF-8, no deeper than
- * VALUE_DEPTH, and nothing behind them? Returns how many, or ACTOR_EARGS with why. */
+/* Are these exactly `values` whole values (any number when negative), each str UTF-8, no deeper
+ * than VALUE_DEPTH, and nothing behind them? Returns how many, or ACTOR_EARGS with why. */
 int packed_check(const void *p, size_t len, int values, struct why *why);
-/* The same for one value at the front of the bytes, whatever follows, depth lists and maps deep at most
- * (MESSAGE_DEPTH for a message as it came): its size in bytes, or ACTOR_EARGS. */
+/* The same for one value at the front of the bytes, whatever follows, with at most depth lists and
+ * maps in each other (MESSAGE_DEPTH: a message as it came): its size in bytes, or ACTOR_EARGS. */
 int64_t packed_first(const void *p, size_t len, int depth, struct why *why);
 
 bool utf8_valid(const char *s, size_t len);

@@ -38,7 +38,7 @@ static bool base64_read(const char *p, size_t len, struct buf *out)
 	return true;
 }
 
-/* A JSON string in `json` becomes the bytes it spells; null and what is no string stay as they are. */
+/* A JSON string becomes the bytes it spells; null and what is no string stay as they are. */
 static bool bytes_pack(const struct buf *json, struct buf *out)
 {
 	struct packed in = { (const uint8_t *)json->p, (const uint8_t *)json->p + json->len };
@@ -64,12 +64,14 @@ static int refuse(const char *takes, int i, enum param_type type, const char *wo
 
 	signature_param(takes, i, name, sizeof name);
 	return why_set(why, ACTOR_EARGS, "%s takes %s, written as %s; `%.*s%s` is none%s%s%s",
-		*name ? name : "it", param_name(type), type == PARAM_BYTES ? "a JSON string of base64" : "JSON",
+		*name ? name : "it", param_name(type),
+		type == PARAM_BYTES ? "a JSON string of base64" : "JSON",
 		len > 40 ? 40 : (int)len, word, len > 40 ? "..." : "",
 		*why_json->text ? " (" : "", why_json->text, *why_json->text ? ")" : "");
 }
 
-int argument_read(const char *takes, int i, const char *word, size_t len, struct buf *out, struct why *why)
+int argument_read(const char *takes, int i, const char *word, size_t len, struct buf *out,
+                  struct why *why)
 {
 	enum param_type type = type_at(signature_read(takes, NULL), i);
 	struct buf json = { 0 };

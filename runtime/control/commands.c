@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * commands.c - the actor `node`: actorctl's commands are its handlers, and they own their data.
+ * commands.c - the actor `node`: actorctl's commands are its handlers, and they own their
+ * data.
  *
- * The idea: what the runtime says of itself comes the way that everything comes here, as answers of an
- * actor, so that the control socket, Redis and other actors ask alike. It lives on the I/O home and only
- * looks (core's tables may be read while everything runs), so it answers while every worker is stuck.
- * `call` and `send` turn words of a command line into values by the handler's signature; an answer of
- * the actor called is passed on to whoever called `call`.
+ * The idea: what the runtime says of itself comes the way that everything comes here, as
+ * answers of an actor, so that the control socket, Redis and other actors ask alike. It
+ * lives on the I/O home and only looks (core's tables may be read while everything runs),
+ * so it answers while every worker is stuck. `call` and `send` turn words of a command line
+ * into values by the handler's signature; an answer of the actor called is passed on to
+ * whoever called `call`.
  *
- * Threads: all on the home's. Does not know Redis, clients or patches: their sections come by
- * control_sources. */
+ * Threads: all on the home's. Does not know Redis, clients or patches: their sections come
+ * by control_sources. */
 #include "commands.h"
 #include "argument.h"
 #include "asked.h"
@@ -41,7 +43,7 @@ static struct commands *commands_of(actor *self)
 	return *(struct commands **)actor_state(self);
 }
 
-/* --- a map that grows pair by pair ------------------------------------------------------------- */
+/* --- a map that grows pair by pair -------------------------------------------- */
 
 struct pairs { struct buf b; unsigned n; };
 
@@ -54,7 +56,10 @@ static struct buf *key(struct pairs *p, const char *name)
 
 static void add_int(struct pairs *p, const char *name, int64_t v) { pack_int(key(p, name), v); }
 static void add_uint(struct pairs *p, const char *name, uint64_t v) { pack_uint(key(p, name), v); }
-static void add_text(struct pairs *p, const char *name, const char *v) { pack_text(key(p, name), v); }
+static void add_text(struct pairs *p, const char *name, const char *v)
+{
+	pack_text(key(p, name), v);
+}
 
 static void close_map(struct pairs *p, struct buf *out)
 {
@@ -72,13 +77,16 @@ static void close_list(struct rows *r, struct buf *out)
 	buf_fini(&r->b);
 }
 
-/* --- answering ----------------------------------------------------------------------------------- */
+/* --- answering ---------------------------------------------------------------- */
+
+static struct packed packed_of(const struct buf *b)
+{
+	return (struct packed){ (uint8_t *)b->p, (uint8_t *)b->p + b->len };
+}
 
 static int reply(actor *self, const msg *m, struct buf *values, unsigned count)
 {
-	struct packed p = { (uint8_t *)values->p, (uint8_t *)values->p + values->len };
-
-	core_answer(self, msg_defer(m), p, count, 0, NULL);
+	core_answer(self, msg_defer(m), packed_of(values), count, 0, NULL);
 	buf_fini(values);
 	return 0;
 }
@@ -91,10 +99,11 @@ static int refuse(actor *self, msg_caller to, int code, const char *text)
 
 static int no_actor(struct why *why, const char *name)
 {
-	return why_set(why, ACTOR_ENOENT, "no actor named `%s` here; `actorctl ps` lists those that are", name);
+	return why_set(why, ACTOR_ENOENT, "no actor named `%s` here; `actorctl ps` lists those "
+		"that are", name);
 }
 
-/* --- ping, ready ---------------------------------------------------------------------------------- */
+/* --- ping, ready -------------------------------------------------------------- */
 
 static int on_ping(actor *self, const msg *m)
 {
@@ -126,13 +135,12 @@ void commands_ready(struct commands *n)
 	pack_bool(&b, true);
 	n->ready = true;
 	for (i = 0; i < n->waiting_count; i++)
-		core_answer(self, n->waiting[i],
-			(struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len }, 1, 0, NULL);
+		core_answer(self, n->waiting[i], packed_of(&b), 1, 0, NULL);
 	n->waiting_count = 0;
 	buf_fini(&b);
 }
 
-/* --- inspect: the node ------------------------------------------------------------------------------ */
+/* --- inspect: the node -------------------------------------------------------- */
 
 static int64_t resident_bytes(void)
 {
@@ -227,7 +235,7 @@ static int on_inspect(actor *self, const msg *m)
 	return reply(self, m, &b, 1);
 }
 
-/* --- inspect: one actor; ps ---------------------------------------------------------------------------- */
+/* --- inspect: one actor; ps --------------------------------------------------- */
 
 /* The word of its life; whether it is in a handler this moment is its `activity`. */
 static const char *life(const struct actor_info *a)
@@ -323,7 +331,7 @@ static int on_ps(actor *self, const msg *m)
 	return reply(self, m, &b, 2);
 }
 
-/* --- call, send ------------------------------------------------------------------------------------------ */
+/* --- call, send --------------------------------------------------------------- */
 
 static void name_handler(void *arg, const struct handler_info *h)
 {
@@ -332,19 +340,21 @@ static void name_handler(void *arg, const struct handler_info *h)
 	buf_printf(b, "%s%s", b->len ? ", " : "", h->name);
 }
 
-static int no_handler(struct why *why, const char *name, const char *what, const struct actor_info *a)
+static int no_handler(struct why *why, const char *name, const char *what,
+                      const struct actor_info *a)
 {
 	struct buf b = { 0 };
 
 	core_handlers(a->of, name_handler, &b);
-	why_set(why, ACTOR_ENOENT, "%s has no handler `%s`; it has: %s", *name ? name : "the global table",
-		what, b.len ? b.p : "none");
+	why_set(why, ACTOR_ENOENT, "%s has no handler `%s`; it has: %s",
+		*name ? name : "the global table", what, b.len ? b.p : "none");
 	buf_fini(&b);
 	return ACTOR_ENOENT;
 }
 
 /* What the handler takes. A list of Redis (`list:TOPIC`) takes whatever it is given. */
-static int find_handler(const char *name, const char *what, const char **takes, actor_ref *to, struct why *why)
+static int find_handler(const char *name, const char *what, const char **takes, actor_ref *to,
+                        struct why *why)
 {
 	struct handler_info h;
 	struct actor_info a;
@@ -372,7 +382,8 @@ static int convert(struct packed list, const char *takes, struct buf *out, struc
 	packed_next(&list, &v);
 	items = v.len;
 	if (items > VALUES_MAX)
-		return why_set(why, ACTOR_EARGS, "%zu arguments; a message has at most %d", items, VALUES_MAX);
+		return why_set(why, ACTOR_EARGS, "%zu arguments; a message has at most %d", items,
+			VALUES_MAX);
 	for (i = 0; i < items; i++) {
 		at = list;
 		packed_skip(&list);
@@ -385,8 +396,8 @@ static int convert(struct packed list, const char *takes, struct buf *out, struc
 	return (int)items;
 }
 
-/* What `call` and `send` have in common: name, handler and words of m as a call. Its args point into
- * values, its `what` into m. */
+/* What `call` and `send` have in common: name, handler and words of m as a call. Its args
+ * point into values, its `what` into m. */
 static int read_call(const msg *m, struct call *c, struct buf *values, struct why *why)
 {
 	const char *name = msg_str(m, 0), *takes;
@@ -399,12 +410,12 @@ static int read_call(const msg *m, struct call *c, struct buf *values, struct wh
 	if (rc < 0)
 		return rc;
 	msg_pack(m, 2, &list);
-	rc = convert((struct packed){ (uint8_t *)list.p, (uint8_t *)list.p + list.len }, takes, values, why);
+	rc = convert(packed_of(&list), takes, values, why);
 	buf_fini(&list);
 	if (rc < 0)
 		return rc;
 	c->count = (unsigned)rc;
-	c->args = (struct packed){ (uint8_t *)values->p, (uint8_t *)values->p + values->len };
+	c->args = packed_of(values);
 	return 0;
 }
 
@@ -464,14 +475,13 @@ static int on_called(actor *self, const msg *m)
 		return msg_fail(m, "`called` takes the answers of `call` only");
 	n->call_count--;
 	count = msg_error(m) ? 0 : (unsigned)msg_pack(m, 0, &b);
-	core_answer(self, u->caller, (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len }, count,
-		msg_error(m), msg_error_text(m));
+	core_answer(self, u->caller, packed_of(&b), count, msg_error(m), msg_error_text(m));
 	mem_free(u);
 	buf_fini(&b);
 	return 0;
 }
 
-/* --- its life ------------------------------------------------------------------------------------------------ */
+/* --- its life ----------------------------------------------------------------- */
 
 static const struct actor_type node_type = {
 	.name  = "node",
@@ -486,7 +496,8 @@ static const struct actor_type node_type = {
 	            { "called", "...", on_called, 0 }),
 };
 
-struct commands *commands_new(struct home *home, const struct control_sources *sources, struct why *why)
+struct commands *commands_new(struct home *home, const struct control_sources *sources,
+                              struct why *why)
 {
 	struct type_options options = { .max_count = 32767, .max_bytes = 32 << 20, .native = true };
 	struct spawn s = { .name = "node", .home = home };

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * control.c - the Unix socket of actorctl: lines of JSON in, calls of actors, lines of JSON out.
+ * control.c - the Unix socket of actorctl: lines of JSON in, calls of actors, lines of JSON
+ * out.
  *
- * The idea: a nameless actor on the I/O home asks on behalf of whoever is connected; the answer comes
- * back to its handler `answered`, which finds the question and writes the line. Nothing waits, so one
- * slow call holds up nobody, and answers go out in the order they come.
+ * The idea: a nameless actor on the I/O home asks on behalf of whoever is connected; the
+ * answer comes back to its handler `answered`, which finds the question and writes the
+ * line. Nothing waits, so one slow call holds up nobody, and answers go out in the order
+ * they come.
  *
- * Invariants: what one client can hold is bounded. With PENDING_MAX questions or UNSENT_PAUSE bytes
- * unsent it is not read any further; with UNSENT_MAX, or with nothing taken for STUCK_MS, it is
- * dropped. A client outlives its connection until its last question is answered: then it is freed.
+ * Invariants: what one client can hold is bounded. With PENDING_MAX questions or
+ * UNSENT_PAUSE bytes unsent it is not read any further; with UNSENT_MAX, or with nothing
+ * taken for STUCK_MS, it is dropped. A client outlives its connection until its last
+ * question is answered: then it is freed.
  *
- * Threads: all on the loop's. Knows no command: those are handlers, of `node` and of any other actor. */
+ * Threads: all on the loop's. Knows no command: those are handlers, of `node` and of any
+ * other actor. */
 #include "control.h"
 #include "asked.h"
 #include "commands.h"
@@ -23,7 +27,7 @@ enum {
 	PENDING_MAX = 1024,
 	UNSENT_PAUSE = 4 << 20, UNSENT_MAX = 64 << 20,
 	TICK_MS = 200, STUCK_MS = 30000,
-	ASK_MS = 3660000,               /* above the longest --timeout: actorctl and `call` have their own */
+	ASK_MS = 3660000,               /* above the longest that `call` takes */
 };
 
 struct client {
@@ -59,7 +63,7 @@ struct question {
 	char texts[];                   /* cb, NUL, packed id */
 };
 
-/* --- clients ------------------------------------------------------------------------------------ */
+/* --- clients ------------------------------------------------------------------ */
 
 static void client_free_if_done(struct client *c)
 {
@@ -103,7 +107,8 @@ static void write_line(struct client *c)
 	buf_clear(line);
 }
 
-static void write_error(struct client *c, const struct envelope *request, int code, const char *text)
+static void write_error(struct client *c, const struct envelope *request, int code,
+                        const char *text)
 {
 	envelope_answer(&c->control->line, request, NULL, 0, code, text);
 	write_line(c);
@@ -132,7 +137,7 @@ static void end(struct client *c, const char *text)
 	watch(c);
 }
 
-/* --- requests -------------------------------------------------------------------------------------- */
+/* --- requests ----------------------------------------------------------------- */
 
 static void expect(struct client *c, const struct envelope *e, int64_t number)
 {
@@ -237,7 +242,7 @@ static void on_closed(void *arg)
 	drop(arg);
 }
 
-/* --- answers ------------------------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------ */
 
 static void answer(struct client *c, const struct question *q, const msg *m)
 {
@@ -305,7 +310,7 @@ static void on_tick(void *arg)
 		loop_timer_set(k->tick, TICK_MS);
 }
 
-/* --- connections, life ------------------------------------------------------------------------------------ */
+/* --- connections, life -------------------------------------------------------- */
 
 static void on_accepted(void *arg, int fd)
 {

@@ -1,30 +1,21 @@
 /* SPDX-License-Identifier: MIT
- * control.h - the Unix socket of actorctl, on the I/O loop, and the actor `node`, whose handlers are
- * actorctl's commands. Both live on the I/O home: they answer while every worker is stuck.
+ * control.h - the Unix socket of actorctl, on the I/O loop, and the actor `node`, whose
+ * handlers are actorctl's commands. Both live on the I/O home: they answer while every
+ * worker is stuck.
  *
- * On the socket: the message schema of envelope.h, one JSON message a line each way, answers in any
- * order by id. Calls go to any actor and handler, with origin FROM_CONTROL. */
+ * On the socket: the message schema of envelope.h, one JSON message a line each way,
+ * answers in any order by id. Calls go to any actor and handler, with origin FROM_CONTROL. */
 #ifndef CONTROL_H
 #define CONTROL_H
 
-#include "loop/loop.h"
-
-/* What a node knows that this room does not (Redis, clients, patches, ...): its sections of `inspect`. */
-struct control_sources {
-	const char *node;       /* the node's name; borrowed until control_free() */
-	/* Appends pairs to a map: for each a str (pack_text: "redis", "clients", "patches", "warnings", ...)
-	 * and one packed value. Returns how many pairs. On the loop's thread, and must not wait. actorctl
-	 * shows a map as `key value` words, a list of maps as a table (columns: the first map's keys),
-	 * a list of strs one a line, in the order given. No passwords: people paste what inspect says. */
-	unsigned (*sections)(void *arg, struct buf *pairs);     /* may be NULL */
-	void *arg;
-};
+#include "commands.h"
 
 struct control;
 
-/* Listens at path, or at the default place where path is NULL (path.h; a folder under /tmp is made 0700
- * and its owner checked). Mode 0600; a stale socket is taken over; NULL with why: a runtime is already
- * running there, no socket stands there, the folder is not ours or not writable. Loop's thread. */
+/* Listens at path, or at the default place where path is NULL (path.h; a folder under /tmp
+ * is made 0700 and its owner checked). Mode 0600; a stale socket is taken over; NULL with
+ * why: a runtime is already running there, no socket stands there, the folder is not ours
+ * or not writable. sources: see commands.h; copied. Loop's thread. */
 struct control *control_new(struct loop *l, const char *path, const struct control_sources *sources,
                             struct why *why);
 const char *control_path(const struct control *c);      /* the real one, for the ready line */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * door.c - see door.h.
  *
- * Who holds the lock on PATH.lock owns PATH, so that two runtimes that start at once cannot both take a
- * stale socket for theirs. The lock ends with its process, however that ends. Connecting is tried first:
- * it tells which process is there, and finds one that is not ours. Between bind and listen nobody can
- * connect, which is when the mode is set. No threads: whoever opens it owns it. */
+ * Who holds the lock on PATH.lock owns PATH, so that two runtimes that start at once cannot
+ * both take a stale socket for theirs. The lock ends with its process, however that ends.
+ * Connecting is tried first: it tells which process is there, and finds one that is not
+ * ours. Between bind and listen nobody can connect, which is when the mode is set. No
+ * threads: whoever opens it owns it. */
 #include "door.h"
 #include "../actor.h"
 
@@ -46,8 +47,9 @@ static int probe(const struct door *d, struct why *why)
 		return why_set(why, ACTOR_EFAIL, "control: no socket: %s", strerror(errno));
 	if (connect(fd, (struct sockaddr *)&a, sizeof a) == 0 || errno == EAGAIN) {
 		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
-		rc = why_set(why, ACTOR_EFAIL, "%s: a runtime is already running there (process %d); "
-			"end it, or give another --control PATH", d->path, (int)peer.pid);
+		rc = why_set(why, ACTOR_EFAIL, "%s: a runtime is already running there "
+			"(process %d); end it, or give another --control PATH",
+			d->path, (int)peer.pid);
 	}
 	close(fd);
 	return rc;

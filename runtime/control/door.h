@@ -14,7 +14,8 @@ struct door {
 	dev_t dev; ino_t ino;           /* of the socket we made */
 };
 
-/* At path, or at the default place where it is NULL. 0, or ACTOR_EFAIL with why, nothing left behind. */
+/* At path, or at the default place where it is NULL. 0, or ACTOR_EFAIL with why, nothing
+ * left behind. */
 int  door_open(struct door *d, const char *path, struct why *why);
 /* May the process at the other end of this connection come in: is it our user's, or root's? */
 bool door_admits(int connection, unsigned *uid);

@@ -44,7 +44,8 @@ int path_folder(const struct path_env *env, const char *path, bool make, struct 
 	if (lstat(folder, &st) != 0)
 		return why_set(why, ACTOR_EFAIL, "%s: %s", folder, strerror(errno));
 	if (!S_ISDIR(st.st_mode) || st.st_uid != env->uid || (st.st_mode & 077))
-		return why_set(why, ACTOR_EFAIL, "%s: is not a folder that is uid %u's alone (mode 0700), "
-			"somebody else may have made it; remove it or give --control PATH", folder, env->uid);
+		return why_set(why, ACTOR_EFAIL, "%s: is not a folder of uid %u's alone (mode "
+			"0700), somebody else may have made it; remove it or give --control PATH",
+			folder, env->uid);
 	return 0;
 }

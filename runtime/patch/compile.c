@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT
+ * compile.c - the C compiler: source text to code in memory.
+ *
+ * libtcc with neither standard headers nor standard library: what a source may include comes from headers.c,
+ * what it may call from allowed.c and core_exports[], and nothing else resolves. Warnings are errors, for without
+ * that a handler of another type, or a call of an undeclared function, would compile and crash.
+ *
+ * Pages: libtcc lays code first and data behind it, on one page. Each source is given one page-aligned
+ * object in front, so data begin on a page of their own: code is made read-execute, data stay read-write, and no page
+ * is ever writable and executable (libtcc's own mprotect is taken out by headers.c).
+ *
+ * After an error the compiler's state is dropped: relocating it once more could succeed on half a program.
+ * A state is deleted before its code runs.
+ *
+ * Threads: libtcc keeps its state in globals; one lock is held from tcc_new to tcc_delete. What
+ * crashes or hangs the compiler itself is not contained here. */
+#include "compile.h"
+#include "allowed.h"
+#include "headers.h"
+
+#include <ctype.h>
+#include <libtcc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#define FIRST_DATA "actord_data_"
+#define FUNCTION "actord_function_"
+
+static pthread_mutex_t compiler = PTHREAD_MUTEX_INITIALIZER;
+
+struct compile {
+	const struct source *source;
+	struct buf *said;
+	bool listed_calls;
+};
+
+void diagnose(struct buf *said, const char *file, int line, const char *fmt, ...)
+{
+	va_list ap;
+	char text[1024];
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	buf_printf(said, "%s%s:", said->len ? "\n" : "", file);
+	if (line)
+		buf_printf(said, "%d:", line);
+	buf_printf(said, " error: %s", text);
+}
+
+static bool word_char(char c) { return isalnum((unsigned char)c) || c == '_'; }
+
+/* The line where a name first stands in the source, 0: nowhere. */
+static int line_of(const struct source *s, const char *word, size_t len)
+{
+	int line = 1;
+
+	for (const char *p = s->text, *end = s->text + s->len; p < end; p++) {
+		if (*p == '\n')
+			line++;
+		else if ((size_t)(end - p) >= len && !memcmp(p, word, len) && (p == s->text || !word_char(p[-1])) &&
+		         (p + len == end || !word_char(p[len])))
+			return line;
+	}
+	return 0;
+}
+
+/* --- diagnostics ------------------------------------------------------------------------------ */
+
+static void note_includes(struct compile *c)
+{
+	buf_text(c->said, "; a source may include ");
+	headers_list(c->said);
+}
+
+static void note_calls(struct compile *c)
+{
+	if (!c->listed_calls)
+		buf_text(c->said, "; a source may call what actor.h declares, mem*, str*, snprintf, vsnprintf, "
+		         "strto*, qsort, bsearch, ctype and math");
+	c->listed_calls = true;
+}
+
+/* `tcc: error: undefined symbol 'foo'` comes without a line: the name's first place in the source is it. */
+static void say_symbol(struct compile *c, const char *text)
+{
+	const char *name = strchr(text, '\''), *end = name ? strchr(name + 1, '\'') : NULL;
+	int line = end ? line_of(c->source, name + 1, (size_t)(end - name - 1)) : 0;
+
+	diagnose(c->said, c->source->file, line, "%s", text);
+	if (strstr(text, "defined twice"))
+		buf_text(c->said, "; the runtime has one of that name: make yours static");
+	else
+		note_calls(c);
+}
+
+static void say(void *arg, const char *message)
+{
+	static const char without_place[] = "tcc: error: ";
+	struct compile *c = arg;
+
+	if (!strncmp(message, without_place, sizeof without_place - 1)) {
+		say_symbol(c, message + sizeof without_place - 1);
+		return;
+	}
+	buf_printf(c->said, "%s%s", c->said->len ? "\n" : "", message);
+	if (strstr(message, "error: include file '"))
+		note_includes(c);
+	else if (strstr(message, "implicit declaration of function"))
+		note_calls(c);
+	else if (strstr(message, "' defined twice"))
+		buf_text(c->said, "; the runtime has one of that name: make yours static");
+}
+
+/* --- before: what can be seen without a compiler ------------------------------------------------- */
+
+static bool identifier(const char *s)
+{
+	if (!word_char(*s) || isdigit((unsigned char)*s))
+		return false;
+	while (word_char(*s))
+		s++;
+	return !*s;
+}
+
+static bool refuse(const struct source *s, struct buf *said)
+{
+	size_t blank = 0;
+	int line = 1;
+
+	if (s->len > SOURCE_MAX) {
+		diagnose(said, s->file, 0, "the source has %zu bytes, at most %d are taken", s->len, SOURCE_MAX);
+		return true;
+	}
+	while (blank < s->len && isspace((unsigned char)s->text[blank]))
+		blank++;
+	if (blank == s->len) {
+		diagnose(said, s->file, 1, "the source is empty");
+		return true;
+	}
+	for (size_t i = 0; i < s->len; line += s->text[i++] == '\n')
+		if (!s->text[i]) {
+			diagnose(said, s->file, line, "a NUL byte: a source is text");
+			return true;
+		}
+	if (s->function && (!identifier(s->function) || !line_of(s, s->function, strlen(s->function)))) {
+		diagnose(said, s->file, 0, "there is no function %.255s in the source", s->function);
+		return true;
+	}
+	return false;
+}
+
+/* A file's name goes into a #line, so nothing in it may end the string. */
+static void line_directive(struct buf *b, int line, const char *file)
+{
+	buf_printf(b, "#line %d \"", line);
+	for (; *file; file++)
+		buf_printf(b, "%c", *file == '"' || *file == '\\' || iscntrl((unsigned char)*file) ? '_' : *file);
+	buf_text(b, "\"\n");
+}
+
+/* A line break ends the source: one that ends in `#include<` would hang the compiler. The function wanted
+ * may be static, which a symbol's name does not reach: a pointer to it at the end does. */
+static void whole_text(const struct source *s, struct buf *b)
+{
+	buf_reserve(b, s->len + 512);
+	buf_text(b, "char " FIRST_DATA " __attribute__((aligned(4096))) = 1;\n");
+	line_directive(b, 1, s->file);
+	buf_add(b, s->text, s->len);
+	if (s->function) {
+		buf_text(b, "\n\n");
+		line_directive(b, line_of(s, s->function, strlen(s->function)), s->file);
+		buf_printf(b, "int (*const " FUNCTION ")(struct actor *, const struct msg *) = %s;", s->function);
+	}
+	buf_add(b, "\n", 2);
+}
+
+/* --- the compile ------------------------------------------------------------------------------------ */
+
+static void add_symbols(TCCState *tcc, const struct export *e)
+{
+	for (; e->name; e++)
+		tcc_add_symbol(tcc, e->name, e->addr);
+}
+
+static TCCState *state_new(struct compile *c)
+{
+	TCCState *tcc = tcc_new();
+
+	tcc_set_error_func(tcc, c, say);
+	tcc_set_options(tcc, "-nostdlib -nostdinc -Wall -Werror -std=c11");
+	tcc_add_sysinclude_path(tcc, "include");        /* <name> is asked of headers.c as include/name */
+	tcc_set_output_type(tcc, TCC_OUTPUT_MEMORY);
+	add_symbols(tcc, allowed);
+	add_symbols(tcc, core_exports);
+	return tcc;
+}
+
+static const void *symbol(TCCState *tcc, const char *name)
+{
+	return name ? tcc_get_symbol(tcc, name) : NULL;
+}
+
+/* Into pages of our own, readable and writable until headers_leave(). */
+static struct program *relocate(TCCState *tcc, const struct source *s)
+{
+	int size = tcc_relocate(tcc, NULL);
+	struct program *p;
+	void *at;
+
+	if (size <= 0)
+		return NULL;
+	at = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (at == MAP_FAILED)
+		return NULL;
+	p = mem_alloc(sizeof *p);
+	*p = (struct program){ .at = at, .size = (size_t)size };
+	if (tcc_relocate(tcc, at)) {
+		program_free(p);
+		return NULL;
+	}
+	p->text = (size_t)((const char *)symbol(tcc, FIRST_DATA) - p->at);
+	p->patch = symbol(tcc, "patch");
+	p->patches = symbol(tcc, "patches");
+	p->process = symbol(tcc, "process");
+	p->own = symbol(tcc, s->own);
+	p->function = s->function ? symbol(tcc, FUNCTION) : NULL;
+	return p;
+}
+
+static bool protect(struct program *p)
+{
+	return p->text < p->size && p->text % 4096 == 0 &&
+	       (!p->text || !mprotect(p->at, p->text, PROT_READ | PROT_EXEC));
+}
+
+static struct program *compile(struct compile *c, const char *text)
+{
+	struct program *p = NULL;
+	TCCState *tcc;
+
+	headers_enter(c->source->folder);
+	tcc = state_new(c);
+	if (!tcc_compile_string(tcc, text))
+		p = relocate(tcc, c->source);
+	tcc_delete(tcc);
+	headers_leave();
+	if (p && protect(p))
+		return p;
+	program_free(p);
+	if (!c->said->len)
+		diagnose(c->said, c->source->file, 0, "there is no memory for the code");
+	return NULL;
+}
+
+struct program *program_compile(const struct source *s, struct buf *said)
+{
+	struct compile c = { s, said, false };
+	struct buf text = { 0 };
+	struct program *p;
+
+	if (refuse(s, said))
+		return NULL;
+	whole_text(s, &text);
+	pthread_mutex_lock(&compiler);
+	p = compile(&c, text.p);
+	pthread_mutex_unlock(&compiler);
+	buf_fini(&text);
+	return p;
+}
+
+void program_free(struct program *p)
+{
+	if (p)
+		munmap(p->at, p->size);
+	mem_free(p);
+}
+
+/* --- looking at what came out -------------------------------------------------------------------------- */
+
+bool program_data(const struct program *p, const void *at, size_t size)
+{
+	uintptr_t from = (uintptr_t)at, begin = (uintptr_t)p->at + p->text, end = (uintptr_t)p->at + p->size;
+
+	return from >= begin && from <= end && size <= end - from;
+}
+
+bool program_code(const struct program *p, const void *at)
+{
+	return (uintptr_t)at >= (uintptr_t)p->at && (uintptr_t)at < (uintptr_t)p->at + p->text;
+}
+
+bool program_string(const struct program *p, const char *s, size_t max)
+{
+	size_t left;
+
+	if (!program_data(p, s, 1))
+		return false;
+	left = (size_t)(p->at + p->size - s);
+	return memchr(s, 0, left < max + 1 ? left : max + 1) != NULL;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * compile.h - source text to code in memory, or every diagnostic. */
+#ifndef COMPILE_H
+#define COMPILE_H
+
+#include "core.h"
+
+enum { SOURCE_MAX = 1 << 20 };  /* bytes of one source */
+
+struct source {
+	const char *text; size_t len;
+	const char *file;       /* what the diagnostics call it */
+	const char *folder;     /* searched for headers too; NULL: none */
+	const char *own;        /* a symbol wanted besides patch, patches and process; NULL: none */
+	const char *function;   /* a function wanted, static or not; NULL: none */
+};
+
+/* Code that can run: [at, at + text) is read and executed, [at + text, at + size) read and written. */
+struct program {
+	char *at;
+	size_t text, size;
+	/* Where the source defines them, else NULL; not checked: they are what the source made them. */
+	const void *patch, *patches, *process, *own, *function;
+};
+
+/* Any thread; one at a time. Gives. NULL with diagnostics appended to said, `file:line: text`, one a line. */
+struct program *program_compile(const struct source *s, struct buf *said);
+void program_free(struct program *p);           /* NULL is fine */
+
+/* Is this readable data, or a function, of the program itself? */
+bool program_data(const struct program *p, const void *at, size_t size);
+bool program_code(const struct program *p, const void *at);
+/* A C string of the program, at most max bytes without its NUL. */
+bool program_string(const struct program *p, const char *s, size_t max);
+/* Appends `file:line: error: text`; line 0: none. */
+void diagnose(struct buf *said, const char *file, int line, const char *fmt, ...) PRINTF(4, 5);
+
+#endif

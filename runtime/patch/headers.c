@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT
+ * headers.c - the only files that a source being compiled can see.
+ *
+ * libtcc opens what a source includes with open(2), reads and closes it. These three are wrapped by the
+ * linker: while a compile runs on a thread, it gets the headers in memory by descriptors that no
+ * kernel knows (FIRST_FD and up), and nothing else, not even the standard input. So no file of the machine is
+ * touched, and no compiler or header has to be installed. mprotect is wrapped as well: libtcc makes what
+ * it relocates writable and executable, compile.c sets the right protection instead.
+ *
+ * Names: the runtime's own headers come first and cannot be hidden; then the folder of an
+ * actor given as source; then what such folders gave before; then the headers of the actors shipped.
+ *
+ * Threads: compile.c's lock is held whenever `serving` is set, so the list of kept headers needs none. */
+#include "headers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct carried { const char *name, *text; uint64_t len; };
+extern const struct carried headers_carried[];  /* made by patch.cmake; ends with 0 */
+
+struct kept {                   /* a header from the folder of an actor's source */
+	struct kept *next;
+	char *name, *folder, *text;
+	size_t len;
+};
+static struct kept *kept_first;
+
+enum {
+	FIRST_FD   = 1 << 30,   /* above all that the kernel gives (fs.nr_open) */
+	FILES_OPEN = 40,        /* libtcc nests 32 includes */
+	HEADER_MAX = 1 << 20,
+};
+/* libtcc looks in here for <names>; see compile.c */
+static const char search_path[] = "include/";
+
+struct serving {
+	const char *folder;
+	struct { const char *text; size_t len, at; } file[FILES_OPEN];
+};
+static _Thread_local struct serving *serving;
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+ssize_t __real_read(int fd, void *to, size_t n);
+ssize_t __wrap_read(int fd, void *to, size_t n);
+int __real_close(int fd);
+int __wrap_close(int fd);
+int __real_mprotect(void *at, size_t len, int prot);
+int __wrap_mprotect(void *at, size_t len, int prot);
+
+void headers_enter(const char *folder)
+{
+	serving = mem_alloc(sizeof *serving);
+	serving->folder = folder;
+}
+
+void headers_leave(void)
+{
+	mem_free(serving);
+	serving = NULL;
+}
+
+/* The runtime's own are those that no actor brought: actor.h and C's. */
+static bool carried_own(const char *name)
+{
+	static const char *const own[] = { "actor.h", "ctype.h", "float.h", "inttypes.h", "limits.h", "math.h",
+		"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h" };
+
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		if (!strcmp(own[i], name))
+			return true;
+	return false;
+}
+
+static const struct carried *carried_find(const char *name)
+{
+	for (const struct carried *c = headers_carried; c->name; c++)
+		if (!strcmp(c->name, name))
+			return c;
+	return NULL;
+}
+
+/* Of a folder, or of any. */
+static const struct kept *kept_find(const char *name, const char *folder)
+{
+	const struct kept *k = kept_first;
+
+	while (k && (strcmp(k->name, name) || (folder && strcmp(k->folder, folder))))
+		k = k->next;
+	return k;
+}
+
+/* Two folders brought different ones: a patch could mean either. */
+static bool kept_ambiguous(const struct kept *k)
+{
+	for (const struct kept *o = k->next; o; o = o->next)
+		if (!strcmp(o->name, k->name) && (o->len != k->len || memcmp(o->text, k->text, k->len)))
+			return true;
+	return false;
+}
+
+static const struct kept *keep(const char *name, const char *folder, char *text, size_t len)
+{
+	struct kept *k = mem_alloc(sizeof *k);
+
+	k->name = mem_string(name, strlen(name));
+	k->folder = mem_string(folder, strlen(folder));
+	k->text = text;
+	k->len = len;
+	k->next = kept_first;
+	kept_first = k;
+	return k;
+}
+
+/* Only below the folder: not absolute, no way up. */
+static bool inside(const char *name)
+{
+	if (*name == '/' || !*name)
+		return false;
+	for (const char *p = name; p; p = strchr(p, '/')) {
+		p += *p == '/';
+		if (!strncmp(p, "..", 2) && (p[2] == '/' || !p[2]))
+			return false;
+	}
+	return true;
+}
+
+static char *file_text(const char *path, size_t *len)
+{
+	int fd = __real_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	char *text = NULL;
+
+	if (fd < 0)
+		return NULL;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size <= HEADER_MAX) {
+		ssize_t n;
+
+		text = mem_alloc((size_t)st.st_size + 1);
+		*len = 0;
+		while (*len < (size_t)st.st_size &&
+		       (n = __real_read(fd, text + *len, (size_t)st.st_size - *len)) > 0)
+			*len += (size_t)n;
+	}
+	__real_close(fd);
+	return text;
+}
+
+static const struct kept *from_folder(const char *name)
+{
+	const struct kept *k;
+	char path[PATH_MAX], *text;
+	size_t len;
+
+	if (!serving->folder || !inside(name) ||
+	    snprintf(path, sizeof path, "%s/%s", serving->folder, name) >= (int)sizeof path)
+		return NULL;
+	if ((k = kept_find(name, serving->folder)))
+		return k;
+	text = file_text(path, &len);
+	return text ? keep(name, serving->folder, text, len) : NULL;
+}
+
+static const char *text_of(const char *name, size_t *len)
+{
+	const struct carried *c = carried_find(name);
+	const struct kept *k = NULL;
+
+	if (!c || !carried_own(name)) {
+		k = from_folder(name);
+		if (!k && (k = kept_find(name, NULL)) && kept_ambiguous(k))
+			return NULL;
+	}
+	if (!k && !c)
+		return NULL;
+	*len = k ? k->len : c->len;
+	return k ? k->text : c->text;
+}
+
+int __wrap_open(const char *path, int flags, ...)
+{
+	size_t skip = sizeof search_path - 1, len;
+	const char *text;
+	va_list ap;
+	int mode;
+
+	va_start(ap, flags);
+	mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(ap, int) : 0;
+	va_end(ap);
+	if (likely(!serving))
+		return __real_open(path, flags, mode);
+	text = text_of(strncmp(path, search_path, skip) ? path : path + skip, &len);
+	for (int i = 0; text && i < FILES_OPEN; i++)
+		if (!serving->file[i].text) {
+			serving->file[i].text = text;
+			serving->file[i].len = len;
+			serving->file[i].at = 0;
+			return FIRST_FD + i;
+		}
+	errno = ENOENT;
+	return -1;
+}
+
+ssize_t __wrap_read(int fd, void *to, size_t n)
+{
+	size_t left;
+
+	if (likely(!serving))
+		return __real_read(fd, to, n);
+	if (fd < FIRST_FD || fd >= FIRST_FD + FILES_OPEN)
+		return 0;
+	fd -= FIRST_FD;
+	left = serving->file[fd].len - serving->file[fd].at;
+	n = n < left ? n : left;
+	memcpy(to, serving->file[fd].text + serving->file[fd].at, n);
+	serving->file[fd].at += n;
+	return (ssize_t)n;
+}
+
+int __wrap_close(int fd)
+{
+	if (likely(!serving))
+		return __real_close(fd);
+	if (fd >= FIRST_FD && fd < FIRST_FD + FILES_OPEN)
+		serving->file[fd - FIRST_FD].text = NULL;
+	return 0;
+}
+
+int __wrap_mprotect(void *at, size_t len, int prot)
+{
+	return likely(!serving) ? __real_mprotect(at, len, prot) : 0;
+}
+
+void headers_list(struct buf *out)
+{
+	const char *comma = "";
+
+	for (const struct carried *c = headers_carried; c->name; c++, comma = ", ")
+		buf_printf(out, "%s%s", comma, c->name);
+	for (const struct kept *k = kept_first; k; k = k->next)
+		if (!carried_find(k->name) && kept_find(k->name, NULL) == k && !kept_ambiguous(k))
+			buf_printf(out, "%s%s", comma, k->name);
+}

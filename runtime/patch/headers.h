@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ * headers.h - what a source may include, from memory.
+ *
+ * compile.c holds its lock around all of these. */
+#ifndef HEADERS_H
+#define HEADERS_H
+
+#include "base.h"
+
+/* From here to headers_leave(), files that libtcc opens on this thread are looked up among the headers
+ * that the runtime carries and, where folder is not NULL, in that folder; all else is not there.
+ * What a folder gives is kept: later sources may include it too. Borrows folder. */
+void headers_enter(const char *folder);
+void headers_leave(void);
+/* Appends "actor.h, ctype.h, ...": what can be included now. */
+void headers_list(struct buf *out);
+
+#endif

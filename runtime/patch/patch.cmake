@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+# What sources may include travels inside the runtime: the headers' text, as one assembled table.
+file(GLOB CARRIED CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/actor.h
+  ${CMAKE_SOURCE_DIR}/runtime/patch/include/*.h ${CMAKE_SOURCE_DIR}/actors/*.h)
+set(CARRIED_TABLE "")
+set(CARRIED_TEXT "")
+foreach(header ${CARRIED})
+  get_filename_component(name ${header} NAME)
+  string(MAKE_C_IDENTIFIER ${name} id)
+  string(APPEND CARRIED_TABLE "\t.quad .Lname_${id}, .Ltext_${id}, .Lend_${id} - .Ltext_${id}\n")
+  string(APPEND CARRIED_TEXT ".Lname_${id}:\t.asciz \"${name}\"\n.Ltext_${id}:\t.incbin \"${header}\"\n"
+    ".Lend_${id}:\t.byte 0\n")
+endforeach()
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/carried.S @ONLY CONTENT "/* made by CMake from the headers */
+	.section .note.GNU-stack,\"\",@progbits
+	.section .data.rel.ro,\"aw\",@progbits
+	.balign 8
+	.globl headers_carried
+headers_carried:
+${CARRIED_TABLE}	.quad 0, 0, 0
+	.section .rodata
+${CARRIED_TEXT}")
+set_source_files_properties(${CMAKE_BINARY_DIR}/carried.S PROPERTIES OBJECT_DEPENDS "${CARRIED}")
+target_sources(runtime PRIVATE ${CMAKE_BINARY_DIR}/carried.S)
+# libtcc's files are read from that table, and its pages are never writable and executable at once.
+target_link_options(runtime INTERFACE -Wl,--wrap=open,--wrap=read,--wrap=close,--wrap=mprotect)

@@ -15,7 +15,7 @@ FOLDERS = ("runtime", "runtime/core", "runtime/loop", "runtime/bus", "runtime/ga
 
 
 def table():
-    floors, doors, system = [], {}, set()
+    floors, doors, system, peers = [], {}, set(), []
     for line in tree.text("tests/lint/floors").splitlines():
         word, *rest = line.split("#")[0].split() or [""]
         if word == "floor":
@@ -24,10 +24,12 @@ def table():
             doors[rest[0]] = rest[1]
         elif word == "system":
             system.update(rest)
-    return floors, doors, system
+        elif word == "peers":
+            peers += rest
+    return floors, doors, system, peers
 
 
-FLOORS, DOORS, SYSTEM = table()
+FLOORS, DOORS, SYSTEM, PEERS = table()
 
 
 def floor_of(path):
@@ -71,6 +73,16 @@ class Floors(unittest.TestCase):
                 above, below = floor_of(path), floor_of(target)
                 if above is not None and below is not None and below >= above:
                     wrong.append(f"{path} (floor {above}) includes {target} (floor {below})")
+        self.nothing(wrong)
+
+    def test_peers(self):
+        wrong = []
+        for path in self.sources:
+            for kind, name in includes(path):
+                target = resolve(path, name) if kind == '"' else None
+                rooms = {str(p.parent) for p in (path, target) if p} & set(PEERS)
+                if len(rooms) > 1:
+                    wrong.append(f"{path} includes {target}: rooms are wired by node.c")
         self.nothing(wrong)
 
     def test_own_headers_exist(self):

@@ -13,7 +13,7 @@ def files(*suffixes, under=""):
     for folder, folders, names in os.walk(TOP / under):
         folders[:] = sorted(f for f in folders if not re.match(r"(\.(?!ci$)|build|__pycache__)", f))
         for name in sorted(names):
-            if not suffixes or name.endswith(suffixes):
+            if name.endswith(suffixes or "") and pathlib.Path(folder, name).is_file():
                 found.append(pathlib.Path(folder, name).relative_to(TOP))
     return found
 

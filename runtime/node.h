@@ -7,15 +7,24 @@
 #include <stdbool.h>
 
 struct shipped_actor { const char *name; const struct actor_type *type; };
-extern const struct shipped_actor shipped_actors[];     /* made from actors/ by the build; ends with 0 */
+extern const struct shipped_actor shipped_actors[];     /* made from actors/; ends with 0 */
 
+enum redis_kind { REDIS_IS_DEFAULT, REDIS_IS_EMBEDDED, REDIS_IS_ELSEWHERE, REDIS_IS_NONE };
+
+/* What options_read() fills in; all strings are borrowed, NULL where nobody said. */
 struct node_config {
-	const char *listen, *redis, *redis_bind, *topic, *control, *state, *node, *patch_keys, *origins;
-	int redis_port, workers;
-	bool redis_port_asked, redis_asked, listen_asked, unsigned_patches;
-	const char **actors; int actor_count;   /* ACTOR.c, ACTOR.so, DIR */
+	const char *listen_addr; int listen_port;       /* addr NULL: no clients */
+	enum redis_kind redis;
+	const char *redis_url;                          /* REDIS_IS_ELSEWHERE */
+	int redis_db;                                   /* of the embedded one, as are: */
+	const char *redis_bind, *redis_password; int redis_port; bool redis_port_asked;
+	const char *topic, *control, *state, *node, *origins;
+	int workers;                                    /* 0: as many as there are processors */
+	int unsigned_patches;                           /* below 0: nobody said */
+	const char *const *actors; int actor_count;     /* ACTOR.c, ACTOR.so, DIR */
 };
-/* Runs until SIGTERM or SIGINT. Returns the process's exit status. Main thread. */
+/* Runs until SIGTERM or SIGINT. Returns the process's exit status: 0, or 2 after one line on
+ * stderr. Main thread, as its first act: it makes the others. */
 int node_run(const struct node_config *c);
 
 #endif

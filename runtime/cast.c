@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ * cast.c - the actors that play in this node.
+ *
+ * The idea: who comes first has the name. The command line's actors are loaded before the shipped
+ * ones, so that one of them may stand in a shipped one's place; two of one name among them are a
+ * mistake, as is one that is named as an actor of the runtime itself.
+ *
+ * Main thread, before the loop turns. Does not compile: that is patch/'s. */
+#include "cast.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "core.h"
+#include "patch/patch.h"
+
+enum { MAILBOX_BYTES = 16 << 20 };      /* of shipped actors: rpc carries sources */
+
+static bool ends(const char *path, const char *with)
+{
+	size_t len = strlen(path), tail = strlen(with);
+
+	return len > tail && strcmp(path + len - tail, with) == 0;
+}
+
+/* Only rpc goes by another name than its type's: its topic. */
+static int spawn(const struct node_config *c, struct type *type, struct why *why)
+{
+	bool rpc = strcmp(type_name(type), "rpc") == 0;
+	struct spawn s = { .type = type, .name = rpc ? c->topic : type_name(type) };
+	struct why reason = { "" };
+	actor_id id;
+
+	if (core_spawn(&s, &id, &reason) < 0)
+		return why_set(why, ACTOR_EFAIL, "%s %s: %s", rpc ? "--topic" : "actor", s.name,
+		               reason.text);
+	return 0;
+}
+
+/* Diagnostics come one a line. */
+static void one_line(char *text)
+{
+	for (char *end = text; (end = strchr(end, '\n')); )
+		*end = end[1] ? ';' : 0;
+}
+
+static int load_file(const struct node_config *c, const char *path, struct why *why)
+{
+	struct why reason = { "" };
+	struct type *type;
+
+	type = ends(path, ".so") ? patch_load_object(path, &reason)
+	                         : patch_load_source(path, &reason);
+	if (!type) {
+		one_line(reason.text);
+		return why_set(why, ACTOR_EFAIL, "actor %s: %s", path, reason.text);
+	}
+	return spawn(c, type, why);
+}
+
+static int is_actor(const struct dirent *d)
+{
+	return d->d_name[0] != '.' && (ends(d->d_name, ".c") || ends(d->d_name, ".so"));
+}
+
+static int load_folder(const struct node_config *c, const char *path, struct why *why)
+{
+	struct dirent **found;
+	int count = scandir(path, &found, is_actor, alphasort), error = 0;
+	struct buf file = { 0 };
+
+	if (count < 0)
+		return why_set(why, ACTOR_EFAIL, "actor %s: %s", path, strerror(errno));
+	if (!count)
+		error = why_set(why, ACTOR_EFAIL, "actor %s: no .c or .so file in that folder",
+		                path);
+	for (int i = 0; i < count; i++) {
+		buf_clear(&file);
+		buf_printf(&file, "%s/%s", path, found[i]->d_name);
+		if (!error)
+			error = load_file(c, file.p, why);
+		free(found[i]);
+	}
+	free(found);
+	buf_fini(&file);
+	return error;
+}
+
+static int load(const struct node_config *c, const char *path, struct why *why)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return why_set(why, ACTOR_ENOENT, "actor %s: %s", path, strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return load_folder(c, path, why);
+	if (!ends(path, ".c") && !ends(path, ".so"))
+		return why_set(why, ACTOR_EARGS, "actor %s: its name ends neither in .c nor .so",
+		               path);
+	return load_file(c, path, why);
+}
+
+static int load_shipped(const struct node_config *c, const struct actor_type *t, struct why *why)
+{
+	static const struct type_options options = { .max_bytes = MAILBOX_BYTES };
+	struct type *type;
+
+	if (core_type(t->name))
+		return 0;       /* the command line's stands in its place */
+	type = core_add_type(t, &options, NULL, why);
+	return type ? spawn(c, type, why) : ACTOR_EFAIL;
+}
+
+int cast_start(const struct node_config *c, struct why *why)
+{
+	int error = 0;
+
+	for (int i = 0; !error && i < c->actor_count; i++)
+		error = load(c, c->actors[i], why);
+	for (const struct shipped_actor *s = shipped_actors; !error && s->name; s++)
+		error = load_shipped(c, s->type, why);
+	return error;
+}

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT
+ * node.c - the whole runtime: builds the rooms in an order in which each finds what it needs, ties
+ * them together by callbacks, says that it is ready, and takes all down again.
+ *
+ * Order: signals blocked (threads made later inherit that, so they come to the main thread), the
+ * state folder, the embedded Redis (its parent must be the thread that lives longest), core, loop,
+ * the rooms that are actors (patch, bus, control: their names are then taken), the other actors,
+ * and last the gateway, as from then on clients come.
+ *
+ * A stop: nothing new is taken, what is under way is finished (DRAIN_MS at most, a second signal
+ * ends the wait), the loop ends, then all is freed in reverse. What hangs in that is cut off by an
+ * alarm: whoever stops us was promised an end.
+ *
+ * Threads: all of this is the main thread's, which turns the I/O loop, except http(), which the
+ * gateway's thread calls. */
+#include "node.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bus/bus.h"
+#include "bus/server.h"
+#include "cast.h"
+#include "control/control.h"
+#include "gateway/gateway.h"
+#include "log.h"
+#include "loop/loop.h"
+#include "patch/patch.h"
+#include "ports.h"
+#include "state.h"
+
+enum {
+	REDIS_MS = 2000,        /* a Redis that is away holds `ready` up so long */
+	DRAIN_MS = 4000, DRAIN_LOOK_MS = 5, CORE_STOP_MS = 2000,
+	ALARM_S = 9,
+	FILES_MOST = 65536,
+};
+
+struct node {
+	const struct node_config *config;
+	bool embedded, core, patch, ready, stopping;
+	struct state *state;
+	const char *name;
+	struct server *server;
+	struct loop *loop;
+	struct bus *bus;
+	struct control *control;
+	struct gateway *gateway;
+	struct loop_timer *redis_late, *look;
+	int64_t stop_until_ms;
+};
+
+/* --- ready ---------------------------------------------------------------------------------- */
+
+static void say_ready(struct node *n)
+{
+	const char *listen = n->gateway ? gateway_address(n->gateway) : "none";
+	const char *port = strrchr(listen, ':'), *redis = n->bus ? n->config->redis_url : "none";
+	bool all = strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0;
+
+	n->ready = true;
+	loop_timer_set(n->redis_late, -1);
+	if (n->server)
+		redis = server_url(n->server);
+	printf("ready listen=%s%s redis=%s control=%s node=%s state=%s version=%s\n",
+	       all ? "127.0.0.1" : "", all ? port : listen, redis, control_path(n->control),
+	       n->name, state_path(n->state), ACTORD_VERSION);
+	fflush(stdout);
+	control_ready(n->control);
+}
+
+static void on_redis(void *arg)
+{
+	struct node *n = arg;
+
+	if (!n->ready && !n->stopping)
+		say_ready(n);
+}
+
+static void on_redis_late(void *arg)
+{
+	struct node *n = arg;
+
+	if (n->bus)
+		log_line(LOG_WARN, "node", "ready without Redis, which does not answer yet");
+	say_ready(n);
+}
+
+/* --- what the rooms ask --------------------------------------------------------------------- */
+
+static int http(void *arg, const char *path, struct buf *body, const char **type)
+{
+	(void)arg;
+	if (strcmp(path, "/healthz") != 0)
+		return 0;
+	buf_text(body, "{\"status\":\"ok\"}\n");
+	*type = "application/json";
+	return 200;
+}
+
+static void pair_int(struct buf *b, const char *name, uint64_t v)
+{
+	pack_text(b, name);
+	pack_uint(b, v);
+}
+
+static void pair_text(struct buf *b, const char *name, const char *v)
+{
+	pack_text(b, name);
+	pack_text(b, v);
+}
+
+static void redis_section(const struct node *n, struct buf *b, const struct bus_info *i)
+{
+	pack_text(b, "redis");
+	pack_map(b, 7);
+	pair_text(b, "kind", n->embedded ? "embedded" : "elsewhere");
+	pack_text(b, "connected");
+	pack_bool(b, i->connected);
+	pair_int(b, "taken", i->taken);
+	pair_int(b, "answered", i->answered);
+	pair_int(b, "published", i->published);
+	pair_int(b, "refused", i->refused);
+	pair_int(b, "pending", i->pending);
+}
+
+static void clients_section(const struct node *n, struct buf *b)
+{
+	struct gateway_info i;
+
+	gateway_info(n->gateway, &i);
+	pack_text(b, "clients");
+	pack_map(b, 6);
+	pair_text(b, "listen", gateway_address(n->gateway));
+	pair_int(b, "connected", i.clients);
+	pair_int(b, "accepted", i.accepted);
+	pair_int(b, "calls", i.calls);
+	pair_int(b, "answers", i.answers);
+	pair_int(b, "refused", i.refused);
+}
+
+struct patches { struct buf rows; uint32_t count; };
+
+static void patch_row(void *arg, const struct patch_info *p)
+{
+	struct patches *all = arg;
+
+	all->count++;
+	pack_map(&all->rows, 4);
+	pair_int(&all->rows, "number", p->number);
+	pair_text(&all->rows, "state", p->state);
+	pair_text(&all->rows, "handlers", p->handlers);
+	pair_text(&all->rows, "origin", p->origin);
+}
+
+static void patches_section(struct buf *b)
+{
+	struct patches all = { .count = 0 };
+
+	patch_each(patch_row, &all);
+	pack_text(b, "patches");
+	pack_list(b, all.count);
+	buf_add(b, all.rows.p, all.rows.len);
+	buf_fini(&all.rows);
+}
+
+static unsigned sections(void *arg, struct buf *b)
+{
+	struct node *n = arg;
+	struct bus_info i = { .connected = true };
+	unsigned pairs = 2;
+
+	if (n->bus) {
+		bus_info(n->bus, &i);
+		redis_section(n, b, &i);
+		pairs++;
+	}
+	if (n->gateway) {
+		clients_section(n, b);
+		pairs++;
+	}
+	patches_section(b);
+	pack_text(b, "warnings");
+	pack_list(b, i.connected ? 0 : 1);
+	if (!i.connected)
+		pack_text(b, "Redis does not answer");
+	return pairs;
+}
+
+/* --- the start ------------------------------------------------------------------------------ */
+
+static int redis_start(struct node *n, struct why *why)
+{
+	const struct node_config *c = n->config;
+	struct server_config s = {
+		.state = state_path(n->state), .bind = c->redis_bind, .db = c->redis_db,
+		.port = c->redis_port, .port_asked = c->redis_port_asked,
+		.password = c->redis_password,
+	};
+	struct why reason = { "" };
+
+	n->embedded = c->redis == REDIS_IS_EMBEDDED || c->redis == REDIS_IS_DEFAULT;
+	if (n->embedded && !server_installed()) {
+		if (c->redis == REDIS_IS_EMBEDDED)
+			return why_set(why, ACTOR_ENOENT, "--redis embedded: no redis-server on PATH; "
+			               "install it, or write --redis URL or --redis none");
+		log_line(LOG_WARN, "node", "no redis-server is on PATH: running alone");
+		n->embedded = false;
+	}
+	if (!n->embedded)
+		return 0;
+	n->server = server_start(&s, &reason);
+	return n->server ? 0 : why_set(why, ACTOR_EFAIL, "--redis embedded: %s", reason.text);
+}
+
+static int core_and_loop(struct node *n, struct why *why)
+{
+	struct core_config core = { .workers = n->config->workers };
+	cpu_set_t cpus;
+
+	if (!core.workers)
+		core.workers = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+	if (core_start(&core, why) < 0)
+		return ACTOR_EFAIL;
+	n->core = true;
+	n->loop = loop_new(why);
+	return n->loop ? 0 : ACTOR_EFAIL;
+}
+
+static int rooms_start(struct node *n, struct why *why)
+{
+	const struct node_config *c = n->config;
+	struct patch_config patch = { .unsigned_redis = n->embedded };
+	struct control_sources sources = { .node = n->name, .sections = sections, .arg = n };
+	struct bus_config bus = { .node = n->name };
+	struct why reason = { "" };
+
+	if (c->unsigned_patches >= 0)
+		patch.unsigned_redis = c->unsigned_patches;
+	if (patch_start(&patch, why) < 0)
+		return ACTOR_EFAIL;
+	n->patch = true;
+	bus.url = n->server ? server_url(n->server) : c->redis_url;
+	if (bus.url && !(n->bus = bus_new(n->loop, &bus, &reason)))
+		return why_set(why, ACTOR_EARGS, "--redis: %s", reason.text);
+	n->control = control_new(n->loop, c->control, &sources, &reason);
+	if (!n->control)
+		return why_set(why, ACTOR_EFAIL, "--control: %s", reason.text);
+	return cast_start(c, why);
+}
+
+static int gateway_start(struct node *n, struct why *why)
+{
+	const struct node_config *c = n->config;
+	struct gateway_config g = {
+		.addr = c->listen_addr, .port = c->listen_port, .origins = c->origins,
+		.http = http, .arg = n,
+	};
+	struct why reason = { "" };
+
+	if (!c->listen_addr)
+		return 0;
+	n->gateway = gateway_new(&g, &reason);
+	if (n->gateway)
+		return 0;
+	return why_set(why, ACTOR_EFAIL, "--listen: %s; name another with --listen ADDR:PORT "
+	               "(port 0 takes a free one)", reason.text);
+}
+
+static int start(struct node *n, struct why *why)
+{
+	n->state = state_open(n->config->state, why);
+	if (!n->state)
+		return ACTOR_EFAIL;
+	n->name = n->config->node ? n->config->node : state_node(n->state, why);
+	if (!n->name || redis_start(n, why) < 0 || core_and_loop(n, why) < 0)
+		return ACTOR_EFAIL;
+	if (rooms_start(n, why) < 0)
+		return ACTOR_EFAIL;
+	return gateway_start(n, why);
+}
+
+/* --- the stop ------------------------------------------------------------------------------- */
+
+static char socket_path[sizeof ((struct why *)0)->text];
+
+static void on_alarm(int signo)
+{
+	(void)signo;
+	unlink(socket_path);
+	_exit(0);
+}
+
+static void look(void *arg)
+{
+	struct node *n = arg;
+	bool idle = core_drain(0) && (!n->gateway || gateway_idle(n->gateway)) &&
+	            (!n->bus || bus_idle(n->bus));
+
+	if (!idle && now_ms() < n->stop_until_ms) {
+		loop_timer_set(n->look, DRAIN_LOOK_MS);
+		return;
+	}
+	if (!idle)
+		log_line(LOG_WARN, "node", "stopping before all is done");
+	loop_stop(n->loop);
+}
+
+static void on_stop(void *arg, int signo)
+{
+	struct node *n = arg;
+
+	if (n->stopping) {
+		n->stop_until_ms = 0;
+		return;
+	}
+	n->stopping = true;
+	n->stop_until_ms = now_ms() + DRAIN_MS;
+	alarm(ALARM_S);
+	log_line(LOG_INFO, "node", "stopping (%s)", strsignal(signo));
+	if (n->gateway)
+		gateway_quiet(n->gateway);
+	if (n->bus)
+		bus_quiet(n->bus);
+	patch_quiet();
+	look(n);
+}
+
+static void finish(struct node *n)
+{
+	if (n->gateway)
+		gateway_stop(n->gateway);
+	if (n->core)
+		core_stop(CORE_STOP_MS);
+	if (n->patch)
+		patch_stop();
+	control_free(n->control);
+	if (n->gateway)
+		gateway_free(n->gateway);
+	if (n->bus)
+		bus_free(n->bus);
+	loop_timer_free(n->redis_late);
+	loop_timer_free(n->look);
+	server_stop(n->server);
+	loop_free(n->loop);
+	state_close(n->state);
+}
+
+/* --- the run -------------------------------------------------------------------------------- */
+
+/* As PID 1 the orphans of the container are ours. The embedded Redis, if it is among them, was
+ * looked at before: handlers of one signal run last come first. */
+static void on_child(void *arg, int signo)
+{
+	(void)arg, (void)signo;
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
+static void run(struct node *n)
+{
+	if (getpid() == 1)
+		loop_signal(n->loop, SIGCHLD, on_child, n);
+	if (n->server)
+		server_watch(n->server, n->loop);
+	loop_signal(n->loop, SIGTERM, on_stop, n);
+	loop_signal(n->loop, SIGINT, on_stop, n);
+	snprintf(socket_path, sizeof socket_path, "%s", control_path(n->control));
+	signal(SIGALRM, on_alarm);
+	n->look = loop_timer_new(n->loop, look, n);
+	n->redis_late = loop_timer_new(n->loop, on_redis_late, n);
+	if (n->bus)
+		bus_on_connect(n->bus, on_redis, n);
+	loop_timer_set(n->redis_late, n->bus ? REDIS_MS : 0);
+}
+
+/* Clients are descriptors; Redis, a child, wants ten thousand. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES_MOST)
+		return;
+	limit.rlim_cur = limit.rlim_max < FILES_MOST ? limit.rlim_max : FILES_MOST;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* All but what the thread that runs does to itself. */
+static void block_signals(sigset_t *before)
+{
+	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS };
+	sigset_t set;
+
+	sigfillset(&set);
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		sigdelset(&set, own[i]);
+	pthread_sigmask(SIG_SETMASK, &set, before);
+	signal(SIGHUP, SIG_IGN);
+}
+
+int node_run(const struct node_config *c)
+{
+	struct node n = { .config = c };
+	struct why why = { "" };
+	sigset_t before;
+	int error;
+
+	raise_limit();
+	block_signals(&before);
+	error = start(&n, &why);
+	if (error) {
+		fprintf(stderr, "actord: %s\n", why.text);
+	} else {
+		run(&n);
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+		loop_run(n.loop);
+	}
+	finish(&n);
+	return error ? 2 : 0;
+}

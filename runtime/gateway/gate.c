@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ * gate.c - the way in: the listening socket, how many may come, and from which pages.
+ *
+ * The socket is opened here and not by the WebSocket library, so that what is wrong with an address is
+ * said in words, port 0 can be read back and draining really closes the door.
+ * No state; used by the thread that starts the gateway, gate_admits() by the gateway's own. */
+#include "gate.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <strings.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	BACKLOG = 1024,
+	DESCRIPTORS_MAX = 65536,        /* the library keeps tables as long as the limit, which may be 2^30 */
+	ADDR_SIZE = 256,
+};
+
+static int listen_at(const struct addrinfo *at)
+{
+	int fd = socket(at->ai_family, at->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, at->ai_protocol);
+	int on = 1, err;
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (!bind(fd, at->ai_addr, at->ai_addrlen) && !listen(fd, BACKLOG))
+		return fd;
+	err = errno;
+	close(fd);
+	errno = err;
+	return -1;
+}
+
+static int refuse(const char *addr, int port, struct why *why)
+{
+	const char *words = strerror(errno);
+	const char *next = errno == EACCES ? "ports below 1024 are for root" :
+	                   errno == EADDRNOTAVAIL ? "this machine does not have that address" :
+	                   "name another with --listen ADDR:PORT, port 0 takes a free one";
+
+	return why_set(why, -1, "%s:%d: %c%s; %s", addr, port, tolower(words[0]), words + 1, next);
+}
+
+int gate_open(const char *addr, int port, struct why *why)
+{
+	struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found;
+	char host[ADDR_SIZE], service[16];
+	int err, fd;
+
+	snprintf(host, sizeof host, "%s", addr[0] == '[' ? addr + 1 : addr);
+	if (addr[0] == '[')
+		host[strcspn(host, "]")] = 0;
+	snprintf(service, sizeof service, "%d", port);
+	err = getaddrinfo(host, service, &hints, &found);
+	if (err)
+		return why_set(why, -1, "%s:%d: no such address (%s); --listen takes ADDR:PORT", addr, port,
+		               gai_strerror(err));
+	fd = listen_at(found);
+	freeaddrinfo(found);
+	return fd < 0 ? refuse(addr, port, why) : fd;
+}
+
+void gate_address(int fd, char *text, size_t size)
+{
+	struct sockaddr_storage at;
+	socklen_t len = sizeof at;
+	char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "0";
+
+	if (!getsockname(fd, (struct sockaddr *)&at, &len))
+		getnameinfo((struct sockaddr *)&at, len, host, sizeof host, port, sizeof port,
+		            NI_NUMERICHOST | NI_NUMERICSERV);
+	snprintf(text, size, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+int gate_descriptors(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l))
+		return 1024;
+	l.rlim_cur = l.rlim_max < DESCRIPTORS_MAX ? l.rlim_max : DESCRIPTORS_MAX;
+	setrlimit(RLIMIT_NOFILE, &l);
+	getrlimit(RLIMIT_NOFILE, &l);
+	return (int)l.rlim_cur;
+}
+
+static bool listed(const char *origin, const char *list)
+{
+	size_t len;
+
+	for (; *list; list += len) {
+		list += strspn(list, ", \t");
+		len = strcspn(list, ", \t");
+		if (len == 1 && *list == '*')
+			return true;
+		if (len && len == strlen(origin) && !strncasecmp(list, origin, len))
+			return true;
+	}
+	return false;
+}
+
+bool gate_admits(const char *origin, const char *host, const char *list)
+{
+	const char *own;
+
+	if (!origin || !*origin)
+		return true;
+	own = strstr(origin, "://");
+	if (own && host && *host && !strcasecmp(own + 3, host))
+		return true;
+	return list && listed(origin, list);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ * gateway.c - the gateway's thread, and what the node asks of it.
+ *
+ * The thread is a home: it turns the connections' loop (ws.c), and each time it is woken it runs the
+ * sessions (session.c), whose answers the loop then sends. Waking is one write to an event descriptor,
+ * made only when the home goes from nothing to do to something.
+ * Stopping: quiet (no new connections, no new calls), then each client is told 1001, then the loop ends. */
+#include "gateway.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gate.h"
+#include "session.h"
+#include "ws.h"
+
+enum { FAREWELL_S = 1, ADDRESS_SIZE = 300 };
+
+struct gateway {
+	struct ws *ws;
+	struct home *home;
+	pthread_t thread;
+	char *origins;
+	char address[ADDRESS_SIZE];
+};
+
+static void wake(void *arg)
+{
+	ws_wake(((struct gateway *)arg)->ws);
+}
+
+static bool turn(void *arg)
+{
+	bool more = home_run(((struct gateway *)arg)->home);
+
+	session_retry();
+	return more;
+}
+
+static void *thread(void *arg)
+{
+	struct gateway *g = arg;
+
+	pthread_setname_np(pthread_self(), "gateway");
+	home_enter(g->home);
+	ws_run(g->ws);
+	home_leave(g->home);
+	return NULL;
+}
+
+/* Signals are the main thread's. */
+static int start_thread(struct gateway *g)
+{
+	sigset_t all, was;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &was);
+	err = pthread_create(&g->thread, NULL, thread, g);
+	pthread_sigmask(SIG_SETMASK, &was, NULL);
+	return err;
+}
+
+struct gateway *gateway_new(const struct gateway_config *c, struct why *why)
+{
+	struct gateway *g = mem_alloc(sizeof *g);
+	struct ws_config config = { .http = c->http, .http_arg = c->arg, .turn = turn, .turn_arg = g };
+
+	config.listener = gate_open(c->addr, c->port, why);
+	if (config.listener < 0)
+		goto fail;
+	gate_address(config.listener, g->address, sizeof g->address);
+	config.descriptors = gate_descriptors();
+	config.origins = g->origins = c->origins ? mem_string(c->origins, strlen(c->origins)) : NULL;
+	g->ws = ws_new(&config, why);
+	if (!g->ws) {
+		close(config.listener);
+		goto fail;
+	}
+	g->home = home_new("gateway", wake, g);
+	if (session_setup(g->home, &ws_frames, why))
+		goto fail_home;
+	if (!start_thread(g))
+		return g;
+	why_set(why, -1, "no thread for clients could be started");
+fail_home:
+	ws_free(g->ws);
+	home_free(g->home);
+fail:
+	mem_free(g->origins);
+	mem_free(g);
+	return NULL;
+}
+
+const char *gateway_address(const struct gateway *g)
+{
+	return g->address;
+}
+
+void gateway_info(const struct gateway *g, struct gateway_info *out)
+{
+	struct session_info s;
+	struct ws_info w;
+
+	session_info(&s);
+	ws_info(g->ws, &w);
+	*out = (struct gateway_info){ .clients = w.clients, .accepted = w.accepted, .calls = s.calls,
+	                              .answers = s.answers, .refused = s.refused };
+}
+
+void gateway_quiet(struct gateway *g)
+{
+	session_quiet();
+	ws_quiet(g->ws);
+}
+
+bool gateway_idle(const struct gateway *g)
+{
+	struct session_info s;
+	struct ws_info w;
+
+	session_info(&s);
+	ws_info(g->ws, &w);
+	return !s.waiting && !w.unsent;
+}
+
+void gateway_stop(struct gateway *g)
+{
+	struct timespec until;
+
+	gateway_quiet(g);
+	ws_leave(g->ws);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += FAREWELL_S;
+	if (!pthread_timedjoin_np(g->thread, NULL, &until))
+		return;
+	ws_end(g->ws);
+	pthread_join(g->thread, NULL);
+}
+
+void gateway_free(struct gateway *g)
+{
+	if (!g)
+		return;
+	ws_free(g->ws);
+	home_free(g->home);
+	mem_free(g->origins);
+	mem_free(g);
+}

@@ -28,8 +28,8 @@ bool envelope_is(const void *bytes, size_t len);
  * bytes themselves: both must outlive it. Whole messages only; nothing may follow.
  * ACTOR_EARGS with why: malformed, no map, a key of the wrong type or twice, no func where there is
  * no err, over MESSAGE_MAX, over VALUES_MAX args. id, cb, ct and pid are filled in even then, as
- * far as they could be read, so that the sender can be told; args are not. "args": null is none; id, cb
- * and the others given as null count as absent. None but err's text holds a NUL. */
+ * far as they could be read, so that the sender can be told; args are not. "args": null is none;
+ * id, cb and the others given as null count as absent. None but err's text holds a NUL. */
 int envelope_read(struct envelope *e, struct buf *scratch, const void *bytes, size_t len,
                   struct why *why);
 

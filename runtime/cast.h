@@ -6,7 +6,7 @@
 #include "base.h"
 #include "node.h"
 
-/* Loads and starts them all, after patch_start(). 0, or negative with why, one line. Main thread. */
+/* Main thread, after patch_start(): loads and starts them all. 0, or negative with why, one line. */
 int cast_start(const struct node_config *c, struct why *why);
 
 #endif

@@ -206,8 +206,8 @@ static int redis_start(struct node *n, struct why *why)
 	n->embedded = c->redis == REDIS_IS_EMBEDDED || c->redis == REDIS_IS_DEFAULT;
 	if (n->embedded && !server_installed()) {
 		if (c->redis == REDIS_IS_EMBEDDED)
-			return why_set(why, ACTOR_ENOENT, "--redis embedded: no redis-server on PATH; "
-			               "install it, or write --redis URL or --redis none");
+			return why_set(why, ACTOR_ENOENT, "--redis embedded: no redis-server is on "
+			               "PATH; install it, or write --redis URL or --redis none");
 		log_line(LOG_WARN, "node", "no redis-server is on PATH: running alone");
 		n->embedded = false;
 	}

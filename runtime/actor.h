@@ -113,6 +113,7 @@ void out_num(msg_out *o, double v);
 void out_bool(msg_out *o, int v);
 void out_str(msg_out *o, const char *s);
 void out_text(msg_out *o, const char *s, size_t len);
+char *out_room(msg_out *o, size_t len);                  /* a str to be written in place: len bytes */
 void out_bytes(msg_out *o, const void *p, size_t len);
 void out_list(msg_out *o, unsigned items);              /* the items follow */
 void out_map(msg_out *o, unsigned pairs);               /* pairs times key, value follow */
@@ -126,13 +127,14 @@ void       *actor_state(actor *self);
 const char *actor_name(actor *self);
 actor_ref   actor_self(actor *self);
 actor_ref   actor_find(const char *name);   /* once, in start: sends take the reference */
+int         actor_alive(actor_ref ref);     /* an actor of this name is here now */
 int         actor_cancel(actor *self, int64_t timer);
 int64_t     actor_now(void);                /* ms, of a clock that only goes forward */
 void        actor_log(actor *self, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* --- how values keep their types, and how a call site remembers what it resolved to:
  * a static record a call, bound at the first message and checked at each by one compare. */
-struct actor_site { uint64_t bound; const char *types; int n; };
+struct actor_site { uint64_t bound; const char *types; int n; unsigned tags; };
 
 #define T_(x) _Generic((x), \
 	char *: 's', const char *: 's', float: 'd', double: 'd', _Bool: 'b', \
@@ -160,10 +162,10 @@ static inline uint64_t v_num_(double v) { union { double d; uint64_t u; } x; x.d
 #define VALUES_(...)  ((const uint64_t[]){ 0 EACH_(V_, __VA_ARGS__) } + 1)
 /* Only a literal names the same handler at every call (tcc's __builtin_constant_p has no opinion). */
 #define LITERAL_(what) ((#what)[0] == '"' && (#what)[sizeof #what - 2] == '"')
-#define SITE_OF_(what) (LITERAL_(what) ? &s_ : &(struct actor_site){ 0, s_.types, s_.n })
+#define SITE_OF_(what) (LITERAL_(what) ? &s_ : &(struct actor_site){ 0, s_.types, s_.n, 0 })
 #define SITE_(call, ...) __extension__ ({ \
 	static const char t_[] = { 'v' EACH_(T_, __VA_ARGS__), 0 }; \
-	static struct actor_site s_ = { 0, t_ + 1, (int)sizeof t_ - 2 }; \
+	static struct actor_site s_ = { 0, t_ + 1, (int)sizeof t_ - 2, 0 }; \
 	call; })
 
 int     actor_send_(actor *, actor_ref, const char *, struct actor_site *, const uint64_t *);

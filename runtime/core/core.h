@@ -61,6 +61,7 @@ struct type_options {
 struct type *core_add_type(const struct actor_type *t, const struct type_options *o, struct code *code,
                            struct why *why);
 struct type *core_type(const char *name);       /* NULL: none; "" is the global table's */
+const char  *type_name(const struct type *t);   /* "" is the global table's */
 size_t       type_state(const struct type *t);  /* bytes */
 bool         type_native(const struct type *t);
 
@@ -103,8 +104,7 @@ bool core_alive(actor_ref ref);
 void core_names(void (*each)(void *arg, const char *name), void *arg);  /* of all live named actors, "" too */
 /* changed: from any thread, when a name appears or goes. */
 void core_on_names(void (*changed)(void *arg), void *arg);
-/* Where what has no actor of its name here goes: a proxy, or 0: ACTOR_ENOENT. Names that begin with `list:`
- * always go there. */
+/* Where what is sent to names that begin with `list:` goes: a proxy. 0, the default: ACTOR_ENOENT. */
 void core_set_route(actor_id proxy);
 /* A name's owner for `ps` and for error messages. Borrows for ever; NULL: never heard of. */
 const char *core_ref_name(actor_ref ref);
@@ -152,7 +152,8 @@ struct change { struct type *type; const struct actor_handler *on; };
  * each handler replaces the one of its name or joins the table. version: the patch's number. Names and signatures
  * are copied. 0, or ACTOR_EARGS with why ("counter.hit takes int, the patch has str"), nothing changed. check_only: checks. */
 int core_change(const struct change *c, int n, uint32_t version, struct code *code, bool check_only, struct why *why);
-/* Returns when no thread is inside what was replaced before the call, after freeing it. */
+/* Frees what was replaced and what no thread can be inside any more. Does not wait: what a handler that runs
+ * long still needs is freed by a later call. */
 void core_grace(void);
 /* C functions a source may call: name and address, ends with NULL; actor.h's own. */
 struct export { const char *name; void *addr; };

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ * ask.h - what an actor waits for: answers, callers it keeps waiting, its timers.
+ *
+ * One table an actor, touched by its owner alone: there is no lock, an answer that comes after its
+ * deadline finds nothing and is counted, and when the actor ends all of it ends with it. The numbers
+ * that leave the actor (of a question, a timer, a kept caller) are serial:47 | place:16, so a stale one finds nothing.
+ * Only deadlines lie in a wheel that all share, under a lock; it knows numbers, not records. */
+#ifndef ASK_H
+#define ASK_H
+
+#include "send.h"
+
+enum { ASKS_MAX = 16384, WAITS_MAX = 65535 };   /* answers and timers come beyond the mailbox's limit: bounded here */
+
+enum wait_kind { WAIT_FREE, WAIT_ASK, WAIT_TIMER, WAIT_CALLER };
+
+struct wait {
+	struct timer_entry *timer;      /* in the wheel; NULL: none */
+	int64_t number;
+	enum wait_kind kind;
+	int ms;                         /* ASK: how long it may take */
+	uint8_t origin;                 /* CALLER */
+	uint32_t next_free;
+	const char *then;               /* ASK: the handler for the answer, interned */
+	struct msg *msg;                /* TIMER: what comes when it is due */
+	uint64_t from, corr;            /* CALLER */
+};
+
+int64_t ask_send(struct worker *w, actor *self, struct letter *l, struct packed in, unsigned count,
+                 const char *then, int ms, struct why *why);
+struct wait *ask_find(actor *self, int64_t number, enum wait_kind kind);        /* NULL: not (any more) */
+void ask_done(actor *self, struct wait *x);
+/* Answers m's caller, if one waits. */
+void ask_reply(const msg *m, const struct arg *args, unsigned n);
+/* All that self waited for is given up: callers that it kept are told. */
+void ask_bury(struct worker *w, actor *self, const char *reason);
+void ask_init(void);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT
+ * cell.h - the record of an actor, and its mailbox.
+ *
+ * Cells are 192 bytes in one reserved region that is never unmapped: id -> address is arithmetic, and
+ * a stale id reads a live cell, where it is caught twice: by the cell's generation when something is sent,
+ * and by the generation in the message when it is run.
+ *
+ * The mailbox is one word, head:   | units:20 | count:16 | top:28 |
+ *   top    the message pushed last, the top of a chain (newest first); or
+ *          IDLE   nothing here and in no queue: who pushes must make the actor ready
+ *          BUSY   scheduled or running, and nothing new has come
+ *          DEAD   takes nothing
+ *   count, units    messages, and their size in 64 bytes: what hangs here and what the owner has taken
+ *          and not yet handled. So the limits are exact, and pushing, counting and learning whether
+ *          to schedule are one CAS.
+ *
+ * Invariants
+ *   1. Whoever turns top from IDLE to something else makes the actor ready, exactly once; from then
+ *      until top is IDLE again the actor belongs to one thread, its owner.
+ *   2. After the step to IDLE the owner touches the cell no more: it may run elsewhere already.
+ *   3. A cell's generation grows before the cell is used again; it is never reset. */
+#ifndef CELL_H
+#define CELL_H
+
+#include "message.h"
+#include "registry.h"
+#include "sync.h"
+
+struct type;
+
+enum { TOP_IDLE = 0, TOP_BUSY = 1, TOP_DEAD = 2 };
+enum { STATE_INLINE = 64, HOME_POOL = 0, COUNT_LIMIT = 32767, UNITS_LIMIT = (32 << 20) / 64 };
+
+#define HEAD_TOP(h)     ((uint32_t)((h) & 0xfffffff))
+#define HEAD_COUNT(h)   ((uint32_t)((h) >> 28 & 0xffff))
+#define HEAD_UNITS(h)   ((uint32_t)((h) >> 44))
+#define HEAD_WITH(h, top) (((h) & ~0xfffffffull) | (top))
+#define HEAD_WEIGHT(units) (1ull << 28 | (uint64_t)(units) << 44)
+
+struct actor {
+	/* What a send and a run touch. */
+	_Atomic uint64_t head;
+	_Atomic uint32_t gen;           /* owner, at birth and burial; senders read */
+	_Atomic uint32_t max_count;     /* this and the next three: set at birth, read by senders that may be late */
+	_Atomic uint32_t max_units;
+	_Atomic uint32_t type_id;
+	_Atomic(struct type *) type;
+	uint32_t q;                     /* owner: taken, in order, not yet handled */
+	_Atomic uint32_t link;          /* whoever has it ready: next in a queue */
+	uint8_t home;                   /* where it lives: HOME_POOL, or a home's number */
+	_Atomic uint8_t stopping;       /* owner: what comes is not run any more */
+	_Atomic uint8_t started;        /* owner: start has been called */
+	uint8_t spare;
+	uint32_t link_next;             /* free cells */
+	uint64_t more;
+	/* Its state where it fits, else a pointer to it. */
+	_Alignas(64) unsigned char state[STATE_INLINE];
+	/* Seldom. */
+	_Alignas(64) struct name *name; /* NULL: none */
+	struct pending *pending;        /* owner: asks, kept callers, timers; see ask.h. NULL: none so far */
+	uint64_t born;                  /* number of its birth: actors stop in reverse order */
+	_Atomic uint32_t asks;          /* owner: how many wait for an answer */
+	_Atomic uint32_t restarts;
+	uint64_t later[4];              /* the supervisor's: parent, children, links */
+};
+_Static_assert(sizeof(struct actor) == 192, "three cache lines");
+
+extern char *cell_region;
+
+static inline struct actor *cell_at(uint32_t i)
+{
+	return (struct actor *)(void *)(cell_region + (size_t)i * sizeof(struct actor));
+}
+static inline uint32_t cell_index(const struct actor *a)
+{
+	return (uint32_t)((size_t)((const char *)a - cell_region) / sizeof(struct actor));
+}
+static inline uint64_t cell_id(const struct actor *a)
+{
+	return (uint64_t)LOAD(&a->gen) << 32 | cell_index(a);
+}
+
+int      cell_init(uint32_t max_actors, struct why *why);
+uint32_t cell_count(void);              /* cells ever used: indices below it may be looked at */
+struct actor *cell_new(void);           /* NULL: max_actors live already. Any thread */
+void     cell_free(struct actor *a);    /* after burial */
+
+enum push { PUSH_DONE, PUSH_READY, PUSH_FULL, PUSH_DEAD };
+/* Hangs m into a's mailbox. PUSH_READY: the caller must make a ready. beyond: the room was promised when the question was
+ * asked (an answer, a timer), so limits do not count. An empty mailbox takes any one message. */
+static inline enum push cell_push(struct actor *a, struct msg *m, bool beyond)
+{
+	uint64_t h = LOAD(&a->head), weight = HEAD_WEIGHT(msg_units(m));
+	uint32_t top = msg_index(m);
+
+	do {    /* release: the message; partner: the acquire of head in run.c */
+		if (unlikely(HEAD_TOP(h) == TOP_DEAD))
+			return PUSH_DEAD;
+		if (unlikely(HEAD_COUNT(h) >= LOAD(&a->max_count) ||
+		             HEAD_UNITS(h) + msg_units(m) > LOAD(&a->max_units)) && !beyond && HEAD_COUNT(h))
+			return PUSH_FULL;
+		m->next = HEAD_TOP(h);
+	} while (unlikely(!CAS(&a->head, &h, HEAD_WITH(h, top) + weight)));
+	return HEAD_TOP(h) == TOP_IDLE ? PUSH_READY : PUSH_DONE;
+}
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT
+ * home.h - threads with a loop of their own on which some actors live. The rest is in core.h. */
+#ifndef HOME_H
+#define HOME_H
+
+#include "life.h"
+
+void        home_ready(struct actor *a);        /* a lives at a home and has just got something to do */
+uint8_t     home_number(const struct home *h);  /* 1 and up; HOME_POOL for NULL */
+const char *home_title(uint8_t number);         /* "pool", or its name */
+
+#endif

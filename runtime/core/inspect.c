@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT
+ * inspect.c - looking inside while everything runs.
+ *
+ * From any thread, without stopping any: only what is atomic is read, so a picture is true of each actor and of
+ * no single moment. */
+#include <pthread.h>
+#include <stdio.h>
+#include <x86intrin.h>
+
+#include "home.h"
+#include "log.h"
+#include "ports.h"
+
+static double cycles_a_ns;
+
+static void measure_cycles(void)
+{
+	uint64_t cycles = __rdtsc();
+	int64_t ns = now_ns();
+
+	while (now_ns() - ns < 2000000)
+		__builtin_ia32_pause();
+	cycles_a_ns = (double)(__rdtsc() - cycles) / (double)(now_ns() - ns);
+}
+
+/* Of the cycle counter that turns are timed with, against the clock. */
+static double cycles_per_ns(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, measure_cycles);
+	return cycles_a_ns;
+}
+
+static const char *state_of(const struct actor *a, uint64_t h)
+{
+	if (LOAD(&a->stopping))
+		return "stopping";
+	if (!LOAD(&a->started))
+		return "starting";
+	if (HEAD_TOP(h) == TOP_IDLE)
+		return "idle";
+	for (uint32_t i = 0; i < worker_count(); i++) {
+		struct worker *w = worker_at(i);
+
+		if (w && LOAD(&w->actor) == a)
+			return "running";
+	}
+	return "ready";
+}
+
+/* False: nobody lives there. */
+static bool describe(struct actor *a, struct actor_info *out)
+{
+	uint64_t h = LOAD_ACQUIRE(&a->head), id = cell_id(a);
+	struct type *type;
+
+	if (HEAD_TOP(h) == TOP_DEAD)
+		return false;
+	type = LOAD_ACQUIRE(&a->type);
+	*out = (struct actor_info){ .id = id, .name = a->name ? name_text(a->name) : NULL, .type = type->name,
+	                            .home = home_title(a->home), .state = state_of(a, h), .of = type,
+	                            .depth = HEAD_COUNT(h), .bytes = HEAD_UNITS(h) * (uint32_t)sizeof(struct msg),
+	                            .max_count = LOAD(&a->max_count),
+	                            .max_bytes = LOAD(&a->max_units) * (uint32_t)sizeof(struct msg),
+	                            .asks = LOAD(&a->asks), .restarts = LOAD(&a->restarts),
+	                            .state_size = type->state };
+	return LOAD_ACQUIRE(&a->gen) == id >> 32;
+}
+
+void core_actors(void (*each)(void *, const struct actor_info *), void *arg)
+{
+	for (uint32_t i = 1; i < cell_count(); i++) {
+		struct actor_info info;
+
+		if (describe(cell_at(i), &info))
+			each(arg, &info);
+	}
+}
+
+int core_inspect(actor_ref ref, struct actor_info *out)
+{
+	struct target t;
+
+	if (target_find(ref, &t, NULL) < 0 || !describe(t.cell, out))
+		return ACTOR_ENOENT;
+	return 0;
+}
+
+static void handler_info(const struct entry *e, struct handler_info *out)
+{
+	uint64_t cycles = 0;
+
+	*out = (struct handler_info){ .name = e->name, .args = e->args, .flags = e->flags, .version = e->version };
+	for (uint32_t i = 0; i < worker_count(); i++) {
+		struct worker *w = worker_at(i);
+
+		if (!w)
+			continue;
+		out->calls += LOAD(&w->calls[e->count].calls);
+		out->failures += LOAD(&w->calls[e->count].failures);
+		cycles += LOAD(&w->calls[e->count].ns);
+	}
+	out->ns = (uint64_t)((double)cycles / cycles_per_ns());
+}
+
+void core_handlers(struct type *t, void (*each)(void *, const struct handler_info *), void *arg)
+{
+	struct worker *w = worker_acquire();
+	struct table *tab = LOAD_ACQUIRE(&t->table);
+
+	for (uint32_t i = 0; i < tab->n; i++) {
+		struct handler_info info;
+
+		handler_info(&tab->entry[i], &info);
+		each(arg, &info);
+	}
+	worker_release(w);
+}
+
+int core_handler(actor_ref to, const char *what, struct handler_info *out)
+{
+	struct worker *w = worker_acquire();
+	struct target t;
+	int fn = ACTOR_ENOENT;
+
+	if (target_find(to, &t, NULL) == 0) {
+		struct table *tab = LOAD_ACQUIRE(&LOAD_ACQUIRE(&t.cell->type)->table);
+
+		fn = table_find(tab, what, strlen(what));
+		if (fn >= 0)
+			handler_info(&tab->entry[fn], out);
+	}
+	worker_release(w);
+	return fn < 0 ? ACTOR_ENOENT : 0;
+}
+
+const char *core_text_handler(actor_ref to)
+{
+	struct worker *w = worker_acquire();
+	const char *name = NULL;
+	struct target t;
+
+	if (target_find(to, &t, NULL) == 0) {
+		struct table *tab = LOAD_ACQUIRE(&LOAD_ACQUIRE(&t.cell->type)->table);
+
+		for (uint32_t i = 0; i < tab->n && !name; i++)
+			if (tab->entry[i].flags & ON_TEXT)
+				name = tab->entry[i].name;
+	}
+	worker_release(w);
+	return name;
+}
+
+void core_workers(void (*each)(void *, const struct worker_info *), void *arg)
+{
+	for (uint32_t i = 0; i < worker_count(); i++) {
+		struct worker *w = worker_at(i);
+		struct worker_info info;
+		struct actor *a;
+
+		if (!w)
+			continue;
+		a = LOAD(&w->actor);
+		info = (struct worker_info){ .name = w->name, .handled = LOAD(&w->handled), .failed = LOAD(&w->failed) };
+		if (a) {
+			info.actor = life_title(a);
+			info.handler = LOAD(&w->handler);
+			info.since_ns = now_ns() - (int64_t)((double)(__rdtsc() - LOAD(&w->began)) / cycles_per_ns());
+		}
+		each(arg, &info);
+	}
+}
+
+void core_totals(struct core_totals *out)
+{
+	*out = (struct core_totals){ 0 };
+	for (uint32_t i = 0; i < worker_count(); i++) {
+		struct worker *w = worker_at(i);
+
+		if (!w)
+			continue;
+		out->sent += LOAD(&w->sent);
+		out->handled += LOAD(&w->handled);
+		out->failed += LOAD(&w->failed);
+		out->dead_letters += LOAD(&w->dead);
+		out->refused += LOAD(&w->refused);
+		out->late_answers += LOAD(&w->late);
+	}
+	for (uint32_t i = 1; i < cell_count(); i++) {
+		uint64_t h = LOAD(&cell_at(i)->head);
+
+		out->actors += HEAD_TOP(h) != TOP_DEAD;
+		out->waiting += HEAD_TOP(h) == TOP_DEAD ? 0 : HEAD_COUNT(h);
+	}
+}
+
+void actor_log(actor *self, const char *fmt, ...)
+{
+	char line[4096];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof line, fmt, ap);
+	va_end(ap);
+	log_line(LOG_INFO, life_title(self), "%s", line);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT
+ * life.c - birth and burial. */
+#include "life.h"
+
+#include "log.h"
+
+static _Atomic uint64_t births;
+
+const char *life_title(const struct actor *a)
+{
+	return a->name && *name_text(a->name) ? name_text(a->name) : type_title(LOAD(&a->type));
+}
+
+void *actor_state(actor *self)
+{
+	void *state = self->state;
+
+	if (unlikely(LOAD(&self->type)->state > STATE_INLINE))
+		memcpy(&state, self->state, sizeof state);
+	return state;
+}
+
+const char *actor_name(actor *self)
+{
+	return self->name ? name_text(self->name) : "";
+}
+
+actor_ref actor_self(actor *self)
+{
+	return self->name ? actor_find(name_text(self->name)) : cell_id(self);
+}
+
+/* --- birth ------------------------------------------------------------------------------------------- */
+
+static void set_limits(struct actor *a, struct type *type)
+{
+	STORE(&a->type, type);
+	STORE(&a->type_id, type->id);
+	STORE(&a->max_count, type->max_count);
+	STORE(&a->max_units, type->max_units);
+}
+
+static void set_state(struct actor *a, const struct spawn *s)
+{
+	void *state = a->state;
+
+	memset(a->state, 0, sizeof a->state);
+	if (s->type->state > STATE_INLINE) {
+		state = mem_alloc(s->type->state);
+		memcpy(a->state, &state, sizeof state);
+	}
+	if (s->size)
+		memcpy(state, s->init, s->size);
+}
+
+static void free_state(struct actor *a)
+{
+	void *state;
+
+	memcpy(&state, a->state, sizeof state);
+	if (LOAD(&a->type)->state > STATE_INLINE)
+		mem_free(state);
+}
+
+static struct actor *conceive(const struct spawn *s, uint8_t home)
+{
+	struct actor *a = cell_new();
+
+	if (!a)
+		return NULL;
+	set_limits(a, s->type);
+	set_state(a, s);
+	a->q = 0;
+	a->home = home;
+	STORE(&a->stopping, 0);
+	STORE(&a->started, 0);
+	a->name = s->name ? name_of(s->name, strlen(s->name)) : NULL;
+	a->pending = NULL;
+	a->born = atomic_fetch_add(&births, 1);
+	STORE(&a->asks, 0);
+	if (!LOAD(&a->gen))
+		STORE_RELEASE(&a->gen, 1);
+	return a;
+}
+
+/* From DEAD to having one message: whoever finds the name before that cannot get in front of start. */
+static void publish(struct worker *w, struct actor *a)
+{
+	struct msg *m = message_make(&w->pool, NULL, 0);
+
+	m->next = TOP_IDLE;
+	m->gen = LOAD(&a->gen);
+	m->fn = FN_START;
+	m->from = m->corr = 0;
+	STORE_RELEASE(&a->head, HEAD_WEIGHT(msg_units(m)) | msg_index(m));
+	send_ready(w, a);
+}
+
+static int taken(const char *name, struct why *why)
+{
+	return why_set(why, ACTOR_EFAIL, "there is an actor named %s already", *name ? name : "\"\"");
+}
+
+int life_spawn(const struct spawn *s, uint8_t home, actor_id *id, struct why *why)
+{
+	struct name *name = s->name ? name_of(s->name, strlen(s->name)) : NULL;
+	struct worker *w;
+	struct actor *a;
+
+	if (s->name && (!name || name_foreign(name)))
+		return why_set(why, ACTOR_EARGS, "an actor's name has at most %d bytes and does not begin with list:",
+		               NAME_MAX_LEN);
+	if (name && name_bearer(name))
+		return taken(s->name, why);
+	a = conceive(s, home);
+	if (!a)
+		return why_set(why, ACTOR_ENOMEM, "the limit of actors is reached");
+	*id = cell_id(a);
+	if (name && !name_bind(name, *id)) {
+		free_state(a);
+		cell_free(a);
+		return taken(s->name, why);
+	}
+	w = worker_acquire();
+	publish(w, a);
+	worker_release(w);
+	if (name)
+		name_changed();
+	return 0;
+}
+
+void life_start(struct worker *w, struct actor *a)
+{
+	struct type *type = LOAD(&a->type);
+	int rc;
+
+	STORE(&a->started, 1);
+	STORE(&w->handler, "start");
+	rc = type->start ? type->start(a) : 0;
+	if (unlikely(w->outs))
+		life_drop_outs(w);
+	if (rc >= 0)
+		return;
+	log_line(LOG_ERROR, "actor", "%s: start failed: %s: the actor has ended", life_title(a), error_name(rc));
+	STORE(&a->started, 0);
+	STORE(&a->stopping, 1);
+}
+
+/* --- burial ------------------------------------------------------------------------------------------- */
+
+static void drop_chain(struct worker *w, uint32_t i, const char *reason)
+{
+	while (i >= MSG_FIRST) {
+		struct msg *m = msg_at(i);
+
+		i = m->next;
+		send_dead(w, m, reason);
+	}
+}
+
+void life_bury(struct worker *w, struct actor *a, uint32_t queue)
+{
+	struct type *type = LOAD(&a->type);
+	struct why why;
+	uint64_t h;
+
+	STORE(&w->handler, "stop");
+	if (LOAD(&a->started) && type->stop)
+		type->stop(a);
+	if (unlikely(w->outs))
+		life_drop_outs(w);
+	why_set(&why, 0, "%s has ended", life_title(a));
+	ask_bury(w, a, why.text);
+	if (a->name) {
+		name_unbind(a->name, cell_id(a));
+		name_changed();
+	}
+	h = atomic_exchange_explicit(&a->head, (uint64_t)TOP_DEAD, memory_order_acq_rel);
+	drop_chain(w, queue, why.text);
+	drop_chain(w, HEAD_TOP(h), why.text);
+	free_state(a);
+	/* Thirty-one bits: the top one tells a name from an incarnation. */
+	STORE_RELEASE(&a->gen, LOAD(&a->gen) % 0x7fffffff + 1);
+	cell_free(a);
+}
+
+void core_end(actor *self)
+{
+	struct worker *w = worker_acquire();
+
+	if (LOAD(&w->actor) == self)
+		STORE(&self->stopping, 1);
+	else
+		send_special(w, cell_id(self), FN_STOP, 0);
+	worker_release(w);
+}
+
+/* --- who is there ---------------------------------------------------------------------------------------- */
+
+actor *core_actor(actor_id id)
+{
+	struct target t;
+
+	return target_find(id, &t, NULL) < 0 ? NULL : t.cell;
+}
+
+bool core_alive(actor_ref ref)
+{
+	struct target t;
+
+	return target_find(ref, &t, NULL) == 0;
+}
+
+void core_names(void (*each)(void *, const char *), void *arg)
+{
+	for (uint32_t i = 0; i < name_count(); i++) {
+		struct name *n = name_at(i);
+
+		if (name_bearer(n))
+			each(arg, name_text(n));
+	}
+}
+
+void core_on_names(void (*changed)(void *), void *arg)
+{
+	name_on_change(changed, arg);
+}
+
+const char *core_ref_name(actor_ref ref)
+{
+	struct target t;
+	struct name *n = ref >> 63 ? name_at((uint32_t)ref) : NULL;
+
+	if (n)
+		return name_text(n);
+	if (target_find(ref, &t, NULL) < 0 || !t.cell->name)
+		return NULL;
+	return name_text(t.cell->name);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ * registry.h - names: each text once, for good, and the actor that bears it now.
+ *
+ * A name outlives whoever bears it, so a reference to a name follows restarts. Texts of handlers live
+ * here too: what a table points at must outlive the patch that brought it.
+ * Finding takes no lock; the first use of a text takes one. Any thread. */
+#ifndef REGISTRY_H
+#define REGISTRY_H
+
+#include "base.h"
+
+struct name;
+
+/* NULL: too long (NAME_MAX_LEN), a NUL byte in it, or a million names are there already. */
+struct name *name_of(const char *text, size_t len);
+struct name *name_find(const char *text, size_t len);   /* NULL: never heard of */
+struct name *name_at(uint32_t index);                   /* NULL beyond name_count() */
+uint32_t     name_count(void);
+uint32_t     name_index(const struct name *n);
+const char  *name_text(const struct name *n);
+bool         name_foreign(const struct name *n);        /* begins with `list:`: never an actor of ours */
+
+uint64_t name_bearer(const struct name *n);     /* id; 0: nobody. Acquire: pairs with name_bind() */
+bool     name_bind(struct name *n, uint64_t id);        /* false: somebody bears it */
+void     name_unbind(struct name *n, uint64_t id);      /* nothing where another bears it by now */
+/* Tells who wants to know; by whoever bound or unbound, when the change can be seen from outside. */
+void     name_changed(void);
+void     name_on_change(void (*changed)(void *arg), void *arg);
+
+uint32_t text_hash(const char *s, size_t len);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT
+ * run.c - running actors.
+ *
+ * A turn takes all that hangs in the mailbox with one CAS, puts it in order and handles it message by
+ * message, at most TURN_MESSAGES. The table is loaded for each message, so a patch comes into force
+ * between two of them. What is handled leaves the mailbox's count when the next lot is taken. */
+#include "run.h"
+
+#include <x86intrin.h>
+
+#include "life.h"
+#include "log.h"
+#include "ports.h"
+
+enum { TURN_MESSAGES = 1024, SAMPLE = 64, LOGGED_A_SECOND = 10 };
+
+/* --- failures ---------------------------------------------------------------------------------------- */
+
+/* One line a failure, but no flood: what is left out is said with the next. */
+static void log_failure(struct actor *a, const char *what, int rc, const char *text)
+{
+	static _Atomic int64_t second;
+	static _Atomic uint32_t logged, left_out;
+	int64_t now = now_ms() / 1000;
+
+	if (LOAD(&second) != now) {
+		STORE(&second, now);
+		STORE(&logged, 0);
+	}
+	if (atomic_fetch_add(&logged, 1) >= LOGGED_A_SECOND) {
+		atomic_fetch_add(&left_out, 1);
+		return;
+	}
+	log_line(LOG_WARN, "actor", "%s.%s failed: %s%s%s (%u like it not logged)", life_title(a), what,
+	         error_name(rc), *text ? ": " : "", text, atomic_exchange(&left_out, 0));
+}
+
+/* asked: somebody waited for an answer when the handler began. */
+static COLD void failed(struct worker *w, struct actor *a, struct msg *m, const struct entry *e, int rc, bool asked)
+{
+	COUNT_UP(&w->failed, 1);
+	COUNT_UP(&w->calls[e->count].failures, 1);
+	if (m->corr && !(m->flags & MSG_ANSWER)) {
+		send_answer(w, m->from, m->corr, NULL, 0, rc, error_name(rc));
+		m->corr = 0;
+	} else if (!asked) {
+		COUNT_UP(&w->dead, 1);
+		log_failure(a, e->name, rc, w->failure);
+	}
+	*w->failure = 0;
+}
+
+/* --- one message ---------------------------------------------------------------------------------------- */
+
+/* The handler's signature has come to differ from what m was checked against. */
+static COLD bool check_again(struct worker *w, struct actor *a, struct msg *m, const struct entry *e)
+{
+	struct arg args[VALUES_MAX];
+	const struct signature *sig = signature_get(e->sig);
+	struct why why;
+
+	(void)a;
+	for (unsigned i = 0; i < m->n; i++)
+		arg_of_message(&args[i], m, i);
+	if (args_fit(args, m->n, sig, e->name, e->args, &why) < 0) {
+		if (m->corr && !(m->flags & MSG_ANSWER))
+			send_answer(w, m->from, m->corr, NULL, 0, ACTOR_EARGS, why.text);
+		m->corr = 0;
+		COUNT_UP(&w->dead, 1);
+		return false;
+	}
+	return true;
+}
+
+static void call(struct worker *w, struct actor *a, struct msg *m, const struct entry *e)
+{
+	struct call_count *count = &w->calls[e->count];
+	bool asked = m->corr && !(m->flags & MSG_ANSWER);
+	uint64_t began = 0;
+	int rc;
+
+	w->msg = m;
+	w->origin = m->flags >> MSG_ORIGIN_SHIFT;
+	STORE(&w->handler, e->name);
+	COUNT_UP(&count->calls, 1);
+	if (unlikely(++w->sample % SAMPLE == 0))
+		began = __rdtsc();
+	rc = e->fn(a, m);
+	if (unlikely(began))
+		COUNT_UP(&count->ns, (__rdtsc() - began) * SAMPLE);
+	COUNT_UP(&w->handled, 1);
+	if (unlikely(rc < 0))
+		failed(w, a, m, e, rc, asked);
+	else if (asked && m->corr)
+		send_answer(w, m->from, m->corr, NULL, 0, 0, NULL);
+	if (unlikely(w->outs))
+		life_drop_outs(w);
+}
+
+static void ordinary(struct worker *w, struct actor *a, struct msg *m)
+{
+	struct table *tab = LOAD_ACQUIRE(&LOAD(&a->type)->table);       /* partner: core_change() */
+	const struct entry *e = &tab->entry[m->fn];
+
+	if (unlikely(e->sig != m->sig) && !check_again(w, a, m, e))
+		return;
+	call(w, a, m, e);
+}
+
+/* --- the core's own messages --------------------------------------------------------------------------------- */
+
+/* An answer with other words in it. Its values are not what the handler takes. */
+static struct msg *as_error(struct worker *w, struct msg *m, int code, const char *text)
+{
+	struct arg error[2] = {
+		{ .type = VALUE_INT, .bits = (uint64_t)(int64_t)code },
+		{ .type = VALUE_STR, .p = text, .len = (uint32_t)strlen(text) },
+	};
+	struct msg *other = message_make(&w->pool, error, 2);
+
+	other->flags |= MSG_ANSWER | MSG_ERR | (uint8_t)(m->flags & 3 << MSG_ORIGIN_SHIFT);
+	other->from = m->from;
+	other->corr = m->corr;
+	return other;
+}
+
+/* The values of an answer, as the handler takes them, in their places. */
+static int fit_answer(struct msg *m, const struct entry *e, struct why *why)
+{
+	struct arg args[VALUES_MAX];
+	int rc;
+
+	for (unsigned i = 0; i < m->n; i++)
+		arg_of_message(&args[i], m, i);
+	rc = args_fit(args, m->n, signature_get(e->sig), e->name, e->args, why);
+	for (unsigned i = 0; i < m->n && !rc; i++)
+		if (args[i].type < VALUE_STR || args[i].type == VALUE_UINT) {
+			msg_slots(m)[i] = args[i].bits;
+			message_set_tag(m, i, args[i].type);
+		}
+	return rc;
+}
+
+static COLD void answered(struct worker *w, struct actor *a, struct msg *m)
+{
+	struct wait *x = ask_find(a, (int64_t)m->corr, WAIT_ASK);
+	struct table *tab = LOAD_ACQUIRE(&LOAD(&a->type)->table);
+	struct msg *error = NULL;
+	struct why why;
+	int fn, rc;
+
+	if (!x) {
+		COUNT_UP(&w->late, 1);
+		return;
+	}
+	fn = table_find(tab, x->then, strlen(x->then));
+	ask_done(a, x);
+	if (fn < 0)
+		return;
+	rc = m->flags & MSG_ERR ? 0 : fit_answer(m, &tab->entry[fn], &why);
+	if (rc < 0)
+		error = as_error(w, m, rc, why.text);
+	call(w, a, error ? error : m, &tab->entry[fn]);
+	if (error)
+		message_free(&w->pool, error);
+}
+
+static COLD void too_late(struct worker *w, struct actor *a, struct msg *m)
+{
+	struct wait *x = ask_find(a, (int64_t)m->corr, WAIT_ASK);
+	struct msg *error;
+	struct why why;
+
+	if (!x)
+		return;
+	why_set(&why, 0, "no answer within %d ms", x->ms);
+	error = as_error(w, m, ACTOR_ETIME, why.text);
+	answered(w, a, error);
+	message_free(&w->pool, error);
+}
+
+static COLD void timer_due(struct worker *w, struct actor *a, struct msg *m)
+{
+	struct wait *x = ask_find(a, (int64_t)m->corr, WAIT_TIMER);
+	struct msg *due;
+
+	if (!x)
+		return;
+	due = x->msg;
+	ask_done(a, x);
+	ordinary(w, a, due);
+	message_free(&w->pool, due);
+}
+
+static COLD void special(struct worker *w, struct actor *a, struct msg *m)
+{
+	switch (m->fn) {
+	case FN_ANSWER: answered(w, a, m); break;
+	case FN_LATE:   too_late(w, a, m); break;
+	case FN_TIMER:  timer_due(w, a, m); break;
+	case FN_START:  life_start(w, a); break;
+	case FN_STOP:   STORE(&a->stopping, 1); break;
+	}
+}
+
+static void handle(struct worker *w, struct actor *a, struct msg *m)
+{
+	if (unlikely(m->gen != LOAD(&a->gen)))
+		send_dead(w, m, "the actor it was sent to has ended");
+	else if (unlikely(m->fn >= FN_SPECIAL))
+		special(w, a, m), message_free(&w->pool, m);
+	else
+		ordinary(w, a, m), message_free(&w->pool, m);
+}
+
+/* --- the turn ------------------------------------------------------------------------------------------------- */
+
+/* A chain as it hangs, newest first, in the order it came. */
+static uint32_t in_order(uint32_t top)
+{
+	uint32_t out = 0;
+
+	while (top >= MSG_FIRST) {
+		struct msg *m = msg_at(top);
+		uint32_t next = m->next;
+
+		m->next = out;
+		out = top;
+		top = next;
+	}
+	return out;
+}
+
+/* Takes what hangs in the mailbox; what has been handled leaves its count. */
+static uint32_t take(struct actor *a, uint64_t *done)
+{
+	uint64_t h = LOAD_ACQUIRE(&a->head);
+
+	while (!CAS(&a->head, &h, HEAD_WITH(h, TOP_BUSY) - *done))
+		;
+	*done = 0;
+	return in_order(HEAD_TOP(h));
+}
+
+/* The step to idle, if nothing has come. Afterwards a is not to be touched. */
+static bool rest(struct actor *a, uint64_t done)
+{
+	uint64_t busy = TOP_BUSY | done;
+
+	return atomic_compare_exchange_strong_explicit(&a->head, &busy, (uint64_t)TOP_IDLE, memory_order_acq_rel,
+	                                               memory_order_relaxed);
+}
+
+static bool turn(struct worker *w, struct actor *a)
+{
+	uint64_t done = 0;
+	int left = TURN_MESSAGES;
+
+	for (;;) {
+		uint32_t q = a->q;
+
+		a->q = 0;
+		if (!q)
+			q = take(a, &done);
+		while (q && left) {
+			struct msg *m = msg_at(q);
+
+			q = m->next;
+			done += HEAD_WEIGHT(msg_units(m));
+			handle(w, a, m);
+			left--;
+			if (unlikely(LOAD(&a->stopping))) {
+				life_bury(w, a, q);
+				return false;
+			}
+		}
+		if (!left) {
+			a->q = q;
+			atomic_fetch_sub_explicit(&a->head, done, memory_order_release);
+			return true;
+		}
+		if (HEAD_TOP(LOAD_ACQUIRE(&a->head)) == TOP_BUSY && rest(a, done))
+			return false;
+	}
+}
+
+bool run_turn(struct worker *w, struct actor *a)
+{
+	bool more;
+
+	worker_turn_begin(w);
+	STORE(&w->actor, a);
+	STORE(&w->began, __rdtsc());
+	more = turn(w, a);
+	STORE(&w->actor, NULL);
+	STORE(&w->handler, NULL);
+	w->origin = 0;
+	worker_turn_end(w);
+	return more;
+}

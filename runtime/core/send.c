@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT
+ * send.c - sending.
+ *
+ * The ordinary path of a call site: look at the cell, compare what the site remembers with the cell's
+ * type, fill a pooled message, one CAS. All else (strings, values to convert, proxies, first calls) goes through
+ * send_args(), which is also how messages from outside come in. */
+#include "send.h"
+
+#include <stdio.h>
+
+void (*send_ready)(struct worker *w, struct actor *a);
+
+static _Atomic uint64_t route;
+
+enum { REF_NAME_BIT = 63 };
+
+void core_set_route(actor_id proxy)
+{
+	STORE_RELEASE(&route, proxy);
+}
+
+/* --- whom --------------------------------------------------------------------------------------- */
+
+actor_ref actor_find(const char *name)
+{
+	struct name *n = name ? name_of(name, strlen(name)) : NULL;
+
+	return n ? 1ull << REF_NAME_BIT | name_index(n) : 0;
+}
+
+static struct name *ref_name(actor_ref ref)
+{
+	return ref >> REF_NAME_BIT ? name_at((uint32_t)ref) : NULL;
+}
+
+static int nobody(struct name *n, struct why *why)
+{
+	if (!n)
+		return why_set(why, ACTOR_ENOENT, "there is no such actor (any more)");
+	return why_set(why, ACTOR_ENOENT, "there is no actor named %s here", name_text(n));
+}
+
+int target_find(actor_ref to, struct target *t, struct why *why)
+{
+	struct name *n = ref_name(to);
+	uint64_t id = n ? name_bearer(n) : to;
+
+	t->name = NULL;
+	if (n) {
+		t->name = name_text(n);
+		if (name_foreign(n))
+			id = LOAD_ACQUIRE(&route);
+	}
+	t->gen = (uint32_t)(id >> 32);
+	if (!id || id >> REF_NAME_BIT || (uint32_t)id >= cell_count())
+		return nobody(n, why);
+	t->cell = cell_at((uint32_t)id);
+	if (LOAD_ACQUIRE(&t->cell->gen) != t->gen)
+		return nobody(n, why);
+	return 0;
+}
+
+/* --- pushing ------------------------------------------------------------------------------------- */
+
+int send_push(struct worker *w, struct actor *a, struct msg *m, bool beyond)
+{
+	switch (cell_push(a, m, beyond)) {
+	case PUSH_READY:
+		send_ready(w, a);
+		break;
+	case PUSH_DONE:
+		break;
+	case PUSH_FULL:
+		COUNT_UP(&w->refused, 1);
+		message_free(&w->pool, m);
+		return ACTOR_EFULL;
+	case PUSH_DEAD:
+		message_free(&w->pool, m);
+		return ACTOR_ENOENT;
+	}
+	COUNT_UP(&w->sent, 1);
+	return 0;
+}
+
+void send_special(struct worker *w, uint64_t id, uint16_t fn, uint64_t corr)
+{
+	struct actor *a = cell_at((uint32_t)id);
+	struct msg *m;
+
+	if (LOAD_ACQUIRE(&a->gen) != id >> 32)
+		return;
+	m = message_make(&w->pool, NULL, 0);
+	m->gen = (uint32_t)(id >> 32);
+	m->from = 0;
+	m->fn = fn;
+	m->corr = corr;
+	send_push(w, a, m, true);
+}
+
+void send_answer(struct worker *w, uint64_t to, uint64_t corr, const struct arg *args, unsigned n, int code,
+                 const char *text)
+{
+	struct actor *a = cell_at((uint32_t)to);
+	struct arg error[2] = {
+		{ .type = VALUE_INT, .bits = (uint64_t)(int64_t)code },
+		{ .type = VALUE_STR, .p = text, .len = text ? (uint32_t)strlen(text) : 0 },
+	};
+	struct msg *m;
+
+	if (!corr)
+		return;
+	if (LOAD_ACQUIRE(&a->gen) != to >> 32) {
+		COUNT_UP(&w->late, 1);
+		return;
+	}
+	m = message_make(&w->pool, code ? error : args, code ? 2 : n);
+	if (!m) {
+		send_answer(w, to, corr, NULL, 0, ACTOR_EFAIL, "the answer is over 16 MiB");
+		return;
+	}
+	m->flags |= MSG_ANSWER | (code ? MSG_ERR : 0) | (uint8_t)(w->origin << MSG_ORIGIN_SHIFT);
+	m->gen = (uint32_t)(to >> 32);
+	m->from = w->actor ? cell_id(LOAD(&w->actor)) : 0;
+	m->fn = FN_ANSWER;
+	m->sig = 0;
+	m->corr = corr;
+	if (send_push(w, a, m, true) < 0)
+		COUNT_UP(&w->late, 1);
+}
+
+void send_dead(struct worker *w, struct msg *m, const char *reason)
+{
+	COUNT_UP(&w->dead, 1);
+	if (m->corr && !(m->flags & MSG_ANSWER) && m->fn < FN_SPECIAL)
+		send_answer(w, m->from, m->corr, NULL, 0, ACTOR_ENOENT, reason);
+	message_free(&w->pool, m);
+}
+
+/* --- from values -------------------------------------------------------------------------------- */
+
+static void who_is(const struct target *t, const struct type *type, const char *what, char *out, size_t size)
+{
+	snprintf(out, size, "%s.%s", t->name && *t->name ? t->name : type_title(type), what);
+}
+
+static int full(struct actor *a, const char *who, struct why *why)
+{
+	uint64_t h = LOAD(&a->head);
+
+	return why_set(why, ACTOR_EFULL, "%s: the mailbox is full (%u messages, %u bytes): try again later", who,
+	               HEAD_COUNT(h), HEAD_UNITS(h) * (unsigned)sizeof(struct msg));
+}
+
+/* The handler in the table now, or -1 with why. */
+static int find_handler(const struct type *type, const struct table *tab, const struct letter *l, struct why *why)
+{
+	int fn = table_find(tab, l->what, strlen(l->what));
+
+	if (fn >= 0 && l->client && !(tab->entry[fn].flags & ON_CLIENT)) {
+		why_set(why, ACTOR_ENOENT, "%s has no handler %.64s that clients may call", type_title(type), l->what);
+		return -1;
+	}
+	if (fn < 0)
+		table_missing(type, tab, l->what, why);
+	return fn;
+}
+
+/* To somebody who is no actor: to:str what:str, then the values. */
+static int send_proxy(struct worker *w, const struct letter *l, const struct target *t, struct arg *args,
+                      unsigned n, struct why *why)
+{
+	struct arg all[VALUES_MAX];
+	struct msg *m;
+
+	if (n + 2 > VALUES_MAX)
+		return why_set(why, ACTOR_EARGS, "%u values: at most %d go out, put them in a list", n, VALUES_MAX - 2);
+	all[0] = (struct arg){ .type = VALUE_STR, .p = t->name ? t->name : "",
+	                       .len = t->name ? (uint32_t)strlen(t->name) : 0 };
+	all[1] = (struct arg){ .type = VALUE_STR, .p = l->what, .len = (uint32_t)strlen(l->what) };
+	memcpy(all + 2, args, n * sizeof *args);
+	m = message_make(&w->pool, all, n + 2);
+	if (!m)
+		return why_set(why, ACTOR_EARGS, "%s: a message is at most 16 MiB", l->what);
+	m->fn = 0;
+	m->sig = LOAD_ACQUIRE(&LOAD(&t->cell->type)->table)->entry[0].sig;
+	m->gen = t->gen;
+	m->from = l->from;
+	m->corr = l->corr;
+	m->flags |= (uint8_t)(l->origin << MSG_ORIGIN_SHIFT);
+	return send_push(w, t->cell, m, false);
+}
+
+struct msg *send_prepare(struct worker *w, struct actor *a, const char *what, struct arg *args, unsigned n,
+                         struct why *why)
+{
+	struct type *type = LOAD(&a->type);
+	struct table *tab = LOAD_ACQUIRE(&type->table);
+	struct letter l = { .what = what };
+	struct target t = { .cell = a };
+	int fn = find_handler(type, tab, &l, why);
+	char who[2 * NAME_MAX_LEN + 2];
+	struct msg *m;
+
+	if (fn < 0)
+		return NULL;
+	who_is(&t, type, what, who, sizeof who);
+	if (args_fit(args, n, signature_get(tab->entry[fn].sig), who, tab->entry[fn].args, why) < 0)
+		return NULL;
+	m = message_make(&w->pool, args, n);
+	if (!m) {
+		why_set(why, ACTOR_EARGS, "%s: a message is at most 16 MiB", who);
+		return NULL;
+	}
+	m->fn = (uint16_t)fn;
+	m->sig = tab->entry[fn].sig;
+	m->gen = LOAD(&a->gen);
+	m->from = cell_id(a);
+	m->corr = 0;
+	m->flags |= (uint8_t)(w->origin << MSG_ORIGIN_SHIFT);
+	return m;
+}
+
+int send_args(struct worker *w, const struct letter *l, struct arg *args, unsigned n, struct why *why)
+{
+	struct target t;
+	struct type *type;
+	struct table *tab;
+	struct msg *m;
+	char who[2 * NAME_MAX_LEN + 2];
+	int fn, rc = target_find(l->to, &t, why);
+
+	if (rc < 0)
+		return rc;
+	type = LOAD_ACQUIRE(&t.cell->type);
+	tab = LOAD_ACQUIRE(&type->table);
+	if (type->proxy)
+		return send_proxy(w, l, &t, args, n, why);
+	fn = find_handler(type, tab, l, why);
+	if (fn < 0)
+		return ACTOR_ENOENT;
+	who_is(&t, type, l->what, who, sizeof who);
+	rc = args_fit(args, n, signature_get(tab->entry[fn].sig), who, tab->entry[fn].args, why);
+	if (rc < 0)
+		return rc;
+	m = message_make(&w->pool, args, n);
+	if (!m)
+		return why_set(why, ACTOR_EARGS, "%s: a message is at most 16 MiB", who);
+	m->fn = (uint16_t)fn;
+	m->sig = tab->entry[fn].sig;
+	m->gen = t.gen;
+	m->from = l->from;
+	m->corr = l->corr;
+	m->flags |= (uint8_t)(l->origin << MSG_ORIGIN_SHIFT);
+	rc = send_push(w, t.cell, m, false);
+	if (rc == ACTOR_EFULL)
+		return full(t.cell, who, why);
+	return rc < 0 ? why_set(why, rc, "%s: the actor has just ended", who) : 0;
+}
+
+/* --- from a call site ----------------------------------------------------------------------------- */
+
+/* What a site remembers: type:16 | 1:16 | fn:16 | sig:16, and only when the values can go into
+ * the slots as they are. Any thread may write it; all write the same. */
+static uint64_t site_bound(struct actor_site *s)
+{
+	return LOAD((_Atomic uint64_t *)&s->bound);
+}
+
+static unsigned site_tags(const char *types, int n)
+{
+	unsigned tags = 0;
+
+	for (int i = 0; i < n; i++)
+		tags |= (unsigned)(types[i] == 'd' ? VALUE_NUM : types[i] == 'b' ? VALUE_BOOL : VALUE_INT) << 4 * i;
+	return tags;
+}
+
+/* Remembers what the site resolves to, if its values are plain: no text, none to convert. */
+static COLD void site_bind(struct actor_site *s, const struct actor *a, const char *what)
+{
+	struct type *type = LOAD(&a->type);
+	struct table *tab = LOAD_ACQUIRE(&type->table);
+	int fn = type->proxy ? -1 : table_find(tab, what, strlen(what));
+	const struct signature *sig = fn < 0 ? NULL : signature_get(tab->entry[fn].sig);
+
+	if (!sig || s->n > SLOTS_INLINE || s->n < sig->min || (s->n > sig->max && !sig->rest))
+		return;
+	for (int i = 0; i < s->n; i++) {
+		enum param_type want = i < sig->max ? (enum param_type)sig->type[i] : PARAM_ANY;
+		char is = s->types[i];
+
+		if (is == 's' || is == 'u' ||
+		    (want != PARAM_ANY && want != (is == 'd' ? PARAM_NUM : is == 'b' ? PARAM_BOOL : PARAM_INT)))
+			return;
+	}
+	STORE((_Atomic unsigned *)&s->tags, site_tags(s->types, s->n));
+	STORE((_Atomic uint64_t *)&s->bound,
+	      (uint64_t)type->id << 48 | 1ull << 32 | (uint64_t)fn << 16 | tab->entry[fn].sig);
+}
+
+static COLD int send_site_slow(struct worker *w, const struct letter *l, struct actor_site *s,
+                               const uint64_t *values)
+{
+	struct arg args[16];
+	struct target t;
+
+	args_of_site(args, s->types, values, s->n);
+	if (!target_find(l->to, &t, NULL))
+		site_bind(s, t.cell, l->what);
+	return send_args(w, l, args, (unsigned)s->n, NULL);
+}
+
+int send_site(struct worker *w, const struct letter *l, struct actor_site *s, const uint64_t *values)
+{
+	uint64_t bound = site_bound(s);
+	struct target t;
+	struct msg *m;
+
+	if (unlikely(!bound) || unlikely(target_find(l->to, &t, NULL) < 0) ||
+	    unlikely(bound >> 48 != LOAD(&t.cell->type_id)))
+		return send_site_slow(w, l, s, values);
+	m = message_new(&w->pool, 0);
+	m->n = (uint8_t)s->n;
+	m->types = (uint16_t)LOAD((_Atomic unsigned *)&s->tags);
+	for (int i = 0; i < s->n; i++)
+		m->slot[i] = values[i];
+	m->fn = (uint16_t)(bound >> 16);
+	m->sig = (uint16_t)bound;
+	m->gen = t.gen;
+	m->from = l->from;
+	m->corr = l->corr;
+	m->flags |= (uint8_t)(l->origin << MSG_ORIGIN_SHIFT);
+	return send_push(w, t.cell, m, false);
+}
+
+int actor_send_(actor *self, actor_ref to, const char *what, struct actor_site *s, const uint64_t *values)
+{
+	struct worker *w = worker_acquire();
+	struct letter l = { .to = to, .what = what, .from = self ? cell_id(self) : 0, .origin = w->origin };
+	int rc = send_site(w, &l, s, values);
+
+	worker_release(w);
+	return rc;
+}
+
+/* --- from packed values ------------------------------------------------------------------------- */
+
+int send_packed(struct worker *w, const struct letter *l, struct packed in, unsigned count, struct why *why)
+{
+	struct arg args[VALUES_MAX];
+	int rc = args_of_packed(args, in, count, why);
+
+	return rc < 0 ? rc : send_args(w, l, args, count, why);
+}
+
+int core_send(actor *self, const struct call *c, struct why *why)
+{
+	struct worker *w = worker_acquire();
+	struct letter l = { .to = c->to, .what = c->what, .from = self ? cell_id(self) : 0,
+	                    .origin = (uint8_t)c->origin, .client = c->client };
+	int rc = send_packed(w, &l, c->args, c->count, why);
+
+	worker_release(w);
+	return rc;
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT
+ * table.c - registering types, and putting new tables in force. */
+#include "table.h"
+
+#include <pthread.h>
+
+static _Atomic(struct type *) types[TYPES_MAX + 1];
+static _Atomic uint32_t type_count;
+static _Atomic uint32_t next_count;             /* handlers' places in the workers' calls */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct code {
+	_Atomic uint32_t holds;
+	void (*free)(void *arg);
+	void *arg;
+};
+
+struct code *code_new(void (*fn)(void *), void *arg)
+{
+	struct code *c = mem_alloc(sizeof *c);
+
+	STORE(&c->holds, 1);
+	c->free = fn;
+	c->arg = arg;
+	return c;
+}
+
+static struct code *code_hold(struct code *c)
+{
+	if (c)
+		atomic_fetch_add(&c->holds, 1);
+	return c;
+}
+
+void code_drop(struct code *c)
+{
+	if (!c || atomic_fetch_sub(&c->holds, 1) != 1)
+		return;
+	c->free(c->arg);
+	mem_free(c);
+}
+
+struct type *type_at(uint32_t id)
+{
+	return id <= TYPES_MAX ? LOAD_ACQUIRE(&types[id]) : NULL;
+}
+
+const char *type_title(const struct type *t)
+{
+	return *t->name ? t->name : "the global table";
+}
+
+/* --- tables --------------------------------------------------------------------------------- */
+
+int table_find(const struct table *t, const char *name, size_t len)
+{
+	for (uint32_t at = text_hash(name, len);; at++) {
+		uint16_t i = t->index[at & t->mask];
+		const char *text;
+
+		if (!i)
+			return -1;
+		text = t->entry[i - 1].name;
+		if (!strncmp(text, name, len) && !text[len])
+			return i - 1;
+	}
+}
+
+int table_missing(const struct type *type, const struct table *t, const char *what, struct why *why)
+{
+	struct why has = { "" };
+	size_t at = 0;
+
+	for (uint32_t i = 0; i < t->n && at < sizeof has.text - 64; i++) {
+		struct why one;
+
+		why_set(&one, 0, "%s%s", i ? ", " : "", t->entry[i].name);
+		if (at + strlen(one.text) >= sizeof has.text - 64)
+			break;
+		strcpy(has.text + at, one.text);
+		at += strlen(one.text);
+	}
+	return why_set(why, ACTOR_ENOENT, "%s has no handler %.64s (it has: %s)", type_title(type), what, has.text);
+}
+
+static struct table *table_new(uint32_t n)
+{
+	struct table *t = mem_alloc(sizeof *t + n * sizeof t->entry[0]);
+	uint32_t size = 4;
+
+	while (size < 2 * n)
+		size *= 2;
+	t->mask = size - 1;
+	t->index = mem_alloc(size * sizeof *t->index);
+	return t;
+}
+
+static void table_add(struct table *t, const struct entry *e)
+{
+	uint32_t at = text_hash(e->name, strlen(e->name));
+
+	while (t->index[at & t->mask])
+		at++;
+	t->entry[t->n] = *e;
+	code_hold(e->code);
+	t->index[at & t->mask] = (uint16_t)++t->n;
+}
+
+static void table_free(void *arg)
+{
+	struct table *t = arg;
+
+	for (uint32_t i = 0; i < t->n; i++)
+		code_drop(t->entry[i].code);
+	mem_free(t->index);
+	mem_free(t);
+}
+
+/* Names and signatures as they will stand in a table. */
+static int entry_read(struct entry *e, const struct actor_handler *h, const char *title, struct why *why)
+{
+	struct why inner;
+	const struct signature *sig = signature_read(h->args ? h->args : "", &inner);
+	struct name *name = h->name ? name_of(h->name, strlen(h->name)) : NULL;
+	struct name *args = name_of(h->args ? h->args : "", h->args ? strlen(h->args) : 0);
+
+	if (!name || !*h->name)
+		return why_set(why, ACTOR_EARGS, "%s: a handler's name has 1 to %d bytes", title, NAME_MAX_LEN);
+	if (!sig || !args)
+		return why_set(why, ACTOR_EARGS, "%s.%s: %s", title, h->name, sig ? "signature too long" : inner.text);
+	if (!h->fn)
+		return why_set(why, ACTOR_EARGS, "%s.%s: no function", title, h->name);
+	*e = (struct entry){ .fn = h->fn, .sig = sig->id, .flags = (uint16_t)h->flags,
+	                     .name = name_text(name), .args = name_text(args) };
+	return 0;
+}
+
+static uint32_t handler_count(const struct actor_handler *on)
+{
+	uint32_t n = 0;
+
+	while (on && n <= HANDLERS_MAX && on[n].name)
+		n++;
+	return n;
+}
+
+/* The table that `on` makes of old (NULL: from nothing). NULL with why; nothing has changed. */
+static struct table *table_make(const struct table *old, const struct actor_handler *on, const char *title,
+                                uint32_t version, struct code *code, struct why *why)
+{
+	uint32_t more = handler_count(on);
+	struct table *t;
+
+	if (more + (old ? old->n : 0) > HANDLERS_MAX) {
+		why_set(why, ACTOR_EARGS, "%s: more than %d handlers", title, HANDLERS_MAX);
+		return NULL;
+	}
+	t = table_new(more + (old ? old->n : 0));
+	for (uint32_t i = 0; old && i < old->n; i++)
+		table_add(t, &old->entry[i]);
+	for (uint32_t i = 0; i < more; i++) {
+		struct entry e;
+		int at;
+
+		if (entry_read(&e, &on[i], title, why) < 0)
+			goto fail;
+		e.version = version;
+		e.code = code;
+		at = table_find(t, e.name, strlen(e.name));
+		for (uint32_t k = 0; k < i; k++)
+			if (!strcmp(on[k].name, on[i].name)) {
+				why_set(why, ACTOR_EARGS, "%s.%s stands there twice", title, on[i].name);
+				goto fail;
+			}
+		if (at < 0) {
+			table_add(t, &e);
+			continue;
+		}
+		if (t->entry[at].sig != e.sig) {
+			why_set(why, ACTOR_EARGS, "%s.%s takes (%s), the new one would take (%s): a handler keeps its "
+			        "signature, give the new one another name", title, e.name, t->entry[at].args, e.args);
+			goto fail;
+		}
+		e.count = t->entry[at].count;
+		code_drop(t->entry[at].code);
+		code_hold(code);
+		t->entry[at] = e;
+	}
+	return t;
+fail:
+	table_free(t);
+	return NULL;
+}
+
+/* Places for counting, for entries that have none yet: only what will be in force uses some up. */
+static void number_entries(struct table *t)
+{
+	for (uint32_t i = 0; i < t->n; i++)
+		if (!t->entry[i].count)
+			t->entry[i].count = (atomic_fetch_add(&next_count, 1) + 1) % CALL_SLOTS;
+}
+
+/* --- types ---------------------------------------------------------------------------------- */
+
+struct type *core_type(const char *name)
+{
+	for (uint32_t id = LOAD_ACQUIRE(&type_count); id; id--)
+		if (!strcmp(type_at(id)->name, name))
+			return type_at(id);
+	return NULL;
+}
+
+const char *type_name(const struct type *t)
+{
+	return t->name;
+}
+
+size_t type_state(const struct type *t)
+{
+	return t->state;
+}
+
+bool type_native(const struct type *t)
+{
+	return t->native;
+}
+
+static struct type *type_make(const struct actor_type *t, const struct type_options *o, struct name *name,
+                              struct code *code, struct why *why)
+{
+	static const struct type_options none;
+	struct type *type = mem_alloc(sizeof *type);
+	struct table *table;
+
+	o = o ? o : &none;
+	*type = (struct type){ .state = t->state, .name = name_text(name), .start = t->start, .stop = t->stop,
+	                       .proxy = o->proxy, .native = o->native,
+	                       .max_count = o->max_count ? o->max_count : 1024,
+	                       .max_units = (o->max_bytes ? o->max_bytes : 256 << 10) / sizeof(struct msg) };
+	if (type->max_count > COUNT_LIMIT)
+		type->max_count = COUNT_LIMIT;
+	if (type->max_units > UNITS_LIMIT)
+		type->max_units = UNITS_LIMIT;
+	table = table_make(NULL, t->on, type_title(type), 0, code, why);
+	if (!table) {
+		mem_free(type);
+		return NULL;
+	}
+	number_entries(table);
+	STORE(&type->table, table);
+	type->code = code_hold(code);
+	return type;
+}
+
+struct type *core_add_type(const struct actor_type *t, const struct type_options *o, struct code *code,
+                           struct why *why)
+{
+	struct name *name = t->name ? name_of(t->name, strlen(t->name)) : NULL;
+	struct type *type = NULL;
+
+	if (!name) {
+		why_set(why, ACTOR_EARGS, "an actor type's name has at most %d bytes", NAME_MAX_LEN);
+		return NULL;
+	}
+	pthread_mutex_lock(&lock);
+	if (core_type(t->name))
+		why_set(why, ACTOR_EFAIL, "there is an actor type %s already", t->name);
+	else if (LOAD(&type_count) == TYPES_MAX)
+		why_set(why, ACTOR_ENOMEM, "%d actor types are the limit", TYPES_MAX);
+	else
+		type = type_make(t, o, name, code, why);
+	if (type) {
+		type->id = LOAD(&type_count) + 1;
+		STORE_RELEASE(&types[type->id], type);
+		STORE_RELEASE(&type_count, type->id);
+	}
+	pthread_mutex_unlock(&lock);
+	return type;
+}
+
+/* --- patches -------------------------------------------------------------------------------- */
+
+int core_change(const struct change *c, int n, uint32_t version, struct code *code, bool check_only,
+                struct why *why)
+{
+	struct table **fresh = mem_alloc((size_t)n * sizeof *fresh);
+	int made = 0, rc = 0;
+
+	pthread_mutex_lock(&lock);
+	for (; made < n; made++) {
+		for (int k = 0; k < made; k++)
+			if (c[k].type == c[made].type)
+				rc = why_set(why, ACTOR_EARGS, "%s stands there twice", type_title(c[k].type));
+		if (rc)
+			break;
+		fresh[made] = table_make(LOAD(&c[made].type->table), c[made].on, type_title(c[made].type), version,
+		                         code, why);
+		if (!fresh[made]) {
+			rc = ACTOR_EARGS;
+			break;
+		}
+	}
+	for (int i = 0; i < made; i++) {
+		struct table *out = fresh[i];
+
+		if (!rc && !check_only) {
+			number_entries(out);
+			out = atomic_exchange(&c[i].type->table, out);  /* release: the table; from here on in force */
+			worker_retire(table_free, out);
+		} else {
+			table_free(out);
+		}
+	}
+	pthread_mutex_unlock(&lock);
+	mem_free(fresh);
+	return rc;
+}
+
+void core_grace(void)
+{
+	worker_reclaim();
+}

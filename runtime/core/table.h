@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ * table.h - actor types and the tables of handlers that are in force.
+ *
+ * A table never changes: a patch makes a new one and swaps the pointer. A handler's index in its type is for
+ * good (a patch replaces the entry or appends one), so messages, timers and asks may carry the index, and
+ * a call site may remember it. Names and signatures are interned, so they outlive the code. */
+#ifndef TABLE_H
+#define TABLE_H
+
+#include "core.h"
+#include "worker.h"
+
+enum { HANDLERS_MAX = 4096, TYPES_MAX = 65535 };
+
+struct entry {
+	handler *fn;
+	uint16_t sig;
+	uint16_t flags;
+	uint32_t count;                 /* its place in each worker's calls */
+	const char *name, *args;
+	struct code *code;              /* NULL: part of the program */
+	uint32_t version;
+};
+
+struct table {
+	uint32_t n, mask;
+	uint16_t *index;                /* hash of names, mask + 1 of them, entry + 1; 0: none */
+	struct entry entry[];
+};
+
+struct type {
+	_Atomic(struct table *) table;  /* release: core_change(); acquire: who runs or resolves */
+	uint32_t id;
+	uint32_t max_count, max_units;
+	size_t state;
+	const char *name;               /* interned */
+	int (*start)(actor *self);
+	void (*stop)(actor *self);
+	bool proxy, native;
+	struct code *code;
+};
+
+struct type *type_at(uint32_t id);              /* ids from 1 */
+/* Inside a turn. Index of the handler, or -1. */
+int table_find(const struct table *t, const char *name, size_t len);
+/* Words for a handler that is none: "counter has no handler hitt (it has hit)". */
+int table_missing(const struct type *type, const struct table *t, const char *what, struct why *why);
+const char *type_title(const struct type *t);   /* its name, or "the global table" */
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ * worker.c - the list of workers, and reclamation. */
+#include "worker.h"
+
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifdef __has_feature
+#define TSAN_CLANG __has_feature(thread_sanitizer)
+#else
+#define TSAN_CLANG 0
+#endif
+
+bool worker_membarrier;
+_Thread_local struct worker *worker_self;
+
+static _Atomic(struct worker *) workers[WORKERS_MAX];
+static _Atomic uint32_t count;
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Threads that are no workers send and spawn through this one, one at a time. */
+static struct worker outside;
+static pthread_mutex_t outside_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void choose_fence(void);
+
+static void init(struct worker *w, const char *name)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	size_t size = CALL_SLOTS * sizeof(struct call_count);
+	void *calls = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	pthread_once(&once, choose_fence);
+	snprintf(w->name, sizeof w->name, "%s", name);
+	w->calls = calls == MAP_FAILED ? mem_alloc(size) : calls;
+}
+
+void worker_add(struct worker *w, const char *name)
+{
+	uint32_t i = 0;
+
+	init(w, name);
+	pthread_mutex_lock(&list_lock);
+	while (i < LOAD(&count) && LOAD(&workers[i]))
+		i++;
+	if (i < WORKERS_MAX) {
+		STORE_RELEASE(&workers[i], w);
+		if (i == LOAD(&count))
+			STORE_RELEASE(&count, i + 1);
+	}
+	pthread_mutex_unlock(&list_lock);
+}
+
+void worker_remove(struct worker *w)
+{
+	pthread_mutex_lock(&list_lock);
+	for (uint32_t i = 0; i < LOAD(&count); i++)
+		if (LOAD(&workers[i]) == w)
+			STORE_RELEASE(&workers[i], NULL);
+	pthread_mutex_unlock(&list_lock);
+}
+
+uint32_t worker_count(void)
+{
+	return LOAD_ACQUIRE(&count);
+}
+
+struct worker *worker_at(uint32_t i)
+{
+	return LOAD_ACQUIRE(&workers[i]);
+}
+
+struct worker *worker_acquire(void)
+{
+	struct worker *w = worker_self;
+
+	if (unlikely(!w)) {
+		pthread_mutex_lock(&outside_lock);
+		if (!outside.calls)
+			worker_add(&outside, "outside");
+		w = &outside;
+	}
+	if (w->depth)
+		w->depth++;
+	else
+		worker_turn_begin(w);
+	return w;
+}
+
+void worker_release(struct worker *w)
+{
+	if (w->depth > 1)
+		w->depth--;
+	else
+		worker_turn_end(w);
+	if (unlikely(w == &outside))
+		pthread_mutex_unlock(&outside_lock);
+}
+
+/* --- reclamation ------------------------------------------------------------------------------ */
+
+struct retired {
+	struct retired *next;
+	void (*fn)(void *);
+	void *arg;
+	uint64_t turn[WORKERS_MAX];     /* odd: what that worker must have left; even: it held nothing */
+};
+
+void worker_heavy_fence(void)
+{
+	if (worker_membarrier)
+		syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* Before the first worker: TSan does not see what the kernel orders. */
+static void choose_fence(void)
+{
+#if !defined(__SANITIZE_THREAD__) && !TSAN_CLANG
+	worker_membarrier = !syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+#endif
+}
+
+static struct retired *retired;
+static pthread_mutex_t retired_lock = PTHREAD_MUTEX_INITIALIZER;
+
+void worker_retire(void (*fn)(void *), void *arg)
+{
+	struct retired *r = mem_alloc(sizeof *r);
+
+	r->fn = fn;
+	r->arg = arg;
+	/* What the caller unlinked is unlinked for everybody who begins a turn after this. */
+	worker_heavy_fence();
+	for (uint32_t i = 0; i < worker_count(); i++) {
+		struct worker *w = worker_at(i);
+
+		r->turn[i] = w ? LOAD_ACQUIRE(&w->turn) : 0;
+	}
+	pthread_mutex_lock(&retired_lock);
+	r->next = retired;
+	retired = r;
+	pthread_mutex_unlock(&retired_lock);
+	worker_reclaim();
+}
+
+static bool is_safe(const struct retired *r)
+{
+	for (uint32_t i = 0; i < worker_count(); i++) {
+		struct worker *w = worker_at(i);
+
+		if (w && (r->turn[i] & 1) && LOAD_ACQUIRE(&w->turn) == r->turn[i])
+			return false;
+	}
+	return true;
+}
+
+void worker_reclaim(void)
+{
+	struct retired *ready = NULL, **at = &retired, *r;
+
+	pthread_mutex_lock(&retired_lock);
+	while ((r = *at)) {
+		if (is_safe(r)) {
+			*at = r->next;
+			r->next = ready;
+			ready = r;
+		} else {
+			at = &r->next;
+		}
+	}
+	pthread_mutex_unlock(&retired_lock);
+	while ((r = ready)) {
+		ready = r->next;
+		r->fn(r->arg);
+		mem_free(r);
+	}
+}

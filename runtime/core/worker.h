@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT
+ * worker.h - what belongs to a thread that runs actors, and when the others may be sure that it has let go.
+ *
+ * Workers of the pool, homes (the I/O loop, the gateway) and one record for all other threads, under a
+ * lock. A worker counts its turns: odd while it is inside one, even between two. A table that was replaced is freed
+ * when every worker that was inside a turn at that time has left it: quiescent-state-based reclamation
+ * (McKenney and Slingwine, 1998), with one store a turn as its price. */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include "cell.h"
+
+enum { WORKERS_MAX = 128, CALL_SLOTS = 1 << 20 };
+
+struct call_count { _Atomic uint64_t calls, failures, ns; };
+
+struct worker {
+	/* The owner writes, all the time. */
+	_Alignas(128) _Atomic uint64_t turn;
+	struct message_pool pool;
+	struct msg *msg;                /* being handled */
+	struct msg_out *outs;           /* begun by the handler that runs; see out.c */
+	struct call_count *calls;       /* by the handlers' own numbers (entry.count), made when first written */
+	uint32_t depth;                 /* inside a turn so many times over: a call within a handler */
+	uint8_t origin;                 /* enum origin of what is being handled */
+	char failure[256];              /* what msg_fail() said where nobody waits for an answer */
+	bool pooled;                    /* a worker of the pool, not a home */
+	uint32_t sample;
+	/* The owner writes, others look. */
+	_Atomic(struct actor *) actor;  /* whose turn it is; NULL: none */
+	_Atomic(const char *) handler;
+	_Atomic uint64_t began;         /* cycle counter at the turn's beginning */
+	_Atomic uint64_t sent, handled, failed, dead, refused, late;
+	char name[24];
+	void *runs;                     /* the scheduler's part, or the home's */
+};
+
+extern _Thread_local struct worker *worker_self;        /* NULL: a thread that is no worker */
+
+void worker_add(struct worker *w, const char *name);    /* from now on grace waits for it too */
+void worker_remove(struct worker *w);
+uint32_t       worker_count(void);
+struct worker *worker_at(uint32_t i);                   /* NULL: gone */
+
+/* The calling thread's record, inside a turn until worker_release(); for a thread that is no worker the common
+ * one, locked as long. Nests. */
+struct worker *worker_acquire(void);
+void           worker_release(struct worker *w);
+
+extern bool worker_membarrier;          /* the kernel makes the fence of all turns, when it is needed */
+
+/* One side of an asymmetric fence is for free, the other asks the kernel (or both cost the same). */
+static inline void worker_light_fence(void)
+{
+	if (likely(worker_membarrier))
+		atomic_signal_fence(memory_order_seq_cst);
+	else
+		atomic_thread_fence(memory_order_seq_cst);
+}
+void worker_heavy_fence(void);
+
+static inline void worker_turn_begin(struct worker *w)
+{
+	/* What this turn reads of tables must not be read before the others can see that it is odd: a fence a turn, or
+	 * none here and one for all from the kernel. Partner: worker_retire(). */
+	if (likely(worker_membarrier)) {
+		STORE_RELEASE(&w->turn, LOAD(&w->turn) + 1);
+		atomic_signal_fence(memory_order_seq_cst);
+	} else {
+		atomic_exchange(&w->turn, LOAD(&w->turn) + 1);
+	}
+	w->depth++;
+}
+static inline void worker_turn_end(struct worker *w)
+{
+	w->depth--;
+	STORE_RELEASE(&w->turn, LOAD(&w->turn) + 1);    /* partner: is_safe() in worker.c */
+}
+
+/* fn(arg) when no worker can be inside what was reachable before this call. Not at once: at some
+ * worker_reclaim(). Any thread that is no worker. */
+void worker_retire(void (*fn)(void *arg), void *arg);
+void worker_reclaim(void);              /* does what has become safe; does not wait */
+
+#endif

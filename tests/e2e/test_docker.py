@@ -113,9 +113,11 @@ class Docker(unittest.TestCase):
         name = TAG + "-readme"
 
         def ours(line):
-            line = line.replace("-t actord ", f"-t {TAG} ").replace("--name actord", f"--name {name}")
-            line = line.replace("exec actord ", f"exec {name} ").replace("-p 6379 ", f"-p {redis} ")
-            line = line.replace(":6379:", f":{redis}:").replace(":8080:", f":{web}:")
+            for word, of_this_run in (
+                    ("-t actord ", f"-t {TAG} "), ("--name actord ", f"--name {name} "),
+                    ("exec actord ", f"exec {name} "), ("-p 6379 ", f"-p {redis} "),
+                    (":6379:", f":{redis}:"), (":8080:", f":{web}:")):
+                line = line.replace(word, of_this_run)
             return re.sub(r" actord$", f" {TAG}", line)
         self.addCleanup(docker, "rm", "-fv", name)
         build, run, patch, inspect = map(ours, self.lines)
@@ -187,7 +189,7 @@ class Docker(unittest.TestCase):
 
     def test_no_compiler_inside(self):
         box = Container(self, *HARD).wait()
-        found = box.exec("sh", "-c", "command -v gcc cc tcc clang python3; ls /usr/include | head -3")
+        found = box.exec("sh", "-c", "command -v gcc cc tcc clang; ls /usr/include | head -3")
         self.assertEqual(found, "")
 
 

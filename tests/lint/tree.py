@@ -3,19 +3,31 @@
 import os
 import pathlib
 import re
+import subprocess
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
 
-def files(*suffixes, under=""):
-    """Paths of this tree, relative to its top; build folders and hidden ones are left out."""
+def tracked():
+    """What git has; in a tree without git all that is no build."""
+    git = subprocess.run(["git", "-C", TOP, "ls-files", "-z"], capture_output=True, text=True)
+    if git.returncode == 0 and git.stdout:
+        names = git.stdout.rstrip("\0").split("\0")
+        return [pathlib.Path(name) for name in names if (TOP / name).is_file()]
     found = []
-    for folder, folders, names in os.walk(TOP / under):
-        folders[:] = sorted(f for f in folders if not re.match(r"(\.(?!ci$)|build|__pycache__)", f))
-        for name in sorted(names):
-            if name.endswith(suffixes or "") and pathlib.Path(folder, name).is_file():
-                found.append(pathlib.Path(folder, name).relative_to(TOP))
+    for folder, folders, names in os.walk(TOP):
+        folders[:] = [f for f in folders if not re.match(r"(\.(?!ci$)|build|__pycache__)", f)]
+        found += [pathlib.Path(folder, name).relative_to(TOP) for name in names]
     return found
+
+
+FILES = sorted(tracked())
+
+
+def files(*suffixes, under="."):
+    """The project's files, relative to its top, by how they end and where they are."""
+    return [path for path in FILES
+            if path.name.endswith(suffixes or "") and path.is_relative_to(under)]
 
 
 def text(path):

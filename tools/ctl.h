@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * ctl.h - what every file of actorctl needs: the options given, exit statuses, errors in words. */
+#ifndef CTL_H
+#define CTL_H
+
+#include "base.h"
+
+enum ctl_status {
+	CTL_DONE, CTL_FAILED, CTL_USAGE, CTL_ABSENT, CTL_AWAY, CTL_LATE, CTL_REJECTED,
+	CTL_NOT_YET = -1,       /* internal: nobody answers there, which `wait` waits for */
+};
+
+struct ctl {
+	const char *control;    /* --control or $ACTORD_CONTROL; NULL: the default places */
+	bool json;
+	int timeout_ms;         /* 0: the command's own default */
+	int columns;            /* of the terminal on stdout; 0: it is none */
+	bool colour;
+};
+
+/* Says it on stderr, or with --json as {"error":{"code":STATUS,"text":...}} on stdout; returns
+ * status. What begins with a file and line (bare) is printed without our name before it. */
+int ctl_fail(const struct ctl *c, enum ctl_status status, const char *fmt, ...) PRINTF(3, 4);
+int ctl_fail_bare(const struct ctl *c, enum ctl_status status, const char *text);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ * ctl_commands.h - the commands of actorctl: their words, their help, what they do. */
+#ifndef CTL_COMMANDS_H
+#define CTL_COMMANDS_H
+
+#include "ctl.h"
+
+struct command {
+	const char *name;               /* "ping", or two words: "patch apply" */
+	const char *args;               /* "NAME HANDLER [ARG...]" */
+	int min, max;                   /* words behind the name; max below 0: any number */
+	int options_until;              /* behind so many no word is an option; -1: anywhere */
+	const char *summary;            /* a line of --help */
+	const char *help;               /* more, with examples */
+	int (*run)(const struct ctl *c, int argc, char **argv);
+};
+
+extern const struct command commands[];         /* ends with a NULL name */
+
+#endif

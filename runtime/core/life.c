@@ -211,6 +211,11 @@ bool core_alive(actor_ref ref)
 	return target_find(ref, &t, NULL) == 0;
 }
 
+int actor_alive(actor_ref ref)
+{
+	return core_alive(ref);
+}
+
 void core_names(void (*each)(void *, const char *), void *arg)
 {
 	for (uint32_t i = 0; i < name_count(); i++) {

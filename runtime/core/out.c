@@ -84,6 +84,19 @@ void out_text(msg_out *o, const char *s, size_t len)
 	pack_str(begin(o, 0), s, len);
 }
 
+/* The head by hand, as msgpack-c writes none without its text. */
+char *out_room(msg_out *o, size_t len)
+{
+	struct buf *b = begin(o, 0);
+	uint8_t head[5] = { 0xdb, (uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len };
+
+	buf_add(b, head, sizeof head);
+	buf_reserve(b, len);
+	memset(b->p + b->len, ' ', len);
+	b->len += len;
+	return b->p + b->len - len;
+}
+
 void out_bytes(msg_out *o, const void *p, size_t len)
 {
 	pack_bytes(begin(o, 0), p, len);

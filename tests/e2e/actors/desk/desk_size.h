@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+#define DESK_SIZE 100

@@ -35,7 +35,8 @@ static void fail_json(enum ctl_status status, const char *text)
 
 	buf_printf(&b, "{\"error\":{\"code\":%d,\"text\":", (int)status);
 	json_text(&b, text, strlen(text));
-	printf("%s}}\n", b.p);
+	buf_text(&b, "}}\n");
+	fwrite(b.p, 1, b.len, stdout);
 	buf_fini(&b);
 }
 

@@ -4,6 +4,8 @@
 #include "../actor.h"
 #include "json.h"
 
+enum { SHOWN = 40 };            /* bytes of a word in an error */
+
 static enum param_type type_at(const struct signature *s, int i)
 {
 	return s && i < s->max ? (enum param_type)s->type[i] : PARAM_ANY;
@@ -60,13 +62,16 @@ static bool bytes_pack(const struct buf *json, struct buf *out)
 static int refuse(const char *takes, int i, enum param_type type, const char *word, size_t len,
                   const struct why *why_json, struct why *why)
 {
+	size_t shown = len > SHOWN ? SHOWN : len;
 	char name[64];
 
+	while (shown < len && ((unsigned char)word[shown] & 0xc0) == 0x80)
+		shown--;
 	signature_param(takes, i, name, sizeof name);
 	return why_set(why, ACTOR_EARGS, "%s takes %s, written as %s; `%.*s%s` is none%s%s%s",
 		*name ? name : "it", param_name(type),
 		type == PARAM_BYTES ? "a JSON string of base64" : "JSON",
-		len > 40 ? 40 : (int)len, word, len > 40 ? "..." : "",
+		(int)shown, word, shown < len ? "..." : "",
 		*why_json->text ? " (" : "", why_json->text, *why_json->text ? ")" : "");
 }
 

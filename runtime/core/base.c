@@ -118,15 +118,16 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	va_list ap, again;
 	int n;
 
+	buf_reserve(b, BUF_FIRST);
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(b->p + b->len, b->cap - b->len, fmt, ap);
 	va_end(ap);
-	if (n > 0) {
+	if (n > 0 && (size_t)n >= b->cap - b->len) {
 		buf_reserve(b, (size_t)n + 1);
 		vsnprintf(b->p + b->len, (size_t)n + 1, fmt, again);
-		b->len += (size_t)n;
 	}
+	b->len += n > 0 ? (size_t)n : 0;
 	va_end(again);
 }
 

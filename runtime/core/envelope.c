@@ -24,6 +24,7 @@ struct reader {
 
 enum key { TPC, FUNC, ARGS, CB, CT, ID, PID, ERR, UNKNOWN };
 static const char *const keys[] = { "tpc", "func", "args", "cb", "ct", "id", "pid", "err" };
+static const uint8_t key_lens[] = { 3, 4, 4, 2, 2, 2, 3, 3 };
 
 static struct text *text_of(struct envelope *e, enum key k)
 {
@@ -39,10 +40,11 @@ static struct text *text_of(struct envelope *e, enum key k)
 
 bool envelope_is(const void *bytes, size_t len)
 {
-	const uint8_t *at = bytes, *end = at + len;
+	const uint8_t *at = bytes, *end;
 
 	if (len == 0)
 		return false;
+	end = at + len;
 	if ((*at & 0xf0) == 0x80 || *at == 0xde || *at == 0xdf)
 		return true;
 	while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
@@ -60,7 +62,7 @@ static enum key find_key(const struct value *v)
 
 	if (v->type == VALUE_STR)
 		for (k = 0; k < UNKNOWN; k++)
-			if (v->len == strlen(keys[k]) && memcmp(v->str, keys[k], v->len) == 0)
+			if (v->len == key_lens[k] && memcmp(v->str, keys[k], v->len) == 0)
 				return (enum key)k;
 	return UNKNOWN;
 }
@@ -250,7 +252,7 @@ static void end_texts(struct envelope *e, struct buf *scratch, bool own)
 int envelope_read(struct envelope *e, struct buf *scratch, const void *bytes, size_t len,
                   struct why *why)
 {
-	struct reader r = { .e = e, .in = { bytes, (const uint8_t *)bytes + len }, .why = why };
+	struct reader r = { .e = e, .why = why };
 
 	*e = (struct envelope){ 0 };
 	buf_clear(scratch);
@@ -261,6 +263,7 @@ int envelope_read(struct envelope *e, struct buf *scratch, const void *bytes, si
 		return why_set(why, ACTOR_EARGS, "neither a JSON object nor a msgpack map: %s",
 		               len ? "its first byte is none of theirs" : "it is empty");
 	e->enc = *(const uint8_t *)bytes & 0x80 ? ENC_MSGPACK : ENC_JSON;
+	r.in = (struct packed){ bytes, (const uint8_t *)bytes + len };
 	if (e->enc == ENC_JSON) {
 		if (json_read_deep(bytes, len, MESSAGE_DEPTH, scratch, why) != 0)
 			return ACTOR_EARGS;
@@ -298,18 +301,26 @@ static void write_json_list(struct buf *out, struct packed in, unsigned count)
 	buf_add(out, "]", 1);
 }
 
+static void write_quoted_key(struct buf *out, enum key k)
+{
+	buf_add(out, "\"", 1);
+	buf_add(out, keys[k], key_lens[k]);
+	buf_add(out, "\":", 2);
+}
+
 static void write_json(struct buf *out, struct envelope *e)
 {
 	struct packed id = e->id;
 	const struct text *t;
-	char before = '{';
+	const char *before = "{";
 	unsigned k;
 
 	for (k = 0; k < UNKNOWN; k++) {
 		if (!is_written(e, (enum key)k))
 			continue;
-		buf_printf(out, "%c\"%s\":", before, keys[k]);
-		before = ',';
+		buf_add(out, before, 1);
+		write_quoted_key(out, (enum key)k);
+		before = ",";
 		if (k == ARGS) {
 			write_json_list(out, e->args, e->count);
 		} else if (k == ID) {
@@ -348,7 +359,7 @@ static void write_msgpack(struct buf *out, struct envelope *e)
 	for (k = 0; k < UNKNOWN; k++) {
 		if (!is_written(e, (enum key)k))
 			continue;
-		pack_text(out, keys[k]);
+		pack_str(out, keys[k], key_lens[k]);
 		if (k == ARGS) {
 			pack_list(out, e->count);
 			buf_add(out, e->args.at, (size_t)(e->args.end - e->args.at));

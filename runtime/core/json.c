@@ -152,6 +152,10 @@ void json_text(struct buf *out, const char *s, size_t len)
 {
 	char *mended;
 
+	if (len == 0) {         /* s may be NULL */
+		buf_text(out, "\"\"");
+		return;
+	}
 	if (likely(utf8_valid(s, len))) {
 		write_quoted(out, s, len);
 		return;
@@ -214,7 +218,8 @@ static int write_key(struct buf *out, struct packed *in, int depth)
 	if (packed_next(&peek, &v) == 1 && (v.type == VALUE_STR || v.type == VALUE_BYTES))
 		return write_value(out, in, depth);
 	failed = write_value(&text, in, depth);
-	json_text(out, text.p, text.len);
+	if (failed == 0)
+		json_text(out, text.p, text.len);
 	buf_fini(&text);
 	return failed;
 }

@@ -203,7 +203,7 @@ static COLD int refuse(struct why *why, int fault, int64_t offset)
 
 int packed_check(const void *p, size_t len, int values, struct why *why)
 {
-	struct packed in = { p, (const uint8_t *)p + len };
+	struct packed in = { p, len ? (const uint8_t *)p + len : p };
 	const uint8_t *begin;
 	int fault, n = 0;
 
@@ -225,7 +225,7 @@ int packed_check(const void *p, size_t len, int values, struct why *why)
 
 int64_t packed_first(const void *p, size_t len, int depth, struct why *why)
 {
-	struct packed in = { p, (const uint8_t *)p + len };
+	struct packed in = { p, len ? (const uint8_t *)p + len : p };
 	int fault = check_one(&in, depth < MESSAGE_DEPTH ? depth : MESSAGE_DEPTH);
 
 	return fault != 0 ? refuse(why, fault, 0) : in.at - (const uint8_t *)p;

@@ -348,6 +348,7 @@ static struct envelope random_envelope(void)
 	}
 	m.err_code = m.err_text.p ? -(int)seeded(8) - 1 : 0;
 	id.len = args.len = 0;
+	buf_reserve(&args, 1);
 	if (seeded(2))
 		pack_int(&id, (int64_t)seeded_u64());
 	else

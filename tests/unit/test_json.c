@@ -191,7 +191,7 @@ static void quoting(void **state)
 	struct buf out = { 0 };
 
 	(void)state;
-	json_text(&out, "", 0);
+	json_text(&out, NULL, 0);
 	json_text(&out, "a\"b\\\x01\x7f", 6);
 	json_text(&out, "\0", 1);
 	json_text(&out, "\xc3", 1);

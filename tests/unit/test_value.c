@@ -191,6 +191,8 @@ static void refusals_say_why(void **state)
 	assert_non_null(strstr(why.text, "2 of 3 values are missing"));
 	assert_int_equal(CHECK("\x93\x01\x02", 1), ACTOR_EARGS);
 	assert_int_equal(CHECK("", 0), 0);
+	assert_int_equal(packed_check(NULL, 0, 0, &why), 0);
+	assert_int_equal(packed_first(NULL, 0, 1, &why), ACTOR_EARGS);
 	assert_int_equal(CHECK("\x01\x02\x03", -1), 3);
 }
 
@@ -270,7 +272,7 @@ static void utf8_is_checked(void **state)
 	static const char *const good[] = { "", "ascii, long enough for a whole word", "\xc2\x80",
 		"\xdf\xbf",
 		"\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80",
-		"\xf4\x8f\xbf\xbf", "12345678\xc3\xa4" "12345678" };
+		"\xf4\x8f\xbf\xbf", "12345678\xc3\xa4hello there" };
 	static const char *const bad[] = { "\x80", "\xbf", "\xc0\xaf", "\xc1\xbf", "\xc2",
 		"\xc2\x41",
 		"\xe0\x9f\xbf", "\xe0\x80\x80", "\xed\xa0\x80", "\xed\xbf\xbf", "\xe2\x82",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * gate.c - the way in: the listening socket, how many may come, and from which pages.
  *
- * The socket is opened here and not by the WebSocket library, so that what is wrong with an address is
- * said in words, port 0 can be read back and draining really closes the door.
+ * The socket is opened here and not by the WebSocket library, so that what is wrong with an address
+ * is said in words, port 0 can be read back and draining really closes the door.
  * No state; used by the thread that starts the gateway, gate_admits() by the gateway's own. */
 #include "gate.h"
 
@@ -17,14 +17,14 @@
 
 enum {
 	BACKLOG = 1024,
-	DESCRIPTORS_MAX = 65536,        /* the library keeps tables as long as the limit, which may be 2^30 */
+	DESCRIPTORS_MAX = 65536,        /* the library's tables are as long as the limit: not 2^30 */
 	ADDR_SIZE = 256,
 };
 
 static int listen_at(const struct addrinfo *at)
 {
-	int fd = socket(at->ai_family, at->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, at->ai_protocol);
-	int on = 1, err;
+	int type = at->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC;
+	int fd = socket(at->ai_family, type, at->ai_protocol), on = 1, err;
 
 	if (fd < 0)
 		return -1;
@@ -49,7 +49,9 @@ static int refuse(const char *addr, int port, struct why *why)
 
 int gate_open(const char *addr, int port, struct why *why)
 {
-	struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM };
+	struct addrinfo hints = {
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM,
+	};
 	struct addrinfo *found;
 	char host[ADDR_SIZE], service[16];
 	int err, fd;
@@ -60,8 +62,8 @@ int gate_open(const char *addr, int port, struct why *why)
 	snprintf(service, sizeof service, "%d", port);
 	err = getaddrinfo(host, service, &hints, &found);
 	if (err)
-		return why_set(why, -1, "%s:%d: no such address (%s); --listen takes ADDR:PORT", addr, port,
-		               gai_strerror(err));
+		return why_set(why, -1, "%s:%d: no such address (%s); --listen takes ADDR:PORT", addr,
+		               port, gai_strerror(err));
 	fd = listen_at(found);
 	freeaddrinfo(found);
 	return fd < 0 ? refuse(addr, port, why) : fd;

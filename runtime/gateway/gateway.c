@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * gateway.c - the gateway's thread, and what the node asks of it.
  *
- * The thread is a home: it turns the connections' loop (ws.c), and each time it is woken it runs the
- * sessions (session.c), whose answers the loop then sends. Waking is one write to an event descriptor,
- * made only when the home goes from nothing to do to something.
- * Stopping: quiet (no new connections, no new calls), then each client is told 1001, then the loop ends. */
+ * The thread is a home: it turns the connections' loop (ws.c), and each time it is woken it runs
+ * the sessions (session.c), whose answers the loop then sends. Waking is one write to an event
+ * descriptor, made only when the home goes from nothing to do to something.
+ * Stopping: quiet (no new connections, no new calls), then each client is told 1001, then the loop
+ * ends. */
 #include "gateway.h"
 
 #include <pthread.h>
@@ -66,14 +67,17 @@ static int start_thread(struct gateway *g)
 struct gateway *gateway_new(const struct gateway_config *c, struct why *why)
 {
 	struct gateway *g = mem_alloc(sizeof *g);
-	struct ws_config config = { .http = c->http, .http_arg = c->arg, .turn = turn, .turn_arg = g };
+	struct ws_config config = {
+		.http = c->http, .http_arg = c->arg, .turn = turn, .turn_arg = g,
+	};
 
 	config.listener = gate_open(c->addr, c->port, why);
 	if (config.listener < 0)
 		goto fail;
 	gate_address(config.listener, g->address, sizeof g->address);
 	config.descriptors = gate_descriptors();
-	config.origins = g->origins = c->origins ? mem_string(c->origins, strlen(c->origins)) : NULL;
+	if (c->origins)
+		config.origins = g->origins = mem_string(c->origins, strlen(c->origins));
 	g->ws = ws_new(&config, why);
 	if (!g->ws) {
 		close(config.listener);
@@ -106,8 +110,10 @@ void gateway_info(const struct gateway *g, struct gateway_info *out)
 
 	session_info(&s);
 	ws_info(g->ws, &w);
-	*out = (struct gateway_info){ .clients = w.clients, .accepted = w.accepted, .calls = s.calls,
-	                              .answers = s.answers, .refused = s.refused };
+	*out = (struct gateway_info){
+		.clients = w.clients, .accepted = w.accepted,
+		.calls = s.calls, .answers = s.answers, .refused = s.refused,
+	};
 }
 
 void gateway_quiet(struct gateway *g)

@@ -7,20 +7,21 @@
 
 struct gateway_config {
 	const char *addr; int port;     /* port 0: a free one */
-	const char *origins;            /* other origins than its own that browsers may come from, by commas; NULL: none */
-	/* HTTP GET of path: appends a body, returns the status and says the content type; 0: not found. Gateway's thread. */
+	const char *origins;            /* that browsers may come from besides its own, by commas; or NULL */
+	/* HTTP GET of path: appends a body, returns the status and says the content type; 0: not
+	 * found. On the gateway's thread. */
 	int (*http)(void *arg, const char *path, struct buf *body, const char **type);
 	void *arg;
 };
 struct gateway_info { unsigned clients; uint64_t accepted, calls, answers, refused; };
 
 struct gateway;
-/* Returns when it listens. NULL with why: "127.0.0.1:8080: address already in use". */
+/* Returns when it listens. NULL with why: "127.0.0.1:8080: address already in use; ...". */
 struct gateway *gateway_new(const struct gateway_config *c, struct why *why);
 const char *gateway_address(const struct gateway *g);   /* "127.0.0.1:8080", the real port */
 void gateway_info(const struct gateway *g, struct gateway_info *out);   /* any thread */
 void gateway_quiet(struct gateway *g);  /* any thread: no new connections; answers still go out */
-bool gateway_idle(const struct gateway *g);     /* any thread: no call is waiting for its answer, nothing unsent */
+bool gateway_idle(const struct gateway *g);     /* any thread: no answer is due, nothing unsent */
 void gateway_stop(struct gateway *g);   /* closes clients with 1001, ends the thread */
 void gateway_free(struct gateway *g);   /* after core_stop */
 

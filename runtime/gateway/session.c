@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
  * session.c - a client: its login, its calls, what comes back.
  *
- * Each connection is an actor on the gateway's home, a proxy: a handler that remembers msg_from() can push
- * to the client, and whatever it sends arrives as a frame. A call from the client becomes an ask of the
- * session; its answer finds the call by the ask's number and goes out as the request was encoded.
+ * Each connection is an actor on the gateway's home, a proxy: a handler that remembers msg_from() can
+ * push to the client, and whatever it sends arrives as a frame. A call from the client becomes an ask
+ * of the session; its answer finds the call by the ask's number and goes out as the request came.
  *
  *   frame -> login? -> who is meant -> core_ask ... answer() -> frame
  *                                   `-> mailbox full: the frame waits in `held`, order kept
  *
- * Invariants: a frame is handed on only when none is held before it; a call is in `calls` exactly while its
- * answer is due; nothing is sent once a close was asked for.
- * Threads: the gateway's only; others see the counters and `quiet`. It knows no socket: frames go through
- * the port. Login policies are not here: any name that is not empty is let in. */
+ * Invariants: a frame is handed on only when none is held before it; a call is in `calls` exactly
+ * while its answer is due; nothing is sent once a close was asked for.
+ * Threads: the gateway's only; others see the counters and `quiet`. It knows no socket: frames go
+ * through the port. Login policies are not here: any name that is not empty is let in. */
 #include "session.h"
 
 #include "envelope.h"
@@ -23,9 +23,9 @@ enum {
 	ANSWER_MS = 30000,              /* what an actor may take; then the client hears ACTOR_ETIME */
 	FULL_MS = 30000,                /* how long a call waits for room in a mailbox */
 	RETRY_MS = 10,
-	CALLS_BUSY = 1024,              /* calls under way, of one client, before it is read no more */
+	CALLS_BUSY = 1024,              /* calls of one client under way before it is read no more */
 	CALLS_FIRST = 16,
-	SESSION_COUNT = 32767, SESSION_BYTES = 32 << 20,        /* its mailbox: answers must find room */
+	SESSION_COUNT = 4096, SESSION_BYTES = 8 << 20,  /* its mailbox: what actors may push at once */
 	CLOSE_POLICY = 1008, CLOSE_MALFORMED = 1007,
 };
 
@@ -47,7 +47,7 @@ struct held {
 struct session {
 	void *conn;
 	actor_id id;
-	enum encoding enc;              /* of its last message: what is pushed to it is encoded so */
+	enum encoding enc;              /* of its last message: what is pushed is encoded so */
 	bool in, closing;
 	uint32_t count, size;           /* calls, and buckets for them */
 	struct waiting **calls;
@@ -66,7 +66,7 @@ static _Atomic bool quiet;
 static _Atomic uint64_t calls, answers, refused;
 static _Atomic unsigned waiting;        /* calls and held frames */
 
-/* --- to the client ------------------------------------------------------------------------------ */
+/* --- to the client ----------------------------------------------------------------------- */
 
 static void send_frame(struct session *s, enum encoding enc)
 {
@@ -80,9 +80,15 @@ static void close_session(struct session *s, int code, const char *reason)
 	port->close(s->conn, code, reason);
 }
 
-static void answer_values(struct session *s, const struct envelope *e, const struct buf *v, unsigned n)
+static struct packed packed_values(void)
 {
-	struct packed args = { (const uint8_t *)v->p, (const uint8_t *)v->p + v->len };
+	return (struct packed){ (const uint8_t *)values.p, (const uint8_t *)values.p + values.len };
+}
+
+/* n of them, in `values`. */
+static void answer_values(struct session *s, const struct envelope *e, unsigned n)
+{
+	struct packed args = packed_values();
 
 	envelope_answer(&frame, e, &args, n, 0, NULL);
 	if (frame.len > MESSAGE_MAX) {
@@ -104,7 +110,7 @@ static void refuse(struct session *s, const struct envelope *e, int code, const 
 	answer_error(s, e, code, text);
 }
 
-/* --- calls whose answer is due -------------------------------------------------------------------- */
+/* --- calls whose answer is due ------------------------------------------------------------- */
 
 static struct waiting **bucket(const struct session *s, int64_t ask)
 {
@@ -186,7 +192,7 @@ static struct envelope request_of(const struct waiting *w)
 	};
 }
 
-/* --- from the client -------------------------------------------------------------------------------- */
+/* --- from the client ------------------------------------------------------------------------- */
 
 /* The local actor of that name, else the global table. A client may make up names for ever, so an
  * unknown one is looked up without being remembered. */
@@ -203,11 +209,11 @@ static int login(struct session *s, const struct envelope *e)
 	struct packed args = e->args;
 	struct value guid, hash;
 
-	s->in = e->count == 2 && packed_next(&args, &guid) > 0 && guid.type == VALUE_STR && guid.len &&
-	        packed_next(&args, &hash) > 0 && hash.type == VALUE_STR;
+	s->in = e->count == 2 && packed_next(&args, &guid) > 0 && guid.type == VALUE_STR &&
+	        guid.len && packed_next(&args, &hash) > 0 && hash.type == VALUE_STR;
 	buf_clear(&values);
 	pack_int(&values, !s->in);
-	answer_values(s, &back, &values, 1);
+	answer_values(s, &back, 1);
 	if (!s->in)
 		close_session(s, CLOSE_POLICY, "login takes a GUID and a password's hash, both str");
 	return 0;
@@ -224,8 +230,10 @@ static int stranger(struct session *s, const struct envelope *e)
 
 static int call(struct session *s, const struct envelope *e, struct why *why)
 {
-	struct call c = { .to = whom(&e->tpc), .what = e->func.p, .args = e->args, .count = e->count,
-	                  .client = true, .origin = FROM_CLIENT };
+	struct call c = {
+		.to = whom(&e->tpc), .what = e->func.p, .args = e->args, .count = e->count,
+		.client = true, .origin = FROM_CLIENT,
+	};
 	actor *self = core_actor(s->id);
 	int64_t ask;
 
@@ -257,7 +265,10 @@ static int take(struct session *s, const void *bytes, size_t len, bool last)
 	s->enc = e.enc;
 	if (!s->in)
 		return stranger(s, &e);
-	err = LOAD(&quiet) ? why_set(&why, ACTOR_EFAIL, "the node is stopping") : call(s, &e, &why);
+	if (LOAD(&quiet))
+		err = why_set(&why, ACTOR_EFAIL, "the node is stopping");
+	else
+		err = call(s, &e, &why);
 	if (err == ACTOR_EFULL && !last)
 		return err;
 	COUNT_UP(&calls, 1);
@@ -266,7 +277,7 @@ static int take(struct session *s, const void *bytes, size_t len, bool last)
 	return 0;
 }
 
-/* --- frames that found a mailbox full ------------------------------------------------------------------ */
+/* --- frames that found a mailbox full --------------------------------------------------------- */
 
 static void full_add(struct session *s)
 {
@@ -346,9 +357,9 @@ static int again(actor *self, const msg *m)
 	return 0;
 }
 
-/* --- what actors send to it ----------------------------------------------------------------------------- */
+/* --- what actors send to it -------------------------------------------------------------------- */
 
-/* NULL: the connection is closed, and what was under way still arrives until the actor has ended. */
+/* Holds NULL when the connection is closed: until the actor has ended, messages still arrive. */
 static struct session **session_of(actor *self)
 {
 	return actor_state(self);
@@ -365,7 +376,7 @@ static int push(actor *self, const msg *m)
 	e.enc = s->enc;
 	buf_clear(&values);
 	e.count = (unsigned)msg_pack(m, 2, &values);
-	e.args = (struct packed){ (const uint8_t *)values.p, (const uint8_t *)values.p + values.len };
+	e.args = packed_values();
 	envelope_write(&frame, &e);
 	send_frame(s, e.enc);
 	return 0;
@@ -390,12 +401,12 @@ static int answer(actor *self, const msg *m)
 	if (msg_error(m))
 		answer_error(s, &e, msg_error(m), msg_error_text(m));
 	else if ((n = msg_pack(m, 0, &values)) >= 0)
-		answer_values(s, &e, &values, (unsigned)n);
+		answer_values(s, &e, (unsigned)n);
 	mem_free(w);
 	return 0;
 }
 
-/* --- its life ----------------------------------------------------------------------------------------------- */
+/* --- its life ------------------------------------------------------------------------------------ */
 
 static const struct actor_type session_type = {
 	.name = "session",
@@ -410,8 +421,9 @@ static const struct actor_type keeper_type = {
 
 int session_setup(struct home *h, const struct frames_port *p, struct why *why)
 {
-	struct type_options proxy = { .max_count = SESSION_COUNT, .max_bytes = SESSION_BYTES,
-	                              .proxy = true, .native = true };
+	struct type_options proxy = {
+		.max_count = SESSION_COUNT, .max_bytes = SESSION_BYTES, .proxy = true, .native = true,
+	};
 	struct type_options native = { .native = true };
 	struct spawn s = { .home = h };
 
@@ -472,6 +484,8 @@ void session_quiet(void)
 
 void session_info(struct session_info *out)
 {
-	*out = (struct session_info){ .calls = LOAD(&calls), .answers = LOAD(&answers),
-	                              .refused = LOAD(&refused), .waiting = LOAD(&waiting) };
+	*out = (struct session_info){
+		.calls = LOAD(&calls), .answers = LOAD(&answers),
+		.refused = LOAD(&refused), .waiting = LOAD(&waiting),
+	};
 }

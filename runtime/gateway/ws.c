@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT
  * ws.c - connections: HTTP and WebSocket on one port. The only file that knows libwebsockets.
  *
- * One thread turns the library's loop (libev's, by its plugin: the library's own poll() costs 200 us a message
- * at 10,000 connections). Sessions speak to us through the frames port. What they send in one turn of their
- * home is gathered as ready-made frames in the connection's `out` and handed over in one write, which is
- * what makes the difference between 0.2 and 1 million messages a second.
+ * One thread turns the library's loop (libev's, by its plugin: the library's own poll() costs 200 us
+ * a message at 10,000 connections). Sessions speak to us through the frames port. What they send in
+ * one turn of their home is gathered as ready-made frames in the connection's `out` and handed over in
+ * one write, which is what makes the difference between 0.2 and 1 million messages a second.
  *
  *   other threads -- ws_wake() --> turn: sessions run -> out -> flush() -> library -> socket
  *                                   socket -> library -> received() -> session_frame()
  *
- * Invariants: whole frames only go to the library in one call, as it may put a pong between two calls; a
- * close goes out behind everything sent before it, from the writeable callback alone; once one was asked
- * for, nothing is sent or taken any more.
- * From other threads only lws_cancel_service() is called, under a lock that ends with the loop. Deflate is
- * off (ready-made frames, and it stalls with event libraries), HTTP/2 too; TLS is a proxy's business. */
+ * Invariants: a close goes out behind everything sent before it, from the writeable callback alone;
+ * once one was asked for, nothing is sent or taken any more.
+ * From other threads only lws_cancel_service() is called, under a lock that ends with the loop.
+ * Deflate is off (ready-made frames, and it stalls with event libraries), HTTP/2 too; TLS is a
+ * proxy's business. */
 #include "ws.h"
 
 #include <libwebsockets.h>
@@ -21,6 +21,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "frames.h"
 #include "gate.h"
 #include "json.h"
 #include "log.h"
@@ -51,7 +52,7 @@ struct conn {
 	struct link all, dirty, paused;
 	struct buf in;                  /* a message in pieces, so far */
 	struct buf out; size_t at;      /* frames; those before at are the library's */
-	size_t handed;                  /* bytes of the last write, as long as the library has some of them */
+	size_t handed;                  /* the last write's bytes, some of which the library may have */
 	char *reason;
 	int code;                       /* a close was asked for */
 	bool deaf;                      /* the client's own close came */
@@ -71,7 +72,7 @@ struct ws {
 	_Atomic uint64_t accepted;
 };
 
-/* --- lists --------------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------- */
 
 static void link_add(struct link *head, struct link *l)
 {
@@ -94,7 +95,7 @@ static void link_remove(struct link *l)
 
 #define CONN(l, member) ((struct conn *)((char *)(l) - offsetof(struct conn, member)))
 
-/* --- frames out ------------------------------------------------------------------------------------ */
+/* --- frames out ---------------------------------------------------------------------------- */
 
 static size_t unsent(const struct conn *c)
 {
@@ -116,54 +117,6 @@ static void cut(struct conn *c)
 	lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
 }
 
-static void frame_add(struct buf *out, const void *bytes, size_t len, bool text)
-{
-	uint8_t head[10] = { text ? 0x81 : 0x82 };
-	size_t n = 2;
-
-	if (len < 126)
-		head[1] = (uint8_t)len;
-	else {
-		n = len < 65536 ? 4 : 10;
-		head[1] = n == 4 ? 126 : 127;
-		for (size_t i = 2; i < n; i++)
-			head[i] = (uint8_t)(len >> 8 * (n - 1 - i));
-	}
-	buf_reserve(out, n + len);
-	buf_add(out, head, n);
-	buf_add(out, bytes, len);
-}
-
-static size_t frame_size(const uint8_t *p)
-{
-	size_t len = p[1], n = len < 126 ? 2 : len == 126 ? 4 : 10;
-
-	if (n == 2)
-		return n + len;
-	len = 0;
-	for (size_t i = 2; i < n; i++)
-		len = len << 8 | p[i];
-	return n + len;
-}
-
-/* Whole frames, WRITE_SIZE or the first one. */
-static size_t next_write(const struct conn *c)
-{
-	const uint8_t *p = (const uint8_t *)c->out.p + c->at;
-	size_t left = c->out.len - c->at, n;
-
-	if (left <= WRITE_SIZE)
-		return left;
-	for (n = frame_size(p); n < WRITE_SIZE; ) {
-		size_t more = frame_size(p + n);
-
-		if (n + more > WRITE_SIZE)
-			break;
-		n += more;
-	}
-	return n;
-}
-
 static void out_trim(struct conn *c)
 {
 	size_t left = c->out.len - c->at;
@@ -182,7 +135,7 @@ static void out_trim(struct conn *c)
 static int flush(struct conn *c)
 {
 	while (c->at < c->out.len && !lws_partial_buffered(c->wsi)) {
-		size_t n = next_write(c);
+		size_t n = frames_cut(c->out.p + c->at, c->out.len - c->at, WRITE_SIZE);
 
 		if (lws_write(c->wsi, (uint8_t *)c->out.p + c->at, n, LWS_WRITE_RAW) < 0)
 			return -1;
@@ -201,11 +154,12 @@ static void conn_send(void *conn, const void *bytes, size_t len, bool text)
 	if (c->code || c->deaf)
 		return;
 	if (unsent(c) > OUT_MAX) {
-		log_line(LOG_INFO, "gateway", "a client that does not read was given up: %zu bytes unsent", unsent(c));
+		log_line(LOG_INFO, "gateway", "a client that does not read was given up, %zu bytes unsent",
+		         unsent(c));
 		cut(c);
 		return;
 	}
-	frame_add(&c->out, bytes, len, text);
+	frames_add(&c->out, bytes, len, text);
 	count_unsent(c, true);
 	if (c->ws->in_turn)
 		link_add(&c->ws->dirty, &c->dirty);
@@ -227,7 +181,7 @@ static void conn_close(void *conn, int code, const char *reason)
 
 const struct frames_port ws_frames = { conn_send, conn_close };
 
-/* --- a connection's life ----------------------------------------------------------------------------- */
+/* --- a connection's life ---------------------------------------------------------------------- */
 
 /* Reads on, or not: what the client has under way is bounded by not reading more. */
 static void flow(struct conn *c)
@@ -325,25 +279,25 @@ static int leaving(struct conn *c)
 	return lost;
 }
 
-/* --- HTTP ------------------------------------------------------------------------------------------------ */
+/* --- HTTP --------------------------------------------------------------------------------------- */
 
 /* body: LWS_PRE bytes, then the text. */
 static int reply(struct lws *wsi, int status, const char *type, const struct buf *body, bool head)
 {
-	uint8_t space[LWS_PRE + 1024], *start = space + LWS_PRE, *p = start, *end = space + sizeof space - 1;
+	static const unsigned char allow[] = "GET, HEAD";
+	uint8_t space[LWS_PRE + 1024], *p = space + LWS_PRE, *end = space + sizeof space - 1;
+	uint8_t *text = (uint8_t *)body->p + LWS_PRE;
 	size_t len = body->len - LWS_PRE;
+	int err = lws_add_http_common_headers(wsi, (unsigned)status, type, len, &p, end);
 
-	if (lws_add_http_common_headers(wsi, (unsigned)status, type, len, &p, end) ||
-	    (status == 405 && lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_ALLOW,
-	                                                   (const unsigned char *)"GET, HEAD", 9, &p, end)) ||
-	    lws_finalize_write_http_header(wsi, start, &p, end))
+	if (!err && status == 405)
+		err = lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_ALLOW, allow, sizeof allow - 1, &p, end);
+	if (err || lws_finalize_write_http_header(wsi, space + LWS_PRE, &p, end))
 		return -1;
-	if (!head && len && lws_write(wsi, (uint8_t *)body->p + LWS_PRE, len, LWS_WRITE_HTTP_FINAL) < 0)
-		return -1;
-	return 0;
+	return !head && len && lws_write(wsi, text, len, LWS_WRITE_HTTP_FINAL) < 0 ? -1 : 0;
 }
 
-static int reply_error(struct lws *wsi, int status, const char *words, const char *path, bool head)
+static int refuse(struct lws *wsi, int status, const char *words, const char *path, bool head)
 {
 	struct buf body = { 0 };
 	int err;
@@ -369,7 +323,8 @@ static int get(struct ws *w, struct lws *wsi, const char *path, bool head)
 	buf_add(&body, (char[LWS_PRE]){ 0 }, LWS_PRE);
 	if (w->config.http)
 		status = w->config.http(w->config.http_arg, path, &body, &type);
-	err = status ? reply(wsi, status, type, &body, head) : reply_error(wsi, 404, "not found", path, head);
+	err = status ? reply(wsi, status, type, &body, head) :
+	               refuse(wsi, 404, "not found", path, head);
 	buf_fini(&body);
 	return err;
 }
@@ -377,13 +332,13 @@ static int get(struct ws *w, struct lws *wsi, const char *path, bool head)
 static int http(struct ws *w, struct lws *wsi, const char *path)
 {
 	bool head = lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
-	int err = head || lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0 ?
-		get(w, wsi, path, head) : reply_error(wsi, 405, "only GET and HEAD here", path, false);
+	int err = head || lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0 ? get(w, wsi, path, head) :
+	          refuse(wsi, 405, "only GET and HEAD here", path, false);
 
 	return err || lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
-/* Who asks to become a WebSocket. (`in` of this callback may be gone by now, in 4.1.6.) 0: let in; 1: answered. */
+/* Who asks to become a WebSocket. 0: let in; 1: answered. (`in` of this callback may be gone, in 4.1.6.) */
 static int upgrade(struct ws *w, struct lws *wsi)
 {
 	char to[16] = "", origin[256] = "", host[256] = "";
@@ -391,18 +346,18 @@ static int upgrade(struct ws *w, struct lws *wsi)
 	if (lws_hdr_copy(wsi, to, sizeof to, WSI_TOKEN_UPGRADE) <= 0)
 		return -1;
 	if (strcasecmp(to, "websocket"))
-		return reply_error(wsi, 400, "the only upgrade here is to websocket", NULL, false) ? -1 : 1;
+		return refuse(wsi, 400, "the only upgrade here is to websocket", NULL, false) ? -1 : 1;
 	if (lws_hdr_copy(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) < 0)
 		strcpy(origin, "too long");
 	if (lws_hdr_copy(wsi, host, sizeof host, WSI_TOKEN_HOST) < 0)
 		host[0] = 0;
 	if (gate_admits(origin, host, w->config.origins))
 		return 0;
-	return reply_error(wsi, 403, "pages of this origin may not connect; --allow-origin lets them", NULL,
-	                   false) ? -1 : 1;
+	return refuse(wsi, 403, "pages of this origin may not connect; --allow-origin lets them", NULL,
+	              false) ? -1 : 1;
 }
 
-/* --- the listening socket ---------------------------------------------------------------------------------- */
+/* --- the listening socket ------------------------------------------------------------------------ */
 
 static int take_in(struct ws *w)
 {
@@ -418,7 +373,8 @@ static int take_in(struct ws *w)
 			return 0;
 		if (fd >= w->config.descriptors - SPARE_DESCRIPTORS) {
 			if (!w->told_full)
-				log_line(LOG_WARN, "gateway", "full: new clients are turned away at %d descriptors", fd);
+				log_line(LOG_WARN, "gateway", "full: clients are turned away at %d descriptors",
+				         fd);
 			w->told_full = true;
 			close(fd);
 			continue;
@@ -430,7 +386,7 @@ static int take_in(struct ws *w)
 	return 0;
 }
 
-/* --- the loop ------------------------------------------------------------------------------------------------- */
+/* --- the loop -------------------------------------------------------------------------------------- */
 
 static void leave_all(struct ws *w)
 {
@@ -481,10 +437,11 @@ static void turn(struct ws *w)
 	follow_phase(w);
 }
 
-static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *conn, void *in,
+                    size_t len)
 {
 	struct ws *w = lws_context_user(lws_get_context(wsi));
-	struct conn *c = user;
+	struct conn *c = conn;
 
 	switch (reason) {
 	case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
@@ -520,7 +477,7 @@ static const lws_retry_bo_t keepalive = {
 	.secs_since_valid_ping = PING_S, .secs_since_valid_hangup = HANGUP_S,
 };
 
-/* --- from outside -------------------------------------------------------------------------------------------- */
+/* --- from outside ------------------------------------------------------------------------------------ */
 
 static void note(int level, const char *line)
 {
@@ -572,8 +529,8 @@ static struct lws_context *start_lws(struct ws *w)
 	lws = create(&info);
 	if (lws)
 		return lws;
-	log_line(LOG_WARN, "gateway", "libwebsockets has no libev plugin here (Debian: libwebsockets-evlib-ev): "
-	         "slower with many clients");
+	log_line(LOG_WARN, "gateway", "libwebsockets has no libev plugin here: slower with many clients "
+	         "(Debian: libwebsockets-evlib-ev)");
 	info.options &= ~(uint64_t)LWS_SERVER_OPTION_LIBEV;
 	return create(&info);
 }
@@ -583,7 +540,8 @@ static bool adopt_listener(struct ws *w)
 	lws_sock_file_fd_type fd = { .filefd = w->config.listener };
 	struct lws_vhost *vhost = lws_get_vhost_by_name(w->lws, "default");
 
-	w->listener = vhost ? lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_RAW_FILE_DESC, fd, "actord", NULL) : NULL;
+	if (vhost)
+		w->listener = lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_RAW_FILE_DESC, fd, "actord", NULL);
 	return w->listener;
 }
 
@@ -599,7 +557,8 @@ struct ws *ws_new(const struct ws_config *c, struct why *why)
 	w->lws = start_lws(w);
 	if (w->lws && adopt_listener(w))
 		return w;
-	why_set(why, -1, "libwebsockets could not be started; is there memory for %d descriptors?", c->descriptors);
+	why_set(why, -1, "libwebsockets could not be started; is there memory for %d descriptors?",
+	        c->descriptors);
 	if (w->lws)
 		destroy(w->lws);
 	mem_free(w);

@@ -3,7 +3,8 @@
  *
  * A turn takes all that hangs in the mailbox with one CAS, puts it in order and handles it message by
  * message, at most TURN_MESSAGES. The table is loaded for each message, so a patch comes into force
- * between two of them. What is handled leaves the mailbox's count when the next lot is taken. */
+ * between two of them. What is handled leaves the mailbox's count when the next lot is taken, or earlier
+ * when it has come to an eighth of what the mailbox holds. */
 #include "run.h"
 
 #include <x86intrin.h>
@@ -251,6 +252,13 @@ static bool rest(struct actor *a, uint64_t done)
 	                                               memory_order_relaxed);
 }
 
+/* What has been handled gives its room back, an eighth of the mailbox at a time. */
+static uint64_t handled(struct actor *a, uint64_t done)
+{
+	atomic_fetch_sub_explicit(&a->head, done, memory_order_release);
+	return 0;
+}
+
 static bool turn(struct worker *w, struct actor *a)
 {
 	uint64_t done = 0;
@@ -269,6 +277,8 @@ static bool turn(struct worker *w, struct actor *a)
 			done += HEAD_WEIGHT(msg_units(m));
 			handle(w, a, m);
 			left--;
+			if (unlikely(HEAD_COUNT(done) * 8 >= LOAD(&a->max_count)))
+				done = handled(a, done);
 			if (unlikely(LOAD(&a->stopping))) {
 				life_bury(w, a, q);
 				return false;
@@ -276,7 +286,7 @@ static bool turn(struct worker *w, struct actor *a)
 		}
 		if (!left) {
 			a->q = q;
-			atomic_fetch_sub_explicit(&a->head, done, memory_order_release);
+			handled(a, done);
 			return true;
 		}
 		if (HEAD_TOP(LOAD_ACQUIRE(&a->head)) == TOP_BUSY && rest(a, done))

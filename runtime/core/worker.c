@@ -16,6 +16,7 @@
 #endif
 
 bool worker_membarrier;
+_Atomic uint32_t worker_fence_word;
 _Thread_local struct worker *worker_self;
 
 static _Atomic(struct worker *) workers[WORKERS_MAX];
@@ -114,7 +115,7 @@ void worker_heavy_fence(void)
 {
 	if (worker_membarrier)
 		syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-	atomic_thread_fence(memory_order_seq_cst);
+	atomic_fetch_add(&worker_fence_word, 1);
 }
 
 /* Before the first worker: TSan does not see what the kernel orders. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * allowed.c - the C functions that sources may call, and those that libtcc's code calls by itself.
  *
- * libtcc finds no symbol but those given to it, so this table is the whole of it, with core_exports[]. Left out on
- * purpose: allocation, files, and all that can end the process. include/ declares the same functions.
+ * libtcc finds no symbol but those given to it, so this table is the whole of it, with
+ * core_exports[]. Left out on purpose: allocation, files, and all that can end the process.
+ * include/ declares the same functions.
  *
  * Threads: all are reentrant; strtok keeps its place by thread, which serves a handler as it never
  * moves to another thread before it returns. */
@@ -21,7 +22,7 @@ static char *token(char *s, const char *delim)
 	return strtok_r(s, delim, &place);
 }
 
-/* --- what libtcc emits calls to, with the names of its libtcc1.a ------------------------------------------ */
+/* --- what libtcc emits calls to, with the names of its libtcc1.a ----------------------- */
 
 static uint64_t fix_float(float v) { return (uint64_t)v; }
 static uint64_t fix_double(double v) { return (uint64_t)v; }

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * compile.c - the C compiler: source text to code in memory.
  *
- * libtcc with neither standard headers nor standard library: what a source may include comes from headers.c,
- * what it may call from allowed.c and core_exports[], and nothing else resolves. Warnings are errors, for without
- * that a handler of another type, or a call of an undeclared function, would compile and crash.
+ * libtcc with neither standard headers nor standard library: what a source may include comes from
+ * headers.c, what it may call from allowed.c and core_exports[], and nothing else resolves.
+ * Warnings are errors, for without that a handler of another type, or a call of an undeclared
+ * function, would compile and crash.
  *
- * Pages: libtcc lays code first and data behind it, on one page. Each source is given one page-aligned
- * object in front, so data begin on a page of their own: code is made read-execute, data stay read-write, and no page
- * is ever writable and executable (libtcc's own mprotect is taken out by headers.c).
+ * Pages: libtcc lays code first and data behind it, on one page. Each source is given one
+ * page-aligned object in front, so data begin on a page of their own: code is made read-execute,
+ * data stay read-write, and no page is ever writable and executable (libtcc's own mprotect is taken
+ * out by headers.c).
  *
- * After an error the compiler's state is dropped: relocating it once more could succeed on half a program.
- * A state is deleted before its code runs.
+ * After an error the compiler's state is dropped: relocating it once more could succeed on half a
+ * program. A state is deleted before its code runs.
  *
  * Threads: libtcc keeps its state in globals; one lock is held from tcc_new to tcc_delete. What
  * crashes or hangs the compiler itself is not contained here. */
@@ -35,7 +37,7 @@ struct compile {
 	bool listed_calls;
 };
 
-void diagnose(struct buf *said, const char *file, int line, const char *fmt, ...)
+int diagnose(struct buf *said, const char *file, int line, const char *fmt, ...)
 {
 	va_list ap;
 	char text[1024];
@@ -47,26 +49,27 @@ void diagnose(struct buf *said, const char *file, int line, const char *fmt, ...
 	if (line)
 		buf_printf(said, "%d:", line);
 	buf_printf(said, " error: %s", text);
+	return ACTOR_EARGS;
 }
 
 static bool word_char(char c) { return isalnum((unsigned char)c) || c == '_'; }
 
-/* The line where a name first stands in the source, 0: nowhere. */
-static int line_of(const struct source *s, const char *word, size_t len)
+int source_line(const struct source *s, const char *word, size_t len)
 {
 	int line = 1;
 
 	for (const char *p = s->text, *end = s->text + s->len; p < end; p++) {
 		if (*p == '\n')
 			line++;
-		else if ((size_t)(end - p) >= len && !memcmp(p, word, len) && (p == s->text || !word_char(p[-1])) &&
+		else if ((size_t)(end - p) >= len && !memcmp(p, word, len) &&
+		         (p == s->text || !word_char(p[-1])) &&
 		         (p + len == end || !word_char(p[len])))
 			return line;
 	}
 	return 0;
 }
 
-/* --- diagnostics ------------------------------------------------------------------------------ */
+/* --- diagnostics ----------------------------------------------------------------------- */
 
 static void note_includes(struct compile *c)
 {
@@ -77,16 +80,17 @@ static void note_includes(struct compile *c)
 static void note_calls(struct compile *c)
 {
 	if (!c->listed_calls)
-		buf_text(c->said, "; a source may call what actor.h declares, mem*, str*, snprintf, vsnprintf, "
-		         "strto*, qsort, bsearch, ctype and math");
+		buf_text(c->said, "; a source may call what actor.h declares, mem*, str*, "
+		                  "snprintf, vsnprintf, strto*, qsort, bsearch, ctype and math");
 	c->listed_calls = true;
 }
 
-/* `tcc: error: undefined symbol 'foo'` comes without a line: the name's first place in the source is it. */
+/* `tcc: error: undefined symbol 'foo'` comes without a line: the name's first place in the source
+ * is it. */
 static void say_symbol(struct compile *c, const char *text)
 {
 	const char *name = strchr(text, '\''), *end = name ? strchr(name + 1, '\'') : NULL;
-	int line = end ? line_of(c->source, name + 1, (size_t)(end - name - 1)) : 0;
+	int line = end ? source_line(c->source, name + 1, (size_t)(end - name - 1)) : 0;
 
 	diagnose(c->said, c->source->file, line, "%s", text);
 	if (strstr(text, "defined twice"))
@@ -113,9 +117,9 @@ static void say(void *arg, const char *message)
 		buf_text(c->said, "; the runtime has one of that name: make yours static");
 }
 
-/* --- before: what can be seen without a compiler ------------------------------------------------- */
+/* --- before: what can be seen without a compiler --------------------------------------- */
 
-static bool identifier(const char *s)
+bool c_identifier(const char *s)
 {
 	if (!word_char(*s) || isdigit((unsigned char)*s))
 		return false;
@@ -130,7 +134,11 @@ static bool refuse(const struct source *s, struct buf *said)
 	int line = 1;
 
 	if (s->len > SOURCE_MAX) {
-		diagnose(said, s->file, 0, "the source has %zu bytes, at most %d are taken", s->len, SOURCE_MAX);
+		for (const char *p = s->text, *end = p + SOURCE_MAX;
+		     (p = memchr(p, '\n', (size_t)(end - p))); p++)
+			line++;
+		diagnose(said, s->file, line, "the source has %zu bytes, at most %d are taken",
+		         s->len, SOURCE_MAX);
 		return true;
 	}
 	while (blank < s->len && isspace((unsigned char)s->text[blank]))
@@ -144,8 +152,10 @@ static bool refuse(const struct source *s, struct buf *said)
 			diagnose(said, s->file, line, "a NUL byte: a source is text");
 			return true;
 		}
-	if (s->function && (!identifier(s->function) || !line_of(s, s->function, strlen(s->function)))) {
-		diagnose(said, s->file, 0, "there is no function %.255s in the source", s->function);
+	if (s->function &&
+	    (!c_identifier(s->function) || !source_line(s, s->function, strlen(s->function)))) {
+		diagnose(said, s->file, 0, "there is no function %.255s in the source",
+		         s->function);
 		return true;
 	}
 	return false;
@@ -156,12 +166,12 @@ static void line_directive(struct buf *b, int line, const char *file)
 {
 	buf_printf(b, "#line %d \"", line);
 	for (; *file; file++)
-		buf_printf(b, "%c", *file == '"' || *file == '\\' || iscntrl((unsigned char)*file) ? '_' : *file);
+		buf_add(b, strchr("\"\\", *file) || iscntrl((unsigned char)*file) ? "_" : file, 1);
 	buf_text(b, "\"\n");
 }
 
-/* A line break ends the source: one that ends in `#include<` would hang the compiler. The function wanted
- * may be static, which a symbol's name does not reach: a pointer to it at the end does. */
+/* A line break ends the source: one that ends in `#include<` would hang the compiler. The function
+ * wanted may be static, which a symbol's name does not reach: a pointer to it at the end does. */
 static void whole_text(const struct source *s, struct buf *b)
 {
 	buf_reserve(b, s->len + 512);
@@ -170,13 +180,14 @@ static void whole_text(const struct source *s, struct buf *b)
 	buf_add(b, s->text, s->len);
 	if (s->function) {
 		buf_text(b, "\n\n");
-		line_directive(b, line_of(s, s->function, strlen(s->function)), s->file);
-		buf_printf(b, "int (*const " FUNCTION ")(struct actor *, const struct msg *) = %s;", s->function);
+		line_directive(b, source_line(s, s->function, strlen(s->function)), s->file);
+		buf_printf(b, "int (*const " FUNCTION ")(struct actor *, const struct msg *) = %s;",
+		           s->function);
 	}
 	buf_add(b, "\n", 2);
 }
 
-/* --- the compile ------------------------------------------------------------------------------------ */
+/* --- the compile ----------------------------------------------------------------------- */
 
 static void add_symbols(TCCState *tcc, const struct export *e)
 {
@@ -190,7 +201,7 @@ static TCCState *state_new(struct compile *c)
 
 	tcc_set_error_func(tcc, c, say);
 	tcc_set_options(tcc, "-nostdlib -nostdinc -Wall -Werror -std=c11");
-	tcc_add_sysinclude_path(tcc, "include");        /* <name> is asked of headers.c as include/name */
+	tcc_add_sysinclude_path(tcc, "include"); /* <name> is asked of headers.c as include/name */
 	tcc_set_output_type(tcc, TCC_OUTPUT_MEMORY);
 	add_symbols(tcc, allowed);
 	add_symbols(tcc, core_exports);
@@ -277,13 +288,14 @@ void program_free(struct program *p)
 	mem_free(p);
 }
 
-/* --- looking at what came out -------------------------------------------------------------------------- */
+/* --- looking at what came out ---------------------------------------------------------- */
 
 bool program_data(const struct program *p, const void *at, size_t size)
 {
-	uintptr_t from = (uintptr_t)at, begin = (uintptr_t)p->at + p->text, end = (uintptr_t)p->at + p->size;
+	uintptr_t from = (uintptr_t)at, begin = (uintptr_t)p->at + p->text;
+	uintptr_t end = (uintptr_t)p->at + p->size;
 
-	return from >= begin && from <= end && size <= end - from;
+	return from >= begin && from <= end && size <= end - from && (size < 8 || from % 8 == 0);
 }
 
 bool program_code(const struct program *p, const void *at)

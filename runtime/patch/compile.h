@@ -15,24 +15,29 @@ struct source {
 	const char *function;   /* a function wanted, static or not; NULL: none */
 };
 
-/* Code that can run: [at, at + text) is read and executed, [at + text, at + size) read and written. */
+/* Code that can run: [at, at + text) is read and executed, from there to at + size is data. */
 struct program {
 	char *at;
 	size_t text, size;
-	/* Where the source defines them, else NULL; not checked: they are what the source made them. */
+	/* Where the source defines them, else NULL; not checked: whatever the source made them. */
 	const void *patch, *patches, *process, *own, *function;
 };
 
-/* Any thread; one at a time. Gives. NULL with diagnostics appended to said, `file:line: text`, one a line. */
+/* Any thread; one at a time. Gives. NULL with diagnostics appended to said, `file:line: text`, one
+ * a line. */
 struct program *program_compile(const struct source *s, struct buf *said);
 void program_free(struct program *p);           /* NULL is fine */
 
-/* Is this readable data, or a function, of the program itself? */
+/* Is this readable data, aligned for pointers where it is large enough to hold one, or a function,
+ * of the program itself? */
 bool program_data(const struct program *p, const void *at, size_t size);
 bool program_code(const struct program *p, const void *at);
 /* A C string of the program, at most max bytes without its NUL. */
 bool program_string(const struct program *p, const char *s, size_t max);
-/* Appends `file:line: error: text`; line 0: none. */
-void diagnose(struct buf *said, const char *file, int line, const char *fmt, ...) PRINTF(4, 5);
+/* Appends `file:line: error: text`; line 0: none. Returns ACTOR_EARGS. */
+int diagnose(struct buf *said, const char *file, int line, const char *fmt, ...) PRINTF(4, 5);
+/* Where a word first stands in a source, not as part of a longer one; 0: nowhere. */
+int  source_line(const struct source *s, const char *word, size_t len);
+bool c_identifier(const char *s);
 
 #endif

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT
  * headers.c - the only files that a source being compiled can see.
  *
- * libtcc opens what a source includes with open(2), reads and closes it. These three are wrapped by the
- * linker: while a compile runs on a thread, it gets the headers in memory by descriptors that no
- * kernel knows (FIRST_FD and up), and nothing else, not even the standard input. So no file of the machine is
- * touched, and no compiler or header has to be installed. mprotect is wrapped as well: libtcc makes what
- * it relocates writable and executable, compile.c sets the right protection instead.
+ * libtcc opens what a source includes with open(2), reads and closes it. These three are wrapped by
+ * the linker: while a compile runs on a thread, it gets the headers in memory by descriptors that
+ * no kernel knows (FIRST_FD and up), and nothing else, not even the standard input. So no file of
+ * the machine is touched, and no compiler or header has to be installed. mprotect is wrapped as
+ * well: libtcc makes what it relocates writable and executable, compile.c sets the right protection
+ * instead.
  *
  * Names: the runtime's own headers come first and cannot be hidden; then the folder of an
- * actor given as source; then what such folders gave before; then the headers of the actors shipped.
+ * actor given as source; then what such folders gave before; then the headers of the actors
+ * shipped.
  *
- * Threads: compile.c's lock is held whenever `serving` is set, so the list of kept headers needs none. */
+ * Threads: compile.c's lock is held whenever `serving` is set, so the list of kept headers needs
+ * none. */
 #include "headers.h"
 
 #include <errno.h>
@@ -69,8 +72,10 @@ void headers_leave(void)
 /* The runtime's own are those that no actor brought: actor.h and C's. */
 static bool carried_own(const char *name)
 {
-	static const char *const own[] = { "actor.h", "ctype.h", "float.h", "inttypes.h", "limits.h", "math.h",
-		"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h" };
+	static const char *const own[] = {
+		"actor.h", "ctype.h", "float.h", "inttypes.h", "limits.h", "math.h", "stdarg.h",
+		"stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h",
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		if (!strcmp(own[i], name))
@@ -100,7 +105,8 @@ static const struct kept *kept_find(const char *name, const char *folder)
 static bool kept_ambiguous(const struct kept *k)
 {
 	for (const struct kept *o = k->next; o; o = o->next)
-		if (!strcmp(o->name, k->name) && (o->len != k->len || memcmp(o->text, k->text, k->len)))
+		if (!strcmp(o->name, k->name) &&
+		    (o->len != k->len || memcmp(o->text, k->text, k->len)))
 			return true;
 	return false;
 }

@@ -8,8 +8,8 @@ foreach(header ${CARRIED})
   get_filename_component(name ${header} NAME)
   string(MAKE_C_IDENTIFIER ${name} id)
   string(APPEND CARRIED_TABLE "\t.quad .Lname_${id}, .Ltext_${id}, .Lend_${id} - .Ltext_${id}\n")
-  string(APPEND CARRIED_TEXT ".Lname_${id}:\t.asciz \"${name}\"\n.Ltext_${id}:\t.incbin \"${header}\"\n"
-    ".Lend_${id}:\t.byte 0\n")
+  string(APPEND CARRIED_TEXT ".Lname_${id}:\t.asciz \"${name}\"\n"
+    ".Ltext_${id}:\t.incbin \"${header}\"\n" ".Lend_${id}:\t.byte 0\n")
 endforeach()
 file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/carried.S @ONLY CONTENT "/* made by CMake from the headers */
 	.section .note.GNU-stack,\"\",@progbits

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT
+ * exported.c - what a compiled source exports, held against what runs.
+ *
+ * A table is what its source made it: `patch` may be an int, a name may point anywhere. So nothing
+ * is read before it is known to lie in the program's own data, every text must end inside of it,
+ * and every function must lie in its code. Then the actor must be there, not be one of the
+ * runtime's own, and have state of the size that the patch was made for. Signatures are the core's
+ * to compare, when all tables are put in force at once.
+ *
+ * Threads: any. */
+#include "exported.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+enum { HANDLERS_READ = 1024, NAMES_LISTED = 32 };
+
+static const char *title(const char *name)
+{
+	return *name ? name : "the global table";
+}
+
+/* Of a word of the source. */
+static int line_of(const struct exam *x, const char *word)
+{
+	return source_line(x->source, word, strlen(word));
+}
+
+/* The line with this text between quotes, which is where a table names it. */
+static int line_quoting(const struct exam *x, const char *text)
+{
+	char quoted[NAME_MAX_LEN + 3];
+
+	snprintf(quoted, sizeof quoted, "\"%s\"", text);
+	return line_of(x, quoted);
+}
+
+static int refuse(const struct exam *x, int line, const char *fmt, ...) PRINTF(3, 4);
+static int refuse(const struct exam *x, int line, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	return diagnose(x->said, x->source->file, line, "%s", text);
+}
+
+/* --- reading --------------------------------------------------------------------------- */
+
+static int read_handler(const struct exam *x, const struct actor_type *t, int i)
+{
+	const struct program *p = x->program;
+	const struct actor_handler *h = &t->on[i];
+
+	if (!program_string(p, h->name, NAME_MAX_LEN))
+		return refuse(x, line_quoting(x, t->name),
+		              "%s: the name of handler %d is no string of at "
+		              "most %d bytes",
+		              title(t->name), i + 1, NAME_MAX_LEN);
+	if (!h->args || !program_string(p, h->args, NAME_MAX_LEN))
+		return refuse(x, line_quoting(x, h->name),
+		              "%s.%s: its signature is no string of at most "
+		              "%d bytes",
+		              title(t->name), h->name, NAME_MAX_LEN);
+	if (!program_code(p, (const void *)h->fn))
+		return refuse(x, line_quoting(x, h->name),
+		              "%s.%s: its function is not one of this source", title(t->name),
+		              h->name);
+	return 0;
+}
+
+static int read_handlers(const struct exam *x, const struct actor_type *t)
+{
+	for (int i = 0; t->on; i++) {
+		int rc;
+
+		if (i > HANDLERS_READ || !program_data(x->program, &t->on[i], sizeof t->on[i]))
+			return refuse(x, line_quoting(x, t->name),
+			              "%s: .on is no table that ends: write it "
+			              "with ON(...), at most %d handlers",
+			              title(t->name), HANDLERS_READ);
+		if (!t->on[i].name)
+			return 0;
+		rc = read_handler(x, t, i);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int read_type(const struct exam *x, const struct actor_type *t, const char *symbol)
+{
+	if (!program_data(x->program, t, sizeof *t))
+		return refuse(x, line_of(x, symbol), "%s is no struct actor_type", symbol);
+	if (!t->name || !program_string(x->program, t->name, NAME_MAX_LEN))
+		return refuse(x, line_of(x, symbol), "%s: .name is no string of at most %d bytes",
+		              symbol, NAME_MAX_LEN);
+	return read_handlers(x, t);
+}
+
+static bool no_function(const struct exam *x, const void *fn)
+{
+	return fn && !program_code(x->program, fn);
+}
+
+const struct actor_type *exported_actor(const struct exam *x)
+{
+	const struct actor_type *t = x->program->own;
+
+	if (!t) {
+		refuse(x, 0,
+		       "it exports no table: write `const struct actor_type %s = { ... };`, named "
+		       "as the file is and not static",
+		       x->source->own);
+		return NULL;
+	}
+	if (read_type(x, t, x->source->own) < 0)
+		return NULL;
+	if (no_function(x, (const void *)t->start) || no_function(x, (const void *)t->stop)) {
+		refuse(x, line_of(x, x->source->own),
+		       "%s: .start or .stop is no function of this source", title(t->name));
+		return NULL;
+	}
+	return t;
+}
+
+/* --- against what runs ----------------------------------------------------------------- */
+
+struct names { struct buf *out; int n; };
+
+static void list_name(void *arg, const struct actor_info *a)
+{
+	struct names *l = arg;
+
+	if (!a->name || type_native(a->of))
+		return;
+	if (l->n++ < NAMES_LISTED)
+		buf_printf(l->out, "%s%s", l->n > 1 ? ", " : "",
+		           *a->name ? a->name : "\"\" (the global table)");
+}
+
+static void no_actor(const struct exam *x, const char *name)
+{
+	struct names l = { x->said, 0 };
+
+	refuse(x, line_quoting(x, name), "there is no actor %s here; there are ", title(name));
+	core_actors(list_name, &l);
+	if (l.n > NAMES_LISTED)
+		buf_printf(x->said, " and %d more", l.n - NAMES_LISTED);
+}
+
+/* The type of the actor of that name, else the type of that name: rpc may run under another. */
+static struct type *target(const struct exam *x, const char *name)
+{
+	struct actor_info a;
+	struct type *type = core_inspect(actor_find(name), &a) ? core_type(name) : a.of;
+
+	if (!type) {
+		no_actor(x, name);
+	} else if (type_native(type)) {
+		refuse(x, line_quoting(x, name),
+		       "%s is part of the runtime itself: no patch changes it", name);
+		type = NULL;
+	}
+	return type;
+}
+
+static void list_change(struct exported *e, const char *name, const struct actor_handler *on)
+{
+	const char *comma = e->targets.len ? ", " : "";
+
+	name = *name ? name : "\"\"";
+	buf_printf(&e->targets, "%s%s", comma, name);
+	for (; on->name; on++, comma = ", ")
+		buf_printf(&e->handlers, "%s%s.%s", comma, name, on->name);
+}
+
+static int hold(const struct exam *x, const struct actor_type *t, struct exported *e)
+{
+	int line = line_quoting(x, t->name);
+	struct type *type = target(x, t->name);
+
+	if (!type)
+		return ACTOR_ENOENT;
+	if (t->state && t->state != type_state(type))
+		return refuse(x, line,
+		              "%s: its state is %zu bytes here, the patch's .state is %zu: it was "
+		              "made for another layout",
+		              title(t->name), type_state(type), t->state);
+	if (t->start || t->stop)
+		return refuse(x, line,
+		              "%s: a patch replaces handlers, it cannot replace .start or .stop",
+		              title(t->name));
+	if (!t->on || !t->on->name)
+		return refuse(x, line, "%s: the patch names no handler", title(t->name));
+	e->change[e->n++] = (struct change){ type, t->on };
+	list_change(e, t->name, t->on);
+	return 0;
+}
+
+static int take_type(const struct exam *x, const struct actor_type *t, const char *symbol,
+                     struct exported *e)
+{
+	int rc = read_type(x, t, symbol);
+
+	return rc < 0 ? rc : hold(x, t, e);
+}
+
+static int take_list(const struct exam *x, struct exported *e)
+{
+	const struct actor_type *const *list = x->program->patches;
+
+	for (int i = 0, rc = 0; list; i++) {
+		if (i == TARGETS_MAX || !program_data(x->program, &list[i], sizeof *list))
+			return refuse(x, line_of(x, "patches"),
+			              "patches: no NULL ends it, or it has more "
+			              "than %d tables",
+			              TARGETS_MAX);
+		if (!list[i])
+			return 0;
+		rc = take_type(x, list[i], "patches", e);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int take_process(const struct exam *x, struct exported *e)
+{
+	const void *fn = x->program->process;
+
+	if (!fn)
+		return 0;
+	if (no_function(x, fn))
+		return refuse(x, line_of(x, "process"), "process is no function");
+	e->process = (int (*)(actor *))(uintptr_t)fn;
+	buf_printf(&e->handlers, "%sprocess()", e->handlers.len ? ", " : "");
+	return 0;
+}
+
+int exported_read(const struct exam *x, struct exported *e)
+{
+	const struct program *p = x->program;
+	int rc = 0;
+
+	if (p->patch && p->patches)
+		return refuse(x, line_of(x, "patches"),
+		              "it exports both patch and patches: the one is for "
+		              "one actor, the other for several");
+	if (p->patch)
+		rc = take_type(x, p->patch, "patch", e);
+	if (!rc)
+		rc = take_list(x, e);
+	if (!rc)
+		rc = take_process(x, e);
+	if (!rc && !e->n && !e->process)
+		rc = refuse(
+			x, 0,
+			"it exports neither a table nor process: write `const struct actor_type "
+			"patch = { ... };` or `int process(actor *self)`, not static");
+	return rc;
+}
+
+int exported_line(const struct exam *x, const struct exported *e, const char *words)
+{
+	for (int i = 0; i < e->n; i++)
+		for (const struct actor_handler *h = e->change[i].on; h->name; h++) {
+			char name[2 * NAME_MAX_LEN + 2];
+			int n = snprintf(name, sizeof name, "%s.%s",
+			                 title(type_name(e->change[i].type)), h->name);
+
+			if (!strncmp(words, name, (size_t)n) && strchr(" :", words[n]))
+				return line_quoting(x, h->name);
+		}
+	return 0;
+}
+
+/* --- eval ------------------------------------------------------------------------------ */
+
+static void find_handler(void *arg, const struct handler_info *h)
+{
+	struct actor_handler *found = arg;
+
+	if (!strcmp(h->name, found->name)) {
+		found->args = h->args;
+		found->flags = h->flags;
+	}
+}
+
+int exported_function(const struct exam *x, const char *actor_name, const char *handler_name,
+                      struct exported *e)
+{
+	handler *const *pointer = x->program->function;
+	const char *function = x->source->function;
+	struct type *type = target(x, actor_name);
+
+	if (!type)
+		return ACTOR_ENOENT;
+	if (!pointer || !program_data(x->program, pointer, sizeof *pointer) ||
+	    !program_code(x->program, (const void *)*pointer))
+		return refuse(x, line_of(x, function), "%s is not compiled: is an #if around it?",
+		              function);
+	e->one[0].name = handler_name;
+	e->one[0].args = "...";
+	e->one[0].fn = *pointer;
+	e->one[0].flags = *type_name(type) ? 0 : ON_CLIENT;
+	core_handlers(type, find_handler, &e->one[0]);
+	e->change[e->n++] = (struct change){ type, e->one };
+	list_change(e, actor_name, e->one);
+	return 0;
+}
+
+void exported_fini(struct exported *e)
+{
+	buf_fini(&e->targets);
+	buf_fini(&e->handlers);
+}

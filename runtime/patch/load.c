@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT
+ * load.c - the actors of the command line: ACTOR.c, compiled like a patch, and ACTOR.so.
+ *
+ * Either exports its table under the file's own name. A shared object may use what it likes; a
+ * source may use what a patch may, and headers of its own folder, which later patches may include
+ * too.
+ *
+ * Threads: the main thread, before the node is ready. What is loaded stays for good. */
+#include "patch.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "exported.h"
+
+/* "room" of "games/room.c". False with why: that is no name of a C object. */
+static bool own_name(const char *path, const char *suffix, char name[NAME_MAX_LEN + 1],
+                     struct why *why)
+{
+	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	size_t len = strlen(base), end = strlen(suffix);
+
+	if (len > end && !strcmp(base + len - end, suffix))
+		len -= end;
+	snprintf(name, NAME_MAX_LEN + 1, "%.*s", (int)len, base);
+	if (c_identifier(name) && strcmp(name, "main"))
+		return true;
+	why_set(why, ACTOR_EARGS,
+	        "%.200s: the actor's table is named as its file is, and %.100s is no name in C: "
+	        "letters, digits and _ only, no digit first",
+	        path, name);
+	return false;
+}
+
+static int read_file(const char *path, struct buf *text, struct why *why)
+{
+	FILE *f = fopen(path, "re");
+	size_t n;
+	int rc = 0;
+
+	if (!f)
+		return why_set(why, ACTOR_ENOENT, "%.300s: %s", path, strerror(errno));
+	do {
+		buf_reserve(text, 65536);
+		n = fread(text->p + text->len, 1, 65536, f);
+		text->len += n;
+	} while (n && text->len <= SOURCE_MAX);
+	if (ferror(f))
+		rc = why_set(why, ACTOR_EFAIL, "%.300s: %s", path, strerror(errno));
+	fclose(f);
+	return rc;
+}
+
+static void free_program(void *arg)
+{
+	program_free(arg);
+}
+
+static struct type *add_program(const struct source *s, struct program *p, struct why *why)
+{
+	struct code *code = code_new(free_program, p);
+	struct buf said = { 0 };
+	const struct actor_type *t = exported_actor(&(struct exam){ s, p, &said });
+	struct type *type = NULL;
+	struct why inner;
+
+	if (!t)
+		why_set(why, ACTOR_EARGS, "%.*s", (int)said.len, said.p);
+	else if (!(type = core_add_type(t, NULL, code, &inner)))
+		why_set(why, ACTOR_EARGS, "%.200s: %.300s", s->file, inner.text);
+	buf_fini(&said);
+	code_drop(code);
+	return type;
+}
+
+static struct type *compile_and_add(const char *path, const char *name, const struct buf *text,
+                                    struct why *why)
+{
+	char *real = realpath(path, NULL), *slash = real ? strrchr(real, '/') : NULL;
+	struct source s = {
+		.text = text->p, .len = text->len, .file = path, .folder = real, .own = name
+	};
+	struct buf said = { 0 };
+	struct type *type = NULL;
+	struct program *p;
+
+	if (slash)
+		*slash = 0;
+	p = program_compile(&s, &said);
+	if (p)
+		type = add_program(&s, p, why);
+	else
+		why_set(why, ACTOR_EARGS, "%.*s", (int)said.len, said.p);
+	buf_fini(&said);
+	free(real);
+	return type;
+}
+
+struct type *patch_load_source(const char *path, struct why *why)
+{
+	char name[NAME_MAX_LEN + 1];
+	struct buf text = { 0 };
+	struct type *type = NULL;
+
+	if (own_name(path, ".c", name, why) && !read_file(path, &text, why))
+		type = compile_and_add(path, name, &text, why);
+	buf_fini(&text);
+	return type;
+}
+
+struct type *patch_load_object(const char *path, struct why *why)
+{
+	char name[NAME_MAX_LEN + 1];
+	char *real = realpath(path, NULL);      /* dlopen looks for a bare name elsewhere */
+	struct type *type = NULL;
+	const struct actor_type *t;
+	void *object;
+
+	if (!own_name(path, ".so", name, why)) {
+		free(real);
+		return NULL;
+	}
+	object = dlopen(real ? real : path, RTLD_NOW | RTLD_LOCAL);
+	free(real);
+	if (!object) {
+		why_set(why, ACTOR_ENOENT, "%s", dlerror());
+		return NULL;
+	}
+	t = dlsym(object, name);
+	if (t)
+		type = core_add_type(t, NULL, NULL, why);
+	else
+		why_set(why, ACTOR_EARGS,
+		        "%.200s: it exports no table: write `const struct actor_type %.100s = ...`",
+		        path, name);
+	return type;
+}

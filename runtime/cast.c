@@ -39,7 +39,7 @@ static int spawn(const struct node_config *c, struct type *type, struct why *why
 	return 0;
 }
 
-/* Diagnostics come one a line. */
+/* Diagnostics come one a line, each with its file. */
 static void one_line(char *text)
 {
 	for (char *end = text; (end = strchr(end, '\n')); )
@@ -55,7 +55,7 @@ static int load_file(const struct node_config *c, const char *path, struct why *
 	                         : patch_load_source(path, &reason);
 	if (!type) {
 		one_line(reason.text);
-		return why_set(why, ACTOR_EFAIL, "actor %s: %s", path, reason.text);
+		return why_set(why, ACTOR_EFAIL, "%s", reason.text);
 	}
 	return spawn(c, type, why);
 }

@@ -267,8 +267,7 @@ static int gateway_start(struct node *n, struct why *why)
 	n->gateway = gateway_new(&g, &reason);
 	if (n->gateway)
 		return 0;
-	return why_set(why, ACTOR_EFAIL, "--listen: %s; name another with --listen ADDR:PORT "
-	               "(port 0 takes a free one)", reason.text);
+	return why_set(why, ACTOR_EFAIL, "--listen: %s", reason.text);
 }
 
 static int start(struct node *n, struct why *why)
@@ -402,6 +401,17 @@ static void block_signals(sigset_t *before)
 	signal(SIGHUP, SIG_IGN);
 }
 
+/* A signal more must not end a process that is about to end well. */
+static void block_stops(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 int node_run(const struct node_config *c)
 {
 	struct node n = { .config = c };
@@ -418,6 +428,7 @@ int node_run(const struct node_config *c)
 		run(&n);
 		pthread_sigmask(SIG_SETMASK, &before, NULL);
 		loop_run(n.loop);
+		block_stops();
 	}
 	finish(&n);
 	return error ? 2 : 0;

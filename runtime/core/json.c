@@ -207,20 +207,25 @@ static void write_num(struct buf *out, double v)
 
 static int write_value(struct buf *out, struct packed *in, int depth);
 
-/* JSON's keys are strings: any other is written as its JSON text in quotes. */
-static int write_key(struct buf *out, struct packed *in, int depth)
+/* JSON's keys are strings: a number or the like is written in quotes. A list or map is named only:
+ * its text, quoted anew at each depth, would double each time. */
+static int write_key(struct buf *out, struct packed *in)
 {
 	struct packed peek = *in;
-	struct buf text = { 0 };
 	struct value v;
 	int failed;
 
-	if (packed_next(&peek, &v) == 1 && (v.type == VALUE_STR || v.type == VALUE_BYTES))
-		return write_value(out, in, depth);
-	failed = write_value(&text, in, depth);
-	if (failed == 0)
-		json_text(out, text.p, text.len);
-	buf_fini(&text);
+	if (packed_next(&peek, &v) != 1)
+		return -1;
+	if (v.type == VALUE_STR || v.type == VALUE_BYTES)
+		return write_value(out, in, 0);
+	if (v.type == VALUE_LIST || v.type == VALUE_MAP) {
+		buf_text(out, v.type == VALUE_LIST ? "\"list\"" : "\"map\"");
+		return packed_skip(in);
+	}
+	buf_add(out, "\"", 1);
+	failed = write_value(out, in, 0);
+	buf_add(out, "\"", 1);
 	return failed;
 }
 
@@ -235,7 +240,7 @@ static int write_items(struct buf *out, struct packed *in, const struct value *v
 	for (i = 0; i < v->len; i++) {
 		if (i > 0)
 			buf_add(out, ",", 1);
-		if (map && write_key(out, in, depth - 1) != 0)
+		if (map && write_key(out, in) != 0)
 			return -1;
 		if (map)
 			buf_add(out, ":", 1);

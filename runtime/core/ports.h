@@ -35,9 +35,9 @@ struct frames_port {
 
 /* A command to Redis and its reply, on the I/O thread. */
 struct redis_reply {
-	enum { REDIS_GONE, REDIS_NIL, REDIS_INT, REDIS_STR, REDIS_ERR, REDIS_LIST } type;
+	enum { REDIS_GONE, REDIS_NIL, REDIS_INT, REDIS_STR, REDIS_ERROR, REDIS_LIST } type;
 	int64_t integer;
-	const char *str; size_t len;            /* REDIS_STR, REDIS_ERR */
+	const char *str; size_t len;            /* REDIS_STR, REDIS_ERROR */
 	const struct redis_reply *item; size_t items;   /* REDIS_LIST */
 };
 /* REDIS_GONE: the link is lost. */

@@ -31,8 +31,8 @@ int  core_start(const struct core_config *c, struct why *why);
 /* Nothing is waiting in a pool actor's mailbox any more, or ms have passed (false). */
 bool core_drain(int ms);
 /* Ends the pool's actors in reverse order of their start (their stop is called), then the pool.
- * After that no handler runs, and homes may be freed. */
-void core_stop(int ms);
+ * After that no handler runs, and homes may be freed. False: one does not come back, so nothing may. */
+bool core_stop(int ms);
 
 /* --- homes -------------------------------------------------------------------------------------- */
 /* wake: called from any thread when the home goes from nothing ready to something ready; it must make the

@@ -395,28 +395,32 @@ static void stop_actors(int64_t until)
 	mem_free(list);
 }
 
-void core_stop(int ms)
+bool core_stop(int ms)
 {
 	int64_t until = now_ms() + ms;
+	struct timespec limit;
+	bool all = true;
 
 	stop_actors(until);
 	STORE(&pool.stop, 1);
+	clock_gettime(CLOCK_REALTIME, &limit);
+	limit.tv_sec += 1;
 	for (int i = 0; i < pool.n; i++) {
 		struct pooler *p = &pool.worker[i];
-		struct timespec limit;
 		const char *in;
 
 		STORE(&p->parked, 0);
 		futex(&p->parked, FUTEX_WAKE, 1, NULL);
-		clock_gettime(CLOCK_REALTIME, &limit);
-		limit.tv_sec += 1;
 		if (pthread_timedjoin_np(p->thread, NULL, &limit) == 0) {
 			worker_remove(&p->w);
 			continue;
 		}
+		all = false;
 		in = LOAD(&p->w.handler);
 		log_line(LOG_ERROR, "node", "%s does not come back from the handler %s: it is left behind", p->w.name,
 		         in ? in : "?");
+		all = false;
 	}
 	worker_reclaim();
+	return all;
 }

@@ -100,6 +100,7 @@ class Lines(threading.Thread):
         with self.news:
             self.closed = True
             self.news.notify_all()
+        self.stream.close()
 
     def wait(self, pattern, seconds=20, after=0):
         """The first line from number `after` on that has the pattern; None at the end."""
@@ -136,6 +137,7 @@ class Runtime:
             self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, cwd=cwd, env=clean_env(self.folder, env))
         running.add(self.process)
+        self.clients = []
         self.out, self.err = Lines(self.process.stdout), Lines(self.process.stderr)
         if ready:
             self.wait_ready()
@@ -159,7 +161,8 @@ class Runtime:
         return Caller(self.redis(), encoding)
 
     def client(self, **more):
-        return Client(self.listen, **more)
+        self.clients.append(Client(self.listen, **more))
+        return self.clients[-1]
 
     def actorctl(self, *args, **more):
         return actorctl("--control", self.control, *args, **more)
@@ -182,6 +185,10 @@ class Runtime:
         self.process.kill()
         self.process.wait(10 * PATIENCE)
         running.discard(self.process)
+
+    def forget_clients(self):
+        for client in self.clients:
+            client.ws.shutdown()
 
     def stop(self, with_signal=signal.SIGTERM, trouble=TROUBLE):
         """Ends it as its users do; that must go well, and nothing may have gone wrong before."""
@@ -350,12 +357,13 @@ class Client:
         frames = []
         while True:
             try:
-                kind, data = self.ws.recv_data()
+                # Not recv_data(), which answers a close and fails where nobody hears that.
+                frame = self.ws.recv_frame()
             except (websocket.WebSocketConnectionClosedException, ConnectionError):
                 return frames, None
-            if kind == websocket.ABNF.OPCODE_CLOSE:
-                return frames, close_code(data)
-            frames.append(unpack(data))
+            if frame.opcode == websocket.ABNF.OPCODE_CLOSE:
+                return frames, close_code(frame.data)
+            frames.append(unpack(frame.data))
 
     def close(self):
         self.ws.close()
@@ -403,6 +411,7 @@ class Case(unittest.TestCase):
         if cls.options is not None:
             cls.folder = make_folder()
             cls.runtime = Runtime(*cls.options, *(HERE / "actors" / f for f in cls.actors))
+            cls.addClassCleanup(cls.runtime.forget_clients)
             cls.addClassCleanup(cls.runtime.stop)
 
     def setUp(self):
@@ -413,6 +422,7 @@ class Case(unittest.TestCase):
     def start(self, *args, stop=True, **more):
         runtime = Runtime(*args, ready=False, **more)
         self.runtimes.append(runtime)
+        self.addCleanup(runtime.forget_clients)
         if stop:
             self.addCleanup(lambda: runtime.process.poll() is None and runtime.stop())
         runtime.wait_ready()

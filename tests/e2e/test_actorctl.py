@@ -16,13 +16,13 @@ from harness import ACTORCTL, HERE, Case, actorctl, make_folder, run, source, wr
 PATCH = r"""
 #include "actor.h"
 
-static int str(actor *self, const msg *m)
+static int motto(actor *self, const msg *m)
 {
 	(void)self;
-	return msg_reply(m, "patched", msg_str(m, 0));
+	return msg_reply(m, "patched");
 }
 
-const struct actor_type patch = { .name = "texts", .on = ON({ "str", "s:str", str, 0 }) };
+const struct actor_type patch = { .name = "texts", .on = ON({ "motto", "", motto, 0 }) };
 """
 
 class Commands(Case):
@@ -191,12 +191,12 @@ class Commands(Case):
         before = self.runtime.json("patch", "list")
         self.say("patch", "check", good)
         self.assertEqual(self.runtime.json("patch", "list"), before)
-        self.assertEqual(self.values("texts", "str", "x"), ["x"])
+        self.assertEqual(self.values("texts", "motto"), ["shipped"])
         applied, = self.runtime.json("patch", "apply", good)
-        self.assertEqual(self.values("texts", "str", "x"), ["patched", "x"])
+        self.assertEqual(self.values("texts", "motto"), ["patched"])
         listed = self.runtime.json("patch", "list")
         self.assertEqual(len(listed), len(before) + 1)
-        self.assertIn("texts.str", json.dumps(listed[-1]) + json.dumps(listed[0]))
+        self.assertIn("texts.motto", json.dumps(listed[-1]) + json.dumps(listed[0]))
         self.assertIn("texts", self.say("patch", "list"))
         text = self.say("patch", "apply", good)
         self.assertRegex(text, r"\d")

@@ -74,10 +74,9 @@ class Scenario(Case):
 class Calls(Case):
     def both(self):
         for encoding in "json", "msgpack":
-            with self.subTest(encoding):
-                ws = self.runtime.client(encoding=encoding)
-                yield ws
-                ws.close()
+            ws = self.runtime.client(encoding=encoding)
+            yield ws
+            ws.close()
 
     def test_encodings(self):
         values = ["text", "", "snow \u2603 \U0001f600", "a\0b", 1, -1, 2 ** 53, -2 ** 63,
@@ -150,7 +149,7 @@ const struct actor_type patch = { .name = "echo", .on = ON({ "secret", "...", an
             self.assertIn("counter.hit", text)
             self.assertIn("int", text)
             self.assertIn("str", text)
-            for args in [], [1, 2], [1.5], [None], [True], [2 ** 63], [[1]]:
+            for args in [], [1, 2], [1.5], [None], [True], [[1]], [1e300]:
                 self.refused(EARGS, ws.call, "hit", *args, tpc="counter")
             total = ws.call("hit", 0, tpc="counter")[0]
             self.assertEqual(ws.call("hit", 3.0, tpc="counter"), [total + 3])
@@ -281,7 +280,7 @@ class Frames(Case):
                         s.shutdown(socket.SHUT_WR)
                         while s.recv(65536):
                             pass
-                    except ConnectionError:
+                    except OSError:
                         pass
         self.check_alive()
 

@@ -12,6 +12,12 @@ static int say(actor *self, const msg *m)
 	return msg_reply_out(m, o);
 }
 
+static int motto(actor *self, const msg *m)
+{
+	(void)self;
+	return msg_reply(m, "shipped");
+}
+
 static int refuse(actor *self, const msg *m)
 {
 	(void)self;
@@ -36,6 +42,7 @@ const struct actor_type texts = {
 	           { "any",    "a:any",         say,    0 },
 	           { "rest",   "...",           say,    0 },
 	           { "opt",    "a:str b:int?",  say,    0 },
+	           { "motto",  "",              motto,  0 },
 	           { "refuse", "what:str",      refuse, 0 },
 	           { "never",  "",              never,  0 }),
 };

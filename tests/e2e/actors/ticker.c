@@ -4,7 +4,7 @@
 
 struct ticker {
 	int64_t ticks, until;
-	msg_caller kept;
+	msg_caller kept, alarmed;
 	int64_t log[8];
 	int n;
 };
@@ -16,13 +16,13 @@ static int start(actor *self)
 
 static int tick(actor *self, const msg *m)
 {
-	struct ticker *c = actor_state(self);
+	struct ticker *t = actor_state(self);
 
 	(void)m;
-	c->ticks++;
-	if (c->kept && c->ticks >= c->until) {
-		actor_answer(self, c->kept, c->ticks, "shipped");
-		c->kept = 0;
+	t->ticks++;
+	if (t->kept && t->ticks >= t->until) {
+		actor_answer(self, t->kept, t->ticks, "shipped");
+		t->kept = 0;
 	}
 	actor_after(self, 5, "tick");
 	return 0;
@@ -30,32 +30,31 @@ static int tick(actor *self, const msg *m)
 
 static int wait(actor *self, const msg *m)
 {
-	struct ticker *c = actor_state(self);
+	struct ticker *t = actor_state(self);
 
-	c->until = c->ticks + msg_int(m, 0);
-	c->kept = msg_defer(m);
+	t->until = t->ticks + msg_int(m, 0);
+	t->kept = msg_defer(m);
 	return 0;
 }
 
 static int ring(actor *self, const msg *m)
 {
-	struct ticker *c = actor_state(self);
+	struct ticker *t = actor_state(self);
 
-	c->log[c->n++] = msg_int(m, 0);
+	t->log[t->n++] = msg_int(m, 0);
 	if (msg_int(m, 0) == 3) {
-		actor_answer(self, c->kept, c->n, c->log[0], c->log[1], c->log[2]);
-		c->kept = 0;
-		c->n = 0;
+		actor_answer(self, t->alarmed, t->n, t->log[0], t->log[1], t->log[2]);
+		t->n = 0;
 	}
 	return 0;
 }
 
 static int alarms(actor *self, const msg *m)
 {
-	struct ticker *c = actor_state(self);
+	struct ticker *t = actor_state(self);
 	int64_t cancelled;
 
-	c->kept = msg_defer(m);
+	t->alarmed = msg_defer(m);
 	actor_after(self, 60, "ring", 3);
 	actor_after(self, 20, "ring", 1);
 	cancelled = actor_after(self, 40, "ring", 2);
@@ -66,19 +65,18 @@ static int alarms(actor *self, const msg *m)
 
 static int accuracy(actor *self, const msg *m)
 {
-	struct ticker *c = actor_state(self);
+	struct ticker *t = actor_state(self);
 
-	c->kept = msg_defer(m);
+	t->alarmed = msg_defer(m);
 	actor_after(self, (int)msg_int(m, 0), "measured", actor_now(), msg_int(m, 0));
 	return 0;
 }
 
 static int measured(actor *self, const msg *m)
 {
-	struct ticker *c = actor_state(self);
+	struct ticker *t = actor_state(self);
 
-	actor_answer(self, c->kept, actor_now() - msg_int(m, 0) - msg_int(m, 1));
-	c->kept = 0;
+	actor_answer(self, t->alarmed, actor_now() - msg_int(m, 0) - msg_int(m, 1));
 	return 0;
 }
 

@@ -181,8 +181,8 @@ static void whole_text(const struct source *s, struct buf *b)
 	if (s->function) {
 		buf_text(b, "\n\n");
 		line_directive(b, source_line(s, s->function, strlen(s->function)), s->file);
-		buf_printf(b, "int (*const " FUNCTION ")(struct actor *, const struct msg *) = %s;",
-		           s->function);
+		buf_text(b, "int (*const " FUNCTION ")(struct actor *, const struct msg *) = &");
+		buf_printf(b, "%s;", s->function);
 	}
 	buf_add(b, "\n", 2);
 }

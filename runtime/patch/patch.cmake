@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 # What sources may include travels inside the runtime: the headers' text, as one assembled table.
-file(GLOB CARRIED CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/runtime/actor.h
-  ${CMAKE_SOURCE_DIR}/runtime/patch/include/*.h ${CMAKE_SOURCE_DIR}/actors/*.h)
+file(GLOB CARRIED CONFIGURE_DEPENDS runtime/patch/include/*.h)
+file(GLOB CARRIED_STATE CONFIGURE_DEPENDS actors/*.h)
+list(PREPEND CARRIED ${CMAKE_SOURCE_DIR}/runtime/actor.h)
+list(APPEND CARRIED ${CARRIED_STATE})
 set(CARRIED_TABLE "")
 set(CARRIED_TEXT "")
 foreach(header ${CARRIED})

@@ -366,7 +366,7 @@ static int bad_line(const struct buf *text)
 	return 0;
 }
 
-/* SOURCE and {"name": FILE}, so that diagnostics name the file. */
+/* SOURCE and {"file": FILE}, so that diagnostics name it. */
 static int add_source(const struct ctl *c, struct question *q, const char *path)
 {
 	const char *name = strcmp(path, "-") == 0 ? "stdin" : path;
@@ -382,7 +382,7 @@ static int add_source(const struct ctl *c, struct question *q, const char *path)
 	} else if (rc == CTL_DONE) {
 		add_text(q, text.p, text.len);
 		pack_map(&q->args, 1);
-		pack_text(&q->args, "name");
+		pack_text(&q->args, "file");
 		pack_text(&q->args, name);
 		q->count++;
 	}
@@ -405,8 +405,12 @@ static int run_check(const struct ctl *c, int argc, char **argv)
 	int rc = run_patch(c, "check", argv[0], &q);
 
 	(void)argc;
+	if (rc == CTL_DONE && !c->json)
+		print_values(c, q.answer.args);
+	else if (rc == CTL_DONE)
+		done(c, "ok");
 	question_end(&q);
-	return rc ? rc : done(c, "ok");
+	return rc;
 }
 
 static int run_apply(const struct ctl *c, int argc, char **argv)

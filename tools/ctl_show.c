@@ -123,7 +123,7 @@ static void bytes(struct buf *out, int64_t n)
 {
 	if (n < 10000)
 		buf_printf(out, "%lld B", (long long)n);
-	else if (n < 10000000)
+	else if (n < 1000000)
 		buf_printf(out, "%.1f kB", (double)n / 1e3);
 	else
 		buf_printf(out, "%.1f MB", (double)n / 1e6);
@@ -374,6 +374,8 @@ static void items(struct buf *out, const struct ctl *c, struct packed list)
 	if (head.len == 0) {
 		buf_text(out, "none\n");
 	} else if (v.type == VALUE_MAP) {
+		while (out->p[out->len - 1] == ' ')
+			out->len--;
 		buf_text(out, "\n");
 		show_table(out, c, list, 2);
 	}

@@ -169,23 +169,29 @@ static void worker_row(void *arg, const struct worker_info *w)
 	r->n++;
 }
 
-struct mailboxes { uint32_t depth; uint64_t bytes, waiting; char fullest[NAME_MAX_LEN + 1]; };
+struct mailboxes {
+	actor_id self;                  /* whose one message under way is the question itself */
+	uint32_t depth;
+	uint64_t bytes, waiting;
+	char fullest[NAME_MAX_LEN + 1];
+};
 
 static void weigh(void *arg, const struct actor_info *a)
 {
 	struct mailboxes *all = arg;
+	uint32_t depth = a->depth - (a->id == all->self && a->depth);
 
-	all->waiting += a->depth;
+	all->waiting += depth;
 	all->bytes += a->bytes;
-	if (a->depth <= all->depth)
+	if (depth <= all->depth)
 		return;
-	all->depth = a->depth;
+	all->depth = depth;
 	snprintf(all->fullest, sizeof all->fullest, "%s", a->name ? a->name : a->type);
 }
 
-static void add_mailboxes(struct pairs *out)
+static void add_mailboxes(struct pairs *out, actor_id self)
 {
-	struct mailboxes all = { 0 };
+	struct mailboxes all = { .self = self };
 	struct pairs p = { 0 };
 
 	core_actors(weigh, &all);
@@ -227,7 +233,7 @@ static int on_inspect(actor *self, const msg *m)
 	pack_bool(key(&p, "ready"), n->ready);
 	add_uint(&p, "actors", t.actors);
 	close_list(&workers, key(&p, "workers"));
-	add_mailboxes(&p);
+	add_mailboxes(&p, n->self);
 	add_messages(&p, &t);
 	if (n->sources.sections)
 		p.n += n->sources.sections(n->sources.arg, &p.b);
@@ -402,6 +408,7 @@ static int read_call(const msg *m, struct call *c, struct buf *values, struct wh
 {
 	const char *name = msg_str(m, 0), *takes;
 	struct buf list = { 0 };
+	struct why reason;
 	int rc;
 
 	c->what = msg_str(m, 1);
@@ -410,10 +417,10 @@ static int read_call(const msg *m, struct call *c, struct buf *values, struct wh
 	if (rc < 0)
 		return rc;
 	msg_pack(m, 2, &list);
-	rc = convert(packed_of(&list), takes, values, why);
+	rc = convert(packed_of(&list), takes, values, &reason);
 	buf_fini(&list);
 	if (rc < 0)
-		return rc;
+		return why_set(why, rc, "%s.%s: %s", name, c->what, reason.text);
 	c->count = (unsigned)rc;
 	c->args = packed_of(values);
 	return 0;

@@ -125,7 +125,7 @@ static int choose(struct door *d, const char *path, struct why *why)
 		return why_set(why, ACTOR_EFAIL, "$XDG_RUNTIME_DIR is too long for a socket's path "
 			"(%d bytes); give --control PATH", PATH_SIZE - 1);
 	if (path && (!*path || strlen(path) >= PATH_SIZE))
-		return why_set(why, ACTOR_EFAIL, "--control: a socket's path has 1 to %d bytes, "
+		return why_set(why, ACTOR_EFAIL, "a socket's path has 1 to %d bytes, "
 			"this one has %zu", PATH_SIZE - 1, strlen(path));
 	if (path)
 		memcpy(d->path, path, strlen(path) + 1);

@@ -13,8 +13,9 @@ int json_read(const char *text, size_t len, struct buf *out, struct why *why);
 int json_read_deep(const char *text, size_t len, int depth, struct buf *out, struct why *why);
 
 /* Appends the next packed value as JSON: a number as short as it reads back the same, bytes as
- * base64, control characters escaped, NaN and infinities as null, keys that are no str as str (a list or map as the word alone).
- * 0, or -1 at the end and where the bytes are no value; out is as it was then. */
+ * base64, control characters escaped, NaN and infinities as null, keys that are no str as str (of a
+ * list or map the word alone). 0, or -1 at the end and where the bytes are no value; out is as it
+ * was then. */
 int json_write(struct buf *out, struct packed *in);
 /* Quoted and escaped; bytes that are no UTF-8 as `?`. */
 void json_text(struct buf *out, const char *s, size_t len);

@@ -4,8 +4,10 @@
 #include "ctl_link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,17 +27,29 @@ int64_t link_now_ms(void)
 
 /* --- connecting --------------------------------------------------------------- */
 
+static int late(struct why *why)
+{
+	return why_set(why, CTL_LATE, "no answer in time; --timeout MS waits longer, `actorctl "
+		"inspect` shows what is busy");
+}
+
+/* A runtime that is slow to accept is waited for until the deadline. */
 static int dial(struct link *l, const char *path, struct why *why)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int64_t left_ms = l->deadline_ms - link_now_ms();
+	struct timeval left = { left_ms / 1000, left_ms % 1000 * 1000 + 1 };
 
 	if (!*path || strlen(path) >= sizeof a.sun_path)
 		return why_set(why, CTL_AWAY, "`%s` is no socket's path: those have 1 to %zu bytes",
 			path, sizeof a.sun_path - 1);
 	memcpy(a.sun_path, path, strlen(path) + 1);
-	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(l->fd, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof left);
 	if (l->fd >= 0 && connect(l->fd, (struct sockaddr *)&a, sizeof a) == 0)
-		return CTL_DONE;
+		return fcntl(l->fd, F_SETFL, O_NONBLOCK) == 0 ? CTL_DONE : CTL_AWAY;
+	if (errno == EAGAIN)
+		return late(why);
 	if (errno == EACCES)
 		return why_set(why, CTL_AWAY, "%s: permission denied: that runtime is another "
 			"user's", path);
@@ -114,8 +128,7 @@ static int await(struct link *l, bool more_to_write, struct why *why)
 	int64_t left_ms = l->deadline_ms - link_now_ms();
 
 	if (left_ms <= 0 || poll(&p, 1, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms) == 0)
-		return why_set(why, CTL_LATE, "no answer in time; --timeout MS waits longer, "
-			"`actorctl inspect` shows what is busy");
+		return late(why);
 	return CTL_DONE;
 }
 

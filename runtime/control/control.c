@@ -24,8 +24,8 @@
 
 enum {
 	CLIENTS_MAX = 256,
-	PENDING_MAX = 1024,
-	UNSENT_PAUSE = 4 << 20, UNSENT_MAX = 64 << 20,
+	PENDING_MAX = 64,               /* each answer may be of 16 MiB */
+	UNSENT_PAUSE = 4 << 20, UNSENT_MAX = 256 << 20,
 	TICK_MS = 200, STUCK_MS = 30000,
 	ASK_MS = 3660000,               /* above the longest that `call` takes */
 };
@@ -276,7 +276,7 @@ static int on_answered(actor *self, const msg *m)
 	answer(c, q, m);
 	question_free(q);
 	if (loop_stream_waiting(c->stream) > UNSENT_MAX)
-		drop_why(c, "64 MiB of answers are unread");
+		drop_why(c, "256 MiB of answers are unread");
 	else if (c->paused)
 		pause_if_full(c);
 	return 0;

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import unittest
 
-from harness import ACTORCTL, HERE, Case, actorctl, make_folder, run, source, write_files
+from harness import ACTORCTL, HERE, Case, actorctl, make_folder, run, source, vary, write_files
 
 PATCH = r"""
 #include "actor.h"
@@ -209,11 +209,11 @@ class Commands(Case):
 
     def test_rejected_patches(self):
         folder = write_files(make_folder(), {
-            "syntax.c": PATCH.replace("return msg_reply", "return\n\nmsg_reply(]"),
+            "syntax.c": vary(PATCH, "return msg_reply", "return\n\nmsg_reply(]"),
             "symbol.c": "int nobody_has_this(void);\n"
                         "int x(void) { return nobody_has_this(); }\n" + PATCH,
-            "state.c": PATCH.replace('"texts",', '"texts", .state = 99,'), "empty.c": "",
-            "actor.c": PATCH.replace('"texts"', '"nobody"')})
+            "state.c": vary(PATCH, '"texts",', '"texts", .state = 99,'), "empty.c": "",
+            "actor.c": vary(PATCH, '"texts"', '"nobody"')})
         for name, words in (("syntax.c", r"syntax\.c:\d+: "), ("symbol.c", "nobody_has_this"),
                             ("state.c", "99"),
                             ("empty.c", "."), ("actor.c", "nobody")):
@@ -288,7 +288,7 @@ class Stuck(Case):
         for i in range(2):
             caller.send("stuck%d" % i, "hold")
             runtime.err.wait("stuck%d.*stuck now" % i)
-        good = write_files(make_folder(), {"good.c": PATCH.replace('"texts"', '"echo"')}) / "good.c"
+        good = write_files(make_folder(), {"good.c": vary(PATCH, '"texts"', '"echo"')}) / "good.c"
         for command in (["ping"], ["inspect"], ["inspect", "stuck0"], ["ps"], ["patch", "list"],
                         ["patch", "check", good], ["patch", "apply", good]):
             done = runtime.actorctl("--timeout", "5000", *command)

@@ -7,7 +7,7 @@ import subprocess
 import unittest
 
 from harness import (ANSWERS, EARGS, EFAIL, ENOENT, ETIME, HERE, Case, actord, make_folder, source,
-                     until, write_files)
+                     until, vary, write_files)
 
 GATE, DESK, SHAPES = source("gate.c"), source("desk/desk.c"), source("shapes.c")
 TICKER = source("ticker.c")
@@ -100,7 +100,7 @@ class FromSource(Case):
 
     def test_a_timer_meets_the_patch(self):
         """It was set by the old code and names the handler: the new code runs, and the next one."""
-        patched = TICKER.replace('c->ticks, "shipped"', 'c->ticks, "patched"')
+        patched = vary(TICKER, '"shipped"', '"patched"')
         self.caller.eval("ticker", "tick", patched, "tick")
         self.assertEqual(self.caller.call("ticker", "wait", 3)[1], "patched")
         self.caller.eval("ticker", "tick", TICKER, "tick")
@@ -110,7 +110,7 @@ class FromSource(Case):
         self.caller.send("gate", "pass")
         other = self.runtime.caller()
         until(lambda: other.call("gate", "waiting") == [1], "one waits at the gate")
-        other.eval("gate", "open", GATE.replace("i, msg_str(m, 0), 0.5", '"patched"'), "open_all")
+        other.eval("gate", "open", vary(GATE, "i, msg_str(m, 0), 0.5", '"patched"'), "open_all")
         other.call("gate", "open", "x")
         self.assertEqual(self.caller.answer()["args"], ["patched"])
         other.eval("gate", "open", GATE, "open_all")
@@ -283,7 +283,7 @@ class CommandLine(Case):
 
     def test_what_does_not_compile(self):
         folder = write_files(make_folder(), {
-            "gate.c": GATE.replace("return msg_reply(m, i);", "return msg_reply(m, i)"),
+            "gate.c": vary(GATE, "return msg_reply(m, i);", "return msg_reply(m, i)"),
             "other.c": GATE, "unknown.c": 'void unknown(void);\n', "dir.so/x": "",
                                              "noise.so": "noise",
             "other name.c": GATE, "gate.txt": GATE})
@@ -295,7 +295,7 @@ class CommandLine(Case):
 
     def test_a_bad_table(self):
         for find, put in (("who:str", "who:text"), ('"open", ', '"pass", '), ('"waiting"', '""')):
-            folder = write_files(make_folder(), {"gate.c": GATE.replace(find, put)})
+            folder = write_files(make_folder(), {"gate.c": vary(GATE, find, put)})
             self.assertIn("gate", self.ends(folder / "gate.c"))
 
 

@@ -11,7 +11,7 @@ import unittest
 
 import msgpack
 
-from harness import ANSWERS, EARGS, ENOENT, Case, Refused, PATIENCE, redis_cli
+from harness import ANSWERS, EARGS, ENOENT, PATIENCE, Case, Refused, redis_cli, vary
 
 TABLE = """
 const struct actor_type patch = {
@@ -163,11 +163,11 @@ class Patches(Case):
         self.rejects('#include "actor.h"\nint f(void) { return 1 }\n' + TABLE, r":2: ", r"';'")
 
     def test_undeclared_function(self):
-        self.rejects(HIT.replace("msg_int(m, 0)", "no_such_function(m)") + TABLE,
+        self.rejects(vary(HIT, "msg_int(m, 0)", "no_such_function(m)") + TABLE,
                      r":2: .*no_such_function")
 
     def test_unknown_symbol(self):
-        self.rejects("int no_such_symbol(void);\n" + HIT.replace("msg_int(m, 0)",
+        self.rejects("int no_such_symbol(void);\n" + vary(HIT, "msg_int(m, 0)",
                                                                  "no_such_symbol()")
                      + TABLE, "no_such_symbol")
 
@@ -185,21 +185,21 @@ class Patches(Case):
             self.rejects("#include %s\n" % header + HIT + TABLE, re.escape(header.strip('<>"')))
 
     def test_an_actor_that_is_not_there(self):
-        self.rejects(HIT + TABLE.replace('"counter"', '"nobody"'), "nobody")
+        self.rejects(HIT + vary(TABLE, '"counter"', '"nobody"'), "nobody")
         text = self.refused(ENOENT, self.caller.eval, "nobody", "hit", HIT, "hit")
         self.assertIn("nobody", text)
 
     def test_state_of_another_size(self):
-        self.rejects(HIT + TABLE.replace('"counter",', '"counter", .state = 4096,'), "counter",
+        self.rejects(HIT + vary(TABLE, '"counter",', '"counter", .state = 4096,'), "counter",
                      "state", "4096", r"\b8\b")
 
     def test_another_signature(self):
-        self.rejects(HIT + TABLE.replace("by:int", "by:str"), r"counter\.hit", "int", "str")
-        self.rejects(HIT + TABLE.replace("by:int", "by:int n:int?"), r"counter\.hit")
+        self.rejects(HIT + vary(TABLE, "by:int", "by:str"), r"counter\.hit", "int", "str")
+        self.rejects(HIT + vary(TABLE, "by:int", "by:int n:int?"), r"counter\.hit")
 
     def test_signatures_that_are_none(self):
         for bad in "by:float", "by", "int", ":int", "a:int? b:int", "... a:int", "by:int,":
-            self.rejects(HIT + TABLE.replace('"hit", "by:int"', '"fresh", "%s"' % bad), "fresh")
+            self.rejects(HIT + vary(TABLE, '"hit", "by:int"', '"fresh", "%s"' % bad), "fresh")
 
     def test_nothing_in_it(self):
         for source in "", " ", "\n", "/* nothing */", "int x;", HIT:
@@ -207,13 +207,13 @@ class Patches(Case):
 
     def test_tables_that_are_none(self):
         for table in ("int patch;", "int process;", "const struct actor_type patch;",
-                      TABLE.replace('"hit", "by:int", hit', '"fresh", "", 0'),
-                      TABLE.replace('"by:int"', "0"),
+                      vary(TABLE, '"hit", "by:int", hit', '"fresh", "", 0'),
+                      vary(TABLE, '"by:int"', "0"),
                       "const struct actor_type *const patches[] = { 0 };"):
             self.rejects(HIT + table)
 
     def test_two_handlers_of_one_name(self):
-        self.rejects(HIT + TABLE.replace("ON(", 'ON({ "hit", "by:int", hit, 0 }, '), "hit")
+        self.rejects(HIT + vary(TABLE, "ON(", 'ON({ "hit", "by:int", hit, 0 }, '), "hit")
 
     def test_one_of_several_is_wrong(self):
         """All of a patch or nothing of it."""

@@ -14,7 +14,7 @@ import unittest
 
 import redis
 
-from harness import (ACTORD, ANSWERS, HERE, Caller, Case, Late, PATIENCE, RedisServer, Refused,
+from harness import (ACTORD, ANSWERS, HERE, PATIENCE, Caller, Case, Late, RedisServer, Refused,
                      actord, free_port, make_folder, run, until, write_files)
 
 class Traffic(threading.Thread):

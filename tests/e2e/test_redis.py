@@ -8,8 +8,8 @@ import unittest
 
 import msgpack
 
-from harness import (EARGS, EFAIL, ENOENT, Caller, Case, PATIENCE, RedisServer, pack, redis_cli,
-                     unpack)
+from harness import (EARGS, EFAIL, ENOENT, PATIENCE, Caller, Case, RedisServer, pack, redis_cli,
+                     unpack, vary)
 
 FAILS = r"""
 #include "actor.h"
@@ -239,7 +239,7 @@ class Text(Case):
         for number, via in enumerate(("publish", "rpush")):
             by = 1000 * (number + 1)
             before, = self.caller.call("counter", "hit", 0)
-            source = TEXT_PATCH.replace("100", str(by)).encode()
+            source = vary(TEXT_PATCH, "100", str(by)).encode()
             redis_cli(self.runtime.redis_url, "-x", via, "patch", stdin=source)
             # Later messages to `patch` wait for it.
             self.caller.call("patch", "list")
@@ -247,7 +247,7 @@ class Text(Case):
 
     def test_a_bad_one_is_logged_with_its_line(self):
         redis_cli(self.runtime.redis_url, "-x", "publish", "patch",
-                  stdin=TEXT_PATCH.replace("hits;", "hits").encode())
+                  stdin=vary(TEXT_PATCH, "hits;", "hits").encode())
         self.assertRegex(self.runtime.err.wait(r"patch.*:\d+: "), r"patch.*:\d+: ")
         self.assertEqual(self.caller.call("echo", "say", 1), [1])
 

@@ -11,7 +11,7 @@ import unittest
 
 import redis
 
-from harness import Caller, Case, PATIENCE
+from harness import PATIENCE, Caller, Case, vary
 
 ROUNDS = int(os.environ.get("E2E_ROUNDS", "1000"))
 
@@ -169,7 +169,7 @@ class OtherTopic(Case):
 
     def test_topic_is_the_actors_name(self):
         self.assertEqual(self.caller.call("lobby", "test", "a", "b"), ["args: a, b."])
-        source = EXEC.replace('"rpc"', '"lobby"')
+        source = vary(EXEC, '"rpc"', '"lobby"')
         self.caller.call("lobby", "exec", source)
         self.assertEqual(self.caller.call("lobby", "test", "a", "b"), ["abab"])
 

@@ -7,7 +7,7 @@ import json
 import subprocess
 import unittest
 
-from harness import ETIME, HERE, Case, Lines, Refused, running, source
+from harness import ETIME, HERE, Case, Lines, Refused, running, source, vary
 
 PEN_PAL = source("penpal.c")
 
@@ -87,7 +87,7 @@ class Twin(Case):
 
     def test_a_patch_in_between(self):
         """An answer that was on its way meets the code that is in force when it comes."""
-        patched = PEN_PAL.replace("p->waiting[i], msg_str(m, 0))", 'p->waiting[i], "patched")')
+        patched = vary(PEN_PAL, "p->waiting[i], msg_str(m, 0))", 'p->waiting[i], "patched")')
         self.assertNotEqual(patched, PEN_PAL)
         for code, answer in (patched, "patched"), (PEN_PAL, "ab"):
             self.caller.eval("penpal", "answered", code, "answered")

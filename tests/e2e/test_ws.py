@@ -15,7 +15,7 @@ import unittest
 
 import websocket
 
-from harness import ANSWERS, EARGS, ENOENT, Case, PATIENCE
+from harness import ANSWERS, EARGS, ENOENT, PATIENCE, Case, vary
 
 GLOBAL = r"""
 #include "actor.h"
@@ -66,7 +66,7 @@ class Scenario(Case):
         calls(10, 10, "arg1arg2")
         runtime.caller().eval("", "test", GLOBAL, "test")
         calls(50, 10, "patched arg1 and arg2")
-        runtime.caller().exec(GLOBAL_PATCH.replace("patched", "again"))
+        runtime.caller().exec(vary(GLOBAL_PATCH, "patched", "again"))
         calls(50, 10, "again arg1 and arg2")
         ws.close()
 

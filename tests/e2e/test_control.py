@@ -55,7 +55,8 @@ static int much(actor *self, const msg *m)
 
 const struct actor_type slow = {
 	.name = "slow", .state = sizeof(struct slow),
-	.on = ON({ "keep", "", keep, 0 }, { "let_go", "", let_go, 0 }, { "much", "n:int", much, 0 }),
+	.on = ON({ "keep", "", keep, 0 }, { "let_go", "", let_go, 0 },
+	           { "much", "n:int", much, 0 }),
 };
 """
 
@@ -73,7 +74,8 @@ class Line:
         self.socket.sendall(data)
 
     def request(self, func, *args, **more):
-        return json.dumps(dict({"func": func, "args": args, "cb": "answer"}, **more)).encode() + b"\n"
+        whole = dict({"func": func, "args": args, "cb": "answer"}, **more)
+        return json.dumps(whole).encode() + b"\n"
 
     def send(self, *args, **more):
         self.raw(self.request(*args, **more))
@@ -113,7 +115,8 @@ class Protocol(Case):
         return line
 
     def tearDown(self):
-        self.assertEqual(self.line().call("ping", id=1), {"func": "answer", "args": ["pong"], "id": 1})
+        self.assertEqual(self.line().call("ping", id=1),
+                         {"func": "answer", "args": ["pong"], "id": 1})
         self.assertEqual(self.runtime.actorctl("call", "echo", "say", "x").out, "x\n")
 
     def test_one_message_a_line(self):
@@ -135,7 +138,8 @@ class Protocol(Case):
         line = self.line()
         before = line.call("hit", 0, tpc="counter")["args"][0]
         line.raw(b'{"tpc":"counter","func":"hit","args":[3]}\n{"tpc":"nobody","func":"hit"}\n')
-        self.assertEqual(line.call("hit", 0, tpc="counter", id=1), {"func": "answer", "args": [before + 3], "id": 1})
+        self.assertEqual(line.call("hit", 0, tpc="counter", id=1),
+                         {"func": "answer", "args": [before + 3], "id": 1})
 
     def test_answers_come_as_they_are_ready(self):
         line = self.line()
@@ -146,9 +150,10 @@ class Protocol(Case):
 
     def test_garbage(self):
         line = self.line()
-        for bad in (b"garbage", b"{", b"[]", b"null", b"{}", b'{"func":1}', b'{"func":"ping","args":5}', b"\x00",
-                    b"\x81\xa4func\xa4ping", b"\xff" * 100, b'{"func":"p\xff","cb":"a"}', b"[" * 100000,
-                    b'{"func":"ping","args":' + b"[" * 5000 + b"]" * 5000 + b"}", b'{"func":"ping"} x'):
+        for bad in (b"garbage", b"{", b"[]", b"null", b"{}", b'{"func":1}', b"\x00", b"[" * 100000,
+                    b'{"func":"ping","args":5}', b"\x81\xa4func\xa4ping", b"\xff" * 100,
+                    b'{"func":"p\xff","cb":"a"}', b'{"func":"ping"} x',
+                    b'{"func":"ping","args":' + b"[" * 5000 + b"]" * 5000 + b"}"):
             with self.subTest(bad[:30]):
                 line.raw(bad + b"\n")
                 self.assertEqual(line.read()["err"]["code"], EARGS)
@@ -208,7 +213,7 @@ class Protocol(Case):
         self.assertLess(sent, 100000 * len(request), "it is no longer read from")
         self.assertEqual(other.call("ping")["args"], ["pong"])
         after = other.call("inspect")["args"][0]["memory_bytes"]
-        self.assertLess(after - before, 200 << 20)
+        self.assertLess(after - before, 500 << 20)     # of 100 GB that it asked for
         line.socket.settimeout(20 * PATIENCE)
         for _ in range(200):
             self.assertEqual(len(line.read()["args"][0]), 16)
@@ -220,7 +225,8 @@ class Protocol(Case):
             line.close()
         line = self.line()
         line.send("keep", tpc="slow", id="mine")
-        until(lambda: line.call("inspect_actor", "slow")["args"][0]["activity"] == "idle", "slow has them all")
+        until(lambda: line.call("inspect_actor", "slow")["args"][0]["activity"] == "idle",
+              "slow has them all")
         line.send("let_go", tpc="slow", id="go")
         self.assertEqual({line.read()["id"] for _ in range(2)}, {"mine", "go"})
 
@@ -246,20 +252,24 @@ class Protocol(Case):
     def test_texts_of_a_command_line_by_the_protocol(self):
         line = self.line()
         self.assertEqual(line.call("call", "counter", "hit", ["0"], 1000)["args"][0].__class__, int)
-        for args in ((), ("counter", "hit"), ("counter", "hit", [], 0), ("counter", "hit", [], 10 ** 9),
-                     ("counter", "hit", "5", 1000), ("echo", "say", ["1"] * 256, 1000)):
+        for args in ((), ("counter", "hit"), ("counter", "hit", [], 0),
+                     ("counter", "hit", [], 10 ** 9), ("counter", "hit", "5", 1000),
+                     ("echo", "say", ["1"] * 256, 1000)):
             with self.subTest(args):
                 self.assertIn("err", line.call("call", *args))
         self.assertIn("err", line.call("called", 1))
         self.assertEqual(line.call("call", "slow", "keep", [], 100)["err"]["code"], -4)
 
 
+ALONE = "--redis", "none", "--listen", "none"
+
+
 class Place(Case):
     options = None
 
     def refusal(self, control, **more):
-        done = run([ACTORD, "--redis", "none", "--listen", "none", "--state", make_folder() / "state",
-                    "--control", control], **more)
+        done = run([ACTORD, *ALONE, "--state", make_folder() / "state", "--control", control],
+                   **more)
         self.assertEqual(self.fails(done, 2).count("\n"), 1, done)
         self.assertIn(str(control), done.err)
         return done.err
@@ -289,7 +299,7 @@ class Place(Case):
         self.refusal(folder / "file")
         self.assertEqual((folder / "file").read_text(), "mine")
         self.refusal(folder / "none" / "sock")
-        done = run([ACTORD, "--redis", "none", "--listen", "none", "--state", folder / "state",
+        done = run([ACTORD, *ALONE, "--state", folder / "state",
                     "--control", folder / ("x" * 120)])
         self.assertIn("107", self.fails(done, 2))
 
@@ -300,8 +310,9 @@ class Place(Case):
         code = ("import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n"
                 "print(s.recv(1000))")
         def other():
-            return subprocess.run(["/usr/bin/python3", "-c", code, runtime.control], user=65534, group=65534,
-                                  extra_groups=[], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            return subprocess.run(["/usr/bin/python3", "-c", code, runtime.control], user=65534,
+                                  group=65534, extra_groups=[], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True)
         self.assertIn("PermissionError", other().stderr)
         os.chmod(runtime.control, 0o666)        # as if the mode had been lost
         done = other()
@@ -322,7 +333,7 @@ class Place(Case):
         for extra, path in ({}, "/tmp/actord-54321/actord.sock"), \
                            ({"XDG_RUNTIME_DIR": str(top / "run")}, str(top / "run/actord.sock")):
             env = dict({"PATH": os.environ["PATH"], "HOME": str(top)}, **extra)
-            runtime = subprocess.Popen([top / "actord", "--redis", "none", "--listen", "none"], env=env, **user)
+            runtime = subprocess.Popen([top / "actord", *ALONE], env=env, **user)
             try:
                 self.assertIn("control=" + path, runtime.stdout.readline())
                 done = subprocess.run([top / "actorctl", "ping"], env=env, **user)
@@ -330,7 +341,8 @@ class Place(Case):
                 if not extra:
                     self.assertEqual(stat.S_IMODE(os.stat("/tmp/actord-54321").st_mode), 0o700)
                     env["XDG_RUNTIME_DIR"] = str(top / "run")
-                    self.assertEqual(subprocess.run([top / "actorctl", "ping"], env=env, **user).returncode, 0)
+                    done = subprocess.run([top / "actorctl", "ping"], env=env, **user)
+                    self.assertEqual(done.returncode, 0, done)
             finally:
                 runtime.terminate()
                 runtime.communicate()
@@ -338,7 +350,7 @@ class Place(Case):
         subprocess.run(["rm", "-rf", "/tmp/actord-54321"])
         os.mkdir("/tmp/actord-54321", 0o777)
         env = {"PATH": os.environ["PATH"], "HOME": str(top)}
-        done = subprocess.run([top / "actord", "--redis", "none", "--listen", "none"], env=env, **user)
+        done = subprocess.run([top / "actord", *ALONE], env=env, **user)
         self.assertEqual(done.returncode, 2)
         self.assertIn("/tmp/actord-54321", done.stderr)
 
@@ -359,7 +371,7 @@ class Wait(Case):
         done = run([ACTORCTL, "--control", make_folder() / "none", "--timeout", "600", "wait"])
         after = os.times()
         self.fails(done, 4)
-        self.assertGreater(done.seconds if hasattr(done, "seconds") else done[-1], 0.5)
+        self.assertGreater(done.seconds, 0.5)
         self.assertLess(after.children_user + after.children_system
                         - before.children_user - before.children_system, 0.3)
 

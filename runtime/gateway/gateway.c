@@ -47,6 +47,9 @@ static void *thread(void *arg)
 	pthread_setname_np(pthread_self(), "gateway");
 	home_enter(g->home);
 	ws_run(g->ws);
+	session_end();
+	while (home_run(g->home))
+		;
 	home_leave(g->home);
 	return NULL;
 }

@@ -141,6 +141,8 @@ static int flush(struct conn *c)
 			return -1;
 		c->at += n;
 		c->handed = n;
+		if (c->paused.next)             /* its pongs are not read, but it takes what we send */
+			lws_validity_confirmed(c->wsi);
 	}
 	out_trim(c);
 	count_unsent(c, unsent(c) > 0);

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT
+ * ws_load.c - load for the gateway: connections that each keep so many calls under way.
+ *
+ *   ws_load ADDR:PORT [CONNECTIONS [IN-FLIGHT [SECONDS [json|msgpack [TPC [HANDLER]]]]]]
+ *
+ * Its own program: plain nonblocking sockets, one epoll, frames by hand, so that it costs less than what it
+ * measures. Each call carries its number as `id` and one str; the answer must bring back the number. Calls
+ * not answered 5 s after the end count as lost, answers with err as failed. Prints one JSON line:
+ * {"workload":"ws-echo","value":...,"unit":"calls/s",...,"p50_us":...,"p99_us":...,"lost":0,"failed":0} */
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { IN_SIZE = 65536, OUT_SIZE = 65536, GRACE_S = 5, BUCKETS = 1 << 16 };
+enum state { GREETING, LOGGING_IN, CALLING };
+
+struct client {
+	int fd;
+	enum state state;
+	bool wants_out;
+	size_t in_len, out_len;
+	uint32_t *number;               /* of the calls under way, modulo in_flight; 0: free */
+	int64_t *sent_ns;
+	uint8_t in[IN_SIZE], out[OUT_SIZE];
+};
+
+static struct {
+	const char *host, *port, *tpc, *handler;
+	int connections, in_flight;
+	double seconds;
+	bool json;
+} opt = { "127.0.0.1", "8080", "echo", "say", 100, 16, 5, false };
+
+static int epoll;
+static bool measuring, stopping;
+static uint64_t answers, measured, failed, strange, sent;
+static uint64_t histogram[BUCKETS];     /* of microseconds; the last: that and more */
+
+static int64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static _Noreturn void die(const char *what)
+{
+	fprintf(stderr, "ws_load: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* --- frames ------------------------------------------------------------------------------------- */
+
+static void frame(struct client *c, const uint8_t *p, size_t len, bool text)
+{
+	uint8_t *o = c->out + c->out_len;
+	static const uint8_t mask[4] = { 0x12, 0x34, 0x56, 0x78 };
+
+	if (c->out_len + len + 8 > OUT_SIZE)
+		die("too much unsent: fewer calls in flight, please");
+	*o++ = text ? 0x81 : 0x82;
+	if (len < 126) {
+		*o++ = (uint8_t)(0x80 | len);
+	} else {
+		*o++ = 0x80 | 126;
+		*o++ = (uint8_t)(len >> 8);
+		*o++ = (uint8_t)len;
+	}
+	memcpy(o, mask, 4);
+	o += 4;
+	for (size_t i = 0; i < len; i++)
+		*o++ = p[i] ^ mask[i & 3];
+	c->out_len = (size_t)(o - c->out);
+}
+
+static uint8_t *put(uint8_t *p, const char *s)
+{
+	size_t len = strlen(s);
+
+	*p++ = (uint8_t)(0xa0 | len);
+	memcpy(p, s, len);
+	return p + len;
+}
+
+static void call_msgpack(struct client *c, uint32_t number)
+{
+	uint8_t m[256], *p = m;
+
+	*p++ = 0x85;
+	p = put(put(p, "tpc"), opt.tpc);
+	p = put(put(p, "func"), opt.handler);
+	p = put(put(p, "cb"), "done");
+	p = put(p, "args");
+	*p++ = 0x91;
+	p = put(p, "twenty-four bytes of it");
+	p = put(p, "id");
+	*p++ = 0xce;
+	for (int i = 3; i >= 0; i--)
+		*p++ = (uint8_t)(number >> 8 * i);
+	frame(c, m, (size_t)(p - m), false);
+}
+
+static void call_json(struct client *c, uint32_t number)
+{
+	char m[256];
+	int n = snprintf(m, sizeof m, "{\"tpc\":\"%s\",\"func\":\"%s\",\"cb\":\"done\","
+	                 "\"args\":[\"twenty-four bytes of it\"],\"id\":%u}", opt.tpc, opt.handler, number);
+
+	frame(c, (uint8_t *)m, (size_t)n, true);
+}
+
+static void call(struct client *c, uint32_t number)
+{
+	uint32_t at = number % (uint32_t)opt.in_flight;
+
+	if (stopping)
+		return;
+	c->number[at] = number;
+	c->sent_ns[at] = now();
+	sent++;
+	if (opt.json)
+		call_json(c, number);
+	else
+		call_msgpack(c, number);
+}
+
+/* --- answers -------------------------------------------------------------------------------------- */
+
+/* The number in an answer, 0 where there is none. Looks for the key, as both encodings write it. */
+static uint32_t number_in(const uint8_t *p, size_t len)
+{
+	const uint8_t *at;
+	uint32_t n = 0;
+
+	if (opt.json) {
+		at = memmem(p, len, "\"id\":", 5);
+		return at ? (uint32_t)strtoul((const char *)at + 5, NULL, 10) : 0;
+	}
+	at = memmem(p, len, "\xa2id", 3);
+	if (!at)
+		return 0;
+	at += 3;
+	if (*at < 0x80)
+		return *at;
+	for (int bytes = *at == 0xcc ? 1 : *at == 0xcd ? 2 : 4; bytes; bytes--)
+		n = n << 8 | *++at;
+	return n;
+}
+
+static void answered(struct client *c, const uint8_t *p, size_t len)
+{
+	uint32_t number = number_in(p, len), at = number % (uint32_t)opt.in_flight;
+	int64_t us;
+
+	if (!number || c->number[at] != number) {
+		if (!strange++)
+			fprintf(stderr, "ws_load: not an answer that was due: %.*s\n", (int)len, (const char *)p);
+		return;
+	}
+	if (memmem(p, len, opt.json ? "\"err\":" : "\xa3" "err", opt.json ? 6 : 4) && !failed++)
+		fprintf(stderr, "ws_load: %.*s\n", (int)len, (const char *)p);
+	us = (now() - c->sent_ns[at]) / 1000;
+	c->number[at] = 0;
+	answers++;
+	if (measuring) {
+		measured++;
+		histogram[us < BUCKETS ? us : BUCKETS - 1]++;
+	}
+	call(c, number + (uint32_t)opt.in_flight);
+}
+
+static void message(struct client *c, const uint8_t *p, size_t len)
+{
+	if (c->state == CALLING) {
+		answered(c, p, len);
+		return;
+	}
+	if (!memmem(p, len, "loginback", 9))
+		die("login refused");
+	c->state = CALLING;
+	for (int i = 1; i <= opt.in_flight; i++)
+		call(c, (uint32_t)i);
+}
+
+static size_t frame_in(struct client *c, const uint8_t *p, size_t left)
+{
+	size_t head = 2, len;
+
+	if (left < 2)
+		return 0;
+	len = p[1] & 127;
+	if (len == 126) {
+		head = 4;
+		len = left < 4 ? left : (size_t)p[2] << 8 | p[3];
+	}
+	if (left < head + len)
+		return 0;
+	if ((p[0] & 15) == 8) {
+		fprintf(stderr, "ws_load: closed by the server: %u %.*s\n", (unsigned)p[head] << 8 | p[head + 1],
+		        (int)len - 2, (const char *)p + head + 2);
+		exit(1);
+	}
+	if ((p[0] & 15) < 3)
+		message(c, p + head, len);
+	return head + len;
+}
+
+static void login(struct client *c)
+{
+	static const char json[] = "{\"func\":\"login\",\"args\":[\"load\",\"hash\"]}";
+	uint8_t m[64], *p = m;
+
+	c->state = LOGGING_IN;
+	*p++ = 0x82;
+	p = put(put(p, "func"), "login");
+	p = put(p, "args");
+	*p++ = 0x92;
+	p = put(put(p, "load"), "hash");
+	if (opt.json)
+		frame(c, (const uint8_t *)json, sizeof json - 1, true);
+	else
+		frame(c, m, (size_t)(p - m), false);
+}
+
+/* --- sockets -------------------------------------------------------------------------------------- */
+
+static void flush(struct client *c)
+{
+	ssize_t n = c->out_len ? send(c->fd, c->out, c->out_len, MSG_NOSIGNAL) : 0;
+	bool wants;
+
+	if (n < 0 && errno != EAGAIN)
+		die("send");
+	if (n > 0) {
+		c->out_len -= (size_t)n;
+		memmove(c->out, c->out + n, c->out_len);
+	}
+	wants = c->out_len > 0;
+	if (wants != c->wants_out) {
+		struct epoll_event e = { .events = EPOLLIN | (wants ? EPOLLOUT : 0), .data.ptr = c };
+
+		epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &e);
+		c->wants_out = wants;
+	}
+}
+
+static void readable(struct client *c)
+{
+	ssize_t n = recv(c->fd, c->in + c->in_len, IN_SIZE - c->in_len, 0);
+	size_t at = 0, used;
+
+	if (n == 0 || (n < 0 && errno != EAGAIN))
+		die(n ? "recv" : "the server hung up");
+	if (n < 0)
+		return;
+	c->in_len += (size_t)n;
+	if (c->state == GREETING) {
+		uint8_t *end = memmem(c->in, c->in_len, "\r\n\r\n", 4);
+
+		if (!end)
+			return;
+		if (memcmp(c->in, "HTTP/1.1 101", 12))
+			die("no upgrade");
+		at = (size_t)(end + 4 - c->in);
+		login(c);
+	}
+	while ((used = frame_in(c, c->in + at, c->in_len - at)))
+		at += used;
+	c->in_len -= at;
+	memmove(c->in, c->in + at, c->in_len);
+}
+
+static struct client *client_new(const struct addrinfo *to)
+{
+	struct client *c = calloc(1, sizeof *c);
+	struct epoll_event e = { .events = EPOLLIN, .data.ptr = c };
+	int on = 1;
+
+	if (!c)
+		die("memory");
+	c->sent_ns = calloc((size_t)opt.in_flight, sizeof *c->sent_ns);
+	c->number = calloc((size_t)opt.in_flight, sizeof *c->number);
+	c->fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (c->fd < 0 || connect(c->fd, to->ai_addr, to->ai_addrlen))
+		die("connect");
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	fcntl(c->fd, F_SETFL, O_NONBLOCK);
+	epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &e);
+	c->out_len = (size_t)snprintf((char *)c->out, OUT_SIZE, "GET / HTTP/1.1\r\nHost: %s:%s\r\nUpgrade: websocket\r\n"
+		"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+		opt.host, opt.port);
+	flush(c);
+	return c;
+}
+
+static void turn(int ms)
+{
+	struct epoll_event e[256];
+	int n = epoll_wait(epoll, e, 256, ms);
+
+	for (int i = 0; i < n; i++) {
+		struct client *c = e[i].data.ptr;
+
+		if (e[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+			readable(c);
+		flush(c);
+	}
+}
+
+/* --- the run ---------------------------------------------------------------------------------------- */
+
+static void turn_until(int64_t when)
+{
+	while (now() < when)
+		turn(10);
+}
+
+static unsigned percentile(double p)
+{
+	uint64_t want = (uint64_t)((double)measured * p), seen = 0;
+
+	for (unsigned us = 0; us < BUCKETS; us++) {
+		seen += histogram[us];
+		if (seen > want)
+			return us;
+	}
+	return BUCKETS - 1;
+}
+
+static double measure(void)
+{
+	int64_t begin, took;
+
+	turn_until(now() + 500000000);          /* warm */
+	measuring = true;
+	begin = now();
+	turn_until(begin + (int64_t)(opt.seconds * 1e9));
+	measuring = false;
+	took = now() - begin;
+	stopping = true;
+	for (int64_t until = now() + GRACE_S * INT64_C(1000000000); answers < sent && now() < until; )
+		turn(10);
+	return (double)measured * 1e9 / (double)took;
+}
+
+static void arguments(int argc, char **argv)
+{
+	static char address[256];
+	char *colon;
+
+	if (argc < 2 || !(colon = strrchr(argv[1], ':'))) {
+		fprintf(stderr, "usage: ws_load ADDR:PORT [CONNECTIONS [IN-FLIGHT [SECONDS [json|msgpack [TPC [HANDLER]]]]]]\n");
+		exit(2);
+	}
+	snprintf(address, sizeof address, "%.*s", (int)(colon - argv[1]), argv[1]);
+	opt.host = address;
+	opt.port = colon + 1;
+	opt.connections = argc > 2 ? atoi(argv[2]) : opt.connections;
+	opt.in_flight = argc > 3 ? atoi(argv[3]) : opt.in_flight;
+	opt.seconds = argc > 4 ? atof(argv[4]) : opt.seconds;
+	opt.json = argc > 5 && !strcmp(argv[5], "json");
+	opt.tpc = argc > 6 ? argv[6] : opt.tpc;
+	opt.handler = argc > 7 ? argv[7] : opt.handler;
+	if (opt.connections < 1 || opt.in_flight < 1 || strlen(opt.tpc) > 31 || strlen(opt.handler) > 31) {
+		fprintf(stderr, "ws_load: connections and in-flight are at least 1, names 31 bytes at most\n");
+		exit(2);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *to;
+	struct rlimit files;
+	double rate;
+
+	arguments(argc, argv);
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (getaddrinfo(opt.host, opt.port, &hints, &to))
+		die("address");
+	for (int i = 0; i < opt.connections; i++) {
+		client_new(to);
+		turn(0);
+	}
+	rate = measure();
+	printf("{\"workload\":\"ws-echo\",\"value\":%.0f,\"unit\":\"calls/s\",\"connections\":%d,\"in_flight\":%d,"
+	       "\"encoding\":\"%s\",\"p50_us\":%u,\"p99_us\":%u,\"lost\":%llu,\"failed\":%llu,\"strange\":%llu}\n",
+	       rate, opt.connections, opt.in_flight, opt.json ? "json" : "msgpack", percentile(0.5), percentile(0.99),
+	       (unsigned long long)(sent - answers), (unsigned long long)failed, (unsigned long long)strange);
+	freeaddrinfo(to);
+	return sent != answers || failed || strange;
+}

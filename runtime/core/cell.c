@@ -7,6 +7,7 @@
 enum { FIRST_CELL = 1, DEFAULT_MAX = 16 << 20 };
 
 char *cell_region;
+uint32_t cell_limit;
 
 /* Free cells under one lock: births and burials are not what must be fast yet. */
 static struct {
@@ -30,6 +31,7 @@ int cell_init(uint32_t max_actors, struct why *why)
 		return why_set(why, ACTOR_ENOMEM, "cannot reserve address space for %u actors (%zu MiB)",
 		               cells.max, size >> 20);
 	}
+	cell_limit = cells.max + FIRST_CELL;
 	return 0;
 }
 

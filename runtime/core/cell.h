@@ -66,6 +66,7 @@ struct actor {
 _Static_assert(sizeof(struct actor) == 192, "three cache lines");
 
 extern char *cell_region;
+extern uint32_t cell_limit;             /* indices below it lie in the region */
 
 static inline struct actor *cell_at(uint32_t i)
 {
@@ -85,21 +86,26 @@ uint32_t cell_count(void);              /* cells ever used: indices below it may
 struct actor *cell_new(void);           /* NULL: max_actors live already. Any thread */
 void     cell_free(struct actor *a);    /* after burial */
 
-enum push { PUSH_DONE, PUSH_READY, PUSH_FULL, PUSH_DEAD };
-/* Hangs m into a's mailbox. PUSH_READY: the caller must make a ready. beyond: the room was promised when the question was
- * asked (an answer, a timer), so limits do not count. An empty mailbox takes any one message. */
-static inline enum push cell_push(struct actor *a, struct msg *m, bool beyond)
+/* Room for so much more? An empty mailbox takes any one message. */
+static inline bool cell_room(const struct actor *a, uint64_t h, uint64_t weight)
 {
-	uint64_t h = LOAD(&a->head), weight = HEAD_WEIGHT(msg_units(m));
-	uint32_t top = msg_index(m);
+	return HEAD_COUNT(h) + HEAD_COUNT(weight) <= LOAD(&a->max_count) &&
+	       (HEAD_UNITS(h) + HEAD_UNITS(weight) <= LOAD(&a->max_units) || !HEAD_COUNT(h));
+}
 
-	do {    /* release: the message; partner: the acquire of head in run.c */
+enum push { PUSH_DONE, PUSH_READY, PUSH_FULL, PUSH_DEAD };
+/* Hangs a chain into a's mailbox: top is its newest message, last its oldest. PUSH_READY: the caller must make a
+ * ready. beyond: the room was promised when the question was asked (an answer, a timer), so limits do not count. */
+static inline enum push cell_push(struct actor *a, uint32_t top, struct msg *last, uint64_t weight, bool beyond)
+{
+	uint64_t h = LOAD(&a->head);
+
+	do {    /* release: the messages; partner: the acquire of head in run.c */
 		if (unlikely(HEAD_TOP(h) == TOP_DEAD))
 			return PUSH_DEAD;
-		if (unlikely(HEAD_COUNT(h) >= LOAD(&a->max_count) ||
-		             HEAD_UNITS(h) + msg_units(m) > LOAD(&a->max_units)) && !beyond && HEAD_COUNT(h))
+		if (unlikely(!cell_room(a, h, weight)) && !beyond)
 			return PUSH_FULL;
-		m->next = HEAD_TOP(h);
+		last->next = HEAD_TOP(h);
 	} while (unlikely(!CAS(&a->head, &h, HEAD_WITH(h, top) + weight)));
 	return HEAD_TOP(h) == TOP_IDLE ? PUSH_READY : PUSH_DONE;
 }

@@ -148,17 +148,19 @@ void life_start(struct worker *w, struct actor *a)
 
 /* --- burial ------------------------------------------------------------------------------------------- */
 
-static void drop_chain(struct worker *w, uint32_t i, const char *reason)
+/* keep: the message being handled where it hangs, the oldest of its chain; it stays its handler's. */
+static void drop_chain(struct worker *w, uint32_t i, uint32_t keep, const char *reason)
 {
-	while (i >= MSG_FIRST) {
+	while (i >= MSG_FIRST && i != keep) {
 		struct msg *m = msg_at(i);
 
 		i = m->next;
 		send_dead(w, m, reason);
+		message_free(&w->pool, m);
 	}
 }
 
-void life_bury(struct worker *w, struct actor *a, uint32_t queue)
+void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)
 {
 	struct type *type = LOAD(&a->type);
 	struct why why;
@@ -176,8 +178,8 @@ void life_bury(struct worker *w, struct actor *a, uint32_t queue)
 		name_changed();
 	}
 	h = atomic_exchange_explicit(&a->head, (uint64_t)TOP_DEAD, memory_order_acq_rel);
-	drop_chain(w, queue, why.text);
-	drop_chain(w, HEAD_TOP(h), why.text);
+	drop_chain(w, queue, 0, why.text);
+	drop_chain(w, HEAD_TOP(h), keep, why.text);
 	free_state(a);
 	/* Thirty-one bits: the top one tells a name from an incarnation. */
 	STORE_RELEASE(&a->gen, LOAD(&a->gen) % 0x7fffffff + 1);

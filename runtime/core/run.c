@@ -80,16 +80,19 @@ static void call(struct worker *w, struct actor *a, struct msg *m, const struct 
 	uint64_t began = 0;
 	int rc;
 
-	w->msg = m;
+	w->in_handler = true;
 	w->origin = m->flags >> MSG_ORIGIN_SHIFT;
 	STORE(&w->handler, e->name);
 	COUNT_UP(&count->calls, 1);
 	if (unlikely(++w->sample % SAMPLE == 0))
 		began = __rdtsc();
 	rc = e->fn(a, m);
+	w->in_handler = false;
+	w->last_to = NULL;
+	if (unlikely(w->box))
+		send_box(w);
 	if (unlikely(began))
 		COUNT_UP(&count->ns, (__rdtsc() - began) * SAMPLE);
-	COUNT_UP(&w->handled, 1);
 	if (unlikely(rc < 0))
 		failed(w, a, m, e, rc, asked);
 	else if (asked && m->corr)
@@ -209,19 +212,21 @@ static void handle(struct worker *w, struct actor *a, struct msg *m)
 	if (unlikely(m->gen != LOAD(&a->gen)))
 		send_dead(w, m, "the actor it was sent to has ended");
 	else if (unlikely(m->fn >= FN_SPECIAL))
-		special(w, a, m), message_free(&w->pool, m);
+		special(w, a, m);
 	else
-		ordinary(w, a, m), message_free(&w->pool, m);
+		ordinary(w, a, m);
 }
 
 /* --- the turn ------------------------------------------------------------------------------------------------- */
 
-/* A chain as it hangs, newest first, in the order it came. */
-static uint32_t in_order(uint32_t top)
+_Atomic uint32_t run_tick;
+
+/* A chain as it hangs, newest first, down to `end` (which is not of it), in the order it came. */
+static uint32_t in_order(uint32_t top, uint32_t end)
 {
 	uint32_t out = 0;
 
-	while (top >= MSG_FIRST) {
+	while (top >= MSG_FIRST && top != end) {
 		struct msg *m = msg_at(top);
 		uint32_t next = m->next;
 
@@ -232,76 +237,100 @@ static uint32_t in_order(uint32_t top)
 	return out;
 }
 
-/* Takes what hangs in the mailbox; what has been handled leaves its count. */
-static uint32_t take(struct actor *a, uint64_t *done)
+/* Takes what hangs in the mailbox above `end`; what has been handled leaves its count. */
+static uint32_t take(struct actor *a, uint64_t done, uint32_t end)
 {
 	uint64_t h = LOAD_ACQUIRE(&a->head);
 
-	while (!CAS(&a->head, &h, HEAD_WITH(h, TOP_BUSY) - *done))
+	while (!CAS(&a->head, &h, HEAD_WITH(h, TOP_BUSY) - done))
 		;
-	*done = 0;
-	return in_order(HEAD_TOP(h));
+	return in_order(HEAD_TOP(h), end);
 }
 
-/* The step to idle, if nothing has come. Afterwards a is not to be touched. */
-static bool rest(struct actor *a, uint64_t done)
+/* The step to idle, if the word is as it was. Afterwards a is not to be touched. */
+static bool rest(struct actor *a, uint64_t head)
 {
-	uint64_t busy = TOP_BUSY | done;
-
-	return atomic_compare_exchange_strong_explicit(&a->head, &busy, (uint64_t)TOP_IDLE, memory_order_acq_rel,
+	return atomic_compare_exchange_strong_explicit(&a->head, &head, (uint64_t)TOP_IDLE, memory_order_acq_rel,
 	                                               memory_order_relaxed);
 }
 
+/* The usual case: a lone message is handled where it hangs, and if nothing came meanwhile the actor
+ * is idle with one CAS. False: it is idle or gone; true: go on with what has come, which is in a->q. */
+static bool lone(struct worker *w, struct actor *a, uint64_t h)
+{
+	struct msg *m = msg_at(HEAD_TOP(h));
+
+	handle(w, a, m);
+	COUNT_UP(&w->handled, 1);
+	if (unlikely(LOAD(&a->stopping))) {
+		life_bury(w, a, 0, msg_index(m));
+		message_free(&w->pool, m);
+		return false;
+	}
+	if (likely(rest(a, h))) {
+		message_free(&w->pool, m);
+		return false;
+	}
+	a->q = take(a, HEAD_WEIGHT(msg_units(m)), msg_index(m));
+	message_free(&w->pool, m);
+	return true;
+}
+
 /* What has been handled gives its room back, an eighth of the mailbox at a time. */
-static uint64_t handled(struct actor *a, uint64_t done)
+static uint64_t give_room(struct actor *a, uint64_t done)
 {
 	atomic_fetch_sub_explicit(&a->head, done, memory_order_release);
 	return 0;
 }
 
-static bool turn(struct worker *w, struct actor *a)
+/* One after the other. True: the turn is over, with more to do; false: idle or gone. */
+static bool one_by_one(struct worker *w, struct actor *a)
 {
-	uint64_t done = 0;
-	int left = TURN_MESSAGES;
+	uint32_t left = TURN_MESSAGES, tick = LOAD(&run_tick), q = a->q;
+	uint64_t done = 0, h;
 
+	a->q = 0;
 	for (;;) {
-		uint32_t q = a->q;
-
-		a->q = 0;
-		if (!q)
-			q = take(a, &done);
-		while (q && left) {
+		while (q) {
 			struct msg *m = msg_at(q);
 
 			q = m->next;
 			done += HEAD_WEIGHT(msg_units(m));
 			handle(w, a, m);
-			left--;
-			if (unlikely(HEAD_COUNT(done) * 8 >= LOAD(&a->max_count)))
-				done = handled(a, done);
+			message_free(&w->pool, m);
+			COUNT_UP(&w->handled, 1);
 			if (unlikely(LOAD(&a->stopping))) {
-				life_bury(w, a, q);
+				life_bury(w, a, q, 0);
 				return false;
 			}
+			if (unlikely(!--left || LOAD(&run_tick) != tick)) {
+				a->q = q;
+				give_room(a, done);
+				return true;
+			}
+			if (unlikely(HEAD_COUNT(done) * 8 >= LOAD(&a->max_count)))
+				done = give_room(a, done);
 		}
-		if (!left) {
-			a->q = q;
-			handled(a, done);
-			return true;
-		}
-		if (HEAD_TOP(LOAD_ACQUIRE(&a->head)) == TOP_BUSY && rest(a, done))
+		h = LOAD_ACQUIRE(&a->head);
+		if (HEAD_TOP(h) == TOP_BUSY && rest(a, TOP_BUSY | done))
 			return false;
+		q = take(a, done, 0);
+		done = 0;
 	}
 }
 
 bool run_turn(struct worker *w, struct actor *a)
 {
-	bool more;
+	uint64_t h = LOAD_ACQUIRE(&a->head);
+	bool more = true;
 
 	worker_turn_begin(w);
 	STORE(&w->actor, a);
 	STORE(&w->began, __rdtsc());
-	more = turn(w, a);
+	if (likely(!a->q && HEAD_COUNT(h) == 1 && HEAD_TOP(h) >= MSG_FIRST))
+		more = lone(w, a, h);
+	if (more)
+		more = one_by_one(w, a);
 	STORE(&w->actor, NULL);
 	STORE(&w->handler, NULL);
 	w->origin = 0;

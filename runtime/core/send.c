@@ -12,7 +12,7 @@ void (*send_ready)(struct worker *w, struct actor *a);
 
 static _Atomic uint64_t route;
 
-enum { REF_NAME_BIT = 63 };
+enum { REF_NAME_BIT = 63, BOX_MAX = 128, BOX_UNITS = 4096 };
 
 void core_set_route(actor_id proxy)
 {
@@ -52,32 +52,86 @@ int target_find(actor_ref to, struct target *t, struct why *why)
 			id = LOAD_ACQUIRE(&route);
 	}
 	t->gen = (uint32_t)(id >> 32);
-	if (!id || id >> REF_NAME_BIT || (uint32_t)id >= cell_count())
-		return nobody(n, why);
 	t->cell = cell_at((uint32_t)id);
-	if (LOAD_ACQUIRE(&t->cell->gen) != t->gen)
+	if (!t->gen || id >> REF_NAME_BIT || (uint32_t)id >= cell_limit || LOAD_ACQUIRE(&t->cell->gen) != t->gen)
 		return nobody(n, why);
 	return 0;
 }
 
 /* --- pushing ------------------------------------------------------------------------------------- */
 
+static COLD int not_pushed(struct worker *w, enum push said, struct msg *m)
+{
+	COUNT_UP(&w->refused, 1);
+	message_free(&w->pool, m);
+	return said == PUSH_FULL ? ACTOR_EFULL : ACTOR_ENOENT;
+}
+
+COLD void send_box(struct worker *w)
+{
+	uint32_t top = w->box;
+
+	w->box = 0;
+	switch (cell_push(w->box_to, top, w->box_last, w->box_weight, true)) {
+	case PUSH_READY:
+		send_ready(w, w->box_to);
+		break;
+	case PUSH_DEAD:                 /* it was there when the messages were sent */
+		for (struct msg *m = msg_at(top), *next;; m = next) {
+			bool end = m == w->box_last;
+
+			next = msg_at(m->next);
+			send_dead(w, m, "the actor has just ended");
+			message_free(&w->pool, m);
+			if (end)
+				break;
+		}
+		break;
+	default:
+		break;
+	}
+}
+
+/* Room is looked at as each message joins, so a mailbox is overdrawn by what others push meanwhile at most. */
+static int box_add(struct worker *w, struct actor *a, struct msg *m)
+{
+	uint64_t weight = HEAD_WEIGHT(msg_units(m)), h = LOAD(&a->head);
+
+	if (!w->box)
+		w->box_weight = 0;
+	if (unlikely(HEAD_TOP(h) == TOP_DEAD))
+		return not_pushed(w, PUSH_DEAD, m);
+	if (unlikely(!cell_room(a, h, w->box_weight + weight)))
+		return not_pushed(w, PUSH_FULL, m);
+	if (!w->box) {
+		w->box_to = a;
+		w->box_last = m;
+	}
+	m->next = w->box;
+	w->box = msg_index(m);
+	w->box_weight += weight;
+	COUNT_UP(&w->sent, 1);
+	if (unlikely(HEAD_COUNT(w->box_weight) >= BOX_MAX || HEAD_UNITS(w->box_weight) >= BOX_UNITS))
+		send_box(w);
+	return 0;
+}
+
 int send_push(struct worker *w, struct actor *a, struct msg *m, bool beyond)
 {
-	switch (cell_push(a, m, beyond)) {
-	case PUSH_READY:
-		send_ready(w, a);
-		break;
-	case PUSH_DONE:
-		break;
-	case PUSH_FULL:
-		COUNT_UP(&w->refused, 1);
-		message_free(&w->pool, m);
-		return ACTOR_EFULL;
-	case PUSH_DEAD:
-		message_free(&w->pool, m);
-		return ACTOR_ENOENT;
+	enum push said;
+
+	if (w->in_handler) {
+		if (a == w->last_to && !beyond && a != LOAD(&w->actor))
+			return box_add(w, a, m);
+		if (unlikely(w->box))
+			send_box(w);
+		w->last_to = a;
 	}
+	said = cell_push(a, msg_index(m), m, HEAD_WEIGHT(msg_units(m)), beyond);
+	if (unlikely(said >= PUSH_FULL))
+		return not_pushed(w, said, m);
+	if (said == PUSH_READY)
+		send_ready(w, a);
 	COUNT_UP(&w->sent, 1);
 	return 0;
 }
@@ -133,7 +187,6 @@ void send_dead(struct worker *w, struct msg *m, const char *reason)
 	COUNT_UP(&w->dead, 1);
 	if (m->corr && !(m->flags & MSG_ANSWER) && m->fn < FN_SPECIAL)
 		send_answer(w, m->from, m->corr, NULL, 0, ACTOR_ENOENT, reason);
-	message_free(&w->pool, m);
 }
 
 /* --- from values -------------------------------------------------------------------------------- */

@@ -41,7 +41,9 @@ void send_special(struct worker *w, uint64_t id, uint16_t fn, uint64_t corr);
 /* The answer to question corr of actor `to`. code 0: the values; else they are left out, and text says why. */
 void send_answer(struct worker *w, uint64_t to, uint64_t corr, const struct arg *args, unsigned n, int code,
                  const char *text);
-/* Counts m as a dead letter, tells who waits for an answer, frees it. */
+/* The gathered messages of the handler that has just ended, or is about to send to somebody else. */
+void send_box(struct worker *w);
+/* Counts m as a dead letter and tells who waits for an answer. m stays the caller's. */
 void send_dead(struct worker *w, struct msg *m, const char *reason);
 
 #endif

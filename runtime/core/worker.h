@@ -18,7 +18,13 @@ struct worker {
 	/* The owner writes, all the time. */
 	_Alignas(128) _Atomic uint64_t turn;
 	struct message_pool pool;
-	struct msg *msg;                /* being handled */
+	/* From the second message in a row that a handler sends to one actor on, they gather here, a chain as
+	 * it will hang in a mailbox, and go with one CAS: when another target comes, or the handler ends. */
+	struct actor *last_to, *box_to;
+	struct msg *box_last;
+	uint32_t box;
+	uint64_t box_weight;
+	bool in_handler;
 	struct msg_out *outs;           /* begun by the handler that runs; see out.c */
 	struct call_count *calls;       /* by the handlers' own numbers (entry.count), made when first written */
 	uint32_t depth;                 /* inside a turn so many times over: a call within a handler */

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT
+ * pool.c - a worker: finds something ready, gives it a turn, and parks when there is nothing.
+ *
+ * Parking: a worker says that it is parked, then looks again for work; who adds work looks for the parked
+ * after adding it. A heavy fence on the one side and light ones on the other make sure that one sees the
+ * other. Work that only lies in a moving ring is not urgent: the watch wakes somebody if it stops moving. */
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pool.h"
+#include "run.h"
+
+enum { LOOKS = 200, PAUSES = 60 };
+
+static bool park(struct pooler *p)
+{
+	STORE(&p->parked, 1);
+	atomic_fetch_add(&pool.idle, 1);
+	atomic_fetch_sub(&pool.searching, 1);
+	worker_heavy_fence();                           /* partner: the light one in queue.c, work_added() */
+	if (LOAD(&pool.stop))
+		return false;
+	if (queue_urgent() && atomic_exchange(&p->parked, 0))
+		atomic_fetch_add(&pool.searching, 1);
+	else
+		while (LOAD_ACQUIRE(&p->parked))        /* who wakes it has made it a searcher */
+			queue_futex(&p->parked, FUTEX_WAIT, 1);
+	atomic_fetch_sub(&pool.idle, 1);
+	watch_stir();
+	return !LOAD(&pool.stop);
+}
+
+/* NULL: the pool stops. */
+static COLD struct actor *search(struct pooler *p)
+{
+	int looks = p->number < pool.n ? LOOKS : LOOKS / 20;    /* a spare does not linger */
+
+	atomic_fetch_add(&pool.searching, 1);
+	do
+		for (int i = 0; i < looks; i++) {
+			struct actor *a = queue_steal(p);
+
+			if (a) {
+				if (atomic_fetch_sub(&pool.searching, 1) == 1 && LOAD(&pool.idle) &&
+				    queue_waiting())
+					queue_wake(0);
+				return a;
+			}
+			for (int k = 0; k < PAUSES; k++)
+				__builtin_ia32_pause();
+		}
+	while (park(p));
+	return NULL;
+}
+
+static void *work(void *arg)
+{
+	struct pooler *p = arg;
+
+	worker_self = &p->w;
+	while (!LOAD(&pool.stop)) {
+		struct actor *a = queue_next(p);
+
+		if (unlikely(!a))
+			a = search(p);
+		if (likely(a != NULL) && run_turn(&p->w, a))
+			queue_again(p, a);
+	}
+	return NULL;
+}
+
+int pool_add(int number, struct why *why)
+{
+	struct pooler *p = aligned_alloc(128, sizeof *p);
+	sigset_t all, before;
+	char name[24];
+	int rc;
+
+	memset(p, 0, sizeof *p);
+	p->number = number;
+	p->w.pooled = true;
+	snprintf(name, sizeof name, number < pool.n ? "worker %d" : "spare %d", number);
+	worker_add(&p->w, name);
+	pool.worker[number] = p;
+	STORE_RELEASE(&pool.threads, number + 1);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);    /* signals are the main thread's */
+	rc = pthread_create(&p->thread, NULL, work, p);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!rc)
+		return 0;
+	STORE_RELEASE(&pool.threads, number);
+	worker_remove(&p->w);
+	free(p);
+	return why_set(why, ACTOR_ENOMEM, "cannot start %s: %s", name, strerror(rc));
+}

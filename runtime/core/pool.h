@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ * pool.h - the pool's workers, as their parts see them: queue.c holds what is ready, pool.c runs it, watch.c looks after
+ * it, sched.c starts and stops.
+ *
+ * Each worker has a place for the actor to run next (what the running one has just woken: a pair that
+ * talks stays on one core, with warm caches) and a ring of 256 for the rest; what overflows, and what
+ * comes from outside, goes through a list that all share. */
+#ifndef POOL_H
+#define POOL_H
+
+#include <pthread.h>
+
+#include "life.h"
+
+enum { RING = 256, WORKERS_POOL_MAX = 64, SPARES = 8, THREADS_MAX = WORKERS_POOL_MAX + SPARES };
+
+struct sample { uint32_t first; bool has; uint64_t at; };
+
+struct pooler {
+	struct worker w;                                /* first */
+	/* Owner writes; a hijacker too, when the owner is not at it: see queue.c. */
+	_Alignas(128) _Atomic uint32_t next;            /* cell index, 0: none */
+	_Atomic uint32_t own, hijacked;
+	_Atomic uint32_t tail;
+	_Alignas(128) _Atomic uint32_t first;           /* thieves and owner: CAS */
+	_Atomic uint32_t ring[RING];
+	_Alignas(128) _Atomic uint32_t parked;          /* futex */
+	_Atomic uint32_t stuck;                         /* watch: ticks that the turn under way has lasted */
+	/* The watch's. */
+	uint64_t seen_turn;
+	uint32_t seen_first;
+	uint32_t named;                                 /* stuck when it was last named in the log */
+	/* The owner's. */
+	_Alignas(128) uint32_t slice;                   /* turns in a row out of `next` that are left */
+	uint32_t rounds, wake_tick, shared_tick;
+	struct sample samples[THREADS_MAX];             /* how others' rings move, see queue.c */
+	pthread_t thread;
+	int number;
+};
+
+struct pool {
+	struct pooler *worker[THREADS_MAX];             /* published by threads */
+	int n;                                          /* wanted */
+	_Atomic int threads;                            /* n, and spares that were added */
+	_Alignas(128) _Atomic uint32_t idle;            /* parked, or about to */
+	_Atomic uint32_t searching, stop;
+	_Atomic uint32_t watch_asleep;                  /* futex */
+	spinlock lock;                                  /* of the shared list */
+	uint32_t first, last;
+	_Atomic uint32_t shared;                        /* how many are in it */
+};
+extern struct pool pool;
+
+/* queue.c */
+void          queue_ready(struct worker *w, struct actor *a);   /* send_ready of pool actors */
+void          queue_again(struct pooler *p, struct actor *a);   /* its turn is over, it has more to do */
+struct actor *queue_next(struct pooler *p);                     /* own work, in turn with shared; NULL */
+struct actor *queue_steal(struct pooler *p);
+bool          queue_waiting(void);      /* work that somebody could take now */
+bool          queue_urgent(void);       /* such that cannot wait for the watch */
+bool          queue_wake(int from);     /* one parked worker with a number from `from` on */
+long          queue_futex(_Atomic uint32_t *word, int op, uint32_t v);
+
+/* pool.c */
+int  pool_add(int number, struct why *why);     /* a thread that works */
+
+/* watch.c */
+int  watch_start(struct why *why);
+void watch_stop(void);
+void watch_stir(void);                  /* a worker has woken: the watch must, too */
+
+#endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT
+ * queue.c - what is ready, and who takes it.
+ *
+ * The next place is a biased lock: its owner uses plain stores between own = 1 and own = 0, and only a
+ * hijacker pays: it sets hijacked, has the kernel fence everybody, and touches the place only if the owner
+ * was not at it. That happens when the owner has been in one turn for a while.
+ *
+ * A thief looks at a ring twice, STEAL_US apart: only from one whose last would wait longer than that is
+ * stolen. A ring that turns over quickly is left alone, for what it holds talks to itself on one warm core.
+ * For the same reason a worker wakes another at most once a tick; the watch wakes one where a ring stands still. */
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "home.h"
+#include "pool.h"
+#include "run.h"
+
+enum { NEXT_IN_A_ROW = 2048, SHARED_EVERY = 64, STEAL_CYCLES = 50000 };
+
+struct pool pool;
+
+static pthread_mutex_t hijack_lock = PTHREAD_MUTEX_INITIALIZER;
+
+long queue_futex(_Atomic uint32_t *word, int op, uint32_t v)
+{
+	return syscall(SYS_futex, word, op | FUTEX_PRIVATE_FLAG, v, NULL, NULL, 0);
+}
+
+/* --- waking ------------------------------------------------------------------------------------------- */
+
+static bool wake(struct pooler *p)
+{
+	if (!LOAD(&p->parked) || !atomic_exchange(&p->parked, 0))
+		return false;
+	queue_futex(&p->parked, FUTEX_WAKE, 1);
+	return true;
+}
+
+/* One searcher at a time is enough: who finds something wakes the next. */
+bool queue_wake(int from)
+{
+	uint32_t none = 0;
+
+	if (!atomic_compare_exchange_strong(&pool.searching, &none, 1))
+		return false;
+	for (int i = from; i < LOAD_ACQUIRE(&pool.threads); i++)
+		if (wake(pool.worker[i]))
+			return true;            /* it wakes searching */
+	atomic_fetch_sub(&pool.searching, 1);
+	return false;
+}
+
+static void work_added(struct pooler *p)
+{
+	worker_light_fence();                   /* partner: the heavy one in pool.c, park() */
+	if (likely(!LOAD(&pool.idle)) || LOAD(&pool.searching))
+		return;
+	if (p) {
+		if (p->wake_tick == LOAD(&run_tick))
+			return;
+		p->wake_tick = LOAD(&run_tick);
+	}
+	queue_wake(0);
+}
+
+/* --- the shared list ------------------------------------------------------------------------------------ */
+
+static void share(struct actor *a)
+{
+	uint32_t i = cell_index(a);
+
+	STORE(&a->link, 0);
+	spin_lock(&pool.lock);
+	if (pool.first)
+		STORE(&cell_at(pool.last)->link, i);
+	else
+		pool.first = i;
+	pool.last = i;
+	STORE(&pool.shared, LOAD(&pool.shared) + 1);
+	spin_unlock(&pool.lock);
+}
+
+static void ring_put(struct pooler *p, struct actor *a)
+{
+	uint32_t tail = LOAD(&p->tail);
+
+	if (unlikely(tail - LOAD_ACQUIRE(&p->first) >= RING)) {
+		share(a);
+		return;
+	}
+	STORE(&p->ring[tail % RING], cell_index(a));
+	STORE_RELEASE(&p->tail, tail + 1);              /* partner: steal_ring() */
+}
+
+/* This worker's fair part of the list: the first to run now, the others into its ring. */
+static struct actor *take_shared(struct pooler *p)
+{
+	uint32_t have, n, got[RING / 2];
+
+	if (!LOAD(&pool.shared))
+		return NULL;
+	spin_lock(&pool.lock);
+	have = LOAD(&pool.shared);
+	n = have / (uint32_t)pool.n + 1;
+	n = n > have ? have : n;
+	n = n > RING / 2 ? RING / 2 : n;
+	for (uint32_t i = 0; i < n; i++) {
+		got[i] = pool.first;
+		pool.first = LOAD(&cell_at(pool.first)->link);
+	}
+	STORE(&pool.shared, have - n);
+	spin_unlock(&pool.lock);
+	for (uint32_t i = 1; i < n; i++)
+		ring_put(p, cell_at(got[i]));
+	return n ? cell_at(got[0]) : NULL;
+}
+
+/* --- a worker's own ------------------------------------------------------------------------------------- */
+
+static struct actor *ring_take(struct pooler *p)
+{
+	uint32_t first = LOAD_ACQUIRE(&p->first);
+
+	while (first != LOAD(&p->tail)) {
+		uint32_t i = LOAD(&p->ring[first % RING]);
+
+		if (CAS(&p->first, &first, first + 1))
+			return cell_at(i);
+	}
+	return NULL;
+}
+
+static void next_enter(struct pooler *p)
+{
+	STORE(&p->own, 1);
+	worker_light_fence();                           /* partner: the heavy one in hijack() */
+	while (unlikely(LOAD_ACQUIRE(&p->hijacked)))
+		__builtin_ia32_pause();
+}
+
+static uint32_t next_swap(struct pooler *p, uint32_t with)
+{
+	uint32_t was;
+
+	next_enter(p);
+	was = LOAD(&p->next);
+	STORE(&p->next, with);
+	STORE_RELEASE(&p->own, 0);
+	return was;
+}
+
+static struct actor *next_take(struct pooler *p)
+{
+	uint32_t i = LOAD(&p->next) ? next_swap(p, 0) : 0;
+
+	return i ? cell_at(i) : NULL;
+}
+
+static COLD struct actor *hijack(struct pooler *victim)
+{
+	uint32_t i = 0;
+
+	pthread_mutex_lock(&hijack_lock);
+	STORE(&victim->hijacked, 1);
+	worker_heavy_fence();
+	if (!LOAD_ACQUIRE(&victim->own)) {
+		i = LOAD(&victim->next);
+		STORE(&victim->next, 0);
+	}
+	STORE_RELEASE(&victim->hijacked, 0);
+	pthread_mutex_unlock(&hijack_lock);
+	return i ? cell_at(i) : NULL;
+}
+
+void queue_ready(struct worker *w, struct actor *a)
+{
+	struct pooler *p = (struct pooler *)(void *)w;
+	uint32_t before;
+
+	if (unlikely(a->home != HOME_POOL)) {
+		home_ready(a);
+		return;
+	}
+	if (unlikely(!w->pooled)) {
+		share(a);
+		work_added(NULL);
+		return;
+	}
+	before = next_swap(p, cell_index(a));
+	if (before) {
+		ring_put(p, cell_at(before));
+		work_added(p);
+	}
+}
+
+void queue_again(struct pooler *p, struct actor *a)
+{
+	ring_put(p, a);
+	work_added(p);
+}
+
+struct actor *queue_next(struct pooler *p)
+{
+	struct actor *a = NULL, *next;
+	uint32_t tick = LOAD(&run_tick);
+
+	if (likely(p->slice)) {
+		p->slice--;
+		a = next_take(p);
+	}
+	if (likely(a != NULL))
+		return a;
+	p->slice = NEXT_IN_A_ROW;
+	/* Who comes from outside has a turn by time and by count. */
+	if (tick != p->shared_tick || ++p->rounds % SHARED_EVERY == 0) {
+		p->shared_tick = tick;
+		a = take_shared(p);
+	}
+	if (!a)
+		a = ring_take(p);
+	if (!a)
+		a = take_shared(p);
+	next = next_take(p);
+	if (!a)
+		return next;
+	if (next)
+		ring_put(p, next);
+	return a;
+}
+
+/* --- others' -------------------------------------------------------------------------------------------- */
+
+static bool worth_it(struct pooler *p, struct pooler *victim, uint32_t first, uint32_t n)
+{
+	struct sample *s = &p->samples[victim->number];
+	uint64_t now = __rdtsc();
+	bool recent, slow;
+
+	if (LOAD(&victim->stuck))
+		return true;
+	if (s->has && now - s->at < STEAL_CYCLES)
+		return false;
+	recent = s->has && now - s->at < 8 * STEAL_CYCLES;      /* else too long ago to tell */
+	slow = recent && n > first - s->first;
+	*s = (struct sample){ first, !slow, now };
+	return slow;
+}
+
+/* Half of a ring. The entries are read before the CAS that makes them ours: it fails where they have changed. */
+static struct actor *steal_ring(struct pooler *p, struct pooler *victim)
+{
+	uint32_t first = LOAD_ACQUIRE(&victim->first), n = LOAD_ACQUIRE(&victim->tail) - first, got[RING];
+
+	if (!n || n > RING || !worth_it(p, victim, first, n))
+		return NULL;
+	n -= n / 2;
+	for (uint32_t i = 0; i < n; i++)
+		got[i] = LOAD(&victim->ring[(first + i) % RING]);
+	if (!atomic_compare_exchange_strong(&victim->first, &first, first + n))
+		return NULL;
+	for (uint32_t i = 1; i < n; i++)
+		ring_put(p, cell_at(got[i]));
+	return cell_at(got[0]);
+}
+
+struct actor *queue_steal(struct pooler *p)
+{
+	int threads = LOAD_ACQUIRE(&pool.threads);
+
+	for (int k = 1; k < threads; k++) {
+		struct pooler *victim = pool.worker[(p->number + k) % threads];
+		struct actor *a = steal_ring(p, victim);
+
+		if (!a && LOAD(&victim->stuck) && LOAD(&victim->next))
+			a = hijack(victim);
+		if (a)
+			return a;
+	}
+	return take_shared(p);
+}
+
+bool queue_waiting(void)
+{
+	if (LOAD(&pool.shared))
+		return true;
+	for (int i = 0; i < LOAD_ACQUIRE(&pool.threads); i++) {
+		struct pooler *p = pool.worker[i];
+
+		if (LOAD(&p->tail) != LOAD(&p->first) || (LOAD(&p->stuck) && LOAD(&p->next)))
+			return true;
+	}
+	return false;
+}
+
+bool queue_urgent(void)
+{
+	if (LOAD(&pool.shared))
+		return true;
+	for (int i = 0; i < LOAD_ACQUIRE(&pool.threads); i++) {
+		struct pooler *p = pool.worker[i];
+
+		if (LOAD(&p->stuck) && (LOAD(&p->next) || LOAD(&p->tail) != LOAD(&p->first)))
+			return true;
+	}
+	return false;
+}

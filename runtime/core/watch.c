@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT
+ * watch.c - the watch over the pool: a thread that ticks twice a millisecond while anything runs.
+ *
+ * At each tick turns that are under way must end; it sees who has been in one turn since the last tick,
+ * wakes a worker where a ring stands still, adds a spare where all are stuck in handlers and work waits, and
+ * names a handler that computes too long: once, then at growing intervals. When all workers are parked it
+ * sleeps. */
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "pool.h"
+#include "run.h"
+
+enum { TICK_US = 500, NAME_AFTER_TICKS = 200 };         /* a tenth of a second in one handler */
+
+static pthread_t thread;
+
+void watch_stir(void)
+{
+	if (LOAD(&pool.watch_asleep) && atomic_exchange(&pool.watch_asleep, 0))
+		queue_futex(&pool.watch_asleep, FUTEX_WAKE, 1);
+}
+
+/* Sleeps until a worker wakes. A worker leaves idle before it looks at watch_asleep; we say asleep before we look
+ * at idle, both sequentially consistent: one sees the other. */
+static void sleep_while_idle(void)
+{
+	atomic_store(&pool.watch_asleep, 1);
+	while (atomic_load(&pool.idle) == (uint32_t)LOAD(&pool.threads) && !LOAD(&pool.stop) &&
+	       LOAD(&pool.watch_asleep))
+		queue_futex(&pool.watch_asleep, FUTEX_WAIT, 1);
+	STORE(&pool.watch_asleep, 0);
+}
+
+static void name_stuck(struct pooler *p, uint32_t ticks)
+{
+	const char *in = LOAD(&p->w.handler);
+	struct actor *a = LOAD(&p->w.actor);
+
+	if (ticks < NAME_AFTER_TICKS || (p->named && ticks < 2 * p->named))
+		return;
+	p->named = ticks;
+	log_line(LOG_WARN, "sched", "%s has been in %s.%s for %u ms", p->w.name, a ? life_title(a) : "?",
+	         in ? in : "?", ticks * TICK_US / 1000);
+}
+
+/* True: it stands in one turn. */
+static bool look_at(struct pooler *p)
+{
+	uint64_t turn = LOAD_ACQUIRE(&p->w.turn);
+	uint32_t first = LOAD_ACQUIRE(&p->first), waiting = LOAD(&p->tail) - first;
+	bool stuck = (turn & 1) && turn == p->seen_turn && !LOAD(&p->parked);
+
+	p->seen_turn = turn;
+	if (waiting && first - p->seen_first < waiting && LOAD(&pool.idle) && !LOAD(&pool.searching))
+		queue_wake(0);
+	p->seen_first = first;
+	STORE(&p->stuck, stuck ? LOAD(&p->stuck) + 1 : 0);
+	if (stuck)
+		name_stuck(p, LOAD(&p->stuck));
+	else
+		p->named = 0;
+	return stuck;
+}
+
+/* All are stuck and work waits: somebody else must do it. */
+static void relieve(void)
+{
+	int threads = LOAD(&pool.threads);
+	struct why why;
+
+	if (!queue_waiting())
+		return;
+	if (LOAD(&pool.idle)) {
+		queue_wake(0);
+		return;
+	}
+	if (threads < pool.n + SPARES && pool_add(threads, &why) < 0)
+		log_line(LOG_ERROR, "sched", "%s", why.text);
+}
+
+static void *watch(void *arg)
+{
+	(void)arg;
+	prctl(PR_SET_TIMERSLACK, 1000);
+	while (!LOAD(&pool.stop)) {
+		bool all_stuck = true;
+
+		nanosleep(&(struct timespec){ 0, TICK_US * 1000 }, NULL);
+		COUNT_UP(&run_tick, 1);
+		for (int i = 0; i < LOAD(&pool.threads); i++)
+			all_stuck &= look_at(pool.worker[i]) || LOAD(&pool.worker[i]->parked);
+		if (all_stuck)
+			relieve();
+		if (LOAD(&pool.idle) == (uint32_t)LOAD(&pool.threads))
+			sleep_while_idle();
+	}
+	return NULL;
+}
+
+int watch_start(struct why *why)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&thread, NULL, watch, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc ? why_set(why, ACTOR_ENOMEM, "cannot start the watch: %s", strerror(rc)) : 0;
+}
+
+void watch_stop(void)
+{
+	STORE(&pool.watch_asleep, 0);
+	queue_futex(&pool.watch_asleep, FUTEX_WAKE, 1);
+	pthread_join(thread, NULL);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ * bench.h - what the workloads of actor-bench share. */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include "core.h"
+
+struct bench_options { int workers; double seconds; };
+
+/* A workload: prints its JSON lines, the headline figure last. 0, or 1 when it could not be measured. */
+typedef int workload(const struct bench_options *o);
+
+workload bench_ping_pong, bench_ping_pong_pairs, bench_fan_in, bench_ring, bench_spawn, bench_idle_memory,
+         bench_big, bench_fairness;
+
+void   bench_print(const char *name, double value, const char *unit, const struct bench_options *o,
+                   const char *more, ...) PRINTF(5, 6);    /* more: further keys, or NULL */
+double bench_now(void);                 /* seconds */
+long   bench_memory(const char *key);   /* KiB; a line of /proc/self/status: "VmRSS" */
+void   bench_fail(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
+
+#endif

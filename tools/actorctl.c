@@ -53,7 +53,8 @@ static void fail_words(const char *before, const char *text)
 			show_text(&b, text, n);
 		buf_text(&b, "\n");
 	}
-	fwrite(b.p, 1, b.len, stderr);
+	if (b.len)
+		fwrite(b.p, 1, b.len, stderr);
 	buf_fini(&b);
 }
 

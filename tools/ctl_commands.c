@@ -35,7 +35,7 @@ static int patience_ms(const struct ctl *c, int otherwise)
 static int refused(const struct ctl *c, const struct question *q)
 {
 	int code = q->answer.err_code;
-	const char *text = q->answer.err_text.p ? q->answer.err_text.p : error_name(code);
+	const char *text = q->answer.err_text.len ? q->answer.err_text.p : error_name(code);
 
 	if (code == ACTOR_ETIME)
 		return ctl_fail(c, CTL_LATE, "%s", text);

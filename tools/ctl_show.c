@@ -150,6 +150,14 @@ static void word(struct buf *out, struct packed one, const struct value *key, bo
 		show_json(out, &one);
 }
 
+/* Steps into a list or map: how many items or pairs follow; 0 where it is another thing. */
+static size_t enter(struct packed *in, enum value_type type)
+{
+	struct value head;
+
+	return packed_next(in, &head) == 1 && head.type == type ? head.len : 0;
+}
+
 static struct packed take(struct packed *in)
 {
 	struct packed one = *in;
@@ -174,10 +182,9 @@ struct table {
 
 static void table_keys(struct table *t, struct packed list)
 {
-	struct value head = { .len = 0 };
+	size_t n = enter(&list, VALUE_MAP);
 
-	packed_next(&list, &head);
-	while (t->columns < head.len && t->columns < COLUMNS_MAX) {
+	while (t->columns < n && t->columns < COLUMNS_MAX) {
 		packed_next(&list, &t->key[t->columns++]);
 		packed_skip(&list);
 	}
@@ -289,16 +296,15 @@ static void write_table(struct buf *out, const struct table *t, const struct ctl
 void show_table(struct buf *out, const struct ctl *c, struct packed list, int indent)
 {
 	struct table t = { .rows = 1 };
-	struct value head = { .len = 0 };
-	size_t column, i;
+	size_t n = enter(&list, VALUE_LIST), column, i;
 
-	if (packed_next(&list, &head) != 1 || head.len == 0)
+	if (n == 0)
 		return;
 	table_keys(&t, list);
-	t.cells = mem_alloc((head.len + 1) * (t.columns + 1) * sizeof *t.cells);
+	t.cells = mem_alloc((n + 1) * (t.columns + 1) * sizeof *t.cells);
 	for (column = 0; column < t.columns; column++)
 		heading(&t, column);
-	for (i = 0; i < head.len; i++, t.rows++) {
+	for (i = 0; i < n; i++, t.rows++) {
 		struct packed map = take(&list);
 
 		for (column = 0; column < t.columns; column++)
@@ -338,11 +344,11 @@ static void label(struct buf *out, const struct ctl *c, const struct value *key)
 static void words(struct buf *out, const struct ctl *c, struct packed map)
 {
 	size_t limit = c->columns ? (size_t)c->columns : LINE, used = LABEL + 1, i, n;
+	size_t pairs = enter(&map, VALUE_MAP);
 	struct buf pair = { 0 };
-	struct value head = { .len = 0 }, key;
+	struct value key;
 
-	packed_next(&map, &head);
-	for (i = 0; i < head.len; i++) {
+	for (i = 0; i < pairs; i++) {
 		packed_next(&map, &key);
 		pair.len = 0;
 		show_text(&pair, key.str, key.len);
@@ -358,20 +364,19 @@ static void words(struct buf *out, const struct ctl *c, struct packed map)
 		buf_add(out, pair.p, pair.len);
 		used += n + (used > LABEL + 1 ? 2 : 0);
 	}
-	buf_text(out, head.len ? "\n" : "none\n");
+	buf_text(out, pairs ? "\n" : "none\n");
 	buf_fini(&pair);
 }
 
 static void items(struct buf *out, const struct ctl *c, struct packed list)
 {
+	struct value v = { .type = VALUE_NULL }, no_key = { .str = "" };
 	struct packed in = list, first;
-	struct value head = { .len = 0 }, v = { .type = VALUE_NULL }, no_key = { .str = "" };
-	size_t i;
+	size_t n = enter(&in, VALUE_LIST), i;
 
-	packed_next(&in, &head);
 	first = in;
 	packed_next(&first, &v);
-	if (head.len == 0) {
+	if (n == 0) {
 		buf_text(out, "none\n");
 	} else if (v.type == VALUE_MAP) {
 		while (out->p[out->len - 1] == ' ')
@@ -379,7 +384,7 @@ static void items(struct buf *out, const struct ctl *c, struct packed list)
 		buf_text(out, "\n");
 		show_table(out, c, list, 2);
 	}
-	for (i = 0; v.type != VALUE_MAP && i < head.len; i++) {
+	for (i = 0; v.type != VALUE_MAP && i < n; i++) {
 		spaces(out, i ? LABEL + 1 : 0);
 		word(out, take(&in), &no_key, false);
 		buf_text(out, "\n");
@@ -388,12 +393,11 @@ static void items(struct buf *out, const struct ctl *c, struct packed list)
 
 void show_map(struct buf *out, const struct ctl *c, struct packed map)
 {
-	struct value head = { .len = 0 }, key, v;
+	size_t n = enter(&map, VALUE_MAP), i;
 	struct packed one, at;
-	size_t i;
+	struct value key, v;
 
-	packed_next(&map, &head);
-	for (i = 0; i < head.len; i++) {
+	for (i = 0; i < n; i++) {
 		packed_next(&map, &key);
 		one = at = take(&map);
 		packed_next(&at, &v);

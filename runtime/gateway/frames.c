@@ -2,7 +2,7 @@
  * frames.c - WebSocket frames as a server writes them, one after the other in a buffer.
  *
  * Made here and not by the library, so that many leave in one write. Never split: the library may
- * put a pong between two writes. Final frames without mask, nothing else (RFC 6455, 5.2). No state. */
+ * put a pong between two writes. Final frames without mask only (RFC 6455, 5.2). No state. */
 #include "frames.h"
 
 enum { TEXT = 0x81, BINARY = 0x82, LEN16 = 126, LEN64 = 127 };

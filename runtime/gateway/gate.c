@@ -17,7 +17,7 @@
 
 enum {
 	BACKLOG = 1024,
-	DESCRIPTORS_MAX = 65536,        /* the library's tables are as long as the limit: not 2^30 */
+	DESCRIPTORS_MAX = 65536,        /* the library's tables are so long: not 2^30 */
 	ADDR_SIZE = 256,
 };
 
@@ -62,8 +62,8 @@ int gate_open(const char *addr, int port, struct why *why)
 	snprintf(service, sizeof service, "%d", port);
 	err = getaddrinfo(host, service, &hints, &found);
 	if (err)
-		return why_set(why, -1, "%s:%d: no such address (%s); --listen takes ADDR:PORT", addr,
-		               port, gai_strerror(err));
+		return why_set(why, -1, "%s:%d: no such address (%s); --listen takes ADDR:PORT",
+		               addr, port, gai_strerror(err));
 	fd = listen_at(found);
 	freeaddrinfo(found);
 	return fd < 0 ? refuse(addr, port, why) : fd;

@@ -6,7 +6,7 @@
 #include "base.h"
 
 /* Listens on addr (a name, an IPv4 or an IPv6 address, the latter also in brackets); port 0 takes a
- * free one. Gives the descriptor, nonblocking; -1 with why: "ADDR:PORT: address already in use; ...". */
+ * free one. Gives the descriptor, nonblocking; -1 with why: "ADDR:PORT: address already in use". */
 int gate_open(const char *addr, int port, struct why *why);
 /* "127.0.0.1:8080", "[::1]:8080": where it really listens. */
 void gate_address(int fd, char *text, size_t size);

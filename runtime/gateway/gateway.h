@@ -7,7 +7,7 @@
 
 struct gateway_config {
 	const char *addr; int port;     /* port 0: a free one */
-	const char *origins;            /* that browsers may come from besides its own, by commas; or NULL */
+	const char *origins;            /* that may connect too, by commas; or NULL */
 	/* HTTP GET of path: appends a body, returns the status and says the content type; 0: not
 	 * found. On the gateway's thread. */
 	int (*http)(void *arg, const char *path, struct buf *body, const char **type);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * session.c - a client: its login, its calls, what comes back.
  *
- * Each connection is an actor on the gateway's home, a proxy: a handler that remembers msg_from() can
- * push to the client, and whatever it sends arrives as a frame. A call from the client becomes an ask
- * of the session; its answer finds the call by the ask's number and goes out as the request came.
+ * Each connection is an actor on the gateway's home, a proxy: a handler that remembers msg_from()
+ * can push to the client, and whatever it sends arrives as a frame. A call from the client becomes
+ * an ask of the session; its answer finds the call by the ask's number and goes out as that came.
  *
  *   frame -> login? -> who is meant -> core_ask ... answer() -> frame
  *                                   `-> mailbox full: the frame waits in `held`, order kept
@@ -20,12 +20,12 @@
 #include "sync.h"
 
 enum {
-	ANSWER_MS = 30000,              /* what an actor may take; then the client hears ACTOR_ETIME */
+	ANSWER_MS = 30000,              /* what an actor may take; then it is ACTOR_ETIME */
 	FULL_MS = 30000,                /* how long a call waits for room in a mailbox */
 	RETRY_MS = 10,
-	CALLS_BUSY = 1024,              /* calls of one client under way before it is read no more */
+	CALLS_BUSY = 1024,              /* of one client, then it is read no more */
 	CALLS_FIRST = 16,
-	SESSION_COUNT = 4096, SESSION_BYTES = 8 << 20,  /* its mailbox: what actors may push at once */
+	SESSION_COUNT = 4096, SESSION_BYTES = 8 << 20,  /* its mailbox: pushes at once */
 	CLOSE_POLICY = 1008, CLOSE_MALFORMED = 1007,
 };
 
@@ -60,7 +60,7 @@ static struct home *home;
 static struct type *type;
 static actor_id keeper;                 /* tries held frames again when nothing else would */
 static bool keeping;                    /* it has a message or a timer under way */
-static struct session *full, **full_end = &full;        /* sessions with a held frame, oldest first */
+static struct session *full, **full_end = &full;        /* those with a held frame, oldest first */
 static struct buf scratch, values, frame;       /* of the message at hand */
 static _Atomic bool quiet;
 static _Atomic uint64_t calls, answers, refused;
@@ -215,7 +215,7 @@ static int login(struct session *s, const struct envelope *e)
 	pack_int(&values, !s->in);
 	answer_values(s, &back, 1);
 	if (!s->in)
-		close_session(s, CLOSE_POLICY, "login takes a GUID and a password's hash, both str");
+		close_session(s, CLOSE_POLICY, "login takes a GUID and a password's hash");
 	return 0;
 }
 
@@ -338,8 +338,8 @@ static bool held_retry(struct session *s)       /* none is left */
 	return true;
 }
 
-/* Most often all wait for the same actor, and each try reads the message again: the first that fails
- * ends it. Those that wait for another actor are the keeper's. */
+/* Most often all wait for the same actor, and each try reads the message again: the first that
+ * fails ends it. Those that wait for another actor are the keeper's. */
 void session_retry(void)
 {
 	while (full && held_retry(full))
@@ -357,7 +357,7 @@ static int again(actor *self, const msg *m)
 	return 0;
 }
 
-/* --- what actors send to it -------------------------------------------------------------------- */
+/* --- what actors send to it ---------------------------------------------------------------- */
 
 /* Holds NULL when the connection is closed: until the actor has ended, messages still arrive. */
 static struct session **session_of(actor *self)
@@ -406,7 +406,7 @@ static int answer(actor *self, const msg *m)
 	return 0;
 }
 
-/* --- its life ------------------------------------------------------------------------------------ */
+/* --- its life ------------------------------------------------------------------------------ */
 
 static const struct actor_type session_type = {
 	.name = "session",
@@ -422,7 +422,8 @@ static const struct actor_type keeper_type = {
 int session_setup(struct home *h, const struct frames_port *p, struct why *why)
 {
 	struct type_options proxy = {
-		.max_count = SESSION_COUNT, .max_bytes = SESSION_BYTES, .proxy = true, .native = true,
+		.max_count = SESSION_COUNT, .max_bytes = SESSION_BYTES,
+		.proxy = true, .native = true,
 	};
 	struct type_options native = { .native = true };
 	struct spawn s = { .home = h };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * session.h - a client: its login, its calls, what comes back. All on the gateway's thread but where
- * it says otherwise; one set of sessions a process. */
+ * session.h - a client: its login, its calls, what comes back. All on the gateway's thread but
+ * where it says otherwise; one set of sessions a process. */
 #ifndef SESSION_H
 #define SESSION_H
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * ws.c - connections: HTTP and WebSocket on one port. The only file that knows libwebsockets.
  *
- * One thread turns the library's loop (libev's, by its plugin: the library's own poll() costs 200 us
- * a message at 10,000 connections). Sessions speak to us through the frames port. What they send in
- * one turn of their home is gathered as ready-made frames in the connection's `out` and handed over in
- * one write, which is what makes the difference between 0.2 and 1 million messages a second.
+ * One thread turns the library's loop (libev's, by its plugin: the library's own poll() costs
+ * 200 us a message at 10,000 connections). Sessions speak to us through the frames port. What they
+ * send in one turn of their home is gathered as ready-made frames in the connection's `out` and
+ * handed over in one write, which makes the difference between 0.2 and 1 million messages a second.
  *
  *   other threads -- ws_wake() --> turn: sessions run -> out -> flush() -> library -> socket
  *                                   socket -> library -> received() -> session_frame()
@@ -24,6 +24,7 @@
 #include "frames.h"
 #include "gate.h"
 #include "json.h"
+#include "list.h"
 #include "log.h"
 #include "session.h"
 #include "sync.h"
@@ -43,8 +44,6 @@ enum {
 enum { CLOSE_GOING = 1001, CLOSE_TOO_BIG = 1009, CLOSE_CUT = -1 };
 enum phase { RUNNING, QUIET, LEAVING, ENDING };
 
-struct link { struct link *prev, *next; };      /* alone when it points to nothing */
-
 struct conn {
 	struct lws *wsi;
 	struct ws *ws;
@@ -52,7 +51,7 @@ struct conn {
 	struct link all, dirty, paused;
 	struct buf in;                  /* a message in pieces, so far */
 	struct buf out; size_t at;      /* frames; those before at are the library's */
-	size_t handed;                  /* the last write's bytes, some of which the library may have */
+	size_t handed;                  /* the last write's bytes, which the library may have */
 	char *reason;
 	int code;                       /* a close was asked for */
 	bool deaf;                      /* the client's own close came */
@@ -71,29 +70,6 @@ struct ws {
 	_Atomic unsigned clients, unsent;
 	_Atomic uint64_t accepted;
 };
-
-/* --- lists ------------------------------------------------------------------------------- */
-
-static void link_add(struct link *head, struct link *l)
-{
-	if (l->next)
-		return;
-	l->prev = head->prev;
-	l->next = head;
-	head->prev->next = l;
-	head->prev = l;
-}
-
-static void link_remove(struct link *l)
-{
-	if (!l->next)
-		return;
-	l->prev->next = l->next;
-	l->next->prev = l->prev;
-	l->prev = l->next = NULL;
-}
-
-#define CONN(l, member) ((struct conn *)((char *)(l) - offsetof(struct conn, member)))
 
 /* --- frames out ---------------------------------------------------------------------------- */
 
@@ -141,7 +117,7 @@ static int flush(struct conn *c)
 			return -1;
 		c->at += n;
 		c->handed = n;
-		if (c->paused.next)             /* its pongs are not read, but it takes what we send */
+		if (c->paused.next)     /* its pongs are not read, but it takes what we send */
 			lws_validity_confirmed(c->wsi);
 	}
 	out_trim(c);
@@ -156,7 +132,7 @@ static void conn_send(void *conn, const void *bytes, size_t len, bool text)
 	if (c->code || c->deaf)
 		return;
 	if (unsent(c) > OUT_MAX) {
-		log_line(LOG_INFO, "gateway", "a client that does not read was given up, %zu bytes unsent",
+		log_line(LOG_INFO, "gateway", "a client that does not read was given up: %zu bytes",
 		         unsent(c));
 		cut(c);
 		return;
@@ -164,7 +140,7 @@ static void conn_send(void *conn, const void *bytes, size_t len, bool text)
 	frames_add(&c->out, bytes, len, text);
 	count_unsent(c, true);
 	if (c->ws->in_turn)
-		link_add(&c->ws->dirty, &c->dirty);
+		list_add(&c->ws->dirty, &c->dirty);
 	else
 		lws_callback_on_writable(c->wsi);
 }
@@ -193,9 +169,9 @@ static void flow(struct conn *c)
 	if (stop == !!c->paused.next)
 		return;
 	if (stop)
-		link_add(&c->ws->paused, &c->paused);
+		list_add(&c->ws->paused, &c->paused);
 	else
-		link_remove(&c->paused);
+		list_remove(&c->paused);
 	lws_rx_flow_control(c->wsi, !stop);
 }
 
@@ -205,7 +181,7 @@ static int opened(struct ws *w, struct conn *c, struct lws *wsi)
 	c->session = session_new(c);
 	if (!c->session)
 		return -1;
-	link_add(&w->all, &c->all);
+	list_add(&w->all, &c->all);
 	COUNT_UP(&w->clients, 1);
 	COUNT_UP(&w->accepted, 1);
 	if (LOAD(&w->phase) >= LEAVING)
@@ -219,9 +195,9 @@ static int closed(struct conn *c)
 		return 0;
 	session_gone(c->session);
 	c->session = NULL;
-	link_remove(&c->all);
-	link_remove(&c->dirty);
-	link_remove(&c->paused);
+	list_remove(&c->all);
+	list_remove(&c->dirty);
+	list_remove(&c->paused);
 	count_unsent(c, false);
 	buf_fini(&c->in);
 	buf_fini(&c->out);
@@ -281,19 +257,19 @@ static int leaving(struct conn *c)
 	return lost;
 }
 
-/* --- HTTP --------------------------------------------------------------------------------------- */
+/* --- HTTP ---------------------------------------------------------------------------------- */
 
 /* body: LWS_PRE bytes, then the text. */
 static int reply(struct lws *wsi, int status, const char *type, const struct buf *body, bool head)
 {
-	static const unsigned char allow[] = "GET, HEAD";
 	uint8_t space[LWS_PRE + 1024], *p = space + LWS_PRE, *end = space + sizeof space - 1;
 	uint8_t *text = (uint8_t *)body->p + LWS_PRE;
 	size_t len = body->len - LWS_PRE;
 	int err = lws_add_http_common_headers(wsi, (unsigned)status, type, len, &p, end);
 
 	if (!err && status == 405)
-		err = lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_ALLOW, allow, sizeof allow - 1, &p, end);
+		err = lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_ALLOW,
+		                                   (const unsigned char *)"GET, HEAD", 9, &p, end);
 	if (err || lws_finalize_write_http_header(wsi, space + LWS_PRE, &p, end))
 		return -1;
 	return !head && len && lws_write(wsi, text, len, LWS_WRITE_HTTP_FINAL) < 0 ? -1 : 0;
@@ -334,32 +310,34 @@ static int get(struct ws *w, struct lws *wsi, const char *path, bool head)
 static int http(struct ws *w, struct lws *wsi, const char *path)
 {
 	bool head = lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
-	int err = head || lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0 ? get(w, wsi, path, head) :
-	          refuse(wsi, 405, "only GET and HEAD here", path, false);
+	bool known = head || lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
+	int err = known ? get(w, wsi, path, head) :
+	                  refuse(wsi, 405, "only GET and HEAD here", path, false);
 
 	return err || lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
-/* Who asks to become a WebSocket. 0: let in; 1: answered. (`in` of this callback may be gone, in 4.1.6.) */
+/* Who asks to become a WebSocket. 0: let in; 1: answered. (What the callback has as `in` may be
+ * gone by then, in 4.1.6.) */
 static int upgrade(struct ws *w, struct lws *wsi)
 {
+	const char *words = "pages of this origin may not connect; --allow-origin lets them";
 	char to[16] = "", origin[256] = "", host[256] = "";
 
 	if (lws_hdr_copy(wsi, to, sizeof to, WSI_TOKEN_UPGRADE) <= 0)
 		return -1;
 	if (strcasecmp(to, "websocket"))
-		return refuse(wsi, 400, "the only upgrade here is to websocket", NULL, false) ? -1 : 1;
+		return refuse(wsi, 400, "no other upgrade than to websocket", NULL, false) ? -1 : 1;
 	if (lws_hdr_copy(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) < 0)
 		strcpy(origin, "too long");
 	if (lws_hdr_copy(wsi, host, sizeof host, WSI_TOKEN_HOST) < 0)
 		host[0] = 0;
 	if (gate_admits(origin, host, w->config.origins))
 		return 0;
-	return refuse(wsi, 403, "pages of this origin may not connect; --allow-origin lets them", NULL,
-	              false) ? -1 : 1;
+	return refuse(wsi, 403, words, NULL, false) ? -1 : 1;
 }
 
-/* --- the listening socket ------------------------------------------------------------------------ */
+/* --- the listening socket ------------------------------------------------------------------- */
 
 static int take_in(struct ws *w)
 {
@@ -375,8 +353,7 @@ static int take_in(struct ws *w)
 			return 0;
 		if (fd >= w->config.descriptors - SPARE_DESCRIPTORS) {
 			if (!w->told_full)
-				log_line(LOG_WARN, "gateway", "full: clients are turned away at %d descriptors",
-				         fd);
+				log_line(LOG_WARN, "gateway", "full: new clients are turned away");
 			w->told_full = true;
 			close(fd);
 			continue;
@@ -388,12 +365,12 @@ static int take_in(struct ws *w)
 	return 0;
 }
 
-/* --- the loop -------------------------------------------------------------------------------------- */
+/* --- the loop ------------------------------------------------------------------------------- */
 
 static void leave_all(struct ws *w)
 {
 	for (struct link *l = w->all.next; l != &w->all; l = l->next)
-		conn_close(CONN(l, all), CLOSE_GOING, "the node is stopping");
+		conn_close(LINKED(l, struct conn, all), CLOSE_GOING, "the node is stopping");
 }
 
 static void end(struct ws *w)
@@ -401,7 +378,7 @@ static void end(struct ws *w)
 	pthread_mutex_lock(&w->lock);
 	w->over = true;
 	pthread_mutex_unlock(&w->lock);
-	lws_context_destroy(w->lws);    /* the first call ends the loop, ws_run() makes the last one */
+	lws_context_destroy(w->lws);    /* the first call ends the loop, ws_free() makes the last */
 }
 
 static void follow_phase(struct ws *w)
@@ -424,15 +401,15 @@ static void turn(struct ws *w)
 	more = w->config.turn(w->config.turn_arg);
 	w->in_turn = false;
 	while (w->dirty.next != &w->dirty) {
-		struct conn *c = CONN(w->dirty.next, dirty);
+		struct conn *c = LINKED(w->dirty.next, struct conn, dirty);
 
-		link_remove(&c->dirty);
+		list_remove(&c->dirty);
 		if (flush(c))
 			cut(c);
 	}
 	for (struct link *l = w->paused.next, *next; l != &w->paused; l = next) {
 		next = l->next;
-		flow(CONN(l, paused));
+		flow(LINKED(l, struct conn, paused));
 	}
 	if (more)
 		lws_cancel_service(w->lws);
@@ -479,7 +456,7 @@ static const lws_retry_bo_t keepalive = {
 	.secs_since_valid_ping = PING_S, .secs_since_valid_hangup = HANGUP_S,
 };
 
-/* --- from outside ------------------------------------------------------------------------------------ */
+/* --- from outside ---------------------------------------------------------------------------- */
 
 static void note(int level, const char *line)
 {
@@ -523,7 +500,8 @@ static struct lws_context *start_lws(struct ws *w)
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER, .protocols = protocols, .user = w,
 		.options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_LIBEV,
 		.signal_cb = no_signal, .alpn = "http/1.1", .retry_and_idle_policy = &keepalive,
-		.timeout_secs = HANDSHAKE_S, .keepalive_timeout = KEEPALIVE_S, .gid = -1u, .uid = -1u,
+		.timeout_secs = HANDSHAKE_S, .keepalive_timeout = KEEPALIVE_S,
+		.gid = -1u, .uid = -1u,
 	};
 	struct lws_context *lws;
 
@@ -531,8 +509,8 @@ static struct lws_context *start_lws(struct ws *w)
 	lws = create(&info);
 	if (lws)
 		return lws;
-	log_line(LOG_WARN, "gateway", "libwebsockets has no libev plugin here: slower with many clients "
-	         "(Debian: libwebsockets-evlib-ev)");
+	log_line(LOG_WARN, "gateway", "slower with many clients: libwebsockets has no libev plugin "
+	         "here (Debian: libwebsockets-evlib-ev)");
 	info.options &= ~(uint64_t)LWS_SERVER_OPTION_LIBEV;
 	return create(&info);
 }
@@ -543,7 +521,8 @@ static bool adopt_listener(struct ws *w)
 	struct lws_vhost *vhost = lws_get_vhost_by_name(w->lws, "default");
 
 	if (vhost)
-		w->listener = lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_RAW_FILE_DESC, fd, "actord", NULL);
+		w->listener = lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_RAW_FILE_DESC, fd,
+		                                         protocols[0].name, NULL);
 	return w->listener;
 }
 
@@ -552,9 +531,9 @@ struct ws *ws_new(const struct ws_config *c, struct why *why)
 	struct ws *w = mem_alloc(sizeof *w);
 
 	w->config = *c;
-	w->all = (struct link){ &w->all, &w->all };
-	w->dirty = (struct link){ &w->dirty, &w->dirty };
-	w->paused = (struct link){ &w->paused, &w->paused };
+	list_init(&w->all);
+	list_init(&w->dirty);
+	list_init(&w->paused);
 	pthread_mutex_init(&w->lock, NULL);
 	w->lws = start_lws(w);
 	if (w->lws && adopt_listener(w))

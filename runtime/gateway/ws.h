@@ -13,16 +13,19 @@ struct ws_config {
 	const char *origins;            /* see gate_admits() */
 	int (*http)(void *arg, const char *path, struct buf *body, const char **type);
 	void *http_arg;
-	bool (*turn)(void *arg);        /* runs what is ready for the sessions; true: there is more */
+	bool (*turn)(void *arg);        /* runs what is ready in the sessions; true: more is */
 	void *turn_arg;
 };
-struct ws_info { unsigned clients, unsent; uint64_t accepted; };        /* unsent: clients with bytes to come */
+struct ws_info {
+	unsigned clients, unsent;       /* unsent: clients with bytes to come */
+	uint64_t accepted;
+};
 
 struct ws *ws_new(const struct ws_config *c, struct why *why);
 void ws_run(struct ws *w);              /* the gateway's thread: until ws_end() */
 void ws_wake(struct ws *w);             /* any thread: a turn soon */
 void ws_quiet(struct ws *w);            /* any thread, as are the next two: no new connections */
-void ws_leave(struct ws *w);            /* closes every client with 1001; ws_run() returns when all are gone */
+void ws_leave(struct ws *w);            /* closes each with 1001; ws_run() ends with the last */
 void ws_end(struct ws *w);              /* ws_run() returns */
 void ws_info(const struct ws *w, struct ws_info *out);  /* any thread */
 void ws_free(struct ws *w);             /* after ws_run(); nobody may wake it any more */

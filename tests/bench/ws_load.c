@@ -3,12 +3,13 @@
  *
  *   ws_load ADDR:PORT [CONNECTIONS [IN-FLIGHT [SECONDS [json|msgpack [TPC [HANDLER]]]]]]
  *
- * Its own program: plain nonblocking sockets, one epoll, frames by hand, so that it costs less than what it
- * measures. Each call carries its number as `id` and one str; the answer must bring back the number. Calls
- * not answered 5 s after the end count as lost, answers with err as failed. Prints one JSON line:
- * {"workload":"ws-echo","value":...,"unit":"calls/s",...,"p50_us":...,"p99_us":...,"lost":0,"failed":0} */
+ * Its own program: plain nonblocking sockets, one epoll, frames by hand, so that it costs less than
+ * what it measures. Each call carries its number as `id` and one str; the answer must bring back
+ * the number. Calls not answered 5 s after the end count as lost, answers with err as failed, any
+ * other as strange. Prints one JSON line: "value" in calls/s, "p50_us", "p99_us", "lost", ... */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
@@ -61,7 +62,7 @@ static _Noreturn void die(const char *what)
 	exit(1);
 }
 
-/* --- frames ------------------------------------------------------------------------------------- */
+/* --- frames -------------------------------------------------------------------------------- */
 
 static void frame(struct client *c, const uint8_t *p, size_t len, bool text)
 {
@@ -116,7 +117,8 @@ static void call_json(struct client *c, uint32_t number)
 {
 	char m[256];
 	int n = snprintf(m, sizeof m, "{\"tpc\":\"%s\",\"func\":\"%s\",\"cb\":\"done\","
-	                 "\"args\":[\"twenty-four bytes of it\"],\"id\":%u}", opt.tpc, opt.handler, number);
+	                 "\"args\":[\"twenty-four bytes of it\"],\"id\":%u}", opt.tpc, opt.handler,
+	                 number);
 
 	frame(c, (uint8_t *)m, (size_t)n, true);
 }
@@ -136,7 +138,7 @@ static void call(struct client *c, uint32_t number)
 		call_msgpack(c, number);
 }
 
-/* --- answers -------------------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------------------- */
 
 /* The number in an answer, 0 where there is none. Looks for the key, as both encodings write it. */
 static uint32_t number_in(const uint8_t *p, size_t len)
@@ -166,7 +168,7 @@ static void answered(struct client *c, const uint8_t *p, size_t len)
 
 	if (!number || c->number[at] != number) {
 		if (!strange++)
-			fprintf(stderr, "ws_load: not an answer that was due: %.*s\n", (int)len, (const char *)p);
+			fprintf(stderr, "ws_load: not due: %.*s\n", (int)len, (const char *)p);
 		return;
 	}
 	if (memmem(p, len, opt.json ? "\"err\":" : "\xa3" "err", opt.json ? 6 : 4) && !failed++)
@@ -208,8 +210,9 @@ static size_t frame_in(struct client *c, const uint8_t *p, size_t left)
 	if (left < head + len)
 		return 0;
 	if ((p[0] & 15) == 8) {
-		fprintf(stderr, "ws_load: closed by the server: %u %.*s\n", (unsigned)p[head] << 8 | p[head + 1],
-		        (int)len - 2, (const char *)p + head + 2);
+		fprintf(stderr, "ws_load: closed by the server: %u %.*s\n",
+		        (unsigned)p[head] << 8 | p[head + 1], (int)len - 2,
+		        (const char *)p + head + 2);
 		exit(1);
 	}
 	if ((p[0] & 15) < 3)
@@ -234,7 +237,7 @@ static void login(struct client *c)
 		frame(c, m, (size_t)(p - m), false);
 }
 
-/* --- sockets -------------------------------------------------------------------------------------- */
+/* --- sockets ------------------------------------------------------------------------------- */
 
 static void flush(struct client *c)
 {
@@ -249,8 +252,9 @@ static void flush(struct client *c)
 	}
 	wants = c->out_len > 0;
 	if (wants != c->wants_out) {
-		struct epoll_event e = { .events = EPOLLIN | (wants ? EPOLLOUT : 0), .data.ptr = c };
+		struct epoll_event e = { .events = EPOLLIN, .data.ptr = c };
 
+		e.events |= wants ? EPOLLOUT : 0;
 		epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &e);
 		c->wants_out = wants;
 	}
@@ -298,9 +302,9 @@ static struct client *client_new(const struct addrinfo *to)
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	fcntl(c->fd, F_SETFL, O_NONBLOCK);
 	epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &e);
-	c->out_len = (size_t)snprintf((char *)c->out, OUT_SIZE, "GET / HTTP/1.1\r\nHost: %s:%s\r\nUpgrade: websocket\r\n"
-		"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-		opt.host, opt.port);
+	c->out_len = (size_t)snprintf((char *)c->out, OUT_SIZE, "GET / HTTP/1.1\r\nHost: %s:%s\r\n"
+		"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", opt.host, opt.port);
 	flush(c);
 	return c;
 }
@@ -319,7 +323,7 @@ static void turn(int ms)
 	}
 }
 
-/* --- the run ---------------------------------------------------------------------------------------- */
+/* --- the run ------------------------------------------------------------------------------- */
 
 static void turn_until(int64_t when)
 {
@@ -350,7 +354,7 @@ static double measure(void)
 	measuring = false;
 	took = now() - begin;
 	stopping = true;
-	for (int64_t until = now() + GRACE_S * INT64_C(1000000000); answers < sent && now() < until; )
+	for (int64_t last = now(); answers < sent && now() - last < GRACE_S * INT64_C(1000000000); )
 		turn(10);
 	return (double)measured * 1e9 / (double)took;
 }
@@ -361,7 +365,8 @@ static void arguments(int argc, char **argv)
 	char *colon;
 
 	if (argc < 2 || !(colon = strrchr(argv[1], ':'))) {
-		fprintf(stderr, "usage: ws_load ADDR:PORT [CONNECTIONS [IN-FLIGHT [SECONDS [json|msgpack [TPC [HANDLER]]]]]]\n");
+		fprintf(stderr, "usage: ws_load ADDR:PORT "
+		        "[CONNECTIONS [IN-FLIGHT [SECONDS [json|msgpack [TPC [HANDLER]]]]]]\n");
 		exit(2);
 	}
 	snprintf(address, sizeof address, "%.*s", (int)(colon - argv[1]), argv[1]);
@@ -373,8 +378,12 @@ static void arguments(int argc, char **argv)
 	opt.json = argc > 5 && !strcmp(argv[5], "json");
 	opt.tpc = argc > 6 ? argv[6] : opt.tpc;
 	opt.handler = argc > 7 ? argv[7] : opt.handler;
-	if (opt.connections < 1 || opt.in_flight < 1 || strlen(opt.tpc) > 31 || strlen(opt.handler) > 31) {
-		fprintf(stderr, "ws_load: connections and in-flight are at least 1, names 31 bytes at most\n");
+	if (opt.connections < 1 || opt.in_flight < 1) {
+		fprintf(stderr, "ws_load: connections and in-flight are at least 1\n");
+		exit(2);
+	}
+	if (strlen(opt.tpc) > 31 || strlen(opt.handler) > 31) {
+		fprintf(stderr, "ws_load: names have 31 bytes at most\n");
 		exit(2);
 	}
 }
@@ -397,10 +406,12 @@ int main(int argc, char **argv)
 		turn(0);
 	}
 	rate = measure();
-	printf("{\"workload\":\"ws-echo\",\"value\":%.0f,\"unit\":\"calls/s\",\"connections\":%d,\"in_flight\":%d,"
-	       "\"encoding\":\"%s\",\"p50_us\":%u,\"p99_us\":%u,\"lost\":%llu,\"failed\":%llu,\"strange\":%llu}\n",
-	       rate, opt.connections, opt.in_flight, opt.json ? "json" : "msgpack", percentile(0.5), percentile(0.99),
-	       (unsigned long long)(sent - answers), (unsigned long long)failed, (unsigned long long)strange);
+	printf("{\"workload\":\"ws-echo\",\"value\":%.0f,\"unit\":\"calls/s\",\"connections\":%d,"
+	       "\"in_flight\":%d,\"encoding\":\"%s\",\"p50_us\":%u,\"p99_us\":%u,", rate,
+	       opt.connections, opt.in_flight, opt.json ? "json" : "msgpack", percentile(0.5),
+	       percentile(0.99));
+	printf("\"lost\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"strange\":%" PRIu64 "}\n",
+	       sent - answers, failed, strange);
 	freeaddrinfo(to);
 	return sent != answers || failed || strange;
 }

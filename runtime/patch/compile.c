@@ -9,10 +9,14 @@
  * Pages: libtcc lays code first and data behind it, on one page. Each source is given one
  * page-aligned object in front, so data begin on a page of their own: code is made read-execute,
  * data stay read-write, and no page is ever writable and executable (libtcc's own mprotect is taken
- * out by headers.c).
+ * out by the build, patch.cmake).
  *
  * After an error the compiler's state is dropped: relocating it once more could succeed on half a
- * program. A state is deleted before its code runs.
+ * program. And its variables are reset: an error in the middle of an initializer or a _Generic
+ * leaves them such that every later source is refused, one inside a function with labels leaves
+ * pointers to freed memory. For that the build puts them all into two sections of their own. Where
+ * libtcc would end the process (#pragma comment(option, "-dumpversion"), no memory), the compile
+ * ends.
  *
  * Threads: libtcc keeps its state in globals; one lock is held from tcc_new to tcc_delete. What
  * crashes or hangs the compiler itself is not contained here. */
@@ -20,14 +24,24 @@
 #include "allowed.h"
 #include "headers.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <libtcc.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #define FIRST_DATA "actord_data_"
 #define FUNCTION "actord_function_"
+
+extern char __start_tcc_data[], __stop_tcc_data[], __start_tcc_bss[], __stop_tcc_bss[];
+static char data_at_start[64];
+
+static jmp_buf out_of_tcc;
+_Noreturn void compile_exit(int status);
+int compile_mprotect(void *at, size_t len, int prot);
 
 static pthread_mutex_t compiler = PTHREAD_MUTEX_INITIALIZER;
 
@@ -99,6 +113,33 @@ static void say_symbol(struct compile *c, const char *text)
 		note_calls(c);
 }
 
+static int line_count(const struct source *s)
+{
+	int n = 1;
+
+	for (size_t i = 0; i + 1 < s->len; i++)
+		n += s->text[i] == '\n';
+	return n;
+}
+
+/* libtcc has read one token ahead when it complains, which may be the end, behind the last line. */
+static void say_placed(struct compile *c, const char *message)
+{
+	const char *file = c->source->file, *at = strrchr(message, '\n');
+	size_t len = strlen(file);
+	char *end;
+	long line;
+
+	buf_text(c->said, c->said->len ? "\n" : "");
+	at = at ? at + 1 : message;
+	if (!strncmp(at, file, len) && at[len] == ':' &&
+	    (line = strtol(at + len + 1, &end, 10)) > line_count(c->source))
+		buf_printf(c->said, "%.*s:%d%s", (int)(at + len - message), message,
+		           line_count(c->source), end);
+	else
+		buf_text(c->said, message);
+}
+
 static void say(void *arg, const char *message)
 {
 	static const char without_place[] = "tcc: error: ";
@@ -108,7 +149,7 @@ static void say(void *arg, const char *message)
 		say_symbol(c, message + sizeof without_place - 1);
 		return;
 	}
-	buf_printf(c->said, "%s%s", c->said->len ? "\n" : "", message);
+	say_placed(c, message);
 	if (strstr(message, "error: include file '"))
 		note_includes(c);
 	else if (strstr(message, "implicit declaration of function"))
@@ -161,13 +202,15 @@ static bool refuse(const struct source *s, struct buf *said)
 	return false;
 }
 
-/* A file's name goes into a #line, so nothing in it may end the string. */
-static void line_directive(struct buf *b, int line, const char *file)
+/* A file's name goes into a #line, so nothing in it may end the string. Gives. */
+static char *plain_name(const char *file)
 {
-	buf_printf(b, "#line %d \"", line);
-	for (; *file; file++)
-		buf_add(b, strchr("\"\\", *file) || iscntrl((unsigned char)*file) ? "_" : file, 1);
-	buf_text(b, "\"\n");
+	char *plain = mem_string(file, strlen(file));
+
+	for (char *p = plain; *p; p++)
+		if (strchr("\"\\", *p) || iscntrl((unsigned char)*p))
+			*p = '_';
+	return plain;
 }
 
 /* A line break ends the source: one that ends in `#include<` would hang the compiler. The function
@@ -176,11 +219,11 @@ static void whole_text(const struct source *s, struct buf *b)
 {
 	buf_reserve(b, s->len + 512);
 	buf_text(b, "char " FIRST_DATA " __attribute__((aligned(4096))) = 1;\n");
-	line_directive(b, 1, s->file);
+	buf_printf(b, "#line 1 \"%s\"\n", s->file);
 	buf_add(b, s->text, s->len);
 	if (s->function) {
-		buf_text(b, "\n\n");
-		line_directive(b, source_line(s, s->function, strlen(s->function)), s->file);
+		buf_printf(b, "\n\n#line %d \"%s\"\n",
+		           source_line(s, s->function, strlen(s->function)), s->file);
 		buf_text(b, "int (*const " FUNCTION ")(struct actor *, const struct msg *) = &");
 		buf_printf(b, "%s;", s->function);
 	}
@@ -246,38 +289,82 @@ static bool protect(struct program *p)
 	       (!p->text || !mprotect(p->at, p->text, PROT_READ | PROT_EXEC));
 }
 
-static struct program *compile(struct compile *c, const char *text)
+/* libtcc calls these by the names exit and mprotect. */
+_Noreturn void compile_exit(int status)
 {
-	struct program *p = NULL;
-	TCCState *tcc;
+	longjmp(out_of_tcc, status + 1);
+}
 
-	headers_enter(c->source->folder);
-	tcc = state_new(c);
+int compile_mprotect(void *at, size_t len, int prot)
+{
+	(void)at;
+	(void)len;
+	(void)prot;
+	return 0;
+}
+
+/* The variables of libtcc as they were when the process began. */
+static void reset_tcc(void)
+{
+	memcpy(__start_tcc_data, data_at_start, (size_t)(__stop_tcc_data - __start_tcc_data));
+	memset(__start_tcc_bss, 0, (size_t)(__stop_tcc_bss - __start_tcc_bss));
+}
+
+static void remember_tcc(void)
+{
+	static bool remembered;
+	size_t len = (size_t)(__stop_tcc_data - __start_tcc_data);
+
+	assert(len <= sizeof data_at_start);
+	if (!remembered)
+		memcpy(data_at_start, __start_tcc_data, len);
+	remembered = true;
+}
+
+static struct program *compile_text(struct compile *c, const char *text)
+{
+	TCCState *tcc = state_new(c);
+	struct program *p = NULL;
+
 	if (!tcc_compile_string(tcc, text))
 		p = relocate(tcc, c->source);
 	tcc_delete(tcc);
+	return p && protect(p) ? p : (program_free(p), NULL);
+}
+
+static struct program *compile(struct compile *c, const char *text)
+{
+	struct program *p;
+
+	remember_tcc();
+	headers_enter(c->source->folder);
+	p = setjmp(out_of_tcc) ? NULL : compile_text(c, text);
 	headers_leave();
-	if (p && protect(p))
+	if (p)
 		return p;
-	program_free(p);
+	reset_tcc();
 	if (!c->said->len)
-		diagnose(c->said, c->source->file, 0, "there is no memory for the code");
+		diagnose(c->said, c->source->file, 0, "the compiler gave up");
 	return NULL;
 }
 
 struct program *program_compile(const struct source *s, struct buf *said)
 {
-	struct compile c = { s, said, false };
+	struct source plain = *s;
+	struct compile c = { &plain, said, false };
+	char *file = plain_name(s->file);
+	struct program *p = NULL;
 	struct buf text = { 0 };
-	struct program *p;
 
-	if (refuse(s, said))
-		return NULL;
-	whole_text(s, &text);
-	pthread_mutex_lock(&compiler);
-	p = compile(&c, text.p);
-	pthread_mutex_unlock(&compiler);
+	plain.file = file;
+	if (!refuse(&plain, said)) {
+		whole_text(&plain, &text);
+		pthread_mutex_lock(&compiler);
+		p = compile(&c, text.p);
+		pthread_mutex_unlock(&compiler);
+	}
 	buf_fini(&text);
+	mem_free(file);
 	return p;
 }
 

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * headers.c - the only files that a source being compiled can see.
  *
- * libtcc opens what a source includes with open(2), reads and closes it. These three are wrapped by
- * the linker: while a compile runs on a thread, it gets the headers in memory by descriptors that
- * no kernel knows (FIRST_FD and up), and nothing else, not even the standard input. So no file of
- * the machine is touched, and no compiler or header has to be installed. mprotect is wrapped as
- * well: libtcc makes what it relocates writable and executable, compile.c sets the right protection
- * instead.
+ * libtcc opens what a source includes with open(2), reads and closes it; the build renames these
+ * calls of it (patch.cmake). It gets the headers in memory by descriptors that no kernel knows
+ * (FIRST_FD and up), and nothing else, not even the standard input. So no file of the machine is
+ * touched, and no compiler or header has to be installed.
  *
  * Names: the runtime's own headers come first and cannot be hidden; then the folder of an
  * actor given as source; then what such folders gave before; then the headers of the actors
@@ -20,7 +18,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,16 +43,11 @@ struct serving {
 	const char *folder;
 	struct { const char *text; size_t len, at; } file[FILES_OPEN];
 };
-static _Thread_local struct serving *serving;
+static struct serving *serving;
 
-int __real_open(const char *path, int flags, ...);
-int __wrap_open(const char *path, int flags, ...);
-ssize_t __real_read(int fd, void *to, size_t n);
-ssize_t __wrap_read(int fd, void *to, size_t n);
-int __real_close(int fd);
-int __wrap_close(int fd);
-int __real_mprotect(void *at, size_t len, int prot);
-int __wrap_mprotect(void *at, size_t len, int prot);
+int headers_open(const char *path, int flags, ...);
+ssize_t headers_read(int fd, void *to, size_t n);
+int headers_close(int fd);
 
 void headers_enter(const char *folder)
 {
@@ -139,7 +131,7 @@ static bool inside(const char *name)
 
 static char *file_text(const char *path, size_t *len)
 {
-	int fd = __real_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 	char *text = NULL;
 
@@ -151,10 +143,10 @@ static char *file_text(const char *path, size_t *len)
 		text = mem_alloc((size_t)st.st_size + 1);
 		*len = 0;
 		while (*len < (size_t)st.st_size &&
-		       (n = __real_read(fd, text + *len, (size_t)st.st_size - *len)) > 0)
+		       (n = read(fd, text + *len, (size_t)st.st_size - *len)) > 0)
 			*len += (size_t)n;
 	}
-	__real_close(fd);
+	close(fd);
 	return text;
 }
 
@@ -189,19 +181,12 @@ static const char *text_of(const char *name, size_t *len)
 	return k ? k->text : c->text;
 }
 
-int __wrap_open(const char *path, int flags, ...)
+int headers_open(const char *path, int flags, ...)
 {
 	size_t skip = sizeof search_path - 1, len;
-	const char *text;
-	va_list ap;
-	int mode;
+	const char *text = text_of(strncmp(path, search_path, skip) ? path : path + skip, &len);
 
-	va_start(ap, flags);
-	mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(ap, int) : 0;
-	va_end(ap);
-	if (likely(!serving))
-		return __real_open(path, flags, mode);
-	text = text_of(strncmp(path, search_path, skip) ? path : path + skip, &len);
+	(void)flags;
 	for (int i = 0; text && i < FILES_OPEN; i++)
 		if (!serving->file[i].text) {
 			serving->file[i].text = text;
@@ -213,12 +198,10 @@ int __wrap_open(const char *path, int flags, ...)
 	return -1;
 }
 
-ssize_t __wrap_read(int fd, void *to, size_t n)
+ssize_t headers_read(int fd, void *to, size_t n)
 {
 	size_t left;
 
-	if (likely(!serving))
-		return __real_read(fd, to, n);
 	if (fd < FIRST_FD || fd >= FIRST_FD + FILES_OPEN)
 		return 0;
 	fd -= FIRST_FD;
@@ -229,18 +212,11 @@ ssize_t __wrap_read(int fd, void *to, size_t n)
 	return (ssize_t)n;
 }
 
-int __wrap_close(int fd)
+int headers_close(int fd)
 {
-	if (likely(!serving))
-		return __real_close(fd);
 	if (fd >= FIRST_FD && fd < FIRST_FD + FILES_OPEN)
 		serving->file[fd - FIRST_FD].text = NULL;
 	return 0;
-}
-
-int __wrap_mprotect(void *at, size_t len, int prot)
-{
-	return likely(!serving) ? __real_mprotect(at, len, prot) : 0;
 }
 
 void headers_list(struct buf *out)

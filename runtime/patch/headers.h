@@ -7,7 +7,7 @@
 
 #include "base.h"
 
-/* From here to headers_leave(), files that libtcc opens on this thread are looked up among the
+/* From here to headers_leave(), files that libtcc opens are looked up among the
  * headers that the runtime carries and, where folder is not NULL, in that folder; all else is not
  * there. What a folder gives is kept: later sources may include it too. Borrows folder. */
 void headers_enter(const char *folder);

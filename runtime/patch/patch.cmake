@@ -24,5 +24,15 @@ ${CARRIED_TABLE}	.quad 0, 0, 0
 ${CARRIED_TEXT}")
 set_source_files_properties(${CMAKE_BINARY_DIR}/carried.S PROPERTIES OBJECT_DEPENDS "${CARRIED}")
 target_sources(runtime PRIVATE ${CMAKE_BINARY_DIR}/carried.S)
-# libtcc's files are read from that table, and its pages are never writable and executable at once.
-target_link_options(runtime INTERFACE -Wl,--wrap=open,--wrap=read,--wrap=close,--wrap=mprotect)
+
+# libtcc in a box: its files are read from that table, its pages are protected by us, it cannot end the
+# process, and its variables lie together, so that they can be reset after a source has upset them.
+set(TCC_BOXED ${CMAKE_BINARY_DIR}/libtcc_boxed.a)
+add_custom_command(OUTPUT ${TCC_BOXED} DEPENDS ${TCC_LIBRARY} ${CMAKE_CURRENT_LIST_FILE}
+  COMMAND ${CMAKE_OBJCOPY} --rename-section .data=tcc_data --rename-section .bss=tcc_bss
+    --redefine-sym open=headers_open --redefine-sym read=headers_read
+    --redefine-sym close=headers_close --redefine-sym mprotect=compile_mprotect
+    --redefine-sym exit=compile_exit ${TCC_LIBRARY} ${TCC_BOXED} VERBATIM)
+add_custom_target(tcc_boxed DEPENDS ${TCC_BOXED})
+add_dependencies(runtime tcc_boxed)
+target_link_libraries(runtime PUBLIC ${TCC_BOXED} m dl)

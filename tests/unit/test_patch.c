@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: MIT
+ * test_patch.c - patches sent to the actor `patch`: in force for the next message, refused in
+ * words, listed, in their order, and nothing left of what was superseded. The actors patched are
+ * the shipped ones, loaded from their source. */
+#include <glob.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "patch/patch.h"
+
+#define HEAD "#include \"actor.h\"\n"
+#define TABLE(name, what, args)                                                                    \
+	"const struct actor_type patch = { .name = \"" name "\", .on = ON({ \"" what "\", \"" args \
+	"\", f, 0 }) };\n"
+#define ANSWER(value)                                                                              \
+	HEAD "static int f(actor *self, const msg *m) { return msg_reply(m, " value "); }\n"
+
+/* --- a caller that waits: this thread is a home, its one actor asks -------------------- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t woken = PTHREAD_COND_INITIALIZER;
+static bool awake;
+static struct home *home;
+static actor_id asker;
+static int answers, full;
+static int code;
+static int64_t number;
+static char words[4096];
+
+static void wake(void *arg)
+{
+	(void)arg;
+	pthread_mutex_lock(&lock);
+	awake = true;
+	pthread_cond_signal(&woken);
+	pthread_mutex_unlock(&lock);
+}
+
+static int got(actor *self, const msg *m)
+{
+	(void)self;
+	answers++;
+	code = msg_error(m);
+	full += code == ACTOR_EFULL;
+	number = code ? 0 : msg_int(m, 0);
+	*words = 0;
+	if (code)
+		snprintf(words, sizeof words, "%s", msg_error_text(m));
+	else if (msg_count(m) && msg_type(m, 0) == MSG_STR)
+		snprintf(words, sizeof words, "%s", msg_str(m, 0));
+	return 0;
+}
+
+static int got_list(actor *self, const msg *m)
+{
+	struct msg_items list = msg_items(m, 0), pairs;
+	struct msg_item item, key, value;
+	size_t at = 0;
+
+	(void)self;
+	answers++;
+	while (msg_next(&list, &item))
+		for (pairs = item.items; msg_next(&pairs, &key) && msg_next(&pairs, &value);)
+			if (value.type == MSG_STR && value.len < 200 && at < sizeof words - 400)
+				at += (size_t)sprintf(words + at, "%.*s=%.*s;", (int)key.len,
+				                      key.str, (int)value.len, value.str);
+	return 0;
+}
+
+static const struct actor_type asker_type = {
+	.name = "asker",
+	.on   = ON({ "got", "...", got, 0 }, { "got_list", "patches:list", got_list, 0 }),
+};
+
+static void wait_for(int n)
+{
+	while (answers < n) {
+		pthread_mutex_lock(&lock);
+		while (!awake)
+			pthread_cond_wait(&woken, &lock);
+		awake = false;
+		pthread_mutex_unlock(&lock);
+		while (home_run(home))
+			;
+	}
+}
+
+static void send_from(enum origin origin, const char *to, const char *what, const char *then,
+                      struct buf *args, unsigned count)
+{
+	struct call c = { .to = actor_find(to), .what = what, .origin = origin, .count = count };
+	struct why why = { "" };
+
+	c.args = (struct packed){ (uint8_t *)args->p, (uint8_t *)args->p + args->len };
+	if (core_ask(core_actor(asker), &c, then, 60000, &why) < 0)
+		fail_msg("%s.%s: %s", to, what, why.text);
+	buf_fini(args);
+}
+
+static void ask(enum origin origin, const char *to, const char *what, struct buf *args,
+                unsigned count)
+{
+	answers = 0;
+	send_from(origin, to, what, "got", args, count);
+	wait_for(1);
+}
+
+static void texts(struct buf *out, const char *const *text, int n)
+{
+	for (int i = 0; i < n; i++)
+		pack_text(out, text[i]);
+}
+
+static void apply_from(enum origin origin, const char *handler_name, const char *source)
+{
+	struct buf args = { 0 };
+
+	pack_text(&args, source);
+	ask(origin, "patch", handler_name, &args, 1);
+}
+
+static void in_force(const char *source)
+{
+	apply_from(FROM_CONTROL, "apply", source);
+	if (code)
+		fail_msg("%s", words);
+	assert_true(number > 0);
+}
+
+static void refused(const char *source, const char *first, const char *second)
+{
+	apply_from(FROM_CONTROL, "apply", source);
+	if (!code || !strstr(words, first) || !strstr(words, second))
+		fail_msg("wanted `%s` and `%s` in %d: %s", first, second, code, words);
+}
+
+static void eval(enum origin origin, const char *topic, const char *name, const char *source,
+                 const char *function)
+{
+	struct buf args = { 0 };
+
+	texts(&args, (const char *[]){ topic, name, source, function }, 4);
+	ask(origin, "patch", "eval", &args, 4);
+}
+
+static int64_t hit(int64_t by)
+{
+	struct buf args = { 0 };
+
+	pack_int(&args, by);
+	ask(FROM_CONTROL, "counter", "hit", &args, 1);
+	assert_int_equal(code, 0);
+	return number;
+}
+
+static void call_text(const char *to, const char *what, const char *expected)
+{
+	struct buf args = { 0 };
+
+	texts(&args, (const char *[]){ "arg1", "arg2" }, 2);
+	ask(FROM_CONTROL, to, what, &args, 2);
+	assert_string_equal(words, expected);
+}
+
+static const char *file_text(const char *path)
+{
+	static char text[65536];
+	FILE *f = fopen(path, "r");
+	size_t n;
+
+	assert_non_null(f);
+	n = fread(text, 1, sizeof text - 1, f);
+	text[n] = 0;
+	fclose(f);
+	return text;
+}
+
+/* --- what is right --------------------------------------------------------------------- */
+
+static void worked_patches(void **state)
+{
+	int64_t total = hit(1);
+	glob_t g;
+
+	(void)state;
+	assert_int_equal(glob(SOURCE_DIR "/patches/*.c", 0, NULL, &g), 0);
+	assert_true(g.gl_pathc >= 6);
+	for (size_t i = 0; i < g.gl_pathc; i++)
+		in_force(file_text(g.gl_pathv[i]));
+	globfree(&g);
+	assert_true(hit(250) == total + 100);
+	call_text("", "test", "arg1arg2arg1arg2");
+	call_text("rpc", "test", "arg1arg2arg1arg2");
+	ask(FROM_CONTROL, "", "total", &(struct buf){ 0 }, 0);
+	assert_true(number == total + 100);
+	ask(FROM_CONTROL, "counter", "reset", &(struct buf){ 0 }, 0);
+	assert_true(number == total + 100);
+	assert_true(hit(3) == 3);
+}
+
+static void functions(void **state)
+{
+	struct handler_info h;
+
+	(void)state;
+	eval(FROM_CONTROL, "rpc", "test", ANSWER("msg_str(m, 1)"), "f");
+	assert_int_equal(code, 0);
+	call_text("rpc", "test", "arg2");
+	assert_int_equal(core_handler(actor_find("rpc"), "test", &h), 0);
+	assert_string_equal(h.args, "arg1:str arg2:str");
+	eval(FROM_CONTROL, "", "fresh", ANSWER("\"new\""), "f");
+	assert_int_equal(code, 0);
+	call_text("", "fresh", "new");
+	assert_int_equal(core_handler(actor_find(""), "fresh", &h), 0);
+	assert_int_equal(h.flags, ON_CLIENT);
+	assert_string_equal(h.args, "...");
+	eval(FROM_CONTROL, "echo", "fresh", ANSWER("\"new\""), "f");
+	assert_int_equal(core_handler(actor_find("echo"), "fresh", &h), 0);
+	assert_int_equal(h.flags, 0);
+	eval(FROM_CONTROL, "nobody", "test", ANSWER("1"), "f");
+	assert_int_equal(code, ACTOR_ENOENT);
+	assert_non_null(strstr(words, "eval.c: error: there is no actor nobody here"));
+	eval(FROM_CONTROL, "echo", "say", ANSWER("1"), "g");
+	assert_non_null(strstr(words, "no function g"));
+	eval(FROM_CONTROL, "echo", "say", "int x;\nint f = 5;\n", "f");
+	assert_non_null(strstr(words, "eval.c:2: error: "));
+	eval(FROM_CONTROL, "echo", "", ANSWER("1"), "f");
+	assert_true(code < 0);
+	eval(FROM_CONTROL, "patch", "list", ANSWER("1"), "f");
+	assert_non_null(strstr(words, "part of the runtime itself"));
+	eval(FROM_CONTROL, "echo", "say",
+	     HEAD "#if 0\nint f(actor *self, const msg *m) { return 0; }\n", "f");
+	assert_true(code < 0);
+}
+
+static void processes(void **state)
+{
+	int64_t before = hit(0);
+
+	(void)state;
+	in_force(HEAD "int process(actor *self) "
+	              "{ return actor_send(self, actor_find(\"counter\"), \"hit\", 7); }\n");
+	assert_true(hit(0) == before + 7);
+	refused(HEAD "int process(actor *self) { return 9; }\n", "in force",
+	        "its process returned 9");
+	refused("int process = 3;\n", "patch.c:1: ", "process is no function");
+}
+
+static void checks(void **state)
+{
+	(void)state;
+	apply_from(FROM_CONTROL, "check", ANSWER("77") TABLE("counter", "hit", "by:int"));
+	assert_int_equal(code, 0);
+	assert_string_equal(words, "counter.hit");
+	assert_int_not_equal(hit(0), 77);
+	apply_from(FROM_CONTROL, "check", "int x");
+	assert_int_equal(code, ACTOR_EARGS);
+}
+
+static void options(void **state)
+{
+	struct buf args = { 0 };
+
+	(void)state;
+	pack_text(&args, "int x = ;\n");
+	pack_map(&args, 2);
+	texts(&args, (const char *[]){ "file", "dir/my \"fix\".c", "note", "why" }, 4);
+	ask(FROM_CONTROL, "patch", "apply", &args, 2);
+	if (!strstr(words, "dir/my _fix_.c:1: error: "))
+		fail_msg("%s", words);
+	pack_text(&args, ANSWER("1") TABLE("echo", "one", ""));
+	pack_map(&args, 1);
+	texts(&args, (const char *[]){ "note", "because of that" }, 2);
+	ask(FROM_CONTROL, "patch", "apply", &args, 2);
+	assert_int_equal(code, 0);
+	pack_text(&args, ANSWER("2") TABLE("echo", "one", ""));
+	ask(FROM_CONTROL, "patch", "exec", &args, 1);
+	assert_int_equal(code, 0);
+	answers = 0;
+	send_from(FROM_CONTROL, "patch", "list", "got_list", &args, 0);
+	wait_for(1);
+	assert_non_null(
+		strstr(words, "state=superseded;targets=echo;handlers=echo.one;origin=control;"));
+	assert_non_null(strstr(words, "note=because of that;"));
+	assert_non_null(
+		strstr(words, "state=in force;targets=echo;handlers=echo.one;origin=control;"));
+}
+
+/* --- what is wrong --------------------------------------------------------------------- */
+
+static void wrong_targets(void **state)
+{
+	(void)state;
+	refused(ANSWER("1") TABLE("nobody", "x", ""),
+	        "patch.c:3: ", "there is no actor nobody here");
+	refused(ANSWER("1") TABLE("nobody", "x", ""), "counter", "\"\" (the global table)");
+	refused(ANSWER("1") TABLE("patch", "x", ""), "patch.c:3: ", "part of the runtime itself");
+	refused(ANSWER("1") TABLE("counter", "hit", "by:str"), "patch.c:3: ", "counter.hit");
+	refused(ANSWER("1") TABLE("counter", "x", "by:float"), "patch.c:3: ", "float");
+	refused(ANSWER("1") "struct actor_type patch = { \"counter\", 4096, ON({ \"x\", \"\", f, 0 "
+	                    "}) };",
+	        "patch.c:3: ", "8 bytes here, the patch's .state is 4096");
+	refused(ANSWER("1") "struct actor_type patch = { .name = \"counter\", .start = (void *)f "
+	                    "};",
+	        "patch.c:3: ", ".start");
+}
+
+static void wrong_tables(void **state)
+{
+	(void)state;
+	refused(HEAD "int x;\n", "patch.c: ", "neither a table nor process");
+	refused(HEAD "static int f(actor *a, const msg *m) { return 0; }\n",
+	        "patch.c: ", "neither");
+	refused("int patch;\n", "patch.c:1: ", "patch");
+	refused("int patch(void) { return 0; }\n", "patch.c:1: ", "no struct actor_type");
+	refused(HEAD "const struct actor_type patch;\n", "patch.c:2: ", ".name");
+	refused(HEAD "const struct actor_type patch = { .name = (char *)1 };\n",
+	        "patch.c:2: ", ".name");
+	refused(HEAD "const struct actor_type patch = { .name = \"echo\" };\n",
+	        "patch.c:2: ", "no handler");
+	refused(HEAD "const struct actor_type patch = { .name = \"echo\", .on = (void *)8 };\n",
+	        "patch.c:2: ", ".on is no table");
+	refused(HEAD TABLE("echo", "x", "") "\n", "patch.c:2: ", "'f' undeclared");
+	refused(HEAD "const struct actor_type patch = { .name = \"echo\", .on = ON({ \"x\", \"\", "
+	             "0, 0 }) };",
+	        "patch.c:2: ", "echo.x: its function");
+	refused(HEAD "const struct actor_type patch = { .name = \"echo\", .on = ON({ \"x\", \"\", "
+	        "(handler *)actor_state, 0 }) };", "patch.c:2: ", "echo.x: its function");
+	refused(ANSWER("1") "const struct actor_type patch = { .name = \"echo\", .on = ON({ \"x\", "
+	                    "0, f, 0 }) };",
+	        "patch.c:3: ", "echo.x: its signature");
+	refused(ANSWER("1") "static const struct actor_handler h[3] = { { \"x\", \"\", f, 0 }, { "
+	                    "\"y\", \"\", "
+	                    "f, 0 }, { (char *)-1, \"\", f, 0 } };\nconst struct actor_type patch "
+	                    "= { \"echo\", 0, h };",
+	        "patch.c:4: ", "handler 3");
+	refused("const void *const patches[] = { (void *)8, 0 };\n", "patch.c:1: ", "patches");
+	refused("const void *const patches[] = { 0 };\n", "patch.c: ", "neither");
+	refused(ANSWER("1") TABLE("echo", "x",
+	                          "") "const struct actor_type *const patches[] = { &patch, 0 };",
+	        "patch.c:4: ", "both patch and patches");
+	refused("char x, patch[100] = \"misaligned\", y;\n", "patch.c:1: ", "patch");
+}
+
+static void all_or_nothing(void **state)
+{
+	struct handler_info h;
+
+	(void)state;
+	refused(ANSWER("1") "const struct actor_type a = { \"echo\", 0, ON({ \"partly\", \"\", f, "
+	                    "0 }) };\n"
+	                    "const struct actor_type b = { \"counter\", 0, ON({ \"hit\", \"\", f, "
+	                    "0 }) };\n"
+	                    "const struct actor_type *const patches[] = { &a, &b, 0 };\n",
+	        "patch.c:4: ", "counter.hit");
+	assert_int_equal(core_handler(actor_find("echo"), "partly", &h), ACTOR_ENOENT);
+}
+
+static void who_may(void **state)
+{
+	static const char *const ways[] = { "apply", "check", "exec" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		apply_from(FROM_CLIENT, ways[i], ANSWER("1") TABLE("echo", "x", ""));
+		assert_non_null(strstr(words, "clients cannot"));
+		apply_from(FROM_REDIS, ways[i], ANSWER("1") TABLE("echo", "x", ""));
+		assert_non_null(strstr(words, "--unsigned-patches"));
+	}
+	eval(FROM_REDIS, "echo", "x", ANSWER("1"), "f");
+	assert_non_null(strstr(words, "--unsigned-patches"));
+	patch_quiet();
+	apply_from(FROM_CONTROL, "apply", ANSWER("1") TABLE("echo", "x", ""));
+	assert_non_null(strstr(words, "stopping"));
+}
+
+/* --- many ------------------------------------------------------------------------------ */
+
+static void in_their_order(void **state)
+{
+	char source[300];
+	struct buf args = { 0 };
+	int sent = 0;
+
+	(void)state;
+	answers = full = 0;
+	for (; sent < 200; sent++) {
+		snprintf(source, sizeof source, ANSWER("%d") TABLE("echo", "last", ""), sent);
+		pack_text(&args, source);
+		send_from(FROM_CONTROL, "patch", "apply", "got", &args, 1);
+	}
+	wait_for(sent);
+	assert_true(full < sent);
+	snprintf(source, sizeof source, ANSWER("%d") TABLE("echo", "last", ""), sent);
+	in_force(source);
+	ask(FROM_CONTROL, "echo", "last", &args, 0);
+	assert_int_equal(number, sent);
+}
+
+static long resident_kb(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	long pages = 0;
+
+	assert_int_equal(fscanf(f, "%*d %ld", &pages), 1);
+	fclose(f);
+	return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static void count_code(const char *line, int *mappings)
+{
+	*mappings += strstr(line, " r-xp ") && strstr(line, " 00:00 0 \n");
+}
+
+static int code_mappings(void)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[512];
+	int n = 0;
+
+	while (fgets(line, sizeof line, f))
+		count_code(line, &n);
+	fclose(f);
+	return n;
+}
+
+static void nothing_piles_up(void **state)
+{
+	enum { ROUNDS = 3000 };
+	char source[300];
+	long before = 0;
+
+	(void)state;
+	for (int i = 0; i < ROUNDS; i++) {
+		snprintf(source, sizeof source, ANSWER("%d") TABLE("echo", "often", ""), i);
+		in_force(source);
+		if (i == ROUNDS / 2)
+			before = resident_kb();
+	}
+	assert_true(code_mappings() < 20);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	assert_true(resident_kb() - before < 1024);
+#endif
+	(void)before;
+}
+
+/* --- actors from source ---------------------------------------------------------------- */
+
+static const char *put_file(const char *name, const char *text)
+{
+	static char folder[] = "/tmp/test_patch.XXXXXX";
+	static char path[200];
+	FILE *f;
+
+	if (strchr(folder, 'X') && !mkdtemp(folder))
+		fail();
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	return path;
+}
+
+static void not_loaded(const char *path, const char *first, const char *second)
+{
+	struct why why = { "" };
+
+	if (patch_load_source(path, &why) || !strstr(why.text, first) || !strstr(why.text, second))
+		fail_msg("wanted `%s` and `%s` in: %s", first, second, why.text);
+}
+
+static void sources_load(void **state)
+{
+	static const char room[] = HEAD
+		"#include \"room_state.h\"\n"
+		"static int start(actor *self) { ((struct room *)actor_state(self))->seats = 5; "
+	        "return 0; }\n"
+		"static int f(actor *self, const msg *m)\n"
+		"{ return msg_reply(m, ((struct room *)actor_state(self))->seats); }\n"
+		"const struct actor_type room = { .name = \"room\", .state = sizeof(struct room),\n"
+		"	.start = start, .on = ON({ \"seats\", \"\", f, 0 }) };\n";
+	struct spawn s = { .name = "room" };
+	struct why why = { "" };
+	actor_id id;
+
+	(void)state;
+	refused("#include \"room_state.h\"\n" TABLE("x", "x", ""), "patch.c:1: ", "room_state.h");
+	put_file("room_state.h", "struct room { int seats, more; };\n");
+	s.type = patch_load_source(put_file("room.c", room), &why);
+	assert_string_equal(why.text, "");
+	assert_int_equal(core_spawn(&s, &id, &why), 0);
+	ask(FROM_CONTROL, "room", "seats", &(struct buf){ 0 }, 0);
+	assert_int_equal(number, 5);
+	in_force(HEAD "#include \"room_state.h\"\nstatic int f(actor *self, const msg *m)\n"
+	              "{ return msg_reply(m, 2 * ((struct room *)actor_state(self))->seats); }\n"
+	              "const struct actor_type patch = { \"room\", sizeof(struct room), ON({ "
+	              "\"seats\", \"\", f, 0 }) };");
+	ask(FROM_CONTROL, "room", "seats", &(struct buf){ 0 }, 0);
+	assert_int_equal(number, 10);
+}
+
+static void sources_that_do_not(void **state)
+{
+	(void)state;
+	not_loaded("/nowhere/room.c", "/nowhere/room.c", "No such file");
+	not_loaded(put_file("my-room.c", HEAD), "my-room.c", "no name in C");
+	not_loaded(put_file("7up.c", HEAD), "7up.c", "no name in C");
+	not_loaded(put_file("hall.c", HEAD "int x = ;\n"), "hall.c:2: ", "error");
+	not_loaded(put_file("hall.c", HEAD), "hall.c: ", "const struct actor_type hall");
+	not_loaded(put_file("hall.c", HEAD "int hall;\n"), "hall.c:2: ", "hall");
+	not_loaded(put_file("hall.c", "#include \"../etc/passwd\"\n"),
+	           "hall.c:1: ", "'../etc/passwd'");
+	not_loaded(put_file("hall.c", "#include \"/etc/passwd\"\n"), "hall.c:1: ", "'/etc/passwd'");
+	not_loaded(put_file("hall.c",
+	                    HEAD "const struct actor_type hall = { .name = \"counter\" };\n"),
+	           "hall.c", "counter");
+}
+
+/* --- */
+
+static void load(const char *path, const char *name)
+{
+	struct why why = { "" };
+	struct spawn s = { .type = patch_load_source(path, &why), .name = name };
+	actor_id id;
+
+	if (!s.type || core_spawn(&s, &id, &why) < 0)
+		fail_msg("%s", why.text);
+}
+
+static int start(void **state)
+{
+	struct core_config c = { .workers = 2 };
+	struct patch_config p = { .unsigned_redis = false };
+	struct why why = { "" };
+	struct spawn s = { .name = "asker" };
+
+	(void)state;
+	if (core_start(&c, &why) < 0)
+		fail_msg("%s", why.text);
+	s.home = home = home_new("test", wake, NULL);
+	home_enter(home);
+	load(SOURCE_DIR "/actors/counter.c", "counter");
+	load(SOURCE_DIR "/actors/echo.c", "echo");
+	load(SOURCE_DIR "/actors/global.c", "");
+	load(SOURCE_DIR "/actors/rpc.c", "rpc");
+	s.type = core_add_type(&asker_type, &(struct type_options){ .native = true }, NULL, &why);
+	if (!s.type || core_spawn(&s, &asker, &why) < 0)
+		fail_msg("%s", why.text);
+	while (home_run(home))
+		;
+	if (patch_start(&p, &why) < 0)
+		fail_msg("%s", why.text);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	patch_stop();
+	core_stop(5000);
+	home_leave(home);
+	home_free(home);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(worked_patches),
+		cmocka_unit_test(functions),
+		cmocka_unit_test(processes),
+		cmocka_unit_test(checks),
+		cmocka_unit_test(options),
+		cmocka_unit_test(wrong_targets),
+		cmocka_unit_test(wrong_tables),
+		cmocka_unit_test(all_or_nothing),
+		cmocka_unit_test(in_their_order),
+		cmocka_unit_test(nothing_piles_up),
+		cmocka_unit_test(sources_load),
+		cmocka_unit_test(sources_that_do_not),
+		cmocka_unit_test(who_may),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}

@@ -329,12 +329,20 @@ static void on_stop(void *arg, int signo)
 	look(n);
 }
 
+/* A worker is still inside a handler: what it may touch stays as it is until the process is gone. */
+static void abandon(struct node *n)
+{
+	unlink(socket_path);
+	server_stop(n->server);
+	_exit(0);
+}
+
 static void finish(struct node *n)
 {
 	if (n->gateway)
 		gateway_stop(n->gateway);
-	if (n->core)
-		core_stop(CORE_STOP_MS);
+	if (n->core && !core_stop(CORE_STOP_MS))
+		abandon(n);
 	if (n->patch)
 		patch_stop();
 	control_free(n->control);

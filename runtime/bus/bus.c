@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT
+ * bus.c - messages between processes, through Redis: the actor `bus`, and what ties its parts together.
+ *
+ *              link (hiredis)  lanes:   commands        lists           channels
+ *                                        ^   ^            |                |
+ *                                   outbox   calls      lists           on_message
+ *                                        ^   ^            |                |
+ *      actors --list:TOPIC, bus.answer---+---+            +--> intake <----+   core_ask, core_send
+ *      actors --answers of asks----------> intake --> outbox
+ *
+ * The idea: the bus is one actor on the I/O loop. What Redis brings it asks in its own name, so that the answer
+ * comes back to it as a message; and as a proxy it is sent all that is for lists.
+ *
+ * Invariants: nothing is popped before the channels are subscribed, as a patch that is PUBLISHed must not be missed
+ * by whoever takes the calls after it. A change of the link is one line in the log.
+ *
+ * The loop's thread, except names_changed(), which may be anybody's. */
+#include "bus.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "calls.h"
+#include "envelope.h"
+#include "intake.h"
+#include "link.h"
+#include "lists.h"
+#include "log.h"
+#include "outbox.h"
+#include "topic.h"
+#include "url.h"
+
+enum {
+	PENDING_MOST = 4096,            /* asks under way: more stays on the lists */
+	UNSENT_MOST = 8 << 20,          /* bytes that Redis does not take from us fast enough */
+	ANSWERS_MOST = 8192,
+	SUBSCRIBE_MOST = 256,           /* channels in one command */
+	TICK_MS = 5000,
+	MAILBOX_COUNT = 32767, MAILBOX_BYTES = 32 << 20,
+};
+
+struct bus {
+	struct loop *loop;
+	actor *self;
+	struct url url;
+	struct buf shown;               /* the URL without the password */
+	char *node, *reply;
+	struct link *link;
+	struct topics *topics;
+	struct outbox *outbox;
+	struct intake *intake;
+	struct lists *lists;
+	struct calls *calls;
+	struct loop_timer *tick;
+	struct buf scratch;
+	atomic_bool looking;            /* a look at the names is under way to the loop */
+	bool ready, quiet;
+	int64_t ready_beat;             /* when it is back, all is subscribed */
+	char reason[256];               /* why the link is down; "": nothing was said yet */
+	void (*connected)(void *arg);
+	void *arg;
+};
+
+/* --- the actor ------------------------------------------------------------------------------------- */
+
+static struct packed packed(const struct buf *b)
+{
+	return (struct packed){ (const uint8_t *)b->p, (const uint8_t *)b->p + b->len };
+}
+
+static bool is_text(const msg *m, int i)
+{
+	return msg_type(m, i) == MSG_STR && strlen(msg_str(m, i)) == msg_len(m, i);
+}
+
+/* answer: ct cb, then values. */
+static int tell_values(struct bus *b, const msg *m)
+{
+	int n;
+
+	buf_clear(&b->scratch);
+	n = msg_pack(m, 4, &b->scratch);
+	intake_tell(b->intake, msg_str(m, 2), msg_str(m, 3), packed(&b->scratch), (unsigned)n, 0, NULL);
+	return 0;
+}
+
+/* refuse: ct cb code:int text:str. */
+static int tell_error(struct bus *b, const msg *m)
+{
+	if (msg_count(m) != 6 || msg_type(m, 4) != MSG_INT || msg_type(m, 5) != MSG_STR)
+		return msg_fail(m, "bus.refuse takes ct:str cb:str code:int text:str");
+	intake_tell(b->intake, msg_str(m, 2), msg_str(m, 3), (struct packed){ NULL, NULL }, 0,
+	            msg_int(m, 4) < 0 && msg_int(m, 4) > INT32_MIN ? (int)msg_int(m, 4) : ACTOR_EFAIL,
+	            msg_str(m, 5));
+	return 0;
+}
+
+/* to:str what:str, then the values: what an actor sent to us, or to a list. */
+static int routed(actor *self, const msg *m)
+{
+	struct bus *b = *(struct bus **)actor_state(self);
+	const char *to = msg_str(m, 0), *what = msg_str(m, 1);
+	struct why why;
+
+	if (!strncmp(to, "list:", 5))
+		return calls_push(b->calls, m);
+	if (msg_count(m) >= 4 && is_text(m, 2) && is_text(m, 3)) {
+		if (!strcmp(what, "answer"))
+			return tell_values(b, m);
+		if (!strcmp(what, "refuse"))
+			return tell_error(b, m);
+	}
+	why_set(&why, ACTOR_ENOENT, "%s.%s: there is no such handler that takes these values", to, what);
+	core_answer(self, msg_defer(m), (struct packed){ NULL, NULL }, 0, ACTOR_ENOENT, why.text);
+	return 0;
+}
+
+static int answered(actor *self, const msg *m)
+{
+	return intake_answered((*(struct bus **)actor_state(self))->intake, m);
+}
+
+static const struct actor_type bus_type = {
+	.name  = "bus",
+	.state = sizeof(struct bus *),
+	.on    = ON({ "routed",   "to:str what:str ...", routed,   0 },
+	            { "answered", "...",                 answered, 0 }),
+};
+
+static int actor_start(struct bus *b, struct why *why)
+{
+	static const struct type_options options = {
+		.max_count = MAILBOX_COUNT, .max_bytes = MAILBOX_BYTES, .proxy = true, .native = true,
+	};
+	struct spawn s = { .type = core_type("bus"), .name = "bus", .home = loop_home(b->loop),
+	                   .init = &b, .size = sizeof b };
+	actor_id id = 0;
+	int err;
+
+	if (!s.type)
+		s.type = core_add_type(&bus_type, &options, NULL, why);
+	err = s.type ? core_spawn(&s, &id, why) : ACTOR_EFAIL;
+	if (err)
+		return err;
+	b->self = core_actor(id);
+	core_set_route(id);
+	return 0;
+}
+
+/* --- what comes --------------------------------------------------------------------------------------- */
+
+/* On our reply topic: an answer to what an actor of ours asked. func is the number it was given. */
+static void on_reply(struct bus *b, const char *bytes, size_t len)
+{
+	struct envelope e;
+	struct why why;
+
+	if (envelope_read(&e, &b->scratch, bytes, len, &why) || !e.func.p)
+		log_line(LOG_DEBUG, "bus", "what came for %s is no answer: %s", b->reply, why.text);
+	else
+		calls_answered(b->calls, e.func.p, e.args, e.count, e.err_code, e.err_text.p);
+}
+
+static void on_listed(void *arg, struct topic *t, const char *bytes, size_t len)
+{
+	struct bus *b = arg;
+
+	if (t)
+		intake_take(b->intake, t, bytes, len, false);
+	else
+		on_reply(b, bytes, len);
+}
+
+static void on_message(void *arg, struct redis_reply channel, struct redis_reply payload)
+{
+	struct bus *b = arg;
+	struct topic *t = topics_find(b->topics, channel.str);
+
+	if (payload.type != REDIS_STR)
+		return;
+	if (t && !b->quiet)
+		intake_take(b->intake, t, payload.str, payload.len, true);
+	else if (!t && !strcmp(channel.str, b->reply))
+		on_reply(b, payload.str, payload.len);
+}
+
+static bool own(void *arg, const char *ct, const char *cb, struct packed args, unsigned count, int code,
+                const char *text)
+{
+	struct bus *b = arg;
+
+	if (strcmp(ct, b->reply))
+		return false;
+	calls_answered(b->calls, cb, args, count, code, text);
+	return true;
+}
+
+static bool room(void *arg)
+{
+	struct bus *b = arg;
+	struct intake_info in;
+	struct outbox_info out;
+
+	intake_info(b->intake, &in);
+	outbox_info(b->outbox, &out);
+	return b->ready && in.pending < PENDING_MOST && out.waiting < ANSWERS_MOST &&
+	       out.bytes < OUTBOX_BYTES_MOST / 2 && link_unsent(b->link) < UNSENT_MOST;
+}
+
+static void go_on(void *arg)
+{
+	lists_go(((struct bus *)arg)->lists);
+}
+
+/* --- topics ------------------------------------------------------------------------------------------------ */
+
+static void subscribe_all(struct bus *b, bool on)
+{
+	const char *names[SUBSCRIBE_MOST];
+	size_t len[SUBSCRIBE_MOST];
+	unsigned all = topics_count(b->topics);
+	int n = 0;
+
+	for (unsigned i = 0; i < all; i++) {
+		const struct topic *t = topics_get(b->topics, i);
+
+		if (t->hosted) {
+			names[n] = t->name;
+			len[n++] = t->len;
+		}
+		if (n == SUBSCRIBE_MOST || (n && i + 1 == all)) {
+			link_subscribe(b->link, on, n, names, len);
+			n = 0;
+		}
+	}
+}
+
+static void on_topic(void *arg, struct topic *t)
+{
+	struct bus *b = arg;
+	const char *name = t->name;
+
+	if (link_up(b->link) && !b->quiet)
+		link_subscribe(b->link, t->hosted, 1, &name, &t->len);
+}
+
+static void look(void *arg)
+{
+	struct bus *b = arg;
+
+	atomic_store(&b->looking, false);
+	topics_look(b->topics, on_topic, b);
+	lists_changed(b->lists);
+}
+
+static void names_changed(void *arg)
+{
+	struct bus *b = arg;
+
+	if (!atomic_exchange(&b->looking, true))
+		loop_post(b->loop, look, b);
+}
+
+/* --- the link ------------------------------------------------------------------------------------------------ */
+
+static void on_up(void *arg)
+{
+	struct bus *b = arg;
+
+	if (!b->quiet)
+		subscribe_all(b, true);
+	b->ready_beat = link_beat(b->link);
+}
+
+static void on_ready(struct bus *b)
+{
+	b->ready = true;
+	b->reason[0] = 0;
+	log_line(LOG_INFO, "bus", "connected to %s", b->shown.p);
+	outbox_up(b->outbox);
+	if (b->connected)
+		b->connected(b->arg);
+}
+
+static void on_pulse(void *arg, int64_t beat)
+{
+	struct bus *b = arg;
+
+	if (!b->ready && beat >= b->ready_beat)
+		on_ready(b);
+	lists_beat(b->lists, beat);
+}
+
+static void on_down(void *arg, const char *reason)
+{
+	struct bus *b = arg;
+
+	if (b->ready)
+		log_line(LOG_WARN, "bus", "lost %s: %s; trying again", b->shown.p, reason);
+	else if (strcmp(b->reason, reason))
+		log_line(LOG_WARN, "bus", "%s cannot be reached: %s; trying again", b->shown.p, reason);
+	b->ready = false;
+	snprintf(b->reason, sizeof b->reason, "%s", reason);
+	calls_down(b->calls, reason);
+	lists_down(b->lists);
+}
+
+static void on_tick(void *arg)
+{
+	struct bus *b = arg;
+
+	loop_timer_set(b->tick, TICK_MS);
+	calls_expire(b->calls);
+}
+
+/* --- the face --------------------------------------------------------------------------------------------------- */
+
+static void parts_new(struct bus *b)
+{
+	static const struct link_events events = {
+		.up = on_up, .down = on_down, .message = on_message, .pulse = on_pulse,
+	};
+	struct buf name = { 0 };
+	struct intake_config in = { .loop = b->loop, .node = b->node, .own = own, .settled = go_on, .arg = b };
+	struct lists_config lists = { .loop = b->loop, .reply = b->reply, .message = on_listed, .room = room,
+	                              .arg = b };
+
+	buf_printf(&name, "actord:%s%c", b->node, 0);
+	b->link = link_new(b->loop, &(struct link_config){ &b->url, name.p, b->reply }, &events, b);
+	buf_fini(&name);
+	b->topics = topics_new();
+	b->outbox = outbox_new(link_port(b->link, LINK_COMMANDS), go_on, b);
+	in.outbox = b->outbox;
+	in.topics = b->topics;
+	b->intake = intake_new(&in, b->self);
+	lists.link = b->link;
+	lists.topics = b->topics;
+	b->lists = lists_new(&lists);
+	b->calls = calls_new(b->self, link_port(b->link, LINK_COMMANDS), b->reply);
+	b->tick = loop_timer_new(b->loop, on_tick, b);
+}
+
+struct bus *bus_new(struct loop *l, const struct bus_config *c, struct why *why)
+{
+	struct bus *b = mem_alloc(sizeof *b);
+	struct buf reply = { 0 };
+
+	b->loop = l;
+	if (url_parse(&b->url, c->url, why) || actor_start(b, why)) {
+		mem_free(b);
+		return NULL;
+	}
+	buf_printf(&reply, "actord:reply:%s", c->node);
+	b->reply = mem_string(reply.p, reply.len);
+	buf_fini(&reply);
+	b->node = mem_string(c->node, strlen(c->node));
+	url_write(&b->url, false, &b->shown);
+	buf_add(&b->shown, "", 1);
+	parts_new(b);
+	loop_timer_set(b->tick, TICK_MS);
+	core_on_names(names_changed, b);
+	names_changed(b);
+	return b;
+}
+
+void bus_on_connect(struct bus *b, void (*fn)(void *arg), void *arg)
+{
+	b->connected = fn;
+	b->arg = arg;
+}
+
+void bus_info(const struct bus *b, struct bus_info *out)
+{
+	struct intake_info in;
+	struct outbox_info answers;
+
+	intake_info(b->intake, &in);
+	outbox_info(b->outbox, &answers);
+	*out = (struct bus_info){
+		.connected = b->ready, .url = b->shown.p, .taken = in.taken, .answered = in.answered,
+		.published = answers.sent, .refused = in.refused + answers.dropped,
+		.pending = in.pending + in.held + answers.waiting + calls_waiting(b->calls),
+	};
+}
+
+void bus_quiet(struct bus *b)
+{
+	b->quiet = true;
+	if (link_up(b->link))
+		subscribe_all(b, false);
+	lists_quiet(b->lists);
+}
+
+bool bus_idle(const struct bus *b)
+{
+	struct intake_info in;
+	struct outbox_info out;
+
+	intake_info(b->intake, &in);
+	outbox_info(b->outbox, &out);
+	return !in.pending && !in.held && lists_idle(b->lists) && (!out.waiting || !b->ready) &&
+	       !calls_waiting(b->calls);
+}
+
+void bus_free(struct bus *b)
+{
+	if (!b)
+		return;
+	core_on_names(NULL, NULL);
+	core_set_route(0);
+	calls_forget(b->calls);
+	link_free(b->link);
+	loop_timer_free(b->tick);
+	lists_free(b->lists);
+	calls_free(b->calls);
+	intake_free(b->intake);
+	outbox_free(b->outbox);
+	topics_free(b->topics);
+	buf_fini(&b->scratch);
+	buf_fini(&b->shown);
+	mem_free(b->node);
+	mem_free(b->reply);
+	explicit_bzero(&b->url, sizeof b->url);
+	mem_free(b);
+}

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT
+ * intake.c - messages of Redis become calls of actors.
+ *
+ * The idea: a message that wants an answer becomes an ask of the bus's own actor; what is needed to
+ * answer it (ct, cb, id, the encoding) waits in a place found by the ask's number. One that wants none
+ * is sent, and forgotten. What cannot be handed on yet is held, in order, with its topic:
+ *
+ *      take -> held before it, or a barrier? --no--> handle --taken--> done
+ *                     |yes                             | the mailbox is full
+ *                     v                                v
+ *                   hold <-----------------------------+     drain: when an answer has come, or it is time
+ *
+ * A barrier: the call of a handler with ON_BARRIER makes later messages to the same topic wait until its answer
+ * has come, or for BARRIER_MS; so the call after a patch meets the patched code.
+ *
+ * Invariants: per topic, messages are handled in the order of intake_take(). Nothing that comes in
+ * can do worse than be refused; refusals that nobody waits for are logged, but not each.
+ * The loop's thread only. Does not read Redis. */
+#include "intake.h"
+
+#include <stdio.h>
+
+#include "envelope.h"
+#include "log.h"
+#include "ports.h"
+
+enum {
+	ASK_MS = 30000,
+	BARRIER_MS = 250,
+	RETRY_MS = 2,           /* a full mailbox is tried again */
+	SAY_MS = 5000,
+	FIRST_ROOM = 256,       /* asks under way; a power of two, like its doubles */
+	NONE = UINT32_MAX,
+};
+
+struct pending {
+	int64_t ask;
+	struct topic *topic;
+	uint32_t next;                  /* in its chain, or among the free */
+	enum encoding enc;
+	size_t ct, cb, id;              /* lengths; bytes holds ct NUL cb NUL id. cb 0: no answer is wanted */
+	struct buf bytes;
+};
+
+struct intake {
+	struct intake_config c;
+	actor *self;
+	struct buf scratch, values;
+	struct pending *place;
+	uint32_t *chain;                /* of places, by the ask's number */
+	uint32_t room, free;
+	struct topic *waiting;
+	struct loop_timer *timer;
+	int64_t armed_ms;
+	struct intake_info info;
+	int64_t said_ms;
+	uint64_t unsaid;
+};
+
+static void complain(struct intake *in, const char *fmt, ...) PRINTF(2, 3);
+
+/* What a sender got wrong is his to hear; where he cannot, a line now and then. */
+static void complain(struct intake *in, const char *fmt, ...)
+{
+	int64_t now = now_ms();
+	char text[512];
+	va_list ap;
+
+	in->info.refused++;
+	in->unsaid++;
+	if (now - in->said_ms < SAY_MS)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	if (in->unsaid > 1)
+		log_line(LOG_WARN, "bus", "%s (and %llu more messages were refused)", text,
+		         (unsigned long long)in->unsaid - 1);
+	else
+		log_line(LOG_WARN, "bus", "%s", text);
+	in->said_ms = now;
+	in->unsaid = 0;
+}
+
+/* --- asks under way ---------------------------------------------------------------------------- */
+
+static uint32_t *chain_of(const struct intake *in, int64_t ask)
+{
+	return &in->chain[(uint64_t)ask * 0x9e3779b97f4a7c15u >> 32 & (in->room - 1)];
+}
+
+static COLD void grow(struct intake *in)
+{
+	uint32_t old = in->room;
+
+	in->room = old ? 2 * old : FIRST_ROOM;
+	in->place = mem_resize(in->place, in->room * sizeof *in->place);
+	in->chain = mem_resize(in->chain, in->room * sizeof *in->chain);
+	memset(in->chain, 0xff, in->room * sizeof *in->chain);
+	for (uint32_t i = 0; i < old; i++) {    /* all are taken, else there were no need to grow */
+		uint32_t *at = chain_of(in, in->place[i].ask);
+
+		in->place[i].next = *at;
+		*at = i;
+	}
+	for (uint32_t i = in->room; i-- > old; ) {
+		in->place[i] = (struct pending){ .next = in->free };
+		in->free = i;
+	}
+}
+
+static void pending_add(struct intake *in, int64_t ask, struct topic *t, const struct envelope *e)
+{
+	bool wanted = e->cb.len && e->ct.len;
+	struct pending *p;
+	uint32_t at, *chain;
+
+	if (in->free == NONE)
+		grow(in);
+	at = in->free;
+	p = &in->place[at];
+	in->free = p->next;
+	p->ask = ask;
+	p->topic = t;
+	p->enc = e->enc;
+	p->ct = wanted ? e->ct.len : 0;
+	p->cb = wanted ? e->cb.len : 0;
+	p->id = wanted && e->id.at ? (size_t)(e->id.end - e->id.at) : 0;
+	if (wanted) {
+		buf_add(&p->bytes, e->ct.p, e->ct.len + 1);
+		buf_add(&p->bytes, e->cb.p, e->cb.len + 1);
+		buf_add(&p->bytes, e->id.at, p->id);
+	}
+	chain = chain_of(in, ask);
+	p->next = *chain;
+	*chain = at;
+	in->info.pending++;
+}
+
+static struct pending *pending_find(struct intake *in, int64_t ask)
+{
+	uint32_t *at = in->room ? chain_of(in, ask) : NULL;
+	struct pending *p;
+
+	while (at && *at != NONE && in->place[*at].ask != ask)
+		at = &in->place[*at].next;
+	if (!at || *at == NONE)
+		return NULL;
+	p = &in->place[*at];
+	*at = p->next;
+	in->info.pending--;
+	return p;
+}
+
+static void pending_free(struct intake *in, struct pending *p)
+{
+	buf_clear(&p->bytes);
+	p->next = in->free;
+	in->free = (uint32_t)(p - in->place);
+}
+
+static struct envelope request_of(const struct pending *p)
+{
+	const char *cb = p->bytes.p + p->ct + 1;
+	const uint8_t *id = (const uint8_t *)cb + p->cb + 1;
+
+	return (struct envelope){
+		.enc = p->enc, .ct = { p->bytes.p, p->ct }, .cb = { cb, p->cb },
+		.id = { p->id ? id : NULL, p->id ? id + p->id : NULL },
+	};
+}
+
+/* --- answering ------------------------------------------------------------------------------------ */
+
+/* ct is an actor of this node: what would be published is handed over. */
+static void hand_over(struct intake *in, const struct topic *t, const struct envelope *e, struct packed args,
+                      unsigned count, int code, const char *text)
+{
+	struct call c = { .to = t->ref, .what = e->cb.p, .args = args, .count = count, .origin = FROM_REDIS };
+	struct why why;
+
+	if (code)
+		complain(in, "the answer for %s.%s is an error: %s", t->name, e->cb.p, text);
+	else if (core_send(in->self, &c, &why) < 0)
+		complain(in, "an answer was not taken: %s", why.text);
+	else
+		in->info.answered++;
+}
+
+static void answer(struct intake *in, const struct envelope *e, struct packed args, unsigned count, int code,
+                   const char *text)
+{
+	struct topic *t = topics_find(in->c.topics, e->ct.p);
+	struct buf *out;
+	size_t at;
+
+	if (in->c.own(in->c.arg, e->ct.p, e->cb.p, args, count, code, text))
+		return;
+	if (t) {
+		hand_over(in, t, e, args, count, code, text);
+		return;
+	}
+	out = outbox_write(in->c.outbox, e->ct.p, e->ct.len);
+	at = out->len;
+	envelope_answer(out, e, &args, count, code, text);
+	if (out->len - at > MESSAGE_MAX) {
+		out->len = at;
+		envelope_answer(out, e, NULL, 0, ACTOR_EFAIL, "the answer is over 16 MiB");
+	}
+	outbox_send(in->c.outbox);
+	in->info.answered++;
+}
+
+void intake_tell(struct intake *in, const char *ct, const char *cb, struct packed args, unsigned count, int code,
+                 const char *text)
+{
+	struct envelope e = { .enc = ENC_JSON, .ct = { ct, strlen(ct) }, .cb = { cb, strlen(cb) } };
+
+	if (e.ct.len && e.cb.len)
+		answer(in, &e, args, count, code, text);
+}
+
+static void refuse(struct intake *in, const struct topic *t, const struct envelope *e, int code, const char *text)
+{
+	if (!e->cb.len || !e->ct.len) {
+		complain(in, "a message to %s was refused: %s", t->name, text);
+		return;
+	}
+	in->info.refused++;
+	answer(in, e, (struct packed){ NULL, NULL }, 0, code, text);
+}
+
+/* --- waiting ------------------------------------------------------------------------------------------ */
+
+static void wait_for(struct intake *in, struct topic *t, int ms)
+{
+	t->until_ms = now_ms() + ms;
+	if (!t->waiting) {
+		t->waiting = true;
+		t->next_waiting = in->waiting;
+		in->waiting = t;
+	}
+	if (t->until_ms < in->armed_ms) {
+		in->armed_ms = t->until_ms;
+		loop_timer_set(in->timer, ms);
+	}
+}
+
+/* --- handling --------------------------------------------------------------------------------------------- */
+
+/* False: there is no room for it now. */
+static bool call(struct intake *in, struct topic *t, const struct envelope *e)
+{
+	struct call c = { .to = t->ref, .what = e->func.p, .args = e->args, .count = e->count,
+	                  .origin = FROM_REDIS };
+	bool wanted = e->cb.len && e->ct.len, barrier;
+	struct handler_info info;
+	struct why why = { "" };
+	int64_t ask;
+
+	barrier = !core_handler(t->ref, c.what, &info) && info.flags & ON_BARRIER;
+	if (wanted || barrier)
+		ask = core_ask(in->self, &c, "answered", ASK_MS, &why);
+	else
+		ask = core_send(in->self, &c, &why);
+	if (ask == ACTOR_EFULL || ask == ACTOR_ENOMEM)
+		return false;
+	if (ask < 0)
+		refuse(in, t, e, (int)ask, why.text);
+	else if (ask)
+		pending_add(in, ask, t, e);
+	if (ask > 0 && barrier) {
+		t->barrier = ask;
+		wait_for(in, t, BARRIER_MS);
+	}
+	return true;
+}
+
+/* What is no message is text, for who takes text. */
+static bool text(struct intake *in, struct topic *t, const char *bytes, size_t len)
+{
+	const char *what = core_text_handler(t->ref);
+	struct envelope e = { .enc = ENC_JSON, .count = 1 };
+
+	if (!what || len > MESSAGE_MAX || !utf8_valid(bytes, len)) {
+		complain(in, "what came for %s is no message: %s", t->name,
+		         !what ? "neither JSON nor a msgpack map" :
+		         len > MESSAGE_MAX ? "text over 16 MiB" : "text that is not UTF-8");
+		return true;
+	}
+	buf_clear(&in->scratch);
+	pack_str(&in->scratch, bytes, len);
+	e.func = (struct text){ what, strlen(what) };
+	e.args.at = (const uint8_t *)in->scratch.p;
+	e.args.end = e.args.at + in->scratch.len;
+	return call(in, t, &e);
+}
+
+static bool handle(struct intake *in, struct topic *t, const char *bytes, size_t len, bool channel)
+{
+	struct envelope e;
+	struct why why;
+
+	if (!envelope_is(bytes, len))
+		return text(in, t, bytes, len);
+	if (envelope_read(&e, &in->scratch, bytes, len, &why)) {
+		refuse(in, t, &e, ACTOR_EARGS, why.text);
+		return true;
+	}
+	if (channel && e.pid.len && !strcmp(e.pid.p, in->c.node))
+		return true;
+	if (e.err_code) {
+		complain(in, "%s got an error for an answer: %.*s", t->name, (int)e.err_text.len,
+		         e.err_text.p ? e.err_text.p : "");
+		return true;
+	}
+	return call(in, t, &e);
+}
+
+static void drain(struct intake *in, struct topic *t)
+{
+	while (t->first && !t->barrier) {
+		if (!handle(in, t, t->first->bytes, t->first->len, t->first->channel)) {
+			wait_for(in, t, RETRY_MS);
+			return;
+		}
+		in->info.held--;
+		topic_let_go(t);
+	}
+}
+
+static void on_timer(void *arg)
+{
+	struct intake *in = arg;
+	struct topic *t = in->waiting, *next;
+	int64_t now = now_ms();
+
+	in->waiting = NULL;
+	in->armed_ms = INT64_MAX;
+	for (; t; t = next) {
+		next = t->next_waiting;
+		t->waiting = false;
+		if (t->until_ms > now) {
+			if (t->barrier || t->first)
+				wait_for(in, t, (int)(t->until_ms - now));
+			continue;
+		}
+		t->barrier = 0;
+		drain(in, t);
+	}
+	in->c.settled(in->c.arg);
+}
+
+static void too_many(struct intake *in, const struct topic *t, const char *bytes, size_t len)
+{
+	struct envelope e = { .enc = ENC_JSON };
+	struct why why;
+
+	if (envelope_is(bytes, len))
+		envelope_read(&e, &in->scratch, bytes, len, &why);
+	why_set(&why, ACTOR_EFULL, "%s: %u messages wait already: try again later", t->name, t->held);
+	refuse(in, t, &e, ACTOR_EFULL, why.text);
+}
+
+/* --- the face -------------------------------------------------------------------------------------------------- */
+
+struct intake *intake_new(const struct intake_config *c, actor *self)
+{
+	struct intake *in = mem_alloc(sizeof *in);
+
+	in->c = *c;
+	in->self = self;
+	in->free = NONE;
+	in->armed_ms = INT64_MAX;
+	in->said_ms = -SAY_MS;
+	in->timer = loop_timer_new(c->loop, on_timer, in);
+	return in;
+}
+
+void intake_free(struct intake *in)
+{
+	if (!in)
+		return;
+	loop_timer_free(in->timer);
+	for (uint32_t i = 0; i < in->room; i++)
+		buf_fini(&in->place[i].bytes);
+	mem_free(in->place);
+	mem_free(in->chain);
+	buf_fini(&in->scratch);
+	buf_fini(&in->values);
+	mem_free(in);
+}
+
+void intake_take(struct intake *in, struct topic *t, const char *bytes, size_t len, bool channel)
+{
+	in->info.taken++;
+	if (!t->first && !t->barrier && handle(in, t, bytes, len, channel))
+		return;
+	if (!topic_hold(t, bytes, len, channel)) {
+		too_many(in, t, bytes, len);
+		return;
+	}
+	in->info.held++;
+	if (!t->waiting)
+		wait_for(in, t, RETRY_MS);
+}
+
+int intake_answered(struct intake *in, const msg *m)
+{
+	struct pending *p = pending_find(in, msg_ask(m));
+	struct topic *t;
+	struct envelope e;
+	struct packed args;
+	unsigned n = 0;
+
+	if (!p)
+		return 0;
+	t = p->topic;
+	e = request_of(p);
+	buf_clear(&in->values);
+	if (p->cb && !msg_error(m))
+		n = (unsigned)msg_pack(m, 0, &in->values);
+	args.at = (const uint8_t *)in->values.p;
+	args.end = args.at + in->values.len;
+	if (p->cb)
+		answer(in, &e, args, n, msg_error(m), msg_error_text(m));
+	else if (msg_error(m))
+		complain(in, "a message to %s failed: %s", t->name, msg_error_text(m));
+	if (t->barrier == p->ask)
+		t->barrier = 0;
+	pending_free(in, p);
+	drain(in, t);
+	in->c.settled(in->c.arg);
+	return 0;
+}
+
+void intake_info(const struct intake *in, struct intake_info *out)
+{
+	*out = in->info;
+}

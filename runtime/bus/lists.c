@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT
+ * lists.c - pops what others push for our topics.
+ *
+ * The idea: a single BLMPOP waits on all lists at once and brings many messages of one of them; a Redis
+ * that has none (before 7.0) is asked with BLPOP, a message at a time. It waits WAIT_S at most,
+ * so that a dead connection is noticed. The keys begin with another topic each time, as Redis takes the first
+ * that has something.
+ *
+ * What was published before it must be handled first, but comes on a connection of its own: so the
+ * channels are read before a batch is handed on. When they end in the middle of a message, or the
+ * batch is for an actor that has barriers, the batch is kept until a beat is back on the channels.
+ *
+ * Invariants: one pop at a time; batches are handed on in the order in which they came; a topic with many
+ * messages held is not popped. What was popped is handed on whatever happens, as no one else has it.
+ * The loop's thread only. Knows no encoding. */
+#include "lists.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log.h"
+
+enum {
+	WAIT_S = 2,
+	COUNT_FIRST = 32, COUNT_MOST = 256,     /* messages a pop */
+	BATCH_SMALL = 256 << 10, BATCH_LARGE = 4 << 20,         /* bytes: more at a time, fewer */
+	HELD_SOME = 512,        /* of one topic: the rest stays with Redis */
+	BATCHES_MOST = 4,       /* waiting for their beat */
+	UNBLOCK_MS = 3, PAUSE_MS = 1000, SHUN_MS = 10000, SAY_MS = 10000,
+};
+
+struct batch {
+	struct batch *next;
+	struct topic *topic;
+	int64_t beat;
+	struct buf bytes;       /* of each message: its length, itself, a NUL */
+};
+
+struct lists {
+	struct lists_config c;
+	const struct redis_port *port, *commands;
+	bool popping, stale, paused, quiet, old;        /* stale: what is waited on is not what should be */
+	int count;
+	unsigned turn;                  /* the topic whose key comes first */
+	const struct topic *skipped;    /* one that is not waited on, as it has too many */
+	const char **argv;
+	size_t *len;
+	unsigned room;
+	unsigned typed, to_type;        /* looking for keys that are no lists */
+	struct batch *first, **last;
+	unsigned batches;
+	struct loop_timer *again;
+	int64_t shun_until_ms, said_ms;
+};
+
+/* --- handing on ------------------------------------------------------------------------------- */
+
+static void hand_on(struct lists *l)
+{
+	struct batch *b = l->first;
+	const char *p = b->bytes.p, *end = p + b->bytes.len;
+	size_t len;
+
+	l->first = b->next;
+	if (!l->first)
+		l->last = &l->first;
+	l->batches--;
+	for (; p < end; p += len + 1) {
+		memcpy(&len, p, sizeof len);
+		p += sizeof len;
+		l->c.message(l->c.arg, b->topic, p, len);
+	}
+	buf_fini(&b->bytes);
+	mem_free(b);
+}
+
+static void keep(struct lists *l, struct topic *t, const struct redis_reply *values, size_t n)
+{
+	struct batch *b = mem_alloc(sizeof *b);
+
+	for (size_t i = 0; i < n; i++) {
+		buf_add(&b->bytes, &values[i].len, sizeof values[i].len);
+		buf_add(&b->bytes, values[i].str, values[i].len + 1);
+	}
+	b->topic = t;
+	b->beat = link_beat(l->c.link);
+	*l->last = b;
+	l->last = &b->next;
+	l->batches++;
+}
+
+static void adapt(struct lists *l, const struct redis_reply *values, size_t n)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < n; i++)
+		bytes += values[i].len;
+	if (bytes > BATCH_LARGE)
+		l->count = l->count > 4 ? l->count / 4 : 1;
+	else if (n == (size_t)l->count && bytes < BATCH_SMALL && l->count < COUNT_MOST)
+		l->count *= 2;
+}
+
+static void popped(struct lists *l, const struct redis_reply *key, const struct redis_reply *values, size_t n)
+{
+	struct topic *t = topics_known(l->c.topics, key->str);
+	bool whole;
+
+	adapt(l, values, n);
+	whole = link_read_channels(l->c.link);
+	if (l->first || !whole) {
+		keep(l, t, values, n);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		l->c.message(l->c.arg, t, values[i].str, values[i].len);
+}
+
+/* --- keys that are no lists ---------------------------------------------------------------------- */
+
+static void pause_for(struct lists *l, int ms)
+{
+	l->paused = true;
+	loop_timer_set(l->again, ms);
+}
+
+static void on_type(void *arg, const struct redis_reply *r)
+{
+	struct lists *l = arg;
+	struct topic *t = topics_get(l->c.topics, l->typed++);
+
+	t->shunned = r->type == REDIS_STR && strcmp(r->str, "list") && strcmp(r->str, "none");
+	if (t->shunned)
+		log_line(LOG_WARN, "bus", "the Redis key %s is a %s, no list: calls for %s come by PUBLISH only",
+		         t->name, r->str, t->name);
+	if (l->typed == l->to_type)
+		pause_for(l, 0);
+}
+
+/* One such key would keep the others from being read. */
+static void look_for_others(struct lists *l)
+{
+	l->typed = l->to_type = 0;
+	l->shun_until_ms = now_ms() + SHUN_MS;
+	for (unsigned i = 0; i < topics_count(l->c.topics); i++) {
+		const struct topic *t = topics_get(l->c.topics, i);
+		const char *argv[] = { "TYPE", t->name };
+		size_t len[] = { 4, t->len };
+
+		if (!l->port->command(l->port->link, on_type, l, 2, argv, len))
+			l->to_type++;
+	}
+	pause_for(l, PAUSE_MS);
+}
+
+static void failed(struct lists *l, const struct redis_reply *r)
+{
+	if (!strncmp(r->str, "WRONGTYPE", 9)) {
+		look_for_others(l);
+		return;
+	}
+	if (!l->old && strstr(r->str, "unknown command")) {
+		l->old = true;
+		return;
+	}
+	if (now_ms() - l->said_ms >= SAY_MS)
+		log_line(LOG_WARN, "bus", "lists cannot be read: %s", r->str);
+	l->said_ms = now_ms();
+	pause_for(l, PAUSE_MS);
+}
+
+/* --- popping ------------------------------------------------------------------------------------------ */
+
+static void on_popped(void *arg, const struct redis_reply *r)
+{
+	struct lists *l = arg;
+
+	l->popping = l->stale = false;
+	if (r->type == REDIS_GONE)
+		return;
+	if (r->type == REDIS_ERROR)
+		failed(l, r);
+	else if (r->type == REDIS_LIST && r->items == 2 && r->item[1].type == REDIS_LIST)
+		popped(l, &r->item[0], r->item[1].item, r->item[1].items);
+	else if (r->type == REDIS_LIST && r->items == 2)
+		popped(l, &r->item[0], &r->item[1], 1);
+	lists_go(l);
+}
+
+static void word(struct lists *l, unsigned *n, const char *s, size_t len)
+{
+	if (*n == l->room) {
+		l->room = l->room ? 2 * l->room : 32;
+		l->argv = mem_resize(l->argv, l->room * sizeof *l->argv);
+		l->len = mem_resize(l->len, l->room * sizeof *l->len);
+	}
+	l->argv[*n] = s;
+	l->len[(*n)++] = len;
+}
+
+static unsigned keys(struct lists *l, unsigned n)
+{
+	unsigned all = topics_count(l->c.topics);
+
+	l->skipped = NULL;
+	word(l, &n, l->c.reply, strlen(l->c.reply));
+	for (unsigned i = 0; i < all; i++) {
+		struct topic *t = topics_get(l->c.topics, (l->turn + i) % all);
+
+		if (t->shunned && now_ms() > l->shun_until_ms)
+			t->shunned = false;
+		if (!t->hosted || t->shunned)
+			continue;
+		if (t->held < HELD_SOME)
+			word(l, &n, t->name, t->len);
+		else
+			l->skipped = t;
+	}
+	l->turn++;
+	return n;
+}
+
+static void pop(struct lists *l)
+{
+	char wait[16], number[16], count[16];
+	unsigned n = 0;
+
+	word(l, &n, l->old ? "BLPOP" : "BLMPOP", l->old ? 5 : 6);
+	snprintf(wait, sizeof wait, "%d", WAIT_S);
+	if (!l->old) {
+		word(l, &n, wait, strlen(wait));
+		word(l, &n, number, 0);
+	}
+	n = keys(l, n);
+	if (l->old) {
+		word(l, &n, wait, strlen(wait));
+	} else {
+		l->len[2] = (size_t)snprintf(number, sizeof number, "%u", n - 3);
+		word(l, &n, "LEFT", 4);
+		word(l, &n, "COUNT", 5);
+		word(l, &n, count, (size_t)snprintf(count, sizeof count, "%d", l->count));
+	}
+	l->popping = !l->port->command(l->port->link, on_popped, l, (int)n, l->argv, l->len);
+}
+
+/* --- waking a pop that waits ----------------------------------------------------------------------------- */
+
+static void on_unblocked(void *arg, const struct redis_reply *r)
+{
+	struct lists *l = arg;
+
+	/* 0: it does not wait (yet) */
+	if (l->stale && r->type == REDIS_INT && !r->integer)
+		loop_timer_set(l->again, UNBLOCK_MS);
+}
+
+static void unblock(struct lists *l)
+{
+	char id[24];
+	const char *argv[] = { "CLIENT", "UNBLOCK", id };
+	size_t len[] = { 6, 7, 0 };
+
+	len[2] = (size_t)snprintf(id, sizeof id, "%lld", (long long)link_id(l->c.link, LINK_LISTS));
+	l->commands->command(l->commands->link, on_unblocked, l, 3, argv, len);
+}
+
+static void on_again(void *arg)
+{
+	struct lists *l = arg;
+
+	l->paused = false;
+	if (l->stale)
+		unblock(l);
+	else
+		lists_go(l);
+}
+
+/* --- the face ------------------------------------------------------------------------------------------------ */
+
+struct lists *lists_new(const struct lists_config *c)
+{
+	struct lists *l = mem_alloc(sizeof *l);
+
+	l->c = *c;
+	l->port = link_port(c->link, LINK_LISTS);
+	l->commands = link_port(c->link, LINK_COMMANDS);
+	l->count = COUNT_FIRST;
+	l->last = &l->first;
+	l->said_ms = -SAY_MS;
+	l->again = loop_timer_new(c->loop, on_again, l);
+	return l;
+}
+
+void lists_free(struct lists *l)
+{
+	if (!l)
+		return;
+	for (struct batch *b = l->first, *next; b; b = next) {
+		next = b->next;
+		buf_fini(&b->bytes);
+		mem_free(b);
+	}
+	loop_timer_free(l->again);
+	mem_free(l->argv);
+	mem_free(l->len);
+	mem_free(l);
+}
+
+void lists_go(struct lists *l)
+{
+	if (l->popping) {
+		if (l->skipped && l->skipped->held < HELD_SOME / 2) {
+			l->skipped = NULL;
+			lists_changed(l);
+		}
+		return;
+	}
+	if (!l->quiet && !l->paused && l->batches < BATCHES_MOST && link_up(l->c.link) &&
+	    l->c.room(l->c.arg))
+		pop(l);
+}
+
+void lists_changed(struct lists *l)
+{
+	if (l->popping && !l->stale) {
+		l->stale = true;
+		unblock(l);
+	}
+	lists_go(l);
+}
+
+void lists_beat(struct lists *l, int64_t beat)
+{
+	while (l->first && l->first->beat <= beat)
+		hand_on(l);
+	lists_go(l);
+}
+
+void lists_down(struct lists *l)
+{
+	while (l->first)
+		hand_on(l);
+	l->old = false;         /* another Redis may come */
+}
+
+void lists_quiet(struct lists *l)
+{
+	l->quiet = true;
+	lists_changed(l);
+}
+
+bool lists_idle(const struct lists *l)
+{
+	return l->quiet && !l->popping && !l->first;
+}

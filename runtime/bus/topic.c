@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ * topic.c - which actors are topics of Redis, and what waits for each.
+ *
+ * The idea: every named actor is a topic, but for the global table and the runtime's own rooms;
+ * `patch` alone of these speaks to the outside. A topic once known stays: messages under way point at it, and an
+ * actor of that name may come back.
+ *
+ * The loop's thread only. Knows neither Redis nor what a message is. */
+#include "topic.h"
+
+#include <search.h>
+#include <stdlib.h>
+
+struct topics {
+	void *tree;             /* of struct topic, by name */
+	struct topic **all;
+	unsigned n, room;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct topic *)a)->name, ((const struct topic *)b)->name);
+}
+
+struct topics *topics_new(void)
+{
+	return mem_alloc(sizeof(struct topics));
+}
+
+static void keep(void *node)
+{
+	(void)node;
+}
+
+void topics_free(struct topics *s)
+{
+	if (!s)
+		return;
+	tdestroy(s->tree, keep);
+	for (unsigned i = 0; i < s->n; i++) {
+		while (s->all[i]->first)
+			topic_let_go(s->all[i]);
+		mem_free(s->all[i]->name);
+		mem_free(s->all[i]);
+	}
+	mem_free(s->all);
+	mem_free(s);
+}
+
+struct topic *topics_known(const struct topics *s, const char *name)
+{
+	const struct topic key = { .name = (char *)(uintptr_t)name };
+	struct topic **at = tfind(&key, (void *const *)&s->tree, by_name);
+
+	return at ? *at : NULL;
+}
+
+static struct topic *add(struct topics *s, const char *name)
+{
+	struct topic *t = mem_alloc(sizeof *t);
+
+	t->len = strlen(name);
+	t->name = mem_string(name, t->len);
+	t->ref = actor_find(name);
+	t->last = &t->first;
+	if (s->n == s->room) {
+		s->room = s->room ? 2 * s->room : 16;
+		s->all = mem_resize(s->all, s->room * sizeof *s->all);
+	}
+	s->all[s->n++] = t;
+	tsearch(t, &s->tree, by_name);
+	return t;
+}
+
+struct topic *topics_find(const struct topics *s, const char *name)
+{
+	struct topic *t = topics_known(s, name);
+
+	return t && t->hosted ? t : NULL;
+}
+
+unsigned topics_count(const struct topics *s)
+{
+	return s->n;
+}
+
+struct topic *topics_get(const struct topics *s, unsigned i)
+{
+	return s->all[i];
+}
+
+static bool for_outside(const char *name)
+{
+	struct actor_info info;
+
+	if (!name[0])
+		return false;
+	if (!strcmp(name, "patch"))
+		return true;
+	return !core_inspect(actor_find(name), &info) && !type_native(info.of);
+}
+
+static void see(void *arg, const char *name)
+{
+	struct topics *s = arg;
+	struct topic *t = topics_known(s, name);
+
+	if (!for_outside(name))
+		return;
+	t = t ? t : add(s, name);
+	t->seen = true;
+}
+
+void topics_look(struct topics *s, void (*changed)(void *arg, struct topic *t), void *arg)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		s->all[i]->seen = false;
+	core_names(see, s);
+	for (unsigned i = 0; i < s->n; i++) {
+		struct topic *t = s->all[i];
+
+		if (t->seen != t->hosted) {
+			t->hosted = t->seen;
+			changed(arg, t);
+		}
+	}
+}
+
+bool topic_hold(struct topic *t, const char *bytes, size_t len, bool channel)
+{
+	struct held *h;
+
+	if (t->held >= HELD_MOST || (t->held && t->held_bytes + len > HELD_BYTES_MOST))
+		return false;
+	h = mem_alloc(sizeof *h + len + 1);
+	h->len = len;
+	h->channel = channel;
+	memcpy(h->bytes, bytes, len);
+	*t->last = h;
+	t->last = &h->next;
+	t->held++;
+	t->held_bytes += len;
+	return true;
+}
+
+void topic_let_go(struct topic *t)
+{
+	struct held *h = t->first;
+
+	t->first = h->next;
+	if (!t->first)
+		t->last = &t->first;
+	t->held--;
+	t->held_bytes -= h->len;
+	mem_free(h);
+}

@@ -168,4 +168,5 @@ const struct actor_type rpc = {
 	            { "callOther", "handler:str topic:str ct:str cb:str ...", call_other, 0 },
 	            { "callOtherNR", "handler:str topic:str ...", call_other_nr, 0 },
 	            { "answered", "...", answered, 0 }),
+	.mailbox = { .bytes = 16 << 20 },       /* it carries sources */
 };

@@ -16,8 +16,6 @@
 #include "core.h"
 #include "patch/patch.h"
 
-enum { MAILBOX_BYTES = 16 << 20 };      /* of shipped actors: rpc carries sources */
-
 static bool ends(const char *path, const char *with)
 {
 	size_t len = strlen(path), tail = strlen(with);
@@ -104,12 +102,11 @@ static int load(const struct node_config *c, const char *path, struct why *why)
 
 static int load_shipped(const struct node_config *c, const struct actor_type *t, struct why *why)
 {
-	static const struct type_options options = { .max_bytes = MAILBOX_BYTES };
 	struct type *type;
 
 	if (core_type(t->name))
 		return 0;       /* the command line's stands in its place */
-	type = core_add_type(t, &options, NULL, why);
+	type = core_add_type(t, NULL, NULL, why);
 	return type ? spawn(c, type, why) : ACTOR_EFAIL;
 }
 

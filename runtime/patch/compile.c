@@ -9,26 +9,21 @@
  * Pages: libtcc lays code first and data behind it, on one page. Each source is given one
  * page-aligned object in front, so data begin on a page of their own: code is made read-execute,
  * data stay read-write, and no page is ever writable and executable (libtcc's own mprotect is taken
- * out by the build, patch.cmake).
+ * out by the build).
  *
  * After an error the compiler's state is dropped: relocating it once more could succeed on half a
- * program. And its variables are reset: an error in the middle of an initializer or a _Generic
- * leaves them such that every later source is refused, one inside a function with labels leaves
- * pointers to freed memory. For that the build puts them all into two sections of their own. Where
- * libtcc would end the process (#pragma comment(option, "-dumpversion"), no memory), the compile
- * ends.
+ * program. What else an error leaves behind is box.c's to clear away.
  *
  * Threads: libtcc keeps its state in globals; one lock is held from tcc_new to tcc_delete. What
  * crashes or hangs the compiler itself is not contained here. */
 #include "compile.h"
 #include "allowed.h"
+#include "box.h"
 #include "headers.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <libtcc.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -36,19 +31,14 @@
 #define FIRST_DATA "actord_data_"
 #define FUNCTION "actord_function_"
 
-extern char __start_tcc_data[], __stop_tcc_data[], __start_tcc_bss[], __stop_tcc_bss[];
-static char data_at_start[64];
-
-static jmp_buf out_of_tcc;
-_Noreturn void compile_exit(int status);
-int compile_mprotect(void *at, size_t len, int prot);
-
 static pthread_mutex_t compiler = PTHREAD_MUTEX_INITIALIZER;
 
 struct compile {
 	const struct source *source;
 	struct buf *said;
 	bool listed_calls;
+	const char *text;
+	struct program *program;
 };
 
 int diagnose(struct buf *said, const char *file, int line, const char *fmt, ...)
@@ -289,60 +279,30 @@ static bool protect(struct program *p)
 	       (!p->text || !mprotect(p->at, p->text, PROT_READ | PROT_EXEC));
 }
 
-/* libtcc calls these by the names exit and mprotect. */
-_Noreturn void compile_exit(int status)
+static void run(void *arg)
 {
-	longjmp(out_of_tcc, status + 1);
-}
-
-int compile_mprotect(void *at, size_t len, int prot)
-{
-	(void)at;
-	(void)len;
-	(void)prot;
-	return 0;
-}
-
-/* The variables of libtcc as they were when the process began. */
-static void reset_tcc(void)
-{
-	memcpy(__start_tcc_data, data_at_start, (size_t)(__stop_tcc_data - __start_tcc_data));
-	memset(__start_tcc_bss, 0, (size_t)(__stop_tcc_bss - __start_tcc_bss));
-}
-
-static void remember_tcc(void)
-{
-	static bool remembered;
-	size_t len = (size_t)(__stop_tcc_data - __start_tcc_data);
-
-	assert(len <= sizeof data_at_start);
-	if (!remembered)
-		memcpy(data_at_start, __start_tcc_data, len);
-	remembered = true;
-}
-
-static struct program *compile_text(struct compile *c, const char *text)
-{
+	struct compile *c = arg;
 	TCCState *tcc = state_new(c);
-	struct program *p = NULL;
 
-	if (!tcc_compile_string(tcc, text))
-		p = relocate(tcc, c->source);
+	if (!tcc_compile_string(tcc, c->text))
+		c->program = relocate(tcc, c->source);
 	tcc_delete(tcc);
-	return p && protect(p) ? p : (program_free(p), NULL);
 }
 
-static struct program *compile(struct compile *c, const char *text)
+static struct program *compile(struct compile *c)
 {
-	struct program *p;
+	bool ended;
 
-	remember_tcc();
+	pthread_mutex_lock(&compiler);
 	headers_enter(c->source->folder);
-	p = setjmp(out_of_tcc) ? NULL : compile_text(c, text);
+	ended = box_run(run, c);
 	headers_leave();
-	if (p)
-		return p;
-	reset_tcc();
+	if (!ended || !c->program)
+		box_reset();
+	pthread_mutex_unlock(&compiler);
+	if (c->program && protect(c->program))
+		return c->program;
+	program_free(c->program);
 	if (!c->said->len)
 		diagnose(c->said, c->source->file, 0, "the compiler gave up");
 	return NULL;
@@ -351,7 +311,7 @@ static struct program *compile(struct compile *c, const char *text)
 struct program *program_compile(const struct source *s, struct buf *said)
 {
 	struct source plain = *s;
-	struct compile c = { &plain, said, false };
+	struct compile c = { .source = &plain, .said = said };
 	char *file = plain_name(s->file);
 	struct program *p = NULL;
 	struct buf text = { 0 };
@@ -359,9 +319,8 @@ struct program *program_compile(const struct source *s, struct buf *said)
 	plain.file = file;
 	if (!refuse(&plain, said)) {
 		whole_text(&plain, &text);
-		pthread_mutex_lock(&compiler);
-		p = compile(&c, text.p);
-		pthread_mutex_unlock(&compiler);
+		c.text = text.p;
+		p = compile(&c);
 	}
 	buf_fini(&text);
 	mem_free(file);

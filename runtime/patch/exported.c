@@ -179,6 +179,7 @@ static void list_change(struct exported *e, const char *name, const struct actor
 
 static int hold(const struct exam *x, const struct actor_type *t, struct exported *e)
 {
+	static const struct actor_mailbox no_mailbox;
 	int line = line_quoting(x, t->name);
 	struct type *type = target(x, t->name);
 
@@ -189,10 +190,9 @@ static int hold(const struct exam *x, const struct actor_type *t, struct exporte
 		              "%s: its state is %zu bytes here, the patch's .state is %zu: it was "
 		              "made for another layout",
 		              title(t->name), type_state(type), t->state);
-	if (t->start || t->stop)
-		return refuse(x, line,
-		              "%s: a patch replaces handlers, it cannot replace .start or .stop",
-		              title(t->name));
+	if (t->start || t->stop || memcmp(&t->mailbox, &no_mailbox, sizeof no_mailbox))
+		return refuse(x, line, "%s: a patch replaces handlers, it cannot replace .start, "
+		              ".stop or .mailbox", title(t->name));
 	if (!t->on || !t->on->name)
 		return refuse(x, line, "%s: the patch names no handler", title(t->name));
 	e->change[e->n++] = (struct change){ type, t->on };

@@ -419,6 +419,7 @@ static int list(actor *self, const msg *m)
 
 static const struct actor_type patch_type = {
 	.name = "patch",
+	.mailbox = { .bytes = 32 << 20 },
 	.on   = ON({ "apply", "source:str options:map?", apply, ON_BARRIER | ON_TEXT },
 	           { "check", "source:str options:map?", check, 0 },
 	           { "exec",  "source:str", apply, ON_BARRIER },
@@ -431,7 +432,7 @@ static const struct actor_type patch_type = {
 
 int patch_start(const struct patch_config *c, struct why *why)
 {
-	static const struct type_options options = { .max_bytes = 32 << 20, .native = true };
+	static const struct type_options options = { .native = true };
 	struct spawn spawn = { .type = core_type("patch"), .name = "patch" };
 	int rc;
 

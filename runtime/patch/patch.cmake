@@ -25,14 +25,16 @@ ${CARRIED_TEXT}")
 set_source_files_properties(${CMAKE_BINARY_DIR}/carried.S PROPERTIES OBJECT_DEPENDS "${CARRIED}")
 target_sources(runtime PRIVATE ${CMAKE_BINARY_DIR}/carried.S)
 
-# libtcc in a box: its files are read from that table, its pages are protected by us, it cannot end the
+# libtcc in a box (box.c): its files are read from that table, its memory is counted, it cannot end the
 # process, and its variables lie together, so that they can be reset after a source has upset them.
 set(TCC_BOXED ${CMAKE_BINARY_DIR}/libtcc_boxed.a)
 add_custom_command(OUTPUT ${TCC_BOXED} DEPENDS ${TCC_LIBRARY} ${CMAKE_CURRENT_LIST_FILE}
   COMMAND ${CMAKE_OBJCOPY} --rename-section .data=tcc_data --rename-section .bss=tcc_bss
     --redefine-sym open=headers_open --redefine-sym read=headers_read
-    --redefine-sym close=headers_close --redefine-sym mprotect=compile_mprotect
-    --redefine-sym exit=compile_exit ${TCC_LIBRARY} ${TCC_BOXED} VERBATIM)
+    --redefine-sym close=headers_close --redefine-sym mprotect=box_mprotect
+    --redefine-sym malloc=box_malloc --redefine-sym calloc=box_calloc
+    --redefine-sym realloc=box_realloc --redefine-sym free=box_free
+    --redefine-sym exit=box_exit ${TCC_LIBRARY} ${TCC_BOXED} VERBATIM)
 add_custom_target(tcc_boxed DEPENDS ${TCC_BOXED})
 add_dependencies(runtime tcc_boxed)
 target_link_libraries(runtime PUBLIC ${TCC_BOXED} m dl)

@@ -139,6 +139,21 @@ static void no_error_stays(void **state)
 	}
 }
 
+static void a_bomb_is_stopped(void **state)
+{
+	char text[2000] = "#define M0 x x x x x x x x x x x x x x x x\n";
+	size_t at = strlen(text);
+	int i;
+
+	(void)state;
+	for (i = 1; i < 9; i++)
+		at += (size_t)sprintf(text + at, "#define M%d M%d M%d M%d M%d M%d M%d\n", i,
+		                      i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+	strcpy(text + at, "int a[] = { M8 };\n");
+	refused(text, "a.c:10: ", "memory full");
+	assert_int_equal(value_of(all_of_it), 0);
+}
+
 static void a_handler_has_its_type(void **state)
 {
 	(void)state;
@@ -330,6 +345,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(errors_have_file_and_line),
 		cmocka_unit_test(no_error_stays),
+		cmocka_unit_test(a_bomb_is_stopped),
 		cmocka_unit_test(a_handler_has_its_type),
 		cmocka_unit_test(all_unknown_symbols_are_named),
 		cmocka_unit_test(only_the_allowed_is_called),

@@ -453,20 +453,32 @@ static void nothing_piles_up(void **state)
 
 /* --- actors from source ---------------------------------------------------------------- */
 
+static char folder[] = "/tmp/test_patch.XXXXXX";
+
 static const char *put_file(const char *name, const char *text)
 {
-	static char folder[] = "/tmp/test_patch.XXXXXX";
 	static char path[200];
 	FILE *f;
 
-	if (strchr(folder, 'X') && !mkdtemp(folder))
-		fail();
 	snprintf(path, sizeof path, "%s/%s", folder, name);
 	f = fopen(path, "w");
 	assert_non_null(f);
 	fputs(text, f);
 	fclose(f);
 	return path;
+}
+
+static void remove_files(void)
+{
+	char all[100];
+	glob_t g;
+
+	snprintf(all, sizeof all, "%s/*", folder);
+	if (!glob(all, 0, NULL, &g))
+		for (size_t i = 0; i < g.gl_pathc; i++)
+			unlink(g.gl_pathv[i]);
+	globfree(&g);
+	rmdir(folder);
 }
 
 static void not_loaded(const char *path, const char *first, const char *second)
@@ -544,7 +556,7 @@ static int start(void **state)
 	struct spawn s = { .name = "asker" };
 
 	(void)state;
-	if (core_start(&c, &why) < 0)
+	if (!mkdtemp(folder) || core_start(&c, &why) < 0)
 		fail_msg("%s", why.text);
 	s.home = home = home_new("test", wake, NULL);
 	home_enter(home);
@@ -566,6 +578,10 @@ static int stop(void **state)
 {
 	(void)state;
 	patch_stop();
+	core_end(core_actor(asker));
+	while (home_run(home))
+		;
+	remove_files();
 	core_stop(5000);
 	home_leave(home);
 	home_free(home);

@@ -435,6 +435,7 @@ static int settle(struct server *s, const struct server_config *c, struct why *w
 		return why_set(why, ACTOR_EARGS, "the embedded Redis has databases 0 to %d", DB_MOST);
 	reachable_at(s, c->bind);
 	s->url.db = c->db;
+	strcpy(s->url.user, "default");         /* redis-cli takes no URL with a password alone */
 	if (!c->password || !c->password[0])
 		return password_get(c->state, s->url.password, sizeof s->url.password, why);
 	if (strlen(c->password) >= sizeof s->url.password)

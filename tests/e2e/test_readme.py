@@ -4,6 +4,7 @@
 its commands are typed into one shell, and what they print is what it shows. (test_docker.py
 does its four docker lines.) Also the quickstart, both as a script's step and on a terminal."""
 
+import io
 import os
 import pathlib
 import pty
@@ -132,19 +133,18 @@ class Quickstart(unittest.TestCase):
                                    env=harness.clean_env(harness.make_folder()))
         harness.running.add(process)
         os.close(theirs)
-        with os.fdopen(ours, "rb", buffering=0) as terminal:
-            lines = harness.Lines(Terminal(terminal))
-            self.assertIsNotNone(lines.wait("All is as it should be", 300))
-            url = re.search(r"redis=(\S+)", lines.wait("^ready")).group(1)
-            listen = re.search(r"listen=(\S+)", lines.wait("^ready")).group(1)
-            self.assertEqual(harness.redis_cli(url, "ping"), "PONG")
-            self.assertEqual(harness.http_get(listen, "/healthz")[0], 200)
-            process.send_signal(signal.SIGINT)
-            self.assertEqual(process.wait(20 * harness.PATIENCE), 0)
-            harness.running.discard(process)
-            with self.assertRaises(OSError):
-                harness.http_get(listen, "/healthz")
-            lines.join(10)
+        lines = harness.Lines(Terminal(ours))
+        self.assertIsNotNone(lines.wait("All is as it should be", 300))
+        url = re.search(r"redis=(\S+)", lines.wait("^ready")).group(1)
+        listen = re.search(r"listen=(\S+)", lines.wait("^ready")).group(1)
+        self.assertEqual(harness.redis_cli(url, "ping"), "PONG")
+        self.assertEqual(harness.http_get(listen, "/healthz")[0], 200)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(20 * harness.PATIENCE), 0)
+        harness.running.discard(process)
+        with self.assertRaises(OSError):
+            harness.http_get(listen, "/healthz")
+        lines.join(10)
 
     def test_usage(self):
         for tool in "quickstart", "test":
@@ -154,25 +154,17 @@ class Quickstart(unittest.TestCase):
             self.assertEqual(harness.run([TOP / "tools" / tool, "--nonsense"]).code, 2)
 
 
-class Terminal:
+class Terminal(io.FileIO):
     """The lines of a pseudo terminal, whose end is an error."""
 
-    def __init__(self, stream):
-        self.stream = stream
-
-    def __iter__(self):
-        line = b""
-        while True:
-            try:
-                byte = self.stream.read(1)
-            except OSError:
-                byte = b""
-            if not byte:
-                break
-            line += byte
-            if byte == b"\n":
-                yield line.replace(b"\r", b"")
-                line = b""
+    def __next__(self):
+        try:
+            line = self.readline()
+        except OSError:
+            line = b""
+        if not line:
+            raise StopIteration
+        return line.replace(b"\r", b"")
 
 
 if __name__ == "__main__":

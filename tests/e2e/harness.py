@@ -239,7 +239,7 @@ def actord(*args, **more):
 
 
 def redis_cli(url, *args, stdin=None):
-    done = run(["redis-cli", "-u", url, "--no-auth-warning", *args], stdin=stdin)
+    done = run(["redis-cli", "-u", url, "--no-auth-warning", "-e", *args], stdin=stdin)
     if done.code:
         raise AssertionError(done)
     return done.out.strip()

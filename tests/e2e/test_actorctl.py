@@ -282,12 +282,12 @@ class Stuck(Case):
                             objects[-1],
                             folder / (name + ".c")], check=True)
         let_go = pathlib.Path(folder / "let go")
-        self.addCleanup(let_go.touch)
         runtime = self.start("--workers", "2", *objects, env={"E2E_LET_GO": str(let_go)})
+        self.addCleanup(let_go.touch)
         ws, caller = runtime.client(), runtime.caller()
         for i in range(2):
             caller.send("stuck%d" % i, "hold")
-            runtime.err.wait("stuck%d.*stuck now" % i)
+            runtime.err.wait("stuck%d: holding" % i)
         good = write_files(make_folder(), {"good.c": vary(PATCH, '"texts"', '"echo"')}) / "good.c"
         for command in (["ping"], ["inspect"], ["inspect", "stuck0"], ["ps"], ["patch", "list"],
                         ["patch", "check", good], ["patch", "apply", good]):

@@ -118,11 +118,13 @@ class Calls(Case):
                                 ("rpc", "callOther", ["test", "", "", ""]),
                                 ("rpc", "eval", ["echo", "say", "x", "x"]), ("patch", "list", []),
                                 ("patch", "apply", ["x"]), ("node", "ping", []),
-                                ("bus", "x", []), ("list:rpc", "test", ["a", "b"])):
+                                ("bus", "refuse", ["rpc", "test", 1, "text"]),
+                                ("bus", "answer", ["rpc", "test", "a", "b"])):
             with self.subTest("%s.%s" % (tpc, func)):
                 self.refused(ENOENT, ws.call, func, *args, tpc=tpc)
-        self.assertEqual(self.runtime.redis().exists("rpc"), 0)
-        self.assertEqual(ws.call("say", 1, tpc="echo"), [1])
+        # Nor do lists of Redis: that topic is nobody's, so the global table answers.
+        self.assertEqual(ws.call("test", "a", "b", tpc="list:somebody"), ["ab"])
+        self.assertEqual(self.runtime.redis().exists("somebody"), 0)
 
     def test_a_patch_says_who_may_call(self):
         ws = self.runtime.client()

@@ -6,7 +6,7 @@
 
 static int hold(actor *self, const msg *m)
 {
-	actor_log(self, "stuck now");
+	actor_log(self, "holding");
 	while (access(getenv("E2E_LET_GO"), F_OK))
 		;
 	return msg_reply(m, "free");

@@ -24,7 +24,7 @@ static bool ends(const char *path, const char *with)
 }
 
 /* Only rpc goes by another name than its type's: its topic. */
-static int spawn(const struct node_config *c, struct type *type, struct why *why)
+static int spawn(const struct cast *c, struct type *type, struct why *why)
 {
 	bool rpc = strcmp(type_name(type), "rpc") == 0;
 	struct spawn s = { .type = type, .name = rpc ? c->topic : type_name(type) };
@@ -44,7 +44,7 @@ static void one_line(char *text)
 		*end = end[1] ? ';' : 0;
 }
 
-static int load_file(const struct node_config *c, const char *path, struct why *why)
+static int load_file(const struct cast *c, const char *path, struct why *why)
 {
 	struct why reason = { "" };
 	struct type *type;
@@ -63,7 +63,7 @@ static int is_actor(const struct dirent *d)
 	return d->d_name[0] != '.' && (ends(d->d_name, ".c") || ends(d->d_name, ".so"));
 }
 
-static int load_folder(const struct node_config *c, const char *path, struct why *why)
+static int load_folder(const struct cast *c, const char *path, struct why *why)
 {
 	struct dirent **found;
 	int count = scandir(path, &found, is_actor, alphasort), error = 0;
@@ -86,7 +86,7 @@ static int load_folder(const struct node_config *c, const char *path, struct why
 	return error;
 }
 
-static int load(const struct node_config *c, const char *path, struct why *why)
+static int load(const struct cast *c, const char *path, struct why *why)
 {
 	struct stat st;
 
@@ -100,7 +100,7 @@ static int load(const struct node_config *c, const char *path, struct why *why)
 	return load_file(c, path, why);
 }
 
-static int load_shipped(const struct node_config *c, const struct actor_type *t, struct why *why)
+static int load_shipped(const struct cast *c, const struct actor_type *t, struct why *why)
 {
 	struct type *type;
 
@@ -110,7 +110,7 @@ static int load_shipped(const struct node_config *c, const struct actor_type *t,
 	return type ? spawn(c, type, why) : ACTOR_EFAIL;
 }
 
-int cast_start(const struct node_config *c, struct why *why)
+int cast_start(const struct cast *c, struct why *why)
 {
 	int error = 0;
 

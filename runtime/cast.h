@@ -3,10 +3,17 @@
 #ifndef CAST_H
 #define CAST_H
 
+#include "actor.h"
 #include "base.h"
-#include "node.h"
 
+struct shipped_actor { const char *name; const struct actor_type *type; };
+extern const struct shipped_actor shipped_actors[];     /* made from actors/; ends with 0 */
+
+struct cast {
+	const char *topic;                              /* the name that rpc goes by */
+	const char *const *actors; int actor_count;     /* ACTOR.c, ACTOR.so, DIR */
+};
 /* Main thread, after patch_start(): loads and starts them all. 0, or negative with why, one line. */
-int cast_start(const struct node_config *c, struct why *why);
+int cast_start(const struct cast *c, struct why *why);
 
 #endif

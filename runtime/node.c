@@ -237,6 +237,7 @@ static int rooms_start(struct node *n, struct why *why)
 	struct patch_config patch = { .unsigned_redis = n->embedded };
 	struct control_sources sources = { .node = n->name, .sections = sections, .arg = n };
 	struct bus_config bus = { .node = n->name };
+	struct cast cast = { c->topic, c->actors, c->actor_count };
 	struct why reason = { "" };
 
 	if (c->unsigned_patches >= 0)
@@ -250,7 +251,7 @@ static int rooms_start(struct node *n, struct why *why)
 	n->control = control_new(n->loop, c->control, &sources, &reason);
 	if (!n->control)
 		return why_set(why, ACTOR_EFAIL, "--control: %s", reason.text);
-	return cast_start(c, why);
+	return cast_start(&cast, why);
 }
 
 static int gateway_start(struct node *n, struct why *why)

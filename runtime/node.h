@@ -3,11 +3,7 @@
 #ifndef NODE_H
 #define NODE_H
 
-#include "actor.h"
 #include <stdbool.h>
-
-struct shipped_actor { const char *name; const struct actor_type *type; };
-extern const struct shipped_actor shipped_actors[];     /* made from actors/; ends with 0 */
 
 enum redis_kind { REDIS_IS_DEFAULT, REDIS_IS_EMBEDDED, REDIS_IS_ELSEWHERE, REDIS_IS_NONE };
 

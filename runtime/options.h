@@ -3,6 +3,7 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
+#include "actor.h"
 #include "base.h"
 #include "node.h"
 

@@ -43,12 +43,27 @@ struct actor_handler {
 	int flags;
 };
 
+/* What happens to a message that finds its mailbox full. */
+enum actor_full {
+	FULL_REFUSE,            /* the sender gets ACTOR_EFULL */
+	FULL_HOLD,              /* an actor that sends is not run until there is room; others are refused */
+	FULL_DROP_NEWEST,       /* it becomes a dead letter; the sender is not told */
+	FULL_DROP_OLDEST,       /* the oldest becomes one */
+};
+
+struct actor_mailbox {
+	unsigned messages;      /* 0: 1,024; at most 32,767 */
+	unsigned bytes;         /* 0: 256 KiB; at most 32 MiB. An empty mailbox takes any one message */
+	enum actor_full full;
+};
+
 struct actor_type {
 	const char *name;
 	size_t state;           /* bytes, zeroed before start; 0: this source touches none */
 	const struct actor_handler *on;         /* ends with a NULL name */
 	int (*start)(actor *self);              /* may be NULL, as may stop */
 	void (*stop)(actor *self);
+	struct actor_mailbox mailbox;
 };
 #define ON(...) (const struct actor_handler[]){ __VA_ARGS__, { 0, 0, 0, 0 } }
 

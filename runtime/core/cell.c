@@ -12,7 +12,7 @@ uint32_t cell_limit;
 /* Free cells under one lock: births and burials are not what must be fast yet. */
 static struct {
 	spinlock lock;
-	uint32_t free;                  /* chain by link_next */
+	uint32_t free;                  /* chain by link */
 	uint32_t max;
 	_Atomic uint32_t next;
 } cells = { .next = FIRST_CELL };
@@ -47,7 +47,7 @@ struct actor *cell_new(void)
 	spin_lock(&cells.lock);
 	if (cells.free) {
 		a = cell_at(cells.free);
-		cells.free = a->link_next;
+		cells.free = LOAD(&a->link);
 	} else if (LOAD(&cells.next) < cells.max + FIRST_CELL) {
 		a = cell_at(LOAD(&cells.next));
 		STORE(&a->head, (uint64_t)TOP_DEAD);            /* until it is born */
@@ -60,7 +60,7 @@ struct actor *cell_new(void)
 void cell_free(struct actor *a)
 {
 	spin_lock(&cells.lock);
-	a->link_next = cells.free;
+	STORE(&a->link, cells.free);
 	cells.free = cell_index(a);
 	spin_unlock(&cells.lock);
 }

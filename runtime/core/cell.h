@@ -28,6 +28,9 @@
 
 struct type;
 
+/* Messages as they will hang in a mailbox: top the newest, last the oldest. top 0: none. */
+struct chain { uint32_t top, last; uint64_t weight; };
+
 enum { TOP_IDLE = 0, TOP_BUSY = 1, TOP_DEAD = 2 };
 enum { STATE_INLINE = 64, HOME_POOL = 0, COUNT_LIMIT = 32767, UNITS_LIMIT = (32 << 20) / 64 };
 
@@ -51,8 +54,9 @@ struct actor {
 	_Atomic uint8_t stopping;       /* owner: what comes is not run any more */
 	_Atomic uint8_t started;        /* owner: start has been called */
 	uint8_t spare;
-	uint32_t link_next;             /* free cells */
-	uint64_t more;
+	_Atomic uint32_t control;       /* the lane that overtakes: a chain, newest first */
+	_Atomic uint32_t waiters;       /* held senders; see hold.c. A newborn keeps what it finds here */
+	_Atomic uint32_t held_on;       /* whom it waits, or is going to wait, for */
 	/* Its state where it fits, else a pointer to it. */
 	_Alignas(64) unsigned char state[STATE_INLINE];
 	/* Seldom. */
@@ -61,7 +65,8 @@ struct actor {
 	uint64_t born;                  /* number of its birth: actors stop in reverse order */
 	_Atomic uint32_t asks;          /* owner: how many wait for an answer */
 	_Atomic uint32_t restarts;
-	uint64_t later[4];              /* the supervisor's: parent, children, links */
+	struct chain kept;              /* owner: what found a full mailbox; held while there is any */
+	uint64_t later[2];              /* the supervisor's: parent, children, links */
 };
 _Static_assert(sizeof(struct actor) == 192, "three cache lines");
 

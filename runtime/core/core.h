@@ -51,10 +51,9 @@ void    core_on_earlier_timer(void (*earlier)(void *arg), void *arg);
 
 /* --- types and actors: any thread ---------------------------------------------------------------- */
 struct type_options {
-	uint32_t max_count;             /* messages in a mailbox, 0: 1,024; at most 32,767 */
-	uint32_t max_bytes;             /* 0: 256 KiB; at most 32 MiB. An empty mailbox takes any one message */
+	uint32_t max_count, max_bytes;  /* over what the type's own mailbox says; 0: that */
 	bool proxy;                     /* see below */
-	bool native;                    /* of the runtime itself: no patch may touch it */
+	bool native;                    /* of the runtime itself: no patch may touch it, and nobody holds it */
 };
 /* Borrows t and all it points at (for ever, or as long as code, which may be NULL, is held).
  * NULL with why: a signature that is none, two handlers of one name, a name taken. */

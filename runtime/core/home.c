@@ -66,10 +66,26 @@ static void bury_all(struct home *h)
 	worker_self = NULL;
 }
 
+/* Its thread turns no more: who still lives there ends here. */
+static void end_all(struct home *h)
+{
+	struct worker *before = worker_self;
+
+	worker_self = &h->w;
+	for (uint32_t i = 1; i < cell_count(); i++) {
+		struct actor *a = cell_at(i);
+
+		if (a->home == h->number && HEAD_TOP(LOAD_ACQUIRE(&a->head)) != TOP_DEAD)
+			life_bury(&h->w, a, a->q, 0);
+	}
+	worker_self = before;
+}
+
 void home_free(struct home *h)
 {
 	if (!h)
 		return;
+	end_all(h);
 	bury_all(h);
 	worker_remove(&h->w);
 	homes[h->number] = NULL;

@@ -40,6 +40,8 @@ static const char *state_of(const struct actor *a, uint64_t h)
 		return "starting";
 	if (HEAD_TOP(h) == TOP_IDLE)
 		return "idle";
+	if (LOAD(&a->held_on))
+		return "held";
 	for (uint32_t i = 0; i < worker_count(); i++) {
 		struct worker *w = worker_at(i);
 

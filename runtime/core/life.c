@@ -2,6 +2,7 @@
  * life.c - birth and burial. */
 #include "life.h"
 
+#include "hold.h"
 #include "log.h"
 
 static _Atomic uint64_t births;
@@ -76,6 +77,8 @@ static struct actor *conceive(const struct spawn *s, uint8_t home)
 	STORE(&a->started, 0);
 	a->name = s->name ? name_of(s->name, strlen(s->name)) : NULL;
 	a->pending = NULL;
+	a->kept = (struct chain){ 0 };
+	STORE(&a->held_on, 0);
 	a->born = atomic_fetch_add(&births, 1);
 	STORE(&a->asks, 0);
 	if (!LOAD(&a->gen))
@@ -172,12 +175,17 @@ void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)
 	if (unlikely(w->outs))
 		life_drop_outs(w);
 	why_set(&why, 0, "%s has ended", life_title(a));
+	if (unlikely(LOAD(&a->held_on)))
+		hold_give_up(w, a);
 	ask_bury(w, a, why.text);
 	if (a->name) {
 		name_unbind(a->name, cell_id(a));
 		name_changed();
 	}
 	h = atomic_exchange_explicit(&a->head, (uint64_t)TOP_DEAD, memory_order_acq_rel);
+	if (LOAD(&a->waiters))
+		hold_release(w, a);
+	drop_chain(w, atomic_exchange(&a->control, 0), 0, why.text);
 	drop_chain(w, queue, 0, why.text);
 	drop_chain(w, HEAD_TOP(h), keep, why.text);
 	free_state(a);
@@ -193,7 +201,7 @@ void core_end(actor *self)
 	if (LOAD(&w->actor) == self)
 		STORE(&self->stopping, 1);
 	else
-		send_special(w, cell_id(self), FN_STOP, 0);
+		send_control(w, cell_id(self), FN_STOP);
 	worker_release(w);
 }
 

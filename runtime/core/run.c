@@ -9,6 +9,7 @@
 
 #include <x86intrin.h>
 
+#include "hold.h"
 #include "life.h"
 #include "log.h"
 #include "ports.h"
@@ -89,7 +90,7 @@ static void call(struct worker *w, struct actor *a, struct msg *m, const struct 
 	rc = e->fn(a, m);
 	w->in_handler = false;
 	w->last_to = NULL;
-	if (unlikely(w->box))
+	if (unlikely(w->box.top))
 		send_box(w);
 	if (unlikely(began))
 		COUNT_UP(&count->ns, (__rdtsc() - began) * SAMPLE);
@@ -237,28 +238,81 @@ static uint32_t in_order(uint32_t top, uint32_t end)
 	return out;
 }
 
+/* The oldest that are too many, where the type says so. */
+static COLD uint32_t drop_oldest(struct worker *w, struct actor *a, uint32_t q)
+{
+	uint32_t max = LOAD(&a->max_count), count = HEAD_COUNT(LOAD(&a->head));
+	uint64_t dropped = 0;
+
+	for (; q && count > max; count--) {
+		struct msg *m = msg_at(q);
+
+		q = m->next;
+		dropped += HEAD_WEIGHT(msg_units(m));
+		send_dead(w, m, "the mailbox was full, its type drops the oldest");
+		message_free(&w->pool, m);
+	}
+	atomic_fetch_sub(&a->head, dropped);
+	return q;
+}
+
 /* Takes what hangs in the mailbox above `end`; what has been handled leaves its count. */
-static uint32_t take(struct actor *a, uint64_t done, uint32_t end)
+static uint32_t take(struct worker *w, struct actor *a, uint64_t done, uint32_t end)
 {
 	uint64_t h = LOAD_ACQUIRE(&a->head);
+	uint32_t q;
 
 	while (!CAS(&a->head, &h, HEAD_WITH(h, TOP_BUSY) - done))
 		;
-	return in_order(HEAD_TOP(h), end);
+	q = in_order(HEAD_TOP(h), end);
+	if (unlikely(HEAD_COUNT(h - done) > LOAD(&a->max_count)) && LOAD(&a->type)->full == FULL_DROP_OLDEST)
+		q = drop_oldest(w, a, q);
+	return q;
 }
 
-/* The step to idle, if the word is as it was. Afterwards a is not to be touched. */
-static bool rest(struct actor *a, uint64_t head)
+/* Whoever waits for room, and a control message that met the step to idle: after that step this is the thread that
+ * was the owner, no more, but both can be seen to by anybody. True: the actor is ours again. */
+static COLD bool after_step(struct worker *w, struct actor *a)
 {
-	return atomic_compare_exchange_strong_explicit(&a->head, &head, (uint64_t)TOP_IDLE, memory_order_acq_rel,
-	                                               memory_order_relaxed);
+	uint64_t idle = TOP_IDLE;
+
+	if (atomic_load(&a->waiters))
+		hold_release(w, a);
+	return atomic_load(&a->control) && atomic_compare_exchange_strong(&a->head, &idle, (uint64_t)TOP_BUSY);
+}
+
+enum step { STEP_IDLE, STEP_CHANGED, STEP_BACK };
+
+/* The step to idle, if the word is as it was (else CHANGED). IDLE: a is not to be touched any more. BACK: it
+ * was idle, its count is 0, and it is ours again. */
+static enum step rest(struct worker *w, struct actor *a, uint64_t head)
+{
+	if (unlikely(!atomic_compare_exchange_strong(&a->head, &head, (uint64_t)TOP_IDLE)))
+		return STEP_CHANGED;
+	if (likely(!(atomic_load(&a->waiters) | atomic_load(&a->control))))
+		return STEP_IDLE;
+	return after_step(w, a) ? STEP_BACK : STEP_IDLE;
+}
+
+static COLD void run_control(struct worker *w, struct actor *a)
+{
+	uint32_t i = in_order(atomic_exchange(&a->control, 0), 0);
+
+	while (i) {
+		struct msg *m = msg_at(i);
+
+		i = m->next;
+		handle(w, a, m);
+		message_free(&w->pool, m);
+	}
 }
 
 /* The usual case: a lone message is handled where it hangs, and if nothing came meanwhile the actor
- * is idle with one CAS. False: it is idle or gone; true: go on with what has come, which is in a->q. */
+ * is idle with one CAS. False: it is idle, held or gone; true: go on with what has come, which is in a->q. */
 static bool lone(struct worker *w, struct actor *a, uint64_t h)
 {
 	struct msg *m = msg_at(HEAD_TOP(h));
+	enum step step;
 
 	handle(w, a, m);
 	COUNT_UP(&w->handled, 1);
@@ -267,55 +321,72 @@ static bool lone(struct worker *w, struct actor *a, uint64_t h)
 		message_free(&w->pool, m);
 		return false;
 	}
-	if (likely(rest(a, h))) {
-		message_free(&w->pool, m);
-		return false;
-	}
-	a->q = take(a, HEAD_WEIGHT(msg_units(m)), msg_index(m));
+	step = unlikely(w->hold_on) ? STEP_CHANGED : rest(w, a, h);
+	if (unlikely(step == STEP_CHANGED))
+		a->q = take(w, a, HEAD_WEIGHT(msg_units(m)), msg_index(m));
 	message_free(&w->pool, m);
-	return true;
+	return step != STEP_IDLE && (!w->hold_on || hold_end(w, a));
 }
 
 /* What has been handled gives its room back, an eighth of the mailbox at a time. */
-static uint64_t give_room(struct actor *a, uint64_t done)
+static uint64_t give_room(struct worker *w, struct actor *a, uint64_t done)
 {
-	atomic_fetch_sub_explicit(&a->head, done, memory_order_release);
+	atomic_fetch_sub(&a->head, done);
+	if (unlikely(atomic_load(&a->waiters)))
+		hold_release(w, a);
 	return 0;
 }
 
-/* One after the other. True: the turn is over, with more to do; false: idle or gone. */
+/* The next lot of messages, maybe none. False: there is none, a is idle and not to be touched. */
+static bool next_lot(struct worker *w, struct actor *a, uint32_t *q, uint64_t *done)
+{
+	uint64_t h = LOAD_ACQUIRE(&a->head);
+	enum step step = HEAD_TOP(h) == TOP_BUSY ? rest(w, a, TOP_BUSY | *done) : STEP_CHANGED;
+
+	if (step == STEP_IDLE)
+		return false;
+	if (step == STEP_CHANGED)
+		*q = take(w, a, *done, 0);
+	*done = 0;
+	if (unlikely(atomic_load(&a->waiters)))
+		hold_release(w, a);
+	return true;
+}
+
+/* One after the other. True: the turn is over, with more to do; false: idle, held or gone. */
 static bool one_by_one(struct worker *w, struct actor *a)
 {
 	uint32_t left = TURN_MESSAGES, tick = LOAD(&run_tick), q = a->q;
-	uint64_t done = 0, h;
+	uint64_t done = 0;
 
 	a->q = 0;
 	for (;;) {
-		while (q) {
-			struct msg *m = msg_at(q);
+		struct msg *m;
 
-			q = m->next;
-			done += HEAD_WEIGHT(msg_units(m));
-			handle(w, a, m);
-			message_free(&w->pool, m);
-			COUNT_UP(&w->handled, 1);
-			if (unlikely(LOAD(&a->stopping))) {
-				life_bury(w, a, q, 0);
-				return false;
-			}
-			if (unlikely(!--left || LOAD(&run_tick) != tick)) {
-				a->q = q;
-				give_room(a, done);
-				return true;
-			}
-			if (unlikely(HEAD_COUNT(done) * 8 >= LOAD(&a->max_count)))
-				done = give_room(a, done);
-		}
-		h = LOAD_ACQUIRE(&a->head);
-		if (HEAD_TOP(h) == TOP_BUSY && rest(a, TOP_BUSY | done))
+		if (unlikely(LOAD(&a->control)))
+			run_control(w, a);
+		if (unlikely(LOAD(&a->stopping))) {
+			life_bury(w, a, q, 0);
 			return false;
-		q = take(a, done, 0);
-		done = 0;
+		}
+		if (!q) {
+			if (!next_lot(w, a, &q, &done))
+				return false;
+			continue;
+		}
+		m = msg_at(q);
+		q = m->next;
+		done += HEAD_WEIGHT(msg_units(m));
+		handle(w, a, m);
+		message_free(&w->pool, m);
+		COUNT_UP(&w->handled, 1);
+		if (unlikely(w->hold_on || !--left || LOAD(&run_tick) != tick) && !LOAD(&a->stopping)) {
+			a->q = q;
+			give_room(w, a, done);
+			return !w->hold_on || hold_end(w, a);
+		}
+		if (unlikely(HEAD_COUNT(done) * 8 >= LOAD(&a->max_count)))
+			done = give_room(w, a, done);
 	}
 }
 
@@ -327,7 +398,9 @@ bool run_turn(struct worker *w, struct actor *a)
 	worker_turn_begin(w);
 	STORE(&w->actor, a);
 	STORE(&w->began, __rdtsc());
-	if (likely(!a->q && HEAD_COUNT(h) == 1 && HEAD_TOP(h) >= MSG_FIRST))
+	if (unlikely(a->kept.top))
+		more = hold_again(w, a);
+	else if (likely(!a->q && HEAD_COUNT(h) == 1 && HEAD_TOP(h) >= MSG_FIRST) && likely(!LOAD(&a->control)))
 		more = lone(w, a, h);
 	if (more)
 		more = one_by_one(w, a);

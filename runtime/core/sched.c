@@ -82,7 +82,7 @@ static void stop_actors(int64_t until)
 	for (size_t i = 0; i < n; i++) {
 		struct worker *w = worker_acquire();
 
-		send_special(w, list[i].id, FN_STOP, 0);
+		send_control(w, list[i].id, FN_STOP);
 		worker_release(w);
 		while (list[i].stops && !is_gone(list[i].id) && now_ms() < until)
 			pause_ms(1);
@@ -105,7 +105,6 @@ static bool join(struct pooler *p)
 	limit.tv_sec += 1;
 	if (pthread_timedjoin_np(p->thread, NULL, &limit) == 0) {
 		worker_remove(&p->w);
-		free(p);
 		return true;
 	}
 	in = LOAD(&p->w.handler);
@@ -123,6 +122,8 @@ bool core_stop(int ms)
 	watch_stop();
 	for (int i = 0; i < LOAD(&pool.threads); i++)
 		all = join(pool.worker[i]) && all;
+	for (int i = 0; all && i < LOAD(&pool.threads); i++)
+		free(pool.worker[i]);
 	worker_reclaim();
 	return all;
 }

@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#include "hold.h"
+
 void (*send_ready)(struct worker *w, struct actor *a);
 
 static _Atomic uint64_t route;
@@ -60,36 +62,72 @@ int target_find(actor_ref to, struct target *t, struct why *why)
 
 /* --- pushing ------------------------------------------------------------------------------------- */
 
-static COLD int not_pushed(struct worker *w, enum push said, struct msg *m)
+/* m found no room. What its type says is done with it; where that is nothing, the sender is told. */
+static COLD int no_room(struct worker *w, struct actor *a, struct msg *m)
 {
+	struct type *type = LOAD(&a->type);
+	struct actor *self = LOAD(&w->actor);
+
+	if (w->in_handler && type->full == FULL_HOLD && !LOAD(&self->type)->native &&
+	    (w->hold_on == a || hold_begin(w, self, a)) && hold_keep(w, m) == 0)
+		return 0;
+	if (type->full == FULL_DROP_NEWEST || type->full == FULL_DROP_OLDEST) {
+		send_dead(w, m, "the mailbox is full, its type drops");
+		message_free(&w->pool, m);
+		return 0;
+	}
 	COUNT_UP(&w->refused, 1);
 	message_free(&w->pool, m);
-	return said == PUSH_FULL ? ACTOR_EFULL : ACTOR_ENOENT;
+	return ACTOR_EFULL;
+}
+
+static COLD int gone(struct worker *w, struct msg *m)
+{
+	message_free(&w->pool, m);
+	return ACTOR_ENOENT;
+}
+
+void send_dead_chain(struct worker *w, uint32_t top, uint32_t last, const char *reason)
+{
+	bool end;
+
+	do {
+		struct msg *m = msg_at(top);
+
+		end = top == last;
+		top = m->next;
+		send_dead(w, m, reason);
+		message_free(&w->pool, m);
+	} while (!end);
 }
 
 COLD void send_box(struct worker *w)
 {
-	uint32_t top = w->box;
+	struct chain box = w->box;
 
-	w->box = 0;
-	switch (cell_push(w->box_to, top, w->box_last, w->box_weight, true)) {
+	w->box.top = 0;
+	switch (cell_push(w->box_to, box.top, msg_at(box.last), box.weight, true)) {
 	case PUSH_READY:
 		send_ready(w, w->box_to);
 		break;
 	case PUSH_DEAD:                 /* it was there when the messages were sent */
-		for (struct msg *m = msg_at(top), *next;; m = next) {
-			bool end = m == w->box_last;
-
-			next = msg_at(m->next);
-			send_dead(w, m, "the actor has just ended");
-			message_free(&w->pool, m);
-			if (end)
-				break;
-		}
+		send_dead_chain(w, box.top, box.last, "the actor has just ended");
 		break;
 	default:
 		break;
 	}
+}
+
+/* Where the type drops the oldest there is room for twice as much: the owner drops when it takes them. */
+static bool may_overfill(const struct actor *a)
+{
+	return LOAD(&a->type)->full == FULL_DROP_OLDEST &&
+	       HEAD_COUNT(LOAD(&a->head)) < 2 * LOAD(&a->max_count);
+}
+
+static COLD int push_full(struct worker *w, struct actor *a, struct msg *m)
+{
+	return may_overfill(a) ? send_push(w, a, m, true) : no_room(w, a, m);
 }
 
 /* Room is looked at as each message joins, so a mailbox is overdrawn by what others push meanwhile at most. */
@@ -97,21 +135,24 @@ static int box_add(struct worker *w, struct actor *a, struct msg *m)
 {
 	uint64_t weight = HEAD_WEIGHT(msg_units(m)), h = LOAD(&a->head);
 
-	if (!w->box)
-		w->box_weight = 0;
+	if (!w->box.top)
+		w->box.weight = 0;
 	if (unlikely(HEAD_TOP(h) == TOP_DEAD))
-		return not_pushed(w, PUSH_DEAD, m);
-	if (unlikely(!cell_room(a, h, w->box_weight + weight)))
-		return not_pushed(w, PUSH_FULL, m);
-	if (!w->box) {
-		w->box_to = a;
-		w->box_last = m;
+		return gone(w, m);
+	if (unlikely(!cell_room(a, h + w->box.weight, weight))) {
+		if (w->box.top)
+			send_box(w);
+		return push_full(w, a, m);
 	}
-	m->next = w->box;
-	w->box = msg_index(m);
-	w->box_weight += weight;
+	if (!w->box.top) {
+		w->box_to = a;
+		w->box.last = msg_index(m);
+	}
+	m->next = w->box.top;
+	w->box.top = msg_index(m);
+	w->box.weight += weight;
 	COUNT_UP(&w->sent, 1);
-	if (unlikely(HEAD_COUNT(w->box_weight) >= BOX_MAX || HEAD_UNITS(w->box_weight) >= BOX_UNITS))
+	if (unlikely(HEAD_COUNT(w->box.weight) >= BOX_MAX || HEAD_UNITS(w->box.weight) >= BOX_UNITS))
 		send_box(w);
 	return 0;
 }
@@ -121,19 +162,47 @@ int send_push(struct worker *w, struct actor *a, struct msg *m, bool beyond)
 	enum push said;
 
 	if (w->in_handler) {
+		if (unlikely(w->hold_on == a) && !beyond)       /* behind what is kept back already */
+			return no_room(w, a, m);
 		if (a == w->last_to && !beyond && a != LOAD(&w->actor))
 			return box_add(w, a, m);
-		if (unlikely(w->box))
+		if (unlikely(w->box.top))
 			send_box(w);
 		w->last_to = a;
 	}
 	said = cell_push(a, msg_index(m), m, HEAD_WEIGHT(msg_units(m)), beyond);
 	if (unlikely(said >= PUSH_FULL))
-		return not_pushed(w, said, m);
+		return said == PUSH_DEAD ? gone(w, m) : push_full(w, a, m);
 	if (said == PUSH_READY)
 		send_ready(w, a);
 	COUNT_UP(&w->sent, 1);
 	return 0;
+}
+
+void send_control(struct worker *w, uint64_t id, uint16_t fn)
+{
+	struct actor *a = cell_at((uint32_t)id);
+	struct msg *m;
+	uint32_t top;
+	uint64_t h;
+
+	if (LOAD_ACQUIRE(&a->gen) != id >> 32)
+		return;
+	m = message_make(&w->pool, NULL, 0);
+	m->gen = (uint32_t)(id >> 32);
+	m->from = m->corr = 0;
+	m->fn = fn;
+	top = LOAD(&a->control);
+	do
+		m->next = top;
+	while (!atomic_compare_exchange_weak(&a->control, &top, msg_index(m)));
+	/* Partner: the owner steps to IDLE, then looks at control; both sequentially consistent. */
+	h = atomic_load(&a->head);
+	while (HEAD_TOP(h) == TOP_IDLE)
+		if (atomic_compare_exchange_weak(&a->head, &h, HEAD_WITH(h, TOP_BUSY))) {
+			send_ready(w, a);
+			break;
+		}
 }
 
 void send_special(struct worker *w, uint64_t id, uint16_t fn, uint64_t corr)

@@ -4,6 +4,8 @@
 
 #include <pthread.h>
 
+enum { MESSAGES_DEFAULT = 1024, BYTES_DEFAULT = 256 << 10 };
+
 static _Atomic(struct type *) types[TYPES_MAX + 1];
 static _Atomic uint32_t type_count;
 static _Atomic uint32_t next_count;             /* handlers' places in the workers' calls */
@@ -231,12 +233,14 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 	static const struct type_options none;
 	struct type *type = mem_alloc(sizeof *type);
 	struct table *table;
+	uint32_t bytes;
 
 	o = o ? o : &none;
 	*type = (struct type){ .state = t->state, .name = name_text(name), .start = t->start, .stop = t->stop,
-	                       .proxy = o->proxy, .native = o->native,
-	                       .max_count = o->max_count ? o->max_count : 1024,
-	                       .max_units = (o->max_bytes ? o->max_bytes : 256 << 10) / sizeof(struct msg) };
+	                       .proxy = o->proxy, .native = o->native, .full = t->mailbox.full };
+	type->max_count = o->max_count ? o->max_count : t->mailbox.messages ? t->mailbox.messages : MESSAGES_DEFAULT;
+	bytes = o->max_bytes ? o->max_bytes : t->mailbox.bytes ? t->mailbox.bytes : BYTES_DEFAULT;
+	type->max_units = bytes / (uint32_t)sizeof(struct msg);
 	if (type->max_count > COUNT_LIMIT)
 		type->max_count = COUNT_LIMIT;
 	if (type->max_units > UNITS_LIMIT)

@@ -37,6 +37,7 @@ struct type {
 	int (*start)(actor *self);
 	void (*stop)(actor *self);
 	bool proxy, native;
+	enum actor_full full;
 	struct code *code;
 };
 

@@ -21,10 +21,11 @@ struct worker {
 	/* From the second message in a row that a handler sends to one actor on, they gather here, a chain as
 	 * it will hang in a mailbox, and go with one CAS: when another target comes, or the handler ends. */
 	struct actor *last_to, *box_to;
-	struct msg *box_last;
-	uint32_t box;
-	uint64_t box_weight;
+	struct chain box;
 	bool in_handler;
+	/* A send of this handler found a mailbox full whose type holds senders: see hold.h. */
+	struct actor *hold_on;
+	struct chain kept;
 	struct msg_out *outs;           /* begun by the handler that runs; see out.c */
 	struct call_count *calls;       /* by the handlers' own numbers (entry.count), made when first written */
 	uint32_t depth;                 /* inside a turn so many times over: a call within a handler */

@@ -159,7 +159,7 @@ int bench_ping_pong_pairs(const struct bench_options *o)
 	return ping_pong(o, PAIRS, "ping-pong-pairs");
 }
 
-/* --- fan-in: a sender that finds the mailbox full comes again ------------------------------------------- */
+/* --- fan-in: a sender that finds the mailbox full is held ------------------------------------------------ */
 
 enum { SENDERS = 16, CHUNK = 64 };
 struct sink { int64_t left; };
@@ -183,7 +183,7 @@ static int fill(actor *self, const msg *m)
 }
 
 static const struct actor_type sink = {
-	.name = "sink", .state = sizeof(struct sink),
+	.name = "sink", .state = sizeof(struct sink), .mailbox = { .full = FULL_HOLD },
 	.on = ON({ "take", "n:int", take, 0 }, { "fill", "n:int", fill, 0 }),
 };
 
@@ -195,11 +195,8 @@ static int pour(actor *self, const msg *m)
 		s->to = (actor_ref)msg_int(m, 0);
 		s->left = msg_int(m, 1);
 	}
-	for (int i = 0; i < CHUNK && s->left; i++) {
-		if (actor_send(self, s->to, "take", s->left) == ACTOR_EFULL)
-			break;
-		s->left--;
-	}
+	for (int i = 0; i < CHUNK && s->left; i++, s->left--)
+		sent(actor_send(self, s->to, "take", s->left));
 	return s->left ? actor_send(self, actor_self(self), "pour") : 0;
 }
 
@@ -293,9 +290,6 @@ static int live(actor *self, const msg *m)
 {
 	int rc = actor_send(self, (actor_ref)msg_int(m, 0), "take", 1);
 
-	/* The sink is full: once more. */
-	if (rc == ACTOR_EFULL)
-		return actor_send(self, actor_self(self), "live", msg_int(m, 0));
 	if (!stay)
 		core_end(self);
 	return rc;

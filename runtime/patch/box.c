@@ -3,36 +3,36 @@
  *
  * An error leaves libtcc's variables as they were at that moment: one in the middle of an
  * initializer or of a _Generic makes it refuse every later source, one inside a function with
- * labels leaves pointers to freed memory, and what was being built is not freed. So after an error
- * all is reset: every block that libtcc allocated is in a list here, its variables lie in two
- * sections.
+ * labels leaves pointers to freed memory, and what was being built is not freed. So each source
+ * meets libtcc as new: its variables lie in two sections that are set back, and its memory is a
+ * region that is begun anew: taking is adding to a number, freeing is nothing, and pages once
+ * touched stay for the next source.
  *
- * The limit stops a macro that grows without end; libtcc then says `memory full`. Where it would
- * end the process (#pragma comment(option, "-dumpversion")), box_run() returns instead. mprotect
- * does nothing: libtcc makes what it relocates writable and executable, compile.c protects it.
+ * The region's end stops a macro that grows without end; libtcc then says `memory full`. Where it
+ * would end the process (#pragma comment(option, "-dumpversion")), box_run() returns instead.
+ * mprotect does nothing: libtcc makes what it relocates writable and executable, compile.c
+ * protects it.
  *
  * Threads: one at a time, behind compile.c's lock. A loop without end is not stopped here. */
 #include "box.h"
 
 #include <assert.h>
 #include <setjmp.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 
-enum { MEMORY_MAX = 256 << 20 };
-
-struct block {
-	struct block *prev, *next;
-	size_t size;
-	size_t unused;          /* what follows is aligned to 16 */
+enum {
+	REGION = 256 << 20,     /* bytes of address space */
+	KEPT = 4 << 20,         /* of them stay in memory between sources */
 };
+
+struct block { size_t size, unused; };  /* in front of each, which is aligned to 16 */
 
 extern char __start_tcc_data[], __stop_tcc_data[], __start_tcc_bss[], __stop_tcc_bss[];
 
-static struct block blocks = { &blocks, &blocks, 0, 0 };
-static size_t held;
+static char *region;
+static size_t used;
 static jmp_buf out;
 static char data_at_start[64];
-static bool started;
 
 void *box_malloc(size_t size);
 void *box_calloc(size_t n, size_t size);
@@ -41,59 +41,38 @@ void  box_free(void *p);
 int   box_mprotect(void *at, size_t len, int prot);
 _Noreturn void box_exit(int status);
 
-static void link_in(struct block *b, size_t size)
-{
-	b->size = size;
-	b->next = &blocks;
-	b->prev = blocks.prev;
-	b->prev->next = b;
-	blocks.prev = b;
-	held += size;
-}
-
-static void unlink_from(struct block *b)
-{
-	b->prev->next = b->next;
-	b->next->prev = b->prev;
-	held -= b->size;
-}
-
-void *box_realloc(void *p, size_t size)
-{
-	struct block *old = p ? (struct block *)p - 1 : NULL, *b;
-	size_t had = old ? old->size : 0;
-
-	if (size > MEMORY_MAX || held - had + size > MEMORY_MAX)
-		return NULL;
-	if (old)
-		unlink_from(old);
-	b = realloc(old, sizeof *b + size);
-	if (!b && old)
-		link_in(old, had);
-	if (!b)
-		return NULL;
-	link_in(b, size);
-	return b + 1;
-}
-
 void *box_malloc(size_t size)
 {
-	return box_realloc(NULL, size);
+	struct block *b = (struct block *)(region + used);
+
+	if (size > REGION - 64 - used)
+		return NULL;
+	used += sizeof *b + ((size + 15) & ~(size_t)15);
+	b->size = size;
+	return b + 1;
 }
 
 void *box_calloc(size_t n, size_t size)
 {
-	void *p = size && n > MEMORY_MAX / size ? NULL : box_realloc(NULL, n * size);
+	void *p = size && n > REGION / size ? NULL : box_malloc(n * size);
 
 	return p ? memset(p, 0, n * size) : NULL;
 }
 
+void *box_realloc(void *p, size_t size)
+{
+	struct block *old = p ? (struct block *)p - 1 : NULL;
+	void *to;
+
+	if (old && size <= old->size)
+		return p;
+	to = box_malloc(size);
+	return to && old ? memcpy(to, p, old->size) : to;
+}
+
 void box_free(void *p)
 {
-	if (!p)
-		return;
-	unlink_from((struct block *)p - 1);
-	free((struct block *)p - 1);
+	(void)p;
 }
 
 int box_mprotect(void *at, size_t len, int prot)
@@ -110,24 +89,31 @@ _Noreturn void box_exit(int status)
 	longjmp(out, 1);
 }
 
-bool box_run(void (*run)(void *arg), void *arg)
+static bool region_make(void)
 {
 	size_t len = (size_t)(__stop_tcc_data - __start_tcc_data);
+	void *at = mmap(NULL, REGION, PROT_READ | PROT_WRITE,
+	                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
+	if (at == MAP_FAILED)
+		return false;
+	region = at;
 	assert(len <= sizeof data_at_start);
-	if (!started)
-		memcpy(data_at_start, __start_tcc_data, len);
-	started = true;
+	memcpy(data_at_start, __start_tcc_data, len);
+	return true;
+}
+
+bool box_run(void (*run)(void *arg), void *arg)
+{
+	if (!region && !region_make())
+		return false;
+	memcpy(__start_tcc_data, data_at_start, (size_t)(__stop_tcc_data - __start_tcc_data));
+	memset(__start_tcc_bss, 0, (size_t)(__stop_tcc_bss - __start_tcc_bss));
+	if (used > KEPT)
+		madvise(region + KEPT, used - KEPT, MADV_DONTNEED);
+	used = 0;
 	if (setjmp(out))
 		return false;
 	run(arg);
 	return true;
-}
-
-void box_reset(void)
-{
-	while (blocks.next != &blocks)
-		box_free(blocks.next + 1);
-	memcpy(__start_tcc_data, data_at_start, (size_t)(__stop_tcc_data - __start_tcc_data));
-	memset(__start_tcc_bss, 0, (size_t)(__stop_tcc_bss - __start_tcc_bss));
 }

@@ -8,9 +8,8 @@
 
 #include "base.h"
 
-/* Calls run(arg). False when libtcc wanted to end the process instead of returning. */
+/* Calls run(arg), for which libtcc is as if it had never run. False when libtcc wanted to end the
+ * process instead of returning, or there is no memory for it. */
 bool box_run(void (*run)(void *arg), void *arg);
-/* Frees all that libtcc still holds, and gives its variables the values they had at the start. */
-void box_reset(void);
 
 #endif

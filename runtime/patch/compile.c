@@ -291,16 +291,14 @@ static void run(void *arg)
 
 static struct program *compile(struct compile *c)
 {
-	bool ended;
+	bool whole;
 
 	pthread_mutex_lock(&compiler);
 	headers_enter(c->source->folder);
-	ended = box_run(run, c);
+	whole = box_run(run, c);
 	headers_leave();
-	if (!ended || !c->program)
-		box_reset();
 	pthread_mutex_unlock(&compiler);
-	if (c->program && protect(c->program))
+	if (whole && c->program && protect(c->program))
 		return c->program;
 	program_free(c->program);
 	if (!c->said->len)

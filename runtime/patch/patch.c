@@ -36,6 +36,7 @@ struct job {
 	/* what came of it */
 	int code;                               /* 0, or an error with the diagnostics in said */
 	struct buf said; /* of a CHECK that passed: the handlers it would change */
+	struct buf line;                        /* for the log */
 	uint32_t number;
 	struct code *hold;                      /* as long as process is to run */
 	int (*process)(actor *self);
@@ -84,6 +85,7 @@ static void job_free(struct job *j)
 	mem_free(j->handler);
 	mem_free(j->function);
 	buf_fini(&j->said);
+	buf_fini(&j->line);
 	mem_free(j);
 }
 
@@ -119,8 +121,7 @@ static int put_in_force(struct job *j, const struct exam *x, struct exported *e,
 	}
 	j->number = ++last_number;
 	record_add(j->number, e, origin_name(j->origin), j->note, j->len);
-	log_line(LOG_INFO, "patch", "%u in force: %.*s (from %s, %zu bytes)", j->number,
-	         (int)e->handlers.len, e->handlers.p, origin_name(j->origin), j->len);
+	buf_printf(&j->line, "%u in force: %.*s", j->number, (int)e->handlers.len, e->handlers.p);
 	return 0;
 }
 
@@ -163,18 +164,28 @@ static void tell(void)
 		nanosleep(&pause, NULL);
 }
 
+/* The sender hears first, then the log. */
 static void finish(struct job *j)
 {
+	enum log_level level = j->code ? LOG_WARN : LOG_INFO;
+	const char *from = origin_name(j->origin);
+	struct buf line = j->line;
+	size_t bytes = j->len;
+
 	if (j->code)
-		log_line(LOG_WARN, "patch", "refused (from %s, %zu bytes): %.*s",
-		         origin_name(j->origin), j->len,
-		         (int)(j->said.len < 1000 ? j->said.len : 1000), j->said.p);
+		buf_printf(&line, "refused: %.*s", (int)(j->said.len < 1000 ? j->said.len : 1000),
+		           j->said.p);
+	j->line = (struct buf){ 0 };
 	mem_free(j->text);
 	j->text = NULL;
 	pthread_mutex_lock(&lock);
 	jobs_push(&finished, j);
 	pthread_mutex_unlock(&lock);
 	tell();
+	if (line.len)
+		log_line(level, "patch", "%.*s (from %s, %zu bytes)", (int)line.len, line.p, from,
+		         bytes);
+	buf_fini(&line);
 }
 
 static struct job *next_job(void)

@@ -414,11 +414,6 @@ static long resident_kb(void)
 	return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-static void count_code(const char *line, int *mappings)
-{
-	*mappings += strstr(line, " r-xp ") && strstr(line, " 00:00 0 \n");
-}
-
 static int code_mappings(void)
 {
 	FILE *f = fopen("/proc/self/maps", "r");
@@ -426,7 +421,7 @@ static int code_mappings(void)
 	int n = 0;
 
 	while (fgets(line, sizeof line, f))
-		count_code(line, &n);
+		n += strstr(line, " r-xp ") && strstr(line, " 00:00 0 \n");
 	fclose(f);
 	return n;
 }

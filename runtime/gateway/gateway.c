@@ -47,9 +47,6 @@ static void *thread(void *arg)
 	pthread_setname_np(pthread_self(), "gateway");
 	home_enter(g->home);
 	ws_run(g->ws);
-	session_end();
-	while (home_run(g->home))
-		;
 	home_leave(g->home);
 	return NULL;
 }
@@ -93,8 +90,8 @@ struct gateway *gateway_new(const struct gateway_config *c, struct why *why)
 		return g;
 	why_set(why, -1, "no thread for clients could be started");
 fail_home:
+	home_free(g->home);             /* may wake once more */
 	ws_free(g->ws);
-	home_free(g->home);
 fail:
 	mem_free(g->origins);
 	mem_free(g);
@@ -153,8 +150,8 @@ void gateway_free(struct gateway *g)
 {
 	if (!g)
 		return;
+	home_free(g->home);             /* may wake once more */
 	ws_free(g->ws);
-	home_free(g->home);
 	mem_free(g->origins);
 	mem_free(g);
 }

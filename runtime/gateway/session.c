@@ -478,11 +478,6 @@ void session_gone(struct session *s)
 	mem_free(s);
 }
 
-void session_end(void)
-{
-	core_end(core_actor(keeper));
-}
-
 void session_quiet(void)
 {
 	STORE(&quiet, true);

@@ -21,8 +21,6 @@ void session_gone(struct session *s);   /* the connection is closed; frees */
 /* After each turn of the home: what found a mailbox full tries again. */
 void session_retry(void);
 
-void session_end(void);                 /* the last: the home is run once more after it */
-
 void session_quiet(void);               /* any thread: no new calls from now on */
 struct session_info { uint64_t calls, answers, refused; unsigned waiting; };
 void session_info(struct session_info *out);    /* any thread */

@@ -224,8 +224,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	session_end();
-	turn();
 	home_leave(home);
 	core_stop(5000);
 	home_free(home);

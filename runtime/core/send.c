@@ -355,6 +355,8 @@ int send_args(struct worker *w, const struct letter *l, struct arg *args, unsign
 		return rc;
 	type = LOAD_ACQUIRE(&t.cell->type);
 	tab = LOAD_ACQUIRE(&type->table);
+	if (type->proxy && l->client)
+		return why_set(why, ACTOR_ENOENT, "%s has no handlers that clients may call", type_title(type));
 	if (type->proxy)
 		return send_proxy(w, l, &t, args, n, why);
 	fn = find_handler(type, tab, l, why);

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IN_SIZE = 65536, OUT_SIZE = 65536, GRACE_S = 5, BUCKETS = 1 << 16 };
+enum { IN_SIZE = 65536, OUT_SIZE = 65536, GRACE_S = 5, BUCKETS = 1 << 20 };
 enum state { GREETING, LOGGING_IN, CALLING };
 
 struct client {

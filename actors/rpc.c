@@ -2,9 +2,9 @@
  * rpc: what the processes that share a Redis may ask of a node, and clients may not.
  *
  * `exec` and `eval` bring patches and are passed on to the actor `patch`, which answers the sender.
- * `callOther` calls another actor for the sender and has the bus carry the answer, or the refusal, to
- * the handler CB of topic CT; until then where it goes to is kept here, in one of a fixed number of
- * places. A topic that no actor here has gets the call in the global table. */
+ * `callOther` calls another actor for the sender and has the bus carry the answer, or the refusal,
+ * to the handler CB of topic CT; until then where it goes to is kept here, in one of a fixed number
+ * of places. A topic that no actor here has gets the call in the global table. */
 #include <stdio.h>
 #include <string.h>
 
@@ -56,7 +56,7 @@ static int eval(actor *self, const msg *m)
 	return msg_forward(m, r->patch, "eval");
 }
 
-/* --- calls for others -------------------------------------------------------------------------- */
+/* --- calls for others ----------------------------------------------------------------------- */
 
 static const char *reason(int error)
 {

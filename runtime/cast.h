@@ -13,7 +13,7 @@ struct cast {
 	const char *topic;                              /* the name that rpc goes by */
 	const char *const *actors; int actor_count;     /* ACTOR.c, ACTOR.so, DIR */
 };
-/* Main thread, after patch_start(): loads and starts them all. 0, or negative with why, one line. */
+/* Main thread, after patch_start(): loads and starts them all. 0, or negative with why. */
 int cast_start(const struct cast *c, struct why *why);
 
 #endif

@@ -330,7 +330,7 @@ static void on_stop(void *arg, int signo)
 	look(n);
 }
 
-/* A worker is still inside a handler: what it may touch stays as it is until the process is gone. */
+/* A worker is still inside a handler: what it may touch stays as it is until the process ends. */
 static void abandon(struct node *n)
 {
 	unlink(socket_path);

@@ -14,7 +14,7 @@
  * actors on the loop cannot keep descriptors waiting.
  *
  * Threads: `posts` is under `lock`; loop_stop(), loop_post() and the wakes come from any thread;
- * all else belongs to the thread that runs the loop. Does not retry, time out or limit connections. */
+ * all else belongs to the thread that runs the loop. Does not retry, time out or limit. */
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -180,7 +180,8 @@ static struct event_base *base_new(void)
 
 	event_set_log_callback(logged);
 	if (c && evthread_use_pthreads() == 0) {
-		event_config_set_flag(c, EVENT_BASE_FLAG_PRECISE_TIMER | EVENT_BASE_FLAG_NO_CACHE_TIME);
+		event_config_set_flag(c, EVENT_BASE_FLAG_PRECISE_TIMER);
+		event_config_set_flag(c, EVENT_BASE_FLAG_NO_CACHE_TIME);
 		base = event_base_new_with_config(c);
 	}
 	if (c)

@@ -2,8 +2,8 @@
  * loop.h - the I/O thread's loop: descriptors, streams, timers, signals, and a home for the actors
  * that live on it. All of libevent is behind this file; hiredis's own adapter gets loop_base().
  *
- * Everything but loop_stop(), loop_post() and loop_home() is called on the loop's own thread (the one
- * that calls loop_run(), or before it does). */
+ * Everything but loop_stop(), loop_post() and loop_home() is called on the loop's own thread (the
+ * one that calls loop_run(), or before it does). */
 #ifndef LOOP_H
 #define LOOP_H
 
@@ -13,7 +13,7 @@ struct loop;
 struct loop_timer;
 struct loop_stream;
 
-struct loop *loop_new(struct why *why);         /* makes a home named "io" and drives core's timers */
+struct loop *loop_new(struct why *why); /* makes a home named "io" and drives core's timers */
 struct home *loop_home(struct loop *l);
 void        *loop_base(struct loop *l);         /* struct event_base * */
 void         loop_run(struct loop *l);          /* until loop_stop() */
@@ -31,20 +31,22 @@ void loop_signal(struct loop *l, int signo, void (*fn)(void *arg, int signo), vo
 
 /* A listening socket: accepted(arg, fd) takes each new connection. Takes fd. */
 struct loop_listener;
-struct loop_listener *loop_listen(struct loop *l, int fd, void (*accepted)(void *arg, int fd), void *arg);
+struct loop_listener *loop_listen(struct loop *l, int fd,
+                                  void (*accepted)(void *arg, int fd), void *arg);
 void loop_listener_free(struct loop_listener *s);
 
-/* A connected stream. read: bytes came; it says how many it used, the rest comes again with more behind it.
- * closed: the other side is gone, or an error; the stream must then be freed (not before). Takes fd. */
+/* A connected stream. read: bytes came; it says how many it used, the rest comes again with more
+ * behind it. closed: the other side is gone, or an error; nothing is called after it. Takes fd. */
 struct loop_stream_ops {
 	size_t (*read)(void *arg, const char *p, size_t len);
 	void   (*closed)(void *arg);
 };
-struct loop_stream *loop_stream_new(struct loop *l, int fd, const struct loop_stream_ops *ops, void *arg);
+struct loop_stream *loop_stream_new(struct loop *l, int fd,
+                                    const struct loop_stream_ops *ops, void *arg);
 void   loop_stream_write(struct loop_stream *s, const void *p, size_t len);     /* copies */
-size_t loop_stream_waiting(const struct loop_stream *s);        /* bytes written that the other side has not taken */
+size_t loop_stream_waiting(const struct loop_stream *s);        /* bytes written and not taken yet */
 void   loop_stream_pause(struct loop_stream *s, bool paused);   /* reads no more until let go on */
 void   loop_stream_end(struct loop_stream *s);  /* closed() once all that was written is out */
-void   loop_stream_free(struct loop_stream *s);
+void   loop_stream_free(struct loop_stream *s); /* at any time, by its own read and closed too */
 
 #endif

@@ -44,7 +44,7 @@ struct loop_stream_ops {
 struct loop_stream *loop_stream_new(struct loop *l, int fd,
                                     const struct loop_stream_ops *ops, void *arg);
 void   loop_stream_write(struct loop_stream *s, const void *p, size_t len);     /* copies */
-size_t loop_stream_waiting(const struct loop_stream *s);        /* bytes written and not taken yet */
+size_t loop_stream_waiting(const struct loop_stream *s);        /* bytes written, not taken yet */
 void   loop_stream_pause(struct loop_stream *s, bool paused);   /* reads no more until let go on */
 void   loop_stream_end(struct loop_stream *s);  /* closed() once all that was written is out */
 void   loop_stream_free(struct loop_stream *s); /* at any time, by its own read and closed too */

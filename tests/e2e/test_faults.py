@@ -15,7 +15,7 @@ import unittest
 import redis
 
 from harness import (ACTORD, ANSWERS, HERE, PATIENCE, Caller, Case, Late, RedisServer, Refused,
-                     actord, free_port, make_folder, run, until, write_files)
+                     Runtime, actord, free_port, make_folder, run, until, write_files)
 
 class Traffic(threading.Thread):
     """Calls through Redis, one at a time, on through every loss of the connection."""
@@ -360,9 +360,11 @@ class Ends(Faults):
         traffic.end()
 
     def test_at_once(self):
-        """A signal while it starts: an orderly end all the same."""
+        """A signal while it is still starting: an orderly end all the same."""
         for _ in range(5):
-            runtime = self.start(stop=False)
+            runtime = Runtime(ready=False)
+            self.runtimes.append(runtime)
+            runtime.err.wait("connected")
             runtime.stop()
 
     def test_files_it_leaves(self):

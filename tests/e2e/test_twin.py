@@ -29,7 +29,8 @@ class Twin(Case):
     @classmethod
     def end_twin(cls):
         cls.twin.kill()
-        cls.twin.communicate()
+        cls.twin.wait()
+        cls.twin.stdin.close()
         running.discard(cls.twin)
 
     def tearDown(self):

@@ -120,7 +120,8 @@ static int put_in_force(struct job *j, const struct exam *x, struct exported *e,
 		return 0;
 	}
 	j->number = ++last_number;
-	record_add(j->number, e, origin_name(j->origin), j->note, j->len);
+	record_add(&(struct patch_info){ .number = j->number, .origin = origin_name(j->origin),
+	                                 .bytes = j->len, .file = j->file, .note = j->note }, e);
 	buf_printf(&j->line, "%u in force: %.*s", j->number, (int)e->handlers.len, e->handlers.p);
 	return 0;
 }
@@ -402,7 +403,7 @@ static void list_one(void *arg, const struct patch_info *p)
 	struct tm tm;
 
 	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &tm));
-	pack_map(&l->out, 8);
+	pack_map(&l->out, 9);
 	pack_text(&l->out, "number");   pack_int(&l->out, p->number);
 	pack_text(&l->out, "state");    pack_text(&l->out, p->state);
 	pack_text(&l->out, "targets");  pack_text(&l->out, p->targets);
@@ -410,6 +411,7 @@ static void list_one(void *arg, const struct patch_info *p)
 	pack_text(&l->out, "origin");   pack_text(&l->out, p->origin);
 	pack_text(&l->out, "time");     pack_text(&l->out, when);
 	pack_text(&l->out, "bytes");    pack_int(&l->out, (int64_t)p->bytes);
+	pack_text(&l->out, "file");     pack_text(&l->out, p->file);
 	pack_text(&l->out, "note");     pack_text(&l->out, p->note);
 	l->n++;
 }

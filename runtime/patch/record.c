@@ -29,6 +29,7 @@ static void record_free(struct record *r)
 		return;
 	mem_free((char *)r->info.targets);
 	mem_free((char *)r->info.handlers);
+	mem_free((char *)r->info.file);
 	mem_free((char *)r->info.note);
 	mem_free(r);
 }
@@ -38,15 +39,21 @@ static char *text_of(const struct buf *b)
 	return mem_string(b->len ? b->p : "", b->len);
 }
 
-void record_add(uint32_t number, const struct exported *e, const char *origin, const char *note,
-                size_t bytes)
+static char *copy(const char *text)
+{
+	return mem_string(text, strlen(text));
+}
+
+void record_add(const struct patch_info *p, const struct exported *e)
 {
 	struct record *r = mem_alloc(sizeof *r + (size_t)e->n * sizeof r->type[0]);
 
-	r->info = (struct patch_info){ .number = number, .targets = text_of(&e->targets),
-	                               .handlers = text_of(&e->handlers), .origin = origin,
-	                               .wall_ms = wall_ms(), .bytes = bytes,
-	                               .note = mem_string(note, strlen(note)) };
+	r->info = *p;
+	r->info.targets = text_of(&e->targets);
+	r->info.handlers = text_of(&e->handlers);
+	r->info.file = copy(p->file);
+	r->info.note = copy(p->note);
+	r->info.wall_ms = wall_ms();
 	for (; r->types < e->n; r->types++)
 		r->type[r->types] = e->change[r->types].type;
 	pthread_mutex_lock(&lock);

@@ -15,12 +15,12 @@ struct patch_info {
 	const char *handlers;           /* "counter.hit" */
 	const char *origin;             /* "redis", "control" */
 	int64_t wall_ms; size_t bytes;
-	const char *note;
+	const char *file, *note;        /* as the sender gave them */
 };
 
 struct exported;
-void record_add(uint32_t number, const struct exported *e, const char *origin, const char *note,
-                size_t bytes);
+/* Copies the texts but origin; targets, handlers and the time are filled in. */
+void record_add(const struct patch_info *p, const struct exported *e);
 void record_each(void (*each)(void *arg, const struct patch_info *p), void *arg); /* oldest first */
 
 #endif

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "patch/compile.h"
+#include "resident.h"
 
 static struct buf said;
 
@@ -304,16 +305,6 @@ static void no_page_is_writable_and_executable(void **state)
 	program_free(p);
 }
 
-static long resident_kb(void)
-{
-	FILE *f = fopen("/proc/self/statm", "r");
-	long pages = 0;
-
-	assert_int_equal(fscanf(f, "%*d %ld", &pages), 1);
-	fclose(f);
-	return pages * (sysconf(_SC_PAGESIZE) / 1024);
-}
-
 static void compile_often(int times)
 {
 	for (int i = 0; i < times; i++) {
@@ -332,12 +323,7 @@ static void nothing_is_left_behind(void **state)
 	compile_often(200);
 	before = resident_kb();
 	compile_often(1000);
-	/* The sanitizers keep what was freed for a while; without them it is some pages at most. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-	assert_true(resident_kb() - before < 400 << 10);
-#else
-	assert_true(resident_kb() - before < 512);
-#endif
+	assert_true(resident_kb() - before < RESIDENT_NOISE_KB);
 }
 
 int main(void)

@@ -326,7 +326,8 @@ static void unknown_topics_are_not_remembered(void **state)
 	open_client(&c, true);
 	for (int i = 0; i < 100; i++) {
 		snprintf(text, sizeof text,
-		         "{\"tpc\":\"no %d\",\"func\":\"join\",\"args\":[\"%d\"],\"cb\":\"f\"}", i, i);
+		         "{\"tpc\":\"no %d\",\"func\":\"join\",\"args\":[\"%d\"],\"cb\":\"f\"}",
+		         i, i);
 		say(&c, text);
 		await(&c, 1);
 		snprintf(text, sizeof text, "{\"func\":\"f\",\"args\":[\"%d\"]}\n", i);

@@ -51,7 +51,7 @@ void core_on_earlier_timer(void (*earlier)(void *), void *arg)
 
 static struct timer_entry *deadline_set(actor *self, int64_t number, uint16_t fn, int ms)
 {
-	int64_t due = now_ms() + (ms > 0 ? ms : 0);
+	int64_t due = (now_ns() + 999999) / 1000000 + (ms > 0 ? ms : 0);        /* not a moment early */
 	struct timer_entry *e;
 	bool first;
 

@@ -54,30 +54,17 @@ void home_leave(struct home *h)
 /* No handler runs any more, so this thread may stand for the home's. */
 static void bury_all(struct home *h)
 {
+	struct worker *before = worker_self;
+
 	worker_self = &h->w;
 	worker_turn_begin(&h->w);
 	for (uint32_t i = 1; i < cell_count(); i++) {
 		struct actor *a = cell_at(i);
 
 		if (a->home == h->number && HEAD_TOP(LOAD_ACQUIRE(&a->head)) != TOP_DEAD)
-			life_bury(&h->w, a, 0, 0);
-	}
-	worker_turn_end(&h->w);
-	worker_self = NULL;
-}
-
-/* Its thread turns no more: who still lives there ends here. */
-static void end_all(struct home *h)
-{
-	struct worker *before = worker_self;
-
-	worker_self = &h->w;
-	for (uint32_t i = 1; i < cell_count(); i++) {
-		struct actor *a = cell_at(i);
-
-		if (a->home == h->number && HEAD_TOP(LOAD_ACQUIRE(&a->head)) != TOP_DEAD)
 			life_bury(&h->w, a, a->q, 0);
 	}
+	worker_turn_end(&h->w);
 	worker_self = before;
 }
 
@@ -85,7 +72,6 @@ void home_free(struct home *h)
 {
 	if (!h)
 		return;
-	end_all(h);
 	bury_all(h);
 	worker_remove(&h->w);
 	homes[h->number] = NULL;

@@ -8,7 +8,7 @@
 
 #include "sync.h"
 
-enum { REGION_UNITS = 1 << 28, SMALL_MAGAZINE = 16, DEPOT = 1 << 16 };
+enum { REGION_UNITS = 1 << 28, DEPOT = 1 << 16 };
 
 char *message_region;
 
@@ -33,11 +33,6 @@ int message_init(struct why *why)
 	for (int c = 0; c < CLASSES; c++)
 		depot.mag[c] = mem_alloc(DEPOT * sizeof(struct magazine));
 	return 0;
-}
-
-static uint32_t magazine_size(int cls)
-{
-	return cls ? SMALL_MAGAZINE : MAGAZINE;
 }
 
 /* New units, never used before. Out of region means 16 GiB of messages under way: the limits of millions
@@ -82,34 +77,6 @@ COLD void message_give_back(struct message_pool *p, int cls)
 	}
 	p->spare[cls] = p->free[cls];
 	p->free[cls] = (struct magazine){ 0, 0 };
-}
-
-struct msg *message_new(struct message_pool *p, int cls)
-{
-	struct magazine *mag = &p->free[cls];
-	struct msg *m;
-
-	if (unlikely(!mag->n))
-		return message_refill(p, cls);
-	m = msg_at(mag->list);
-	mag->list = m->next;
-	mag->n--;
-	m->flags = (uint8_t)cls;
-	return m;
-}
-
-void message_free(struct message_pool *p, struct msg *m)
-{
-	int cls = m->flags & MSG_CLASS;
-	struct magazine *mag = &p->free[cls];
-
-	if (unlikely(m->flags & MSG_HEAP))
-		mem_free((void *)(uintptr_t)m->slot[0]);
-	if (unlikely(mag->n >= magazine_size(cls)))
-		message_give_back(p, cls);
-	m->next = mag->list;
-	mag->list = msg_index(m);
-	mag->n++;
 }
 
 /* --- values --------------------------------------------------------------------------------- */

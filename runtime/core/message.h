@@ -31,7 +31,7 @@ enum {                          /* instead of a handler's index in fn: */
 	FN_START    = 0xff04,
 	FN_STOP     = 0xff05,
 };
-enum { CLASSES = 5, MAGAZINE = 128, MSG_FIRST = 8, SLOTS_INLINE = 4 };
+enum { CLASSES = 5, MAGAZINE = 128, MAGAZINE_SMALL = 16, MSG_FIRST = 8, SLOTS_INLINE = 4 };
 
 struct msg {
 	uint32_t next;          /* index of the next in a chain; 0: none */
@@ -82,10 +82,42 @@ int message_init(struct why *why);      /* reserves the region */
 /* Of a thread: two magazines a class, worked from `free`. */
 struct message_pool { struct magazine free[CLASSES], spare[CLASSES]; };
 
-struct msg *message_new(struct message_pool *p, int cls);       /* header not set, but for its class */
-void        message_free(struct message_pool *p, struct msg *m);
 COLD struct msg *message_refill(struct message_pool *p, int cls);
 COLD void        message_give_back(struct message_pool *p, int cls);
+
+static inline uint32_t magazine_size(int cls)
+{
+	return cls ? MAGAZINE_SMALL : MAGAZINE;
+}
+
+/* Its header is not set, but for its class. */
+static inline struct msg *message_new(struct message_pool *p, int cls)
+{
+	struct magazine *mag = &p->free[cls];
+	struct msg *m;
+
+	if (unlikely(!mag->n))
+		return message_refill(p, cls);
+	m = msg_at(mag->list);
+	mag->list = m->next;
+	mag->n--;
+	m->flags = (uint8_t)cls;
+	return m;
+}
+
+static inline void message_free(struct message_pool *p, struct msg *m)
+{
+	int cls = m->flags & MSG_CLASS;
+	struct magazine *mag = &p->free[cls];
+
+	if (unlikely(m->flags & MSG_HEAP))
+		mem_free((void *)(uintptr_t)m->slot[0]);
+	if (unlikely(mag->n >= magazine_size(cls)))
+		message_give_back(p, cls);
+	m->next = mag->list;
+	mag->list = msg_index(m);
+	mag->n++;
+}
 
 /* A value on its way into a message. */
 struct arg {

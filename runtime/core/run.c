@@ -74,7 +74,7 @@ static COLD bool check_again(struct worker *w, struct actor *a, struct msg *m, c
 	return true;
 }
 
-static void call(struct worker *w, struct actor *a, struct msg *m, const struct entry *e)
+INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct entry *e)
 {
 	struct call_count *count = &w->calls[e->count];
 	bool asked = m->corr && !(m->flags & MSG_ANSWER);
@@ -102,7 +102,7 @@ static void call(struct worker *w, struct actor *a, struct msg *m, const struct 
 		life_drop_outs(w);
 }
 
-static void ordinary(struct worker *w, struct actor *a, struct msg *m)
+INLINE void ordinary(struct worker *w, struct actor *a, struct msg *m)
 {
 	struct table *tab = LOAD_ACQUIRE(&LOAD(&a->type)->table);       /* partner: core_change() */
 	const struct entry *e = &tab->entry[m->fn];
@@ -208,7 +208,7 @@ static COLD void special(struct worker *w, struct actor *a, struct msg *m)
 	}
 }
 
-static void handle(struct worker *w, struct actor *a, struct msg *m)
+INLINE void handle(struct worker *w, struct actor *a, struct msg *m)
 {
 	if (unlikely(m->gen != LOAD(&a->gen)))
 		send_dead(w, m, "the actor it was sent to has ended");

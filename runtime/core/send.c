@@ -35,28 +35,36 @@ static struct name *ref_name(actor_ref ref)
 	return ref >> REF_NAME_BIT ? name_at((uint32_t)ref) : NULL;
 }
 
-static int nobody(struct name *n, struct why *why)
+static COLD int nobody(struct name *n, struct why *why)
 {
 	if (!n)
 		return why_set(why, ACTOR_ENOENT, "there is no such actor (any more)");
 	return why_set(why, ACTOR_ENOENT, "there is no actor named %s here", name_text(n));
 }
 
-int target_find(actor_ref to, struct target *t, struct why *why)
+/* By name: whoever bears it now. */
+static int target_named(actor_ref to, struct target *t, struct why *why)
 {
 	struct name *n = ref_name(to);
-	uint64_t id = n ? name_bearer(n) : to;
+	uint64_t id = n ? name_bearer(n) : 0;
 
-	t->name = NULL;
-	if (n) {
-		t->name = name_text(n);
-		if (name_foreign(n))
-			id = LOAD_ACQUIRE(&route);
-	}
-	t->gen = (uint32_t)(id >> 32);
-	t->cell = cell_at((uint32_t)id);
-	if (!t->gen || id >> REF_NAME_BIT || (uint32_t)id >= cell_limit || LOAD_ACQUIRE(&t->cell->gen) != t->gen)
+	if (!id && n && name_foreign(n))        /* nobody bears such a name */
+		id = LOAD_ACQUIRE(&route);
+	if (!id || target_find(id, t, NULL) < 0)
 		return nobody(n, why);
+	t->name = name_text(n);
+	return 0;
+}
+
+int target_find(actor_ref to, struct target *t, struct why *why)
+{
+	if (unlikely(to >> REF_NAME_BIT))
+		return target_named(to, t, why);
+	t->name = NULL;
+	t->gen = (uint32_t)(to >> 32);
+	t->cell = cell_at((uint32_t)to);
+	if (unlikely(!t->gen || (uint32_t)to >= cell_limit || LOAD_ACQUIRE(&t->cell->gen) != t->gen))
+		return nobody(NULL, why);
 	return 0;
 }
 
@@ -273,12 +281,12 @@ static int full(struct actor *a, const char *who, struct why *why)
 	               HEAD_COUNT(h), HEAD_UNITS(h) * (unsigned)sizeof(struct msg));
 }
 
-/* The handler in the table now, or -1 with why. */
+/* The handler in the table now, or -1 with why. A client is not told of what it may not call. */
 static int find_handler(const struct type *type, const struct table *tab, const struct letter *l, struct why *why)
 {
 	int fn = table_find(tab, l->what, strlen(l->what));
 
-	if (fn >= 0 && l->client && !(tab->entry[fn].flags & ON_CLIENT)) {
+	if (l->client && (fn < 0 || !(tab->entry[fn].flags & ON_CLIENT))) {
 		why_set(why, ACTOR_ENOENT, "%s has no handler %.64s that clients may call", type_title(type), l->what);
 		return -1;
 	}

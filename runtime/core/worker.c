@@ -75,7 +75,7 @@ struct worker *worker_at(uint32_t i)
 	return LOAD_ACQUIRE(&workers[i]);
 }
 
-struct worker *worker_acquire(void)
+COLD struct worker *worker_acquire_slow(void)
 {
 	struct worker *w = worker_self;
 
@@ -85,19 +85,13 @@ struct worker *worker_acquire(void)
 			worker_add(&outside, "outside");
 		w = &outside;
 	}
-	if (w->depth)
-		w->depth++;
-	else
-		worker_turn_begin(w);
+	worker_turn_begin(w);
 	return w;
 }
 
-void worker_release(struct worker *w)
+COLD void worker_release_slow(struct worker *w)
 {
-	if (w->depth > 1)
-		w->depth--;
-	else
-		worker_turn_end(w);
+	worker_turn_end(w);
 	if (unlikely(w == &outside))
 		pthread_mutex_unlock(&outside_lock);
 }

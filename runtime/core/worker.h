@@ -49,11 +49,6 @@ void worker_remove(struct worker *w);
 uint32_t       worker_count(void);
 struct worker *worker_at(uint32_t i);                   /* NULL: gone */
 
-/* The calling thread's record, inside a turn until worker_release(); for a thread that is no worker the common
- * one, locked as long. Nests. */
-struct worker *worker_acquire(void);
-void           worker_release(struct worker *w);
-
 extern _Atomic uint32_t worker_fence_word;
 extern bool worker_membarrier;          /* the kernel makes the fence of all turns, when it is needed */
 
@@ -83,6 +78,28 @@ static inline void worker_turn_end(struct worker *w)
 {
 	w->depth--;
 	STORE_RELEASE(&w->turn, LOAD(&w->turn) + 1);    /* partner: is_safe() in worker.c */
+}
+
+/* The calling thread's record, inside a turn until worker_release(); for a thread that is no worker the common
+ * one, locked as long. Nests. */
+COLD struct worker *worker_acquire_slow(void);
+COLD void           worker_release_slow(struct worker *w);
+
+static inline struct worker *worker_acquire(void)
+{
+	struct worker *w = worker_self;
+
+	if (unlikely(!w || !w->depth))
+		return worker_acquire_slow();
+	w->depth++;
+	return w;
+}
+static inline void worker_release(struct worker *w)
+{
+	if (likely(w->depth > 1))
+		w->depth--;
+	else
+		worker_release_slow(w);
 }
 
 /* fn(arg) when no worker can be inside what was reachable before this call. Not at once: at some

@@ -11,18 +11,25 @@
  *     apply, exec, eval, check            compile thread                      done
  *     caller kept, job -> waiting[] ->    compile, check, core_change ->      process, answer
  *
- * Threads: handlers on the pool, `run` on its own; what both touch is behind `lock`. A source that
- * crashes or hangs the compiler takes the thread with it. */
+ * Threads: handlers on the pool, `run` on its own, with a stack for the deepest nesting that a
+ * source can hold; what both touch is behind `lock`. A source that makes the compiler loop without
+ * end stops all later patches. */
 #include "patch.h"
 
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "exported.h"
 #include "log.h"
 
-enum { WAITING_MAX = 64, NOTE_MAX = 1024 };
+enum {
+	WAITING_MAX = 64,
+	NOTE_MAX = 1024,
+	STACK = 1 << 30,        /* of address space: SOURCE_MAX parentheses take 640 MB of it */
+	STACK_KEPT = 64 << 10,
+};
 enum kind { APPLY, CHECK, EVAL };
 
 struct job {
@@ -216,6 +223,21 @@ static void warm_up(void)
 	buf_fini(&said);
 }
 
+/* What a deeply nested source has touched goes back. */
+static void release_stack(void)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0) - STACK_KEPT;
+	pthread_attr_t attr;
+	size_t size;
+	void *low;
+
+	if (pthread_getattr_np(pthread_self(), &attr))
+		return;
+	if (!pthread_attr_getstack(&attr, &low, &size) && here > (uintptr_t)low)
+		madvise(low, (here - (uintptr_t)low) & ~(uintptr_t)4095, MADV_DONTNEED);
+	pthread_attr_destroy(&attr);
+}
+
 static void *run(void *arg)
 {
 	struct job *j;
@@ -223,9 +245,12 @@ static void *run(void *arg)
 	(void)arg;
 	warm_up();
 	while ((j = next_job())) {
-		j->code = work(j);
+		bool refused = (j->code = work(j)) < 0;
+
 		finish(j);
 		core_grace();
+		if (refused)
+			release_stack();
 	}
 	return NULL;
 }
@@ -443,6 +468,23 @@ static const struct actor_type patch_type = {
 
 /* --- its life -------------------------------------------------------------------------- */
 
+static int start_thread(struct why *why)
+{
+	pthread_attr_t attr;
+	int err;
+
+	pthread_attr_init(&attr);
+	err = pthread_attr_setstacksize(&attr, STACK);
+	err = err ? err : pthread_create(&thread, &attr, run, NULL);
+	pthread_attr_destroy(&attr);
+	if (err)        /* no such address space: the ordinary stack does for ordinary sources */
+		err = pthread_create(&thread, NULL, run, NULL);
+	if (err)
+		return why_set(why, ACTOR_ENOMEM, "no thread for the compiler: %s", strerror(err));
+	pthread_setname_np(thread, "compile");
+	return 0;
+}
+
 int patch_start(const struct patch_config *c, struct why *why)
 {
 	static const struct type_options options = { .native = true };
@@ -458,10 +500,7 @@ int patch_start(const struct patch_config *c, struct why *why)
 	rc = core_spawn(&spawn, &(actor_id){ 0 }, why);
 	if (rc < 0)
 		return rc;
-	if (pthread_create(&thread, NULL, run, NULL))
-		return why_set(why, ACTOR_ENOMEM, "there is no thread for the compiler");
-	pthread_setname_np(thread, "compile");
-	return 0;
+	return start_thread(why);
 }
 
 void patch_quiet(void)

@@ -3,153 +3,9 @@
  * words, listed, in their order, and nothing left of what was superseded. The actors patched are
  * the shipped ones, loaded from their source. */
 #include <glob.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-#include <cmocka.h>
 
-#include "patch/patch.h"
+#include "asking.h"
 #include "resident.h"
-
-#define HEAD "#include \"actor.h\"\n"
-#define TABLE(name, what, args)                                                                    \
-	"const struct actor_type patch = { .name = \"" name "\", .on = ON({ \"" what "\", \"" args \
-	"\", f, 0 }) };\n"
-#define ANSWER(value)                                                                              \
-	HEAD "static int f(actor *self, const msg *m) { return msg_reply(m, " value "); }\n"
-
-/* --- a caller that waits: this thread is a home, its one actor asks -------------------- */
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t woken = PTHREAD_COND_INITIALIZER;
-static bool awake;
-static struct home *home;
-static actor_id asker;
-static int answers, full;
-static int code;
-static int64_t number;
-static char words[4096];
-
-static void wake(void *arg)
-{
-	(void)arg;
-	pthread_mutex_lock(&lock);
-	awake = true;
-	pthread_cond_signal(&woken);
-	pthread_mutex_unlock(&lock);
-}
-
-static int got(actor *self, const msg *m)
-{
-	(void)self;
-	answers++;
-	code = msg_error(m);
-	full += code == ACTOR_EFULL;
-	number = code ? 0 : msg_int(m, 0);
-	*words = 0;
-	if (code)
-		snprintf(words, sizeof words, "%s", msg_error_text(m));
-	else if (msg_count(m) && msg_type(m, 0) == MSG_STR)
-		snprintf(words, sizeof words, "%s", msg_str(m, 0));
-	return 0;
-}
-
-static int got_list(actor *self, const msg *m)
-{
-	struct msg_items list = msg_items(m, 0), pairs;
-	struct msg_item item, key, value;
-	size_t at = 0;
-
-	(void)self;
-	answers++;
-	while (msg_next(&list, &item))
-		for (pairs = item.items; msg_next(&pairs, &key) && msg_next(&pairs, &value);)
-			if (value.type == MSG_STR && value.len < 200 && at < sizeof words - 400)
-				at += (size_t)sprintf(words + at, "%.*s=%.*s;", (int)key.len,
-				                      key.str, (int)value.len, value.str);
-	return 0;
-}
-
-static const struct actor_type asker_type = {
-	.name = "asker",
-	.on   = ON({ "got", "...", got, 0 }, { "got_list", "patches:list", got_list, 0 }),
-};
-
-static void wait_for(int n)
-{
-	while (answers < n) {
-		pthread_mutex_lock(&lock);
-		while (!awake)
-			pthread_cond_wait(&woken, &lock);
-		awake = false;
-		pthread_mutex_unlock(&lock);
-		while (home_run(home))
-			;
-	}
-}
-
-static void send_from(enum origin origin, const char *to, const char *what, const char *then,
-                      struct buf *args, unsigned count)
-{
-	struct call c = { .to = actor_find(to), .what = what, .origin = origin, .count = count };
-	struct why why = { "" };
-
-	c.args = (struct packed){ (uint8_t *)args->p, (uint8_t *)args->p + args->len };
-	if (core_ask(core_actor(asker), &c, then, 60000, &why) < 0)
-		fail_msg("%s.%s: %s", to, what, why.text);
-	buf_fini(args);
-}
-
-static void ask(enum origin origin, const char *to, const char *what, struct buf *args,
-                unsigned count)
-{
-	answers = 0;
-	send_from(origin, to, what, "got", args, count);
-	wait_for(1);
-}
-
-static void texts(struct buf *out, const char *const *text, int n)
-{
-	for (int i = 0; i < n; i++)
-		pack_text(out, text[i]);
-}
-
-static void apply_from(enum origin origin, const char *handler_name, const char *source)
-{
-	struct buf args = { 0 };
-
-	pack_text(&args, source);
-	ask(origin, "patch", handler_name, &args, 1);
-}
-
-static void in_force(const char *source)
-{
-	apply_from(FROM_CONTROL, "apply", source);
-	if (code)
-		fail_msg("%s", words);
-	assert_true(number > 0);
-}
-
-static void refused(const char *source, const char *first, const char *second)
-{
-	apply_from(FROM_CONTROL, "apply", source);
-	if (!code || !strstr(words, first) || !strstr(words, second))
-		fail_msg("wanted `%s` and `%s` in %d: %s", first, second, code, words);
-}
-
-static void eval(enum origin origin, const char *topic, const char *name, const char *source,
-                 const char *function)
-{
-	struct buf args = { 0 };
-
-	texts(&args, (const char *[]){ topic, name, source, function }, 4);
-	ask(origin, "patch", "eval", &args, 4);
-}
 
 static int64_t hit(int64_t by)
 {
@@ -434,138 +290,25 @@ static void nothing_piles_up(void **state)
 	assert_true(resident_kb() - before < RESIDENT_NOISE_KB);
 }
 
-/* --- actors from source ---------------------------------------------------------------- */
-
-static char folder[] = "/tmp/test_patch.XXXXXX";
-
-static const char *put_file(const char *name, const char *text)
+static void nesting_is_survived(void **state)
 {
-	static char path[200];
-	FILE *f;
-
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-	return path;
-}
-
-static void remove_files(void)
-{
-	char all[100];
-	glob_t g;
-
-	snprintf(all, sizeof all, "%s/*", folder);
-	if (!glob(all, 0, NULL, &g))
-		for (size_t i = 0; i < g.gl_pathc; i++)
-			unlink(g.gl_pathv[i]);
-	globfree(&g);
-	rmdir(folder);
-}
-
-static void not_loaded(const char *path, const char *first, const char *second)
-{
-	struct why why = { "" };
-
-	if (patch_load_source(path, &why) || !strstr(why.text, first) || !strstr(why.text, second))
-		fail_msg("wanted `%s` and `%s` in: %s", first, second, why.text);
-}
-
-static void sources_load(void **state)
-{
-	static const char room[] = HEAD
-		"#include \"room_state.h\"\n"
-		"static int start(actor *self) { ((struct room *)actor_state(self))->seats = 5; "
-	        "return 0; }\n"
-		"static int f(actor *self, const msg *m)\n"
-		"{ return msg_reply(m, ((struct room *)actor_state(self))->seats); }\n"
-		"const struct actor_type room = { .name = \"room\", .state = sizeof(struct room),\n"
-		"	.start = start, .on = ON({ \"seats\", \"\", f, 0 }) };\n";
-	struct spawn s = { .name = "room" };
-	struct why why = { "" };
-	actor_id id;
+	enum { LEN = 1000000 };
+	static const char *const kinds[] = { "(", "{", "-", "1?", "({", "sizeof(" };
+	char *source = malloc(LEN + 1);
+	long before = resident_kb();
 
 	(void)state;
-	refused("#include \"room_state.h\"\n" TABLE("x", "x", ""), "patch.c:1: ", "room_state.h");
-	put_file("room_state.h", "struct room { int seats, more; };\n");
-	s.type = patch_load_source(put_file("room.c", room), &why);
-	assert_string_equal(why.text, "");
-	assert_int_equal(core_spawn(&s, &id, &why), 0);
-	ask(FROM_CONTROL, "room", "seats", &(struct buf){ 0 }, 0);
-	assert_int_equal(number, 5);
-	in_force(HEAD "#include \"room_state.h\"\nstatic int f(actor *self, const msg *m)\n"
-	              "{ return msg_reply(m, 2 * ((struct room *)actor_state(self))->seats); }\n"
-	              "const struct actor_type patch = { \"room\", sizeof(struct room), ON({ "
-	              "\"seats\", \"\", f, 0 }) };");
-	ask(FROM_CONTROL, "room", "seats", &(struct buf){ 0 }, 0);
-	assert_int_equal(number, 10);
-}
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		const char *before_it = *kinds[k] == '{' ? "" : "int x=";
+		size_t at = (size_t)sprintf(source, "void f(void) {%s", before_it);
 
-static void sources_that_do_not(void **state)
-{
-	(void)state;
-	not_loaded("/nowhere/room.c", "/nowhere/room.c", "No such file");
-	not_loaded(put_file("my-room.c", HEAD), "my-room.c", "no name in C");
-	not_loaded(put_file("7up.c", HEAD), "7up.c", "no name in C");
-	not_loaded(put_file("hall.c", HEAD "int x = ;\n"), "hall.c:2: ", "error");
-	not_loaded(put_file("hall.c", HEAD), "hall.c: ", "const struct actor_type hall");
-	not_loaded(put_file("hall.c", HEAD "int hall;\n"), "hall.c:2: ", "hall");
-	not_loaded(put_file("hall.c", "#include \"../etc/passwd\"\n"),
-	           "hall.c:1: ", "'../etc/passwd'");
-	not_loaded(put_file("hall.c", "#include \"/etc/passwd\"\n"), "hall.c:1: ", "'/etc/passwd'");
-	not_loaded(put_file("hall.c",
-	                    HEAD "const struct actor_type hall = { .name = \"counter\" };\n"),
-	           "hall.c", "counter");
-}
-
-static void load(const char *path, const char *name)
-{
-	struct why why = { "" };
-	struct spawn s = { .type = patch_load_source(path, &why), .name = name };
-
-	if (!s.type || core_spawn(&s, &(actor_id){ 0 }, &why) < 0)
-		fail_msg("%s", why.text);
-}
-
-static int start(void **state)
-{
-	struct core_config c = { .workers = 2 };
-	struct patch_config p = { .unsigned_redis = false };
-	struct why why = { "" };
-	struct spawn s = { .name = "asker" };
-
-	(void)state;
-	if (!mkdtemp(folder) || core_start(&c, &why) < 0)
-		fail_msg("%s", why.text);
-	s.home = home = home_new("test", wake, NULL);
-	home_enter(home);
-	load(SOURCE_DIR "/actors/counter.c", "counter");
-	load(SOURCE_DIR "/actors/echo.c", "echo");
-	load(SOURCE_DIR "/actors/global.c", "");
-	load(SOURCE_DIR "/actors/rpc.c", "rpc");
-	s.type = core_add_type(&asker_type, &(struct type_options){ .native = true }, NULL, &why);
-	if (!s.type || core_spawn(&s, &asker, &why) < 0)
-		fail_msg("%s", why.text);
-	while (home_run(home))
-		;
-	if (patch_start(&p, &why) < 0)
-		fail_msg("%s", why.text);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	patch_stop();
-	core_end(core_actor(asker));
-	while (home_run(home))
-		;
-	remove_files();
-	core_stop(5000);
-	home_leave(home);
-	home_free(home);
-	return 0;
+		for (size_t len = strlen(kinds[k]); at + len <= LEN; at += len)
+			strcpy(source + at, kinds[k]);
+		refused(source, "patch.c:1: ", "error");
+	}
+	free(source);
+	in_force(ANSWER("1") TABLE("echo", "after", ""));
+	assert_true(resident_kb() - before < RESIDENT_NOISE_KB + (8 << 10));
 }
 
 int main(void)
@@ -581,8 +324,7 @@ int main(void)
 		cmocka_unit_test(all_or_nothing),
 		cmocka_unit_test(in_their_order),
 		cmocka_unit_test(nothing_piles_up),
-		cmocka_unit_test(sources_load),
-		cmocka_unit_test(sources_that_do_not),
+		cmocka_unit_test(nesting_is_survived),
 		cmocka_unit_test(who_may),
 	};
 

@@ -115,7 +115,7 @@ void core_run_timers(void)
 		pthread_mutex_unlock(&deadlines.lock);
 		w = worker_acquire();
 		for (int i = 0; i < n; i++)
-			send_special(w, due[i].actor, due[i].fn, (uint64_t)due[i].number);
+			post_special(w, due[i].actor, due[i].fn, (uint64_t)due[i].number);
 		worker_release(w);
 	} while (n == AT_ONCE);
 }
@@ -191,7 +191,7 @@ void ask_bury(struct worker *w, actor *self, const char *reason)
 		if (x->kind == WAIT_TIMER)
 			message_free(&w->pool, x->msg);
 		if (x->kind == WAIT_CALLER)
-			send_answer(w, x->from, x->corr, NULL, 0, ACTOR_ENOENT, reason);
+			post_answer(w, x->from, x->corr, NULL, 0, ACTOR_ENOENT, reason);
 	}
 	if (p)
 		mem_free(p->wait);
@@ -337,7 +337,7 @@ void ask_reply(const msg *m, const struct arg *args, unsigned n)
 	uint64_t corr = take_caller(m);
 
 	if (corr)
-		send_answer(worker_self, m->from, corr, args, n, 0, NULL);
+		post_answer(worker_self, m->from, corr, args, n, 0, NULL);
 }
 
 int msg_reply_(const msg *m, const struct actor_site *s, const uint64_t *values)
@@ -360,7 +360,7 @@ int msg_fail(const msg *m, const char *fmt, ...)
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	if (corr)
-		send_answer(w, m->from, corr, NULL, 0, ACTOR_EFAIL, text);
+		post_answer(w, m->from, corr, NULL, 0, ACTOR_EFAIL, text);
 	else
 		memcpy(w->failure, text, sizeof w->failure - 1);
 	return ACTOR_EFAIL;
@@ -386,7 +386,7 @@ static int answer(actor *self, msg_caller to, const struct arg *args, unsigned n
 	struct wait *x = ask_find(self, (int64_t)to, WAIT_CALLER);
 
 	if (x) {
-		send_answer(w, x->from, x->corr, args, n, code, text);
+		post_answer(w, x->from, x->corr, args, n, code, text);
 		ask_done(self, x);
 	}
 	worker_release(w);

@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-#include "send.h"
+#include "post.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -62,10 +62,10 @@ static bool push(struct worker *w, struct actor *self, struct actor *on, bool be
 	case PUSH_FULL:
 		return false;
 	case PUSH_READY:
-		send_ready(w, on);
+		post_ready(w, on);
 		break;
 	case PUSH_DEAD:
-		send_dead_chain(w, kept.top, kept.last, "the actor has ended");
+		post_dead_chain(w, kept.top, kept.last, "the actor has ended");
 		break;
 	case PUSH_DONE:
 		break;
@@ -182,6 +182,6 @@ COLD void hold_release(struct worker *w, struct actor *a)
 		struct actor *x = cell_at(i);
 
 		i = LOAD(&x->link);
-		send_ready(w, x);
+		post_ready(w, x);
 	}
 }

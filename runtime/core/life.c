@@ -96,7 +96,7 @@ static void publish(struct worker *w, struct actor *a)
 	m->fn = FN_START;
 	m->from = m->corr = 0;
 	STORE_RELEASE(&a->head, HEAD_WEIGHT(msg_units(m)) | msg_index(m));
-	send_ready(w, a);
+	post_ready(w, a);
 }
 
 static int taken(const char *name, struct why *why)
@@ -158,7 +158,7 @@ static void drop_chain(struct worker *w, uint32_t i, uint32_t keep, const char *
 		struct msg *m = msg_at(i);
 
 		i = m->next;
-		send_dead(w, m, reason);
+		post_dead(w, m, reason);
 		message_free(&w->pool, m);
 	}
 }
@@ -201,7 +201,7 @@ void core_end(actor *self)
 	if (LOAD(&w->actor) == self)
 		STORE(&self->stopping, 1);
 	else
-		send_control(w, cell_id(self), FN_STOP);
+		post_control(w, cell_id(self), FN_STOP);
 	worker_release(w);
 }
 

@@ -52,7 +52,7 @@ struct pool {
 extern struct pool pool;
 
 /* queue.c */
-void          queue_ready(struct worker *w, struct actor *a);   /* send_ready of pool actors */
+void          queue_ready(struct worker *w, struct actor *a);   /* post_ready of pool actors */
 void          queue_again(struct pooler *p, struct actor *a);   /* its turn is over, it has more to do */
 struct actor *queue_next(struct pooler *p);                     /* own work, in turn with shared; NULL */
 struct actor *queue_steal(struct pooler *p);

@@ -43,7 +43,7 @@ static COLD void failed(struct worker *w, struct actor *a, struct msg *m, const 
 	COUNT_UP(&w->failed, 1);
 	COUNT_UP(&w->calls[e->count].failures, 1);
 	if (m->corr && !(m->flags & MSG_ANSWER)) {
-		send_answer(w, m->from, m->corr, NULL, 0, rc, error_name(rc));
+		post_answer(w, m->from, m->corr, NULL, 0, rc, error_name(rc));
 		m->corr = 0;
 	} else if (!asked) {
 		COUNT_UP(&w->dead, 1);
@@ -66,7 +66,7 @@ static COLD bool check_again(struct worker *w, struct actor *a, struct msg *m, c
 		arg_of_message(&args[i], m, i);
 	if (args_fit(args, m->n, sig, e->name, e->args, &why) < 0) {
 		if (m->corr && !(m->flags & MSG_ANSWER))
-			send_answer(w, m->from, m->corr, NULL, 0, ACTOR_EARGS, why.text);
+			post_answer(w, m->from, m->corr, NULL, 0, ACTOR_EARGS, why.text);
 		m->corr = 0;
 		COUNT_UP(&w->dead, 1);
 		return false;
@@ -91,13 +91,13 @@ INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct 
 	w->in_handler = false;
 	w->last_to = NULL;
 	if (unlikely(w->box.top))
-		send_box(w);
+		post_box(w);
 	if (unlikely(began))
 		COUNT_UP(&count->ns, (__rdtsc() - began) * SAMPLE);
 	if (unlikely(rc < 0))
 		failed(w, a, m, e, rc, asked);
 	else if (asked && m->corr)
-		send_answer(w, m->from, m->corr, NULL, 0, 0, NULL);
+		post_answer(w, m->from, m->corr, NULL, 0, 0, NULL);
 	if (unlikely(w->outs))
 		life_drop_outs(w);
 }
@@ -211,7 +211,7 @@ static COLD void special(struct worker *w, struct actor *a, struct msg *m)
 INLINE void handle(struct worker *w, struct actor *a, struct msg *m)
 {
 	if (unlikely(m->gen != LOAD(&a->gen)))
-		send_dead(w, m, "the actor it was sent to has ended");
+		post_dead(w, m, "the actor it was sent to has ended");
 	else if (unlikely(m->fn >= FN_SPECIAL))
 		special(w, a, m);
 	else
@@ -249,7 +249,7 @@ static COLD uint32_t drop_oldest(struct worker *w, struct actor *a, uint32_t q)
 
 		q = m->next;
 		dropped += HEAD_WEIGHT(msg_units(m));
-		send_dead(w, m, "the mailbox was full, its type drops the oldest");
+		post_dead(w, m, "the mailbox was full, its type drops the oldest");
 		message_free(&w->pool, m);
 	}
 	atomic_fetch_sub(&a->head, dropped);

@@ -18,7 +18,7 @@ int core_start(const struct core_config *c, struct why *why)
 	if (message_init(why) < 0 || cell_init(c->max_actors, why) < 0)
 		return ACTOR_ENOMEM;
 	ask_init();
-	send_ready = queue_ready;
+	post_ready = queue_ready;
 	pool.n = c->workers;
 	for (int i = 0; i < pool.n && !rc; i++)
 		rc = pool_add(i, why);
@@ -82,7 +82,7 @@ static void stop_actors(int64_t until)
 	for (size_t i = 0; i < n; i++) {
 		struct worker *w = worker_acquire();
 
-		send_control(w, list[i].id, FN_STOP);
+		post_control(w, list[i].id, FN_STOP);
 		worker_release(w);
 		while (list[i].stops && !is_gone(list[i].id) && now_ms() < until)
 			pause_ms(1);

@@ -10,8 +10,6 @@
 
 #include "hold.h"
 
-void (*send_ready)(struct worker *w, struct actor *a);
-
 static _Atomic uint64_t route;
 
 enum { REF_NAME_BIT = 63, BOX_MAX = 128, BOX_UNITS = 4096 };
@@ -80,7 +78,7 @@ static COLD int no_room(struct worker *w, struct actor *a, struct msg *m)
 	    (w->hold_on == a || hold_begin(w, self, a)) && hold_keep(w, m) == 0)
 		return 0;
 	if (type->full == FULL_DROP_NEWEST || type->full == FULL_DROP_OLDEST) {
-		send_dead(w, m, "the mailbox is full, its type drops");
+		post_dead(w, m, "the mailbox is full, its type drops");
 		message_free(&w->pool, m);
 		return 0;
 	}
@@ -95,37 +93,6 @@ static COLD int gone(struct worker *w, struct msg *m)
 	return ACTOR_ENOENT;
 }
 
-void send_dead_chain(struct worker *w, uint32_t top, uint32_t last, const char *reason)
-{
-	bool end;
-
-	do {
-		struct msg *m = msg_at(top);
-
-		end = top == last;
-		top = m->next;
-		send_dead(w, m, reason);
-		message_free(&w->pool, m);
-	} while (!end);
-}
-
-COLD void send_box(struct worker *w)
-{
-	struct chain box = w->box;
-
-	w->box.top = 0;
-	switch (cell_push(w->box_to, box.top, msg_at(box.last), box.weight, true)) {
-	case PUSH_READY:
-		send_ready(w, w->box_to);
-		break;
-	case PUSH_DEAD:                 /* it was there when the messages were sent */
-		send_dead_chain(w, box.top, box.last, "the actor has just ended");
-		break;
-	default:
-		break;
-	}
-}
-
 /* Where the type drops the oldest there is room for twice as much: the owner drops when it takes them. */
 static bool may_overfill(const struct actor *a)
 {
@@ -135,7 +102,7 @@ static bool may_overfill(const struct actor *a)
 
 static COLD int push_full(struct worker *w, struct actor *a, struct msg *m)
 {
-	return may_overfill(a) ? send_push(w, a, m, true) : no_room(w, a, m);
+	return may_overfill(a) ? post_beyond(w, a, m) : no_room(w, a, m);
 }
 
 /* Room is looked at as each message joins, so a mailbox is overdrawn by what others push meanwhile at most. */
@@ -149,7 +116,7 @@ static int box_add(struct worker *w, struct actor *a, struct msg *m)
 		return gone(w, m);
 	if (unlikely(!cell_room(a, h + w->box.weight, weight))) {
 		if (w->box.top)
-			send_box(w);
+			post_box(w);
 		return push_full(w, a, m);
 	}
 	if (!w->box.top) {
@@ -161,109 +128,30 @@ static int box_add(struct worker *w, struct actor *a, struct msg *m)
 	w->box.weight += weight;
 	COUNT_UP(&w->sent, 1);
 	if (unlikely(HEAD_COUNT(w->box.weight) >= BOX_MAX || HEAD_UNITS(w->box.weight) >= BOX_UNITS))
-		send_box(w);
+		post_box(w);
 	return 0;
 }
 
-int send_push(struct worker *w, struct actor *a, struct msg *m, bool beyond)
+int send_push(struct worker *w, struct actor *a, struct msg *m)
 {
 	enum push said;
 
 	if (w->in_handler) {
-		if (unlikely(w->hold_on == a) && !beyond)       /* behind what is kept back already */
+		if (unlikely(w->hold_on == a))       /* behind what is kept back already */
 			return no_room(w, a, m);
-		if (a == w->last_to && !beyond && a != LOAD(&w->actor))
+		if (a == w->last_to && a != LOAD(&w->actor))
 			return box_add(w, a, m);
 		if (unlikely(w->box.top))
-			send_box(w);
+			post_box(w);
 		w->last_to = a;
 	}
-	said = cell_push(a, msg_index(m), m, HEAD_WEIGHT(msg_units(m)), beyond);
+	said = cell_push(a, msg_index(m), m, HEAD_WEIGHT(msg_units(m)), false);
 	if (unlikely(said >= PUSH_FULL))
 		return said == PUSH_DEAD ? gone(w, m) : push_full(w, a, m);
 	if (said == PUSH_READY)
-		send_ready(w, a);
+		post_ready(w, a);
 	COUNT_UP(&w->sent, 1);
 	return 0;
-}
-
-void send_control(struct worker *w, uint64_t id, uint16_t fn)
-{
-	struct actor *a = cell_at((uint32_t)id);
-	struct msg *m;
-	uint32_t top;
-	uint64_t h;
-
-	if (LOAD_ACQUIRE(&a->gen) != id >> 32)
-		return;
-	m = message_make(&w->pool, NULL, 0);
-	m->gen = (uint32_t)(id >> 32);
-	m->from = m->corr = 0;
-	m->fn = fn;
-	top = LOAD(&a->control);
-	do
-		m->next = top;
-	while (!atomic_compare_exchange_weak(&a->control, &top, msg_index(m)));
-	/* Partner: the owner steps to IDLE, then looks at control; both sequentially consistent. */
-	h = atomic_load(&a->head);
-	while (HEAD_TOP(h) == TOP_IDLE)
-		if (atomic_compare_exchange_weak(&a->head, &h, HEAD_WITH(h, TOP_BUSY))) {
-			send_ready(w, a);
-			break;
-		}
-}
-
-void send_special(struct worker *w, uint64_t id, uint16_t fn, uint64_t corr)
-{
-	struct actor *a = cell_at((uint32_t)id);
-	struct msg *m;
-
-	if (LOAD_ACQUIRE(&a->gen) != id >> 32)
-		return;
-	m = message_make(&w->pool, NULL, 0);
-	m->gen = (uint32_t)(id >> 32);
-	m->from = 0;
-	m->fn = fn;
-	m->corr = corr;
-	send_push(w, a, m, true);
-}
-
-void send_answer(struct worker *w, uint64_t to, uint64_t corr, const struct arg *args, unsigned n, int code,
-                 const char *text)
-{
-	struct actor *a = cell_at((uint32_t)to);
-	struct arg error[2] = {
-		{ .type = VALUE_INT, .bits = (uint64_t)(int64_t)code },
-		{ .type = VALUE_STR, .p = text, .len = text ? (uint32_t)strlen(text) : 0 },
-	};
-	struct msg *m;
-
-	if (!corr)
-		return;
-	if (LOAD_ACQUIRE(&a->gen) != to >> 32) {
-		COUNT_UP(&w->late, 1);
-		return;
-	}
-	m = message_make(&w->pool, code ? error : args, code ? 2 : n);
-	if (!m) {
-		send_answer(w, to, corr, NULL, 0, ACTOR_EFAIL, "the answer is over 16 MiB");
-		return;
-	}
-	m->flags |= MSG_ANSWER | (code ? MSG_ERR : 0) | (uint8_t)(w->origin << MSG_ORIGIN_SHIFT);
-	m->gen = (uint32_t)(to >> 32);
-	m->from = w->actor ? cell_id(LOAD(&w->actor)) : 0;
-	m->fn = FN_ANSWER;
-	m->sig = 0;
-	m->corr = corr;
-	if (send_push(w, a, m, true) < 0)
-		COUNT_UP(&w->late, 1);
-}
-
-void send_dead(struct worker *w, struct msg *m, const char *reason)
-{
-	COUNT_UP(&w->dead, 1);
-	if (m->corr && !(m->flags & MSG_ANSWER) && m->fn < FN_SPECIAL)
-		send_answer(w, m->from, m->corr, NULL, 0, ACTOR_ENOENT, reason);
 }
 
 /* --- from values -------------------------------------------------------------------------------- */
@@ -317,7 +205,7 @@ static int send_proxy(struct worker *w, const struct letter *l, const struct tar
 	m->from = l->from;
 	m->corr = l->corr;
 	m->flags |= (uint8_t)(l->origin << MSG_ORIGIN_SHIFT);
-	return send_push(w, t->cell, m, false);
+	return send_push(w, t->cell, m);
 }
 
 struct msg *send_prepare(struct worker *w, struct actor *a, const char *what, struct arg *args, unsigned n,
@@ -383,7 +271,7 @@ int send_args(struct worker *w, const struct letter *l, struct arg *args, unsign
 	m->from = l->from;
 	m->corr = l->corr;
 	m->flags |= (uint8_t)(l->origin << MSG_ORIGIN_SHIFT);
-	rc = send_push(w, t.cell, m, false);
+	rc = send_push(w, t.cell, m);
 	if (rc == ACTOR_EFULL)
 		return full(t.cell, who, why);
 	return rc < 0 ? why_set(why, rc, "%s: the actor has just ended", who) : 0;
@@ -462,7 +350,7 @@ int send_site(struct worker *w, const struct letter *l, struct actor_site *s, co
 	m->from = l->from;
 	m->corr = l->corr;
 	m->flags |= (uint8_t)(l->origin << MSG_ORIGIN_SHIFT);
-	return send_push(w, t.cell, m, false);
+	return send_push(w, t.cell, m);
 }
 
 int actor_send_(actor *self, actor_ref to, const char *what, struct actor_site *s, const uint64_t *values)

@@ -89,7 +89,7 @@ static double timed(const struct bench_options *o, int64_t few, void (*once)(int
 	return (double)n / (bench_now() - began);
 }
 
-/* --- ping-pong --------------------------------------------------------------------------------------- */
+/* --- ping-pong ---------- */
 
 struct player { actor_ref peer; int64_t left; };
 
@@ -121,7 +121,8 @@ static int serve(actor *self, const msg *m)
 
 static const struct actor_type player = {
 	.name = "player", .state = sizeof(struct player),
-	.on = ON({ "ping", "n:int", ping, 0 }, { "pong", "n:int", pong, 0 }, { "serve", "to:int n:int", serve, 0 }),
+	.on = ON({ "ping", "n:int", ping, 0 }, { "pong", "n:int", pong, 0 },
+		{ "serve", "to:int n:int", serve, 0 }),
 };
 
 enum { PAIRS = 100 };
@@ -159,7 +160,7 @@ int bench_ping_pong_pairs(const struct bench_options *o)
 	return ping_pong(o, PAIRS, "ping-pong-pairs");
 }
 
-/* --- fan-in: a sender that finds the mailbox full is held ------------------------------------------------ */
+/* --- fan-in: a sender that finds the mailbox full is held ---------- */
 
 enum { SENDERS = 16, CHUNK = 64 };
 struct sink { int64_t left; };
@@ -228,7 +229,7 @@ int bench_fan_in(const struct bench_options *o)
 	return 0;
 }
 
-/* --- ring ------------------------------------------------------------------------------------------------ */
+/* --- ring ---------- */
 
 enum { NODES = 10000, TOKENS = 100 };
 static actor_id nodes[NODES];
@@ -280,7 +281,7 @@ int bench_ring(const struct bench_options *o)
 	return 0;
 }
 
-/* --- spawn and idle memory ----------------------------------------------------------------------------------- */
+/* --- spawn and idle memory ---------- */
 
 enum { MILLION = 1000000, BROOD = 64 };
 struct mother { struct type *child; actor_ref to; int64_t left; };
@@ -354,7 +355,7 @@ int bench_idle_memory(const struct bench_options *o)
 	return 0;
 }
 
-/* --- big ------------------------------------------------------------------------------------------------------- */
+/* --- big ---------- */
 
 enum { CROWD = 1000 };
 struct one { uint32_t x; int64_t left; };
@@ -389,7 +390,8 @@ static int mingle(actor *self, const msg *m)
 
 static const struct actor_type one = {
 	.name = "one", .state = sizeof(struct one),
-	.on = ON({ "greet", "", greet, 0 }, { "reply", "", reply, 0 }, { "mingle", "seed:int n:int", mingle, 0 }),
+	.on = ON({ "greet", "", greet, 0 }, { "reply", "", reply, 0 },
+		{ "mingle", "seed:int n:int", mingle, 0 }),
 };
 
 static void party(int64_t n)
@@ -412,7 +414,7 @@ int bench_big(const struct bench_options *o)
 	return 0;
 }
 
-/* --- fairness ---------------------------------------------------------------------------------------------------- */
+/* --- fairness ---------- */
 
 enum { BUSY_MS = 10, PACE_MS = 5, SAMPLES_MAX = 100000 };
 static volatile uint32_t burnt;

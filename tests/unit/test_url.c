@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * test_url.c - what a Redis URL may be, what it may not, and that a refusal keeps the password to itself. */
+ * test_url.c - Redis URLs: every form, escapes, and what each refusal says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * post.h - what goes into a mailbox whatever its limits: answers and timers (their room was promised when the question
+ * was asked), the core's own messages, what a handler gathered for one target; and dead letters. */
+#ifndef POST_H
+#define POST_H
+
+#include "table.h"
+
+/* The scheduler's: a has just got something to do and is in no queue. w: the calling thread's worker. */
+extern void (*post_ready)(struct worker *w, struct actor *a);
+
+/* Pushes, makes ready, frees m where it cannot be taken. 0, or ACTOR_ENOENT: the actor has ended. */
+int post_beyond(struct worker *w, struct actor *a, struct msg *m);
+/* A message of the core's own; one of the control lane overtakes, and knows no limits. */
+void post_control(struct worker *w, uint64_t id, uint16_t fn);
+void post_special(struct worker *w, uint64_t id, uint16_t fn, uint64_t corr);
+/* The answer to question corr of actor `to`. code 0: the values; else they are left out, and text says why. */
+void post_answer(struct worker *w, uint64_t to, uint64_t corr, const struct arg *args, unsigned n, int code,
+                 const char *text);
+/* The gathered messages of the handler that has just ended, or is about to send to somebody else. */
+void post_box(struct worker *w);
+/* Counts m as a dead letter and tells who waits for an answer. m stays the caller's. */
+void post_dead(struct worker *w, struct msg *m, const char *reason);
+/* The same for a chain, which is freed. */
+void post_dead_chain(struct worker *w, uint32_t top, uint32_t last, const char *reason);
+
+#endif

@@ -16,6 +16,8 @@ static const struct { const char *name, *what; workload *run; } workloads[] = {
 	{ "idle-memory", "bytes an idle actor that has handled one message, of 1,000,000", bench_idle_memory },
 	{ "big", "1,000 actors, each asks random others: messages/s with answers", bench_big },
 	{ "fairness", "us, p99 from due to reply of a paced pair beside actors that compute 10 ms", bench_fairness },
+	{ "redis-list", "RPC by Redis lists, 64 in flight, answers by a channel: calls/s", bench_redis_list },
+	{ "patch-latency", "us, p50 from publish to the first answer by the new code", bench_patch_latency },
 };
 
 double bench_now(void)

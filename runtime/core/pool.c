@@ -12,7 +12,7 @@
 #include "pool.h"
 #include "run.h"
 
-enum { LOOKS = 200, PAUSES = 60 };
+enum { LOOKS_MOST = 200, LOOKS_LEAST = 4, PAUSES = 60 };
 
 static bool park(struct pooler *p)
 {
@@ -32,27 +32,36 @@ static bool park(struct pooler *p)
 	return !LOAD(&pool.stop);
 }
 
+/* How long it pays to look before parking is learnt: longer after looking was of use, shorter after it was not, so that
+ * a node that has little to do does not burn its time. */
+static struct actor *look(struct pooler *p)
+{
+	for (uint32_t i = 0; i < p->looks; i++) {
+		struct actor *a = queue_steal(p);
+
+		if (a) {
+			p->looks = p->looks * 2 < LOOKS_MOST ? p->looks * 2 : LOOKS_MOST;
+			return a;
+		}
+		for (int k = 0; k < PAUSES; k++)
+			__builtin_ia32_pause();
+	}
+	p->looks = p->looks / 2 > LOOKS_LEAST ? p->looks / 2 : LOOKS_LEAST;
+	return NULL;
+}
+
 /* NULL: the pool stops. */
 static COLD struct actor *search(struct pooler *p)
 {
-	int looks = p->number < pool.n ? LOOKS : LOOKS / 20;    /* a spare does not linger */
+	struct actor *a;
 
 	atomic_fetch_add(&pool.searching, 1);
 	do
-		for (int i = 0; i < looks; i++) {
-			struct actor *a = queue_steal(p);
-
-			if (a) {
-				if (atomic_fetch_sub(&pool.searching, 1) == 1 && LOAD(&pool.idle) &&
-				    queue_waiting())
-					queue_wake(0);
-				return a;
-			}
-			for (int k = 0; k < PAUSES; k++)
-				__builtin_ia32_pause();
-		}
-	while (park(p));
-	return NULL;
+		a = look(p);
+	while (!a && park(p));
+	if (a && atomic_fetch_sub(&pool.searching, 1) == 1 && LOAD(&pool.idle) && queue_waiting())
+		queue_wake(0);
+	return a;
 }
 
 static void *work(void *arg)
@@ -80,6 +89,7 @@ int pool_add(int number, struct why *why)
 
 	memset(p, 0, sizeof *p);
 	p->number = number;
+	p->looks = LOOKS_LEAST;
 	p->w.pooled = true;
 	snprintf(name, sizeof name, number < pool.n ? "worker %d" : "spare %d", number);
 	worker_add(&p->w, name);

@@ -33,6 +33,7 @@ struct pooler {
 	/* The owner's. */
 	_Alignas(128) uint32_t slice;                   /* turns in a row out of `next` that are left */
 	uint32_t rounds, wake_tick, shared_tick;
+	uint32_t looks;                                 /* before it parks */
 	struct sample samples[THREADS_MAX];             /* how others' rings move, see queue.c */
 	pthread_t thread;
 	int number;

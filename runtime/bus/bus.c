@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * bus.c - messages between processes, through Redis: the actor `bus`, and what ties its parts together.
+ * bus.c - messages between processes, through Redis: the actor `bus`, and what ties its parts
+ * together.
  *
  *              link (hiredis)  lanes:   commands        lists           channels
  *                                        ^   ^            |                |
@@ -8,11 +9,12 @@
  *      actors --list:TOPIC, bus.answer---+---+            +--> intake <----+   core_ask, core_send
  *      actors --answers of asks----------> intake --> outbox
  *
- * The idea: the bus is one actor on the I/O loop. What Redis brings it asks in its own name, so that the answer
- * comes back to it as a message; and as a proxy it is sent all that is for lists.
+ * The idea: the bus is one actor on the I/O loop. What Redis brings it asks in its own name, so
+ * that the answer comes back to it as a message; and as a proxy it is sent all that is for lists.
  *
- * Invariants: nothing is popped before the channels are subscribed, as a patch that is PUBLISHed must not be missed
- * by whoever takes the calls after it. A change of the link is one line in the log.
+ * Invariants: nothing is popped before the channels are subscribed, as a patch that is PUBLISHed
+ * must not be missed by whoever takes the calls after it. A change of the link is one line in the
+ * log.
  *
  * The loop's thread, except names_changed(), which may be anybody's. */
 #include "bus.h"
@@ -31,11 +33,12 @@
 #include "url.h"
 
 enum {
-	PENDING_MOST = 4096,            /* asks under way: more stays on the lists */
-	UNSENT_MOST = 8 << 20,          /* bytes that Redis does not take from us fast enough */
+	PENDING_MOST = 4096,    /* asks under way: more stays on the lists */
+	UNSENT_MOST = 8 << 20,  /* bytes that Redis does not take from us fast enough */
 	ANSWERS_MOST = 8192,
-	SUBSCRIBE_MOST = 256,           /* channels in one command */
+	SUBSCRIBE_MOST = 256,   /* channels in one command */
 	TICK_MS = 5000,
+	SAY_MS = 10000,         /* while it is down: a reason that changes is news so often */
 	MAILBOX_COUNT = 32767, MAILBOX_BYTES = 32 << 20,
 };
 
@@ -56,12 +59,13 @@ struct bus {
 	atomic_bool looking;            /* a look at the names is under way to the loop */
 	bool ready, quiet;
 	int64_t ready_beat;             /* when it is back, all is subscribed */
-	char reason[256];               /* why the link is down; "": nothing was said yet */
+	char said[256];                 /* of the link, last */
+	int64_t said_ms;
 	void (*connected)(void *arg);
 	void *arg;
 };
 
-/* --- the actor ------------------------------------------------------------------------------------- */
+/* --- the actor ---------------------------------------------------------------------------- */
 
 static struct packed packed(const struct buf *b)
 {
@@ -80,18 +84,20 @@ static int tell_values(struct bus *b, const msg *m)
 
 	buf_clear(&b->scratch);
 	n = msg_pack(m, 4, &b->scratch);
-	intake_tell(b->intake, msg_str(m, 2), msg_str(m, 3), packed(&b->scratch), (unsigned)n, 0, NULL);
+	intake_tell(b->intake, msg_str(m, 2), msg_str(m, 3), packed(&b->scratch), (unsigned)n, 0,
+	            NULL);
 	return 0;
 }
 
 /* refuse: ct cb code:int text:str. */
 static int tell_error(struct bus *b, const msg *m)
 {
+	int64_t code = msg_int(m, 4);
+
 	if (msg_count(m) != 6 || msg_type(m, 4) != MSG_INT || msg_type(m, 5) != MSG_STR)
 		return msg_fail(m, "bus.refuse takes ct:str cb:str code:int text:str");
 	intake_tell(b->intake, msg_str(m, 2), msg_str(m, 3), (struct packed){ NULL, NULL }, 0,
-	            msg_int(m, 4) < 0 && msg_int(m, 4) > INT32_MIN ? (int)msg_int(m, 4) : ACTOR_EFAIL,
-	            msg_str(m, 5));
+	            code < 0 && code > INT32_MIN ? (int)code : ACTOR_EFAIL, msg_str(m, 5));
 	return 0;
 }
 
@@ -110,7 +116,8 @@ static int routed(actor *self, const msg *m)
 		if (!strcmp(what, "refuse"))
 			return tell_error(b, m);
 	}
-	why_set(&why, ACTOR_ENOENT, "%s.%s: there is no such handler that takes these values", to, what);
+	why_set(&why, ACTOR_ENOENT, "%s.%s: there is no such handler that takes these values", to,
+	        what);
 	core_answer(self, msg_defer(m), (struct packed){ NULL, NULL }, 0, ACTOR_ENOENT, why.text);
 	return 0;
 }
@@ -130,7 +137,8 @@ static const struct actor_type bus_type = {
 static int actor_start(struct bus *b, struct why *why)
 {
 	static const struct type_options options = {
-		.max_count = MAILBOX_COUNT, .max_bytes = MAILBOX_BYTES, .proxy = true, .native = true,
+		.max_count = MAILBOX_COUNT, .max_bytes = MAILBOX_BYTES,
+		.proxy = true, .native = true,
 	};
 	struct spawn s = { .type = core_type("bus"), .name = "bus", .home = loop_home(b->loop),
 	                   .init = &b, .size = sizeof b };
@@ -147,7 +155,7 @@ static int actor_start(struct bus *b, struct why *why)
 	return 0;
 }
 
-/* --- what comes --------------------------------------------------------------------------------------- */
+/* --- what comes --------------------------------------------------------------------------- */
 
 /* On our reply topic: an answer to what an actor of ours asked. func is the number it was given. */
 static void on_reply(struct bus *b, const char *bytes, size_t len)
@@ -184,8 +192,8 @@ static void on_message(void *arg, struct redis_reply channel, struct redis_reply
 		on_reply(b, payload.str, payload.len);
 }
 
-static bool own(void *arg, const char *ct, const char *cb, struct packed args, unsigned count, int code,
-                const char *text)
+static bool own(void *arg, const char *ct, const char *cb, struct packed args, unsigned count,
+                int code, const char *text)
 {
 	struct bus *b = arg;
 
@@ -212,7 +220,7 @@ static void go_on(void *arg)
 	lists_go(((struct bus *)arg)->lists);
 }
 
-/* --- topics ------------------------------------------------------------------------------------------------ */
+/* --- topics ------------------------------------------------------------------------------- */
 
 static void subscribe_all(struct bus *b, bool on)
 {
@@ -261,7 +269,7 @@ static void names_changed(void *arg)
 		loop_post(b->loop, look, b);
 }
 
-/* --- the link ------------------------------------------------------------------------------------------------ */
+/* --- the link ----------------------------------------------------------------------------- */
 
 static void on_up(void *arg)
 {
@@ -275,7 +283,6 @@ static void on_up(void *arg)
 static void on_ready(struct bus *b)
 {
 	b->ready = true;
-	b->reason[0] = 0;
 	log_line(LOG_INFO, "bus", "connected to %s", b->shown.p);
 	outbox_up(b->outbox);
 	if (b->connected)
@@ -291,16 +298,22 @@ static void on_pulse(void *arg, int64_t beat)
 	lists_beat(b->lists, beat);
 }
 
+static void say_down(struct bus *b, const char *reason)
+{
+	if (!b->ready && (!strcmp(b->said, reason) || now_ms() - b->said_ms < SAY_MS))
+		return;
+	log_line(LOG_WARN, "bus", b->ready ? "lost %s: %s; trying again" :
+	         "%s cannot be reached: %s; trying again", b->shown.p, reason);
+	snprintf(b->said, sizeof b->said, "%s", reason);
+	b->said_ms = now_ms();
+}
+
 static void on_down(void *arg, const char *reason)
 {
 	struct bus *b = arg;
 
-	if (b->ready)
-		log_line(LOG_WARN, "bus", "lost %s: %s; trying again", b->shown.p, reason);
-	else if (strcmp(b->reason, reason))
-		log_line(LOG_WARN, "bus", "%s cannot be reached: %s; trying again", b->shown.p, reason);
+	say_down(b, reason);
 	b->ready = false;
-	snprintf(b->reason, sizeof b->reason, "%s", reason);
 	calls_down(b->calls, reason);
 	lists_down(b->lists);
 }
@@ -313,7 +326,7 @@ static void on_tick(void *arg)
 	calls_expire(b->calls);
 }
 
-/* --- the face --------------------------------------------------------------------------------------------------- */
+/* --- the face ----------------------------------------------------------------------------- */
 
 static void parts_new(struct bus *b)
 {
@@ -321,9 +334,12 @@ static void parts_new(struct bus *b)
 		.up = on_up, .down = on_down, .message = on_message, .pulse = on_pulse,
 	};
 	struct buf name = { 0 };
-	struct intake_config in = { .loop = b->loop, .node = b->node, .own = own, .settled = go_on, .arg = b };
-	struct lists_config lists = { .loop = b->loop, .reply = b->reply, .message = on_listed, .room = room,
-	                              .arg = b };
+	struct intake_config in = {
+		.loop = b->loop, .node = b->node, .own = own, .settled = go_on, .arg = b
+	};
+	struct lists_config lists = {
+		.loop = b->loop, .reply = b->reply, .message = on_listed, .room = room, .arg = b
+	};
 
 	buf_printf(&name, "actord:%s%c", b->node, 0);
 	b->link = link_new(b->loop, &(struct link_config){ &b->url, name.p, b->reply }, &events, b);
@@ -346,6 +362,7 @@ struct bus *bus_new(struct loop *l, const struct bus_config *c, struct why *why)
 	struct buf reply = { 0 };
 
 	b->loop = l;
+	b->said_ms = -SAY_MS;
 	if (url_parse(&b->url, c->url, why) || actor_start(b, why)) {
 		mem_free(b);
 		return NULL;
@@ -377,7 +394,8 @@ void bus_info(const struct bus *b, struct bus_info *out)
 	intake_info(b->intake, &in);
 	outbox_info(b->outbox, &answers);
 	*out = (struct bus_info){
-		.connected = b->ready, .url = b->shown.p, .taken = in.taken, .answered = in.answered,
+		.connected = b->ready, .url = b->shown.p,
+		.taken = in.taken, .answered = in.answered,
 		.published = answers.sent, .refused = in.refused + answers.dropped,
 		.pending = in.pending + in.held + answers.waiting + calls_waiting(b->calls),
 	};
@@ -398,8 +416,7 @@ bool bus_idle(const struct bus *b)
 
 	intake_info(b->intake, &in);
 	outbox_info(b->outbox, &out);
-	return !in.pending && !in.held && lists_idle(b->lists) && (!out.waiting || !b->ready) &&
-	       !calls_waiting(b->calls);
+	return !in.pending && !in.held && lists_idle(b->lists) && (!out.waiting || !b->ready);
 }
 
 void bus_free(struct bus *b)

@@ -6,19 +6,26 @@
 #include "loop.h"
 
 struct bus_config {
-	const char *url;                /* redis://[user:password@]host:port/db or unix:///path?db=N */
-	const char *node;               /* this node's name: `pid` of what it publishes */
+	const char *url;        /* redis://[user:password@]host:port/db or unix:///path?db=N */
+	const char *node;       /* this node's name: a broadcast with it as its `pid` is our own */
 };
-struct bus_info { bool connected; const char *url; uint64_t taken, answered, published, refused; unsigned pending; };
+struct bus_info {
+	bool connected;
+	const char *url;
+	uint64_t taken, answered, published, refused;
+	unsigned pending;
+};
 
 struct bus;
-/* Makes the actor `bus` (a proxy and the route of names that no actor here has), connects, and from then on hosts
- * every named actor as a topic. A URL that is none: NULL with why; a Redis that is away is waited for. */
+/* Makes the actor `bus` (a proxy and the route of names that no actor here has), connects, and
+ * from then on hosts every named actor as a topic. A URL that is none: NULL with why; a Redis
+ * that is away is waited for. */
 struct bus *bus_new(struct loop *l, const struct bus_config *c, struct why *why);
-void bus_on_connect(struct bus *b, void (*fn)(void *arg), void *arg);   /* each time the link is up and subscribed */
+/* Each time the link is up and all is subscribed. */
+void bus_on_connect(struct bus *b, void (*fn)(void *arg), void *arg);
 void bus_info(const struct bus *b, struct bus_info *out);
 void bus_quiet(struct bus *b);          /* takes nothing more; answers still go out */
-bool bus_idle(const struct bus *b);     /* nothing asked, nothing unsent */
+bool bus_idle(const struct bus *b);     /* what was taken is answered, and the answers are out */
 void bus_free(struct bus *b);
 
 #endif

@@ -2,12 +2,13 @@
  * calls.c - from an actor of this node to a list, and the answer back.
  *
  * The idea: what is sent to `list:TOPIC` is RPUSHed on TOPIC as the message that the other side's
- * clients push. A question names this node's reply topic as its ct and its own number as its cb; whoever
- * answers echoes that, on the list or the channel.
+ * clients push. A question names this node's reply topic as its ct and its own number as its cb;
+ * whoever answers echoes that, on the list or the channel.
  *
- * A place lives until its answer is given and Redis has replied to its RPUSH, whichever is later; its
- * number has a serial in it, so that a late answer finds nobody.
- * The asker has its own deadline; WAIT_MS only gives places back that nobody can be waiting for.
+ * A place lives until its answer is given and Redis has replied to its RPUSH, whichever is later;
+ * its number has a serial in it, so that a late answer finds nobody. The asker has its own
+ * deadline; WAIT_MS only gives places back that nobody can be waiting for.
+ *
  * The loop's thread only, most of it inside a turn of the bus's actor. */
 #include "calls.h"
 
@@ -135,7 +136,8 @@ static void on_pushed(void *arg, const struct redis_reply *r)
 		return;
 	}
 	if (r->type == REDIS_GONE)
-		snprintf(text, sizeof text, "Redis was lost before it said that it has the message");
+		snprintf(text, sizeof text,
+		         "Redis was lost before it said that it has the message");
 	else
 		snprintf(text, sizeof text, "Redis refused the message: %.*s", (int)r->len, r->str);
 	if (!p->caller)
@@ -172,14 +174,16 @@ int calls_push(struct calls *c, const msg *m)
 	char text[400];
 
 	if (!p)
-		return msg_fail(m, "%d messages to lists wait already: try again later", CALLS_MOST);
+		return msg_fail(m, "%d messages to lists wait already: try again later",
+		                CALLS_MOST);
 	p->caller = msg_defer(m);
 	c->waiting += p->caller != 0;
 	compose(c, m, p);
 	argv[2] = c->out.p;
 	len[2] = c->out.len;
 	if (!len[1] || c->out.len > MESSAGE_MAX) {
-		refuse(p, ACTOR_EARGS, len[1] ? "a message is at most 16 MiB" : "list: names no list");
+		refuse(p, ACTOR_EARGS,
+		       len[1] ? "a message is at most 16 MiB" : "list: names no list");
 		return 0;
 	}
 	p->pushing = true;
@@ -193,7 +197,8 @@ int calls_push(struct calls *c, const msg *m)
 	return 0;
 }
 
-void calls_answered(struct calls *c, const char *cb, struct packed args, unsigned count, int code, const char *text)
+void calls_answered(struct calls *c, const char *cb, struct packed args, unsigned count, int code,
+                    const char *text)
 {
 	unsigned long long number = strtoull(cb, NULL, 16);
 	uint32_t at = number & ((1u << PLACE_BITS) - 1);

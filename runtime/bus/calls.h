@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * calls.h - what actors of this node say to lists: RPUSHed in JSON, and answered on the node's reply topic. */
+ * calls.h - what actors of this node say to lists: RPUSHed in JSON, and answered on the node's
+ * reply topic. */
 #ifndef CALLS_H
 #define CALLS_H
 
@@ -15,8 +16,9 @@ void calls_free(struct calls *c);
 /* m, which self is handling: to:str what:str, then the values; to is `list:TOPIC`. */
 int  calls_push(struct calls *c, const msg *m);
 /* An answer to one of them, whose number was the cb; one that nobody waits for is passed over. */
-void calls_answered(struct calls *c, const char *cb, struct packed args, unsigned count, int code, const char *text);
-void calls_down(struct calls *c, const char *reason);   /* what cannot be sent is refused in these words */
+void calls_answered(struct calls *c, const char *cb, struct packed args, unsigned count, int code,
+                    const char *text);
+void calls_down(struct calls *c, const char *reason);   /* why nothing can be sent, from now on */
 void calls_expire(struct calls *c);     /* every few seconds: gives up what waited too long */
 void calls_forget(struct calls *c);     /* who waits is gone: the core has stopped */
 unsigned calls_waiting(const struct calls *c);

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * intake.c - messages of Redis become calls of actors.
  *
- * The idea: a message that wants an answer becomes an ask of the bus's own actor; what is needed to
- * answer it (ct, cb, id, the encoding) waits in a place found by the ask's number. One that wants none
- * is sent, and forgotten. What cannot be handed on yet is held, in order, with its topic:
+ * The idea: a message that wants an answer becomes an ask of the bus's own actor; what is needed
+ * to answer it (ct, cb, id, the encoding) waits in a place found by the ask's number. One that
+ * wants none is sent, and forgotten. What cannot be handed on yet is held, in order, with its
+ * topic:
  *
  *      take -> held before it, or a barrier? --no--> handle --taken--> done
- *                     |yes                             | the mailbox is full
+ *                     |yes                             | no room
  *                     v                                v
- *                   hold <-----------------------------+     drain: when an answer has come, or it is time
+ *                   hold <-----------------------------+    drain: at an answer, or in time
  *
- * A barrier: the call of a handler with ON_BARRIER makes later messages to the same topic wait until its answer
- * has come, or for BARRIER_MS; so the call after a patch meets the patched code.
+ * A barrier: the call of a handler with ON_BARRIER makes later messages to the same topic wait
+ * until its answer has come, or for BARRIER_MS; so the call after a patch meets the patched code.
  *
  * Invariants: per topic, messages are handled in the order of intake_take(). Nothing that comes in
  * can do worse than be refused; refusals that nobody waits for are logged, but not each.
@@ -38,7 +39,7 @@ struct pending {
 	struct topic *topic;
 	uint32_t next;                  /* in its chain, or among the free */
 	enum encoding enc;
-	size_t ct, cb, id;              /* lengths; bytes holds ct NUL cb NUL id. cb 0: no answer is wanted */
+	size_t ct, cb, id;      /* lengths; bytes holds ct NUL cb NUL id. cb 0: nobody waits */
 	struct buf bytes;
 };
 
@@ -82,7 +83,7 @@ static void complain(struct intake *in, const char *fmt, ...)
 	in->unsaid = 0;
 }
 
-/* --- asks under way ---------------------------------------------------------------------------- */
+/* --- asks under way ----------------------------------------------------------------------- */
 
 static uint32_t *chain_of(const struct intake *in, int64_t ask)
 {
@@ -170,13 +171,15 @@ static struct envelope request_of(const struct pending *p)
 	};
 }
 
-/* --- answering ------------------------------------------------------------------------------------ */
+/* --- answering ---------------------------------------------------------------------------- */
 
 /* ct is an actor of this node: what would be published is handed over. */
-static void hand_over(struct intake *in, const struct topic *t, const struct envelope *e, struct packed args,
-                      unsigned count, int code, const char *text)
+static void hand_over(struct intake *in, const struct topic *t, const struct envelope *e,
+                      struct packed args, unsigned count, int code, const char *text)
 {
-	struct call c = { .to = t->ref, .what = e->cb.p, .args = args, .count = count, .origin = FROM_REDIS };
+	struct call c = {
+		.to = t->ref, .what = e->cb.p, .args = args, .count = count, .origin = FROM_REDIS
+	};
 	struct why why;
 
 	if (code)
@@ -187,8 +190,8 @@ static void hand_over(struct intake *in, const struct topic *t, const struct env
 		in->info.answered++;
 }
 
-static void answer(struct intake *in, const struct envelope *e, struct packed args, unsigned count, int code,
-                   const char *text)
+static void answer(struct intake *in, const struct envelope *e, struct packed args, unsigned count,
+                   int code, const char *text)
 {
 	struct topic *t = topics_find(in->c.topics, e->ct.p);
 	struct buf *out;
@@ -211,8 +214,8 @@ static void answer(struct intake *in, const struct envelope *e, struct packed ar
 	in->info.answered++;
 }
 
-void intake_tell(struct intake *in, const char *ct, const char *cb, struct packed args, unsigned count, int code,
-                 const char *text)
+void intake_tell(struct intake *in, const char *ct, const char *cb, struct packed args,
+                 unsigned count, int code, const char *text)
 {
 	struct envelope e = { .enc = ENC_JSON, .ct = { ct, strlen(ct) }, .cb = { cb, strlen(cb) } };
 
@@ -220,7 +223,8 @@ void intake_tell(struct intake *in, const char *ct, const char *cb, struct packe
 		answer(in, &e, args, count, code, text);
 }
 
-static void refuse(struct intake *in, const struct topic *t, const struct envelope *e, int code, const char *text)
+static void refuse(struct intake *in, const struct topic *t, const struct envelope *e, int code,
+                   const char *text)
 {
 	if (!e->cb.len || !e->ct.len) {
 		complain(in, "a message to %s was refused: %s", t->name, text);
@@ -230,7 +234,7 @@ static void refuse(struct intake *in, const struct topic *t, const struct envelo
 	answer(in, e, (struct packed){ NULL, NULL }, 0, code, text);
 }
 
-/* --- waiting ------------------------------------------------------------------------------------------ */
+/* --- waiting ------------------------------------------------------------------------------ */
 
 static void wait_for(struct intake *in, struct topic *t, int ms)
 {
@@ -246,7 +250,7 @@ static void wait_for(struct intake *in, struct topic *t, int ms)
 	}
 }
 
-/* --- handling --------------------------------------------------------------------------------------------- */
+/* --- handling ----------------------------------------------------------------------------- */
 
 /* False: there is no room for it now. */
 static bool call(struct intake *in, struct topic *t, const struct envelope *e)
@@ -358,11 +362,12 @@ static void too_many(struct intake *in, const struct topic *t, const char *bytes
 
 	if (envelope_is(bytes, len))
 		envelope_read(&e, &in->scratch, bytes, len, &why);
-	why_set(&why, ACTOR_EFULL, "%s: %u messages wait already: try again later", t->name, t->held);
+	why_set(&why, ACTOR_EFULL, "%s: %u messages wait already: try again later", t->name,
+	        t->held);
 	refuse(in, t, &e, ACTOR_EFULL, why.text);
 }
 
-/* --- the face -------------------------------------------------------------------------------------------------- */
+/* --- the face ----------------------------------------------------------------------------- */
 
 struct intake *intake_new(const struct intake_config *c, actor *self)
 {

@@ -12,24 +12,26 @@ struct intake_config {
 	struct outbox *outbox;
 	const struct topics *topics;
 	const char *node;               /* broadcasts with this pid are our own */
-	/* An answer for this node itself (to what its actors asked elsewhere), which says so by ct: true, and it was. */
-	bool (*own)(void *arg, const char *ct, const char *cb, struct packed args, unsigned count, int code,
-	            const char *text);
+	/* An answer for this node itself (to what its actors asked elsewhere), which says so by
+	 * ct: true, and it was. */
+	bool (*own)(void *arg, const char *ct, const char *cb, struct packed args, unsigned count,
+	            int code, const char *text);
 	void (*settled)(void *arg);     /* something has been answered: there may be room again */
 	void *arg;
 };
 struct intake_info { uint64_t taken, answered, refused; unsigned pending, held; };
 
 struct intake;
-/* self: the actor that asks; its handler `answered` calls intake_answered(). All else is borrowed. */
+/* self: the actor that asks; its handler `answered` calls intake_answered(). All else is
+ * borrowed. */
 struct intake *intake_new(const struct intake_config *c, actor *self);
 void intake_free(struct intake *in);
 /* A message that came for t. Borrows the bytes, which end with a NUL that is not counted. */
 void intake_take(struct intake *in, struct topic *t, const char *bytes, size_t len, bool channel);
 int  intake_answered(struct intake *in, const msg *m);
 /* Tells cb of ct: count values, or code and text. In JSON. */
-void intake_tell(struct intake *in, const char *ct, const char *cb, struct packed args, unsigned count, int code,
-                 const char *text);
+void intake_tell(struct intake *in, const char *ct, const char *cb, struct packed args,
+                 unsigned count, int code, const char *text);
 void intake_info(const struct intake *in, struct intake_info *out);
 
 #endif

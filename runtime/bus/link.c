@@ -7,12 +7,13 @@
  *
  *      waiting --timer--> resolving --> joining --all greeted--> up
  *         ^                   |            |                     |
- *         +------ failed <----+------------+---------------------+     (failed lasts until the next turn)
+ *         +------ failed <----+------------+---------------------+    (until the next turn)
  *
  * Invariants. hiredis frees a context by itself after an error, and may not be asked to from its
  * connect and disconnect callbacks: so these only forget the context, and link_fail() leaves the
  * rest to the next turn. What waits for a reply stands in a ring of our own, in the order of the
- * commands; hiredis's own calls with no reply are passed over, as it loses some: drop() empties the ring.
+ * commands; hiredis's own calls with no reply are passed over, as it loses some: drop() empties
+ * the ring.
  *
  * What hiredis 0.14 has not is here: a limit on how long a reply may take (`watch`), names resolved
  * without blocking (resolve.c). The loop's thread only. Does not log, and knows no message. */
@@ -30,7 +31,7 @@
 enum {
 	WATCH_MS = 1000,
 	IDLE_MS = 4000,         /* then a lane is asked whether it lives */
-	SILENT_MS = 8000,       /* a reply that takes longer does not come; above what a reader blocks */
+	SILENT_MS = 8000,       /* a reply that takes longer does not come; a reader blocks less */
 	AGAIN_MS = 50, AGAIN_MOST_MS = 2000,
 	STEADY_MS = 5000,       /* a link that was up so long begins with a short pause again */
 	READ_BYTES = 16 << 10,  /* what hiredis takes at a time */
@@ -48,8 +49,8 @@ struct lane {
 	int64_t heard_ms;               /* the last reply; or the first command after a silence */
 	int64_t id;
 	bool greeted;
-	struct redis_reply *items;      /* of the reply that is handed on; so many there is room for */
-	size_t items_room;
+	struct redis_reply *items;      /* of the reply that is handed on, */
+	size_t items_room;              /* so many */
 };
 
 struct link {
@@ -86,7 +87,7 @@ static void link_fail(struct link *k, const char *fmt, ...)
 	loop_timer_set(k->turn, 0);
 }
 
-/* --- replies ---------------------------------------------------------------------------------- */
+/* --- replies ------------------------------------------------------------------------------ */
 
 static size_t items_in(const redisReply *r)
 {
@@ -183,7 +184,7 @@ static int lane_command(struct lane *l, redis_fn *fn, void *arg, int argc, const
 	return 0;
 }
 
-/* --- joining: each lane signs in, and greets last ----------------------------------------------- */
+/* --- joining: each lane signs in, and greets last ----------------------------------------- */
 
 static void lane_greeted(struct lane *l)
 {
@@ -236,7 +237,8 @@ static void on_pong(void *arg, const struct redis_reply *r)
 		lane_greeted(l);
 }
 
-static void lane_words(struct lane *l, redis_fn *fn, int argc, const char *a, const char *b, const char *c)
+static void lane_words(struct lane *l, redis_fn *fn, int argc, const char *a, const char *b,
+                       const char *c)
 {
 	const char *argv[] = { a, b, c };
 	size_t len[] = { strlen(a), b ? strlen(b) : 0, c ? strlen(c) : 0 };
@@ -263,7 +265,7 @@ static void lane_sign_in(struct lane *l)
 	lane_words(l, on_pong, 1, "PING", NULL, NULL);
 }
 
-/* --- contexts -------------------------------------------------------------------------------------- */
+/* --- contexts ----------------------------------------------------------------------------- */
 
 static void on_connect(const redisAsyncContext *ac, int status)
 {
@@ -292,7 +294,8 @@ static void lane_join(struct lane *l)
 		: redisAsyncConnectUnix(k->url.path);
 
 	if (!ac || ac->err || redisLibeventAttach(ac, loop_base(k->loop)) != REDIS_OK) {
-		link_fail(k, "%s", ac && ac->c.errstr[0] ? ac->c.errstr : "no memory for a connection");
+		link_fail(k, "%s",
+		          ac && ac->c.errstr[0] ? ac->c.errstr : "no memory for a connection");
 		if (ac)
 			redisAsyncFree(ac);
 		return;
@@ -337,7 +340,7 @@ static void link_begin(struct link *k)
 	k->resolve = resolve_start(k->loop, k->url.host, on_resolved, k);
 }
 
-/* --- dropping --------------------------------------------------------------------------------------- */
+/* --- dropping ----------------------------------------------------------------------------- */
 
 static void lane_drop(struct lane *l)
 {
@@ -393,7 +396,7 @@ static void on_turn(void *arg)
 		link_begin(k);
 }
 
-/* --- silence ------------------------------------------------------------------------------------------ */
+/* --- silence ------------------------------------------------------------------------------ */
 
 static bool lane_waits(const struct lane *l)
 {
@@ -431,7 +434,7 @@ static void on_watch(void *arg)
 		lane_watch(&k->lane[i], now);
 }
 
-/* --- channels -------------------------------------------------------------------------------------------- */
+/* --- channels ----------------------------------------------------------------------------- */
 
 static void on_pulse(struct link *k)
 {
@@ -508,7 +511,7 @@ bool link_read_channels(struct link *k)
 	return r->pos == r->len && (r->ridx < 0 || (!r->ridx && r->rstack[0].type < 0));
 }
 
-/* --- the face ----------------------------------------------------------------------------------------------- */
+/* --- the face ----------------------------------------------------------------------------- */
 
 static int port_command(void *arg, redis_fn *fn, void *fn_arg, int argc, const char **argv,
                         const size_t *len)
@@ -518,7 +521,8 @@ static int port_command(void *arg, redis_fn *fn, void *fn_arg, int argc, const c
 	return l->link->state == UP ? lane_command(l, fn, fn_arg, argc, argv, len) : ACTOR_EFAIL;
 }
 
-struct link *link_new(struct loop *l, const struct link_config *c, const struct link_events *e, void *arg)
+struct link *link_new(struct loop *l, const struct link_config *c, const struct link_events *e,
+                      void *arg)
 {
 	struct link *k = mem_alloc(sizeof *k);
 

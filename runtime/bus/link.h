@@ -11,20 +11,24 @@
  * each has a connection of its own. */
 enum link_lane { LINK_COMMANDS, LINK_LISTS, LINK_CHANNELS, LINK_LANES };
 
-struct link_events {            /* on the loop's thread, never from inside a call of link.h but link_read_channels() */
-	void (*up)(void *arg);          /* all lanes are there, and signed in; the pulse is subscribed */
-	void (*down)(void *arg, const char *reason);    /* they are gone; or: another attempt failed */
+/* On the loop's thread, never from inside a call of link.h but link_read_channels(). */
+struct link_events {
+	/* All lanes are there, and signed in; the pulse is subscribed. */
+	void (*up)(void *arg);
+	/* They are gone; or: another attempt failed. */
+	void (*down)(void *arg, const char *reason);
 	void (*message)(void *arg, struct redis_reply channel, struct redis_reply payload);
 	void (*pulse)(void *arg, int64_t beat); /* this beat, and all before it, are back */
 };
 struct link_config {
 	const struct url *url;          /* copied, as is all else */
 	const char *name;               /* of the connections, for CLIENT LIST */
-	const char *pulse;              /* a channel that is always subscribed: by it a silent lane is known to live */
+	const char *pulse;      /* a channel that is always subscribed: shows that the lane lives */
 };
 
 struct link;
-struct link *link_new(struct loop *l, const struct link_config *c, const struct link_events *e, void *arg);
+struct link *link_new(struct loop *l, const struct link_config *c, const struct link_events *e,
+                      void *arg);
 void link_free(struct link *k);         /* answers what is waiting with REDIS_GONE */
 bool link_up(const struct link *k);
 /* Lives as long as k. LINK_CHANNELS has none. Not up: ACTOR_EFAIL. */
@@ -34,9 +38,11 @@ size_t  link_unsent(const struct link *k);      /* bytes of commands that wait f
 
 /* SUBSCRIBE or UNSUBSCRIBE; what fails drops the link. */
 void link_subscribe(struct link *k, bool on, int n, const char **channels, const size_t *len);
-/* Reads what the channels' socket holds now, and hands it on. False: it ends in the middle of a message. */
+/* Reads what the channels' socket holds now, and hands it on. False: it ends in the middle of a
+ * message. */
 bool link_read_channels(struct link *k);
-/* What Redis took from others before it takes this reaches message() before pulse() says that this beat is back. */
+/* What Redis took from others before it takes this reaches message() before pulse() says that
+ * this beat is back. */
 int64_t link_beat(struct link *k);
 
 #endif

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT
  * lists.c - pops what others push for our topics.
  *
- * The idea: a single BLMPOP waits on all lists at once and brings many messages of one of them; a Redis
- * that has none (before 7.0) is asked with BLPOP, a message at a time. It waits WAIT_S at most,
- * so that a dead connection is noticed. The keys begin with another topic each time, as Redis takes the first
- * that has something.
+ * The idea: a single BLMPOP waits on all lists at once and brings many messages of one of them; a
+ * Redis that has none (before 7.0) is asked with BLPOP, a message at a time. It waits WAIT_S at
+ * most, so that a dead connection is noticed. The keys begin with another topic each time, as
+ * Redis takes the first that has something.
  *
- * What was published before it must be handled first, but comes on a connection of its own: so the
- * channels are read before a batch is handed on. Redis may still write to that connection a moment later (of a
- * PUBLISH and an RPUSH that it read at once the last is written first: 137 of 1,000 overtook), or write it in
- * pieces. So when it ends in the middle of a message, or the batch is for an actor that has barriers,
- * the batch is kept until a beat is back on the channels.
+ * What was published before it must be handled first, but comes on a connection of its own: so
+ * the channels are read before a batch is handed on. Redis may still write to that connection a
+ * moment later (of a PUBLISH and an RPUSH that it read at once the last is written first: 137 of
+ * 1,000 overtook), or write it in pieces. So when it ends in the middle of a message, or the
+ * batch is for an actor that has barriers, the batch is kept until a beat is back on the
+ * channels.
  *
- * Invariants: one pop at a time; batches are handed on in the order in which they came; a topic with many
- * messages held is not popped. What was popped is handed on whatever happens, as no one else has it.
+ * Invariants: one pop at a time; batches are handed on in the order in which they came; a topic
+ * with many messages held is not popped. What was popped is handed on whatever happens, as no one
+ * else has it.
+ *
  * The loop's thread only. Knows no encoding. */
 #include "lists.h"
 
@@ -41,7 +44,8 @@ struct batch {
 struct lists {
 	struct lists_config c;
 	const struct redis_port *port, *commands;
-	bool popping, stale, paused, quiet, old;        /* stale: what is waited on is not what should be */
+	bool popping, paused, quiet, old;
+	bool stale;                     /* what is waited on is not what should be */
 	int count;
 	unsigned turn;                  /* the topic whose key comes first */
 	const struct topic *skipped;    /* one that is not waited on, as it has too many */
@@ -55,7 +59,7 @@ struct lists {
 	int64_t shun_until_ms, said_ms;
 };
 
-/* --- handing on ------------------------------------------------------------------------------- */
+/* --- handing on --------------------------------------------------------------------------- */
 
 static void hand_on(struct lists *l)
 {
@@ -118,7 +122,8 @@ static bool has_barrier(const struct topic *t)
 	return found;
 }
 
-static void popped(struct lists *l, const struct redis_reply *key, const struct redis_reply *values, size_t n)
+static void popped(struct lists *l, const struct redis_reply *key, const struct redis_reply *values,
+                   size_t n)
 {
 	struct topic *t = topics_known(l->c.topics, key->str);
 	bool whole = link_read_channels(l->c.link);
@@ -132,7 +137,7 @@ static void popped(struct lists *l, const struct redis_reply *key, const struct 
 		l->c.message(l->c.arg, t, values[i].str, values[i].len);
 }
 
-/* --- keys that are no lists ---------------------------------------------------------------------- */
+/* --- keys that are no lists --------------------------------------------------------------- */
 
 static void pause_for(struct lists *l, int ms)
 {
@@ -147,7 +152,8 @@ static void on_type(void *arg, const struct redis_reply *r)
 
 	t->shunned = r->type == REDIS_STR && strcmp(r->str, "list") && strcmp(r->str, "none");
 	if (t->shunned)
-		log_line(LOG_WARN, "bus", "the Redis key %s is a %s, no list: calls for %s come by PUBLISH only",
+		log_line(LOG_WARN, "bus",
+		         "the Redis key %s is a %s, no list: calls for %s come by PUBLISH only",
 		         t->name, r->str, t->name);
 	if (l->typed == l->to_type)
 		pause_for(l, 0);
@@ -175,7 +181,7 @@ static void failed(struct lists *l, const struct redis_reply *r)
 		look_for_others(l);
 		return;
 	}
-	if (!l->old && strstr(r->str, "unknown command")) {
+	if (!l->old && (strstr(r->str, "unknown command") || !strncmp(r->str, "NOPERM", 6))) {
 		l->old = true;
 		return;
 	}
@@ -185,7 +191,7 @@ static void failed(struct lists *l, const struct redis_reply *r)
 	pause_for(l, PAUSE_MS);
 }
 
-/* --- popping ------------------------------------------------------------------------------------------ */
+/* --- popping ------------------------------------------------------------------------------ */
 
 static void on_popped(void *arg, const struct redis_reply *r)
 {
@@ -259,7 +265,7 @@ static void pop(struct lists *l)
 	l->popping = !l->port->command(l->port->link, on_popped, l, (int)n, l->argv, l->len);
 }
 
-/* --- waking a pop that waits ----------------------------------------------------------------------------- */
+/* --- waking a pop that waits -------------------------------------------------------------- */
 
 static void on_unblocked(void *arg, const struct redis_reply *r)
 {
@@ -291,7 +297,7 @@ static void on_again(void *arg)
 		lists_go(l);
 }
 
-/* --- the face ------------------------------------------------------------------------------------------------ */
+/* --- the face ----------------------------------------------------------------------------- */
 
 struct lists *lists_new(const struct lists_config *c)
 {

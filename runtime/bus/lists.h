@@ -10,7 +10,7 @@ struct lists_config {
 	struct loop *loop;
 	struct link *link;
 	const struct topics *topics;
-	const char *reply;              /* the list on which this node's own questions are answered */
+	const char *reply; /* the list on which this node's own questions are answered */
 	/* t NULL: it came on reply. The bytes end with a NUL that is not counted. */
 	void (*message)(void *arg, struct topic *t, const char *bytes, size_t len);
 	bool (*room)(void *arg);        /* may more be taken now? */
@@ -20,7 +20,8 @@ struct lists_config {
 struct lists;
 struct lists *lists_new(const struct lists_config *c);
 void lists_free(struct lists *l);
-void lists_go(struct lists *l);         /* reads on, if it may and does not: after whatever may make it true */
+/* Reads on, if it may and does not: to be called after whatever may have made that true. */
+void lists_go(struct lists *l);
 void lists_changed(struct lists *l);    /* other topics than those that are being waited on */
 void lists_beat(struct lists *l, int64_t beat);         /* link's pulse is back */
 void lists_down(struct lists *l);       /* the link is gone */

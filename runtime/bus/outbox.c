@@ -9,9 +9,9 @@
  *                `--away--> queue --outbox_up()--^
  *
  * Invariants: an answer is never sent twice, so one whose fate is unknown, as the link was lost
- * after it was written, is given up. What is queued is bounded; what is given up is counted, and said
- * once in a while. Making the list and dating it is one step (a script): between two, a list could have
- * become somebody else's.
+ * after it was written, is given up. What is queued is bounded; what is given up is counted, and
+ * said once in a while. Making the list and dating it is one step (a script): between two, a list
+ * could have become somebody else's.
  *
  * The loop's thread only. Knows neither topics nor encodings. */
 #include "outbox.h"
@@ -126,7 +126,7 @@ static void queue(struct letter *l)
 	o->queued_bytes += l->bytes.len;
 }
 
-/* --- to Redis -------------------------------------------------------------------------------- */
+/* --- to Redis ----------------------------------------------------------------------------- */
 
 static void done(struct letter *l, const struct redis_reply *r)
 {
@@ -185,7 +185,7 @@ static int publish(struct letter *l)
 	return err;
 }
 
-/* --- the face --------------------------------------------------------------------------------- */
+/* --- the face ----------------------------------------------------------------------------- */
 
 struct buf *outbox_write(struct outbox *o, const char *to, size_t len)
 {

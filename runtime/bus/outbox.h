@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * outbox.h - answers on their way to a topic: to those who are subscribed, else onto the list of that name. */
+ * outbox.h - answers on their way to a topic: to those who are subscribed, else onto the list of
+ * that name. */
 #ifndef OUTBOX_H
 #define OUTBOX_H
 
@@ -16,7 +17,8 @@ struct outbox_info { uint64_t sent, dropped; unsigned waiting; size_t bytes; };
 /* spare: called when an answer has gone its way. port: borrowed. */
 struct outbox *outbox_new(const struct redis_port *port, void (*spare)(void *arg), void *arg);
 void outbox_free(struct outbox *o);
-/* Gives the buffer to which the message is to be appended; then outbox_send(), before anything else. */
+/* Gives the buffer to which the message is to be appended; then outbox_send(), before anything
+ * else. */
 struct buf *outbox_write(struct outbox *o, const char *to, size_t len);
 void outbox_send(struct outbox *o);
 void outbox_up(struct outbox *o);       /* Redis is there (again): sends what waited */

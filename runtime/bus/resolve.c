@@ -51,8 +51,8 @@ static void look_up(struct resolve *r, int flags)
 	int err = getaddrinfo(r->host, NULL, &hints, &list);
 
 	for (a = list; a && r->got.n < RESOLVE_MOST; a = a->ai_next) {
-		if (!getnameinfo(a->ai_addr, a->ai_addrlen, r->got.text[r->got.n], RESOLVE_TEXT, NULL, 0,
-		                 NI_NUMERICHOST))
+		if (!getnameinfo(a->ai_addr, a->ai_addrlen, r->got.text[r->got.n], RESOLVE_TEXT,
+		                 NULL, 0, NI_NUMERICHOST))
 			r->got.n++;
 	}
 	snprintf(r->error, sizeof r->error, "%s", err == EAI_SYSTEM ? strerror(errno) :
@@ -78,7 +78,8 @@ static void *run(void *arg)
 }
 
 struct resolve *resolve_start(struct loop *l, const char *host,
-                              void (*done)(void *arg, const struct addresses *a, const char *error), void *arg)
+                              void (*done)(void *arg, const struct addresses *a, const char *error),
+                              void *arg)
 {
 	struct resolve *r = mem_alloc(sizeof *r);
 	pthread_t thread;

@@ -57,7 +57,7 @@ struct server {
 	int backoff_ms;
 };
 
-/* --- the password --------------------------------------------------------------------------- */
+/* --- the password ------------------------------------------------------------------------- */
 
 static int password_make(const char *path, char *out, struct why *why)
 {
@@ -71,7 +71,8 @@ static int password_make(const char *path, char *out, struct why *why)
 		snprintf(out + 2 * i, 3, "%02x", random[i]);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || write(fd, out, 32) != 32 || fsync(fd)) {
-		why_set(why, ACTOR_EFAIL, "cannot keep the Redis password in %s: %s", path, strerror(errno));
+		why_set(why, ACTOR_EFAIL, "cannot keep the Redis password in %s: %s", path,
+		        strerror(errno));
 		if (fd >= 0)
 			close(fd), unlink(path);
 		return ACTOR_EFAIL;
@@ -93,7 +94,8 @@ static int password_get(const char *state, char *out, size_t size, struct why *w
 		return password_make(path, out, why);
 	n = fd < 0 ? -1 : read(fd, out, size - 1);
 	if (n < 0) {
-		why_set(why, ACTOR_EFAIL, "cannot read the Redis password in %s: %s", path, strerror(errno));
+		why_set(why, ACTOR_EFAIL, "cannot read the Redis password in %s: %s", path,
+		        strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return ACTOR_EFAIL;
@@ -104,11 +106,11 @@ static int password_get(const char *state, char *out, size_t size, struct why *w
 	close(fd);
 	out[n] = 0;
 	out[strcspn(out, "\r\n")] = 0;
-	return out[0] ? 0 : why_set(why, ACTOR_EFAIL, "%s has no password in it: remove it, and a new "
-	                            "one is made", path);
+	return out[0] ? 0 : why_set(why, ACTOR_EFAIL, "%s has no password in it: remove it, and a "
+	                            "new one is made", path);
 }
 
-/* --- its configuration ------------------------------------------------------------------------ */
+/* --- its configuration -------------------------------------------------------------------- */
 
 /* Redis reads "..." with \xHH in it: then no byte has a meaning of its own. */
 static void quoted(struct buf *b, const char *name, const char *value)
@@ -130,7 +132,7 @@ static void configure(const struct server *s, struct buf *b)
 	         "loglevel warning\nlogfile redis.log\npidfile redis.pid\n");
 }
 
-/* --- the process --------------------------------------------------------------------------------- */
+/* --- the process -------------------------------------------------------------------------- */
 
 /* In the child: nothing but system calls, as other threads may have held any lock. */
 static void become(int in, int null, pid_t parent)
@@ -246,7 +248,7 @@ static void end_leftover(const struct server *s)
 	end(pid);
 }
 
-/* --- the port ------------------------------------------------------------------------------------- */
+/* --- the port ----------------------------------------------------------------------------- */
 
 static int address(const char *host, int port, struct sockaddr_storage *a, socklen_t *len)
 {
@@ -297,16 +299,16 @@ static int port_choose(struct server *s, const struct server_config *c, struct w
 	if (got == -EADDRINUSE && !c->port_asked)
 		got = port_free(c->bind, 0);
 	if (got == -EINVAL)
-		return why_set(why, ACTOR_EARGS, "the address for the embedded Redis is no IP address: %s",
-		               c->bind);
+		return why_set(why, ACTOR_EARGS,
+		               "the address for the embedded Redis is no IP address: %s", c->bind);
 	if (got < 0)
-		return why_set(why, ACTOR_EFAIL, "the embedded Redis cannot listen on %s:%d: %s", c->bind,
-		               c->port, strerror(-got));
+		return why_set(why, ACTOR_EFAIL, "the embedded Redis cannot listen on %s:%d: %s",
+		               c->bind, c->port, strerror(-got));
 	s->url.port = got;
 	return 0;
 }
 
-/* --- is it there? ------------------------------------------------------------------------------------ */
+/* --- is it there? ------------------------------------------------------------------------- */
 
 static int dial(const struct server *s)
 {
@@ -380,8 +382,9 @@ static int await(struct server *s, struct why *why)
 	while (now_ms() < until_ms) {
 		if (ended(s, how, sizeof how)) {
 			last_words(s, &words);
-			why_set(why, ACTOR_EFAIL, "the embedded redis-server %s; %s/redis.log says: %.*s",
-			        how, s->dir, (int)words.len, words.p ? words.p : "");
+			why_set(why, ACTOR_EFAIL,
+			        "the embedded redis-server %s; %s/redis.log says: %.*s", how,
+			        s->dir, (int)words.len, words.p ? words.p : "");
 			buf_fini(&words);
 			return ACTOR_EFAIL;
 		}
@@ -391,11 +394,11 @@ static int await(struct server *s, struct why *why)
 	}
 	end(s->pid);
 	ended(s, how, sizeof how);
-	return why_set(why, ACTOR_EFAIL, "the embedded redis-server does not answer; see %s/redis.log",
-	               s->dir);
+	return why_set(why, ACTOR_EFAIL,
+	               "the embedded redis-server does not answer; see %s/redis.log", s->dir);
 }
 
-/* --- the face ------------------------------------------------------------------------------------------- */
+/* --- the face ----------------------------------------------------------------------------- */
 
 bool server_installed(void)
 {
@@ -432,7 +435,8 @@ static int settle(struct server *s, const struct server_config *c, struct why *w
 	if (mkdir(s->dir, 0700) && errno != EEXIST)
 		return why_set(why, ACTOR_EFAIL, "cannot make %s: %s", s->dir, strerror(errno));
 	if (c->db < 0 || c->db > DB_MOST)
-		return why_set(why, ACTOR_EARGS, "the embedded Redis has databases 0 to %d", DB_MOST);
+		return why_set(why, ACTOR_EARGS, "the embedded Redis has databases 0 to %d",
+		               DB_MOST);
 	reachable_at(s, c->bind);
 	s->url.db = c->db;
 	strcpy(s->url.user, "default");         /* redis-cli takes no URL with a password alone */
@@ -494,7 +498,7 @@ static void on_child(void *arg, int signo)
 		return;
 	if (now_ms() - s->started_ms > STEADY_MS)
 		s->backoff_ms = 0;
-	if (!s->backoff_ms)     /* else it was said before, and it ends as soon as it is started */
+	if (s->backoff_ms < BACKOFF_MOST_MS)    /* else it was said often enough */
 		log_line(LOG_WARN, "redis", "redis-server %s, it is started again", how);
 	loop_timer_set(s->again, s->backoff_ms);
 	s->backoff_ms = s->backoff_ms ? 2 * s->backoff_ms : BACKOFF_MS;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * topic.h - the actors that are reached over Redis: a name each, and the messages that wait for one. */
+ * topic.h - the actors that are reached over Redis: a name each, and the messages that wait for
+ * one. */
 #ifndef TOPIC_H
 #define TOPIC_H
 
@@ -32,7 +33,8 @@ struct topic *topics_find(const struct topics *s, const char *name);    /* hoste
 struct topic *topics_known(const struct topics *s, const char *name);   /* hosted once, or NULL */
 unsigned      topics_count(const struct topics *s);     /* ever known */
 struct topic *topics_get(const struct topics *s, unsigned i);
-/* Looks which actors are here now. changed: of a topic that came or went, after all of them are marked. */
+/* Looks which actors are here now. changed: of a topic that came or went, after all of them are
+ * marked. */
 void topics_look(struct topics *s, void (*changed)(void *arg, struct topic *t), void *arg);
 
 /* False: too many wait already. */

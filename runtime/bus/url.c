@@ -31,23 +31,26 @@ static int decode(const char *p, const char *end, char *out, size_t size, const 
 
 		if (c == '%') {
 			if (end - p < 2 || hex(p[0]) < 0 || hex(p[1]) < 0)
-				return why_set(why, ACTOR_EARGS, "a %% in the Redis URL's %s must be "
-				               "followed by two hexadecimal digits (%%25 is a %% itself)", what);
+				return why_set(why, ACTOR_EARGS, "a %% in the Redis URL's %s needs "
+				               "two hexadecimal digits behind it", what);
 			c = hex(p[0]) << 4 | hex(p[1]);
 			p += 2;
 		}
 		if (!c)
-			return why_set(why, ACTOR_EARGS, "the Redis URL's %s has a NUL in it", what);
+			return why_set(why, ACTOR_EARGS, "the Redis URL's %s has a NUL in it",
+			               what);
 		if (n + 1 >= size)
-			return why_set(why, ACTOR_EARGS, "the Redis URL's %s is longer than %zu bytes",
-			               what, size - 1);
+			return why_set(why, ACTOR_EARGS,
+			               "the Redis URL's %s is longer than %zu bytes", what,
+			               size - 1);
 		out[n++] = (char)c;
 	}
 	out[n] = 0;
 	return 0;
 }
 
-static int number(const char *p, const char *end, int most, int *out, const char *what, struct why *why)
+static int number(const char *p, const char *end, int most, int *out, const char *what,
+                  struct why *why)
 {
 	long v = 0;
 
@@ -55,8 +58,8 @@ static int number(const char *p, const char *end, int most, int *out, const char
 		return why_set(why, ACTOR_EARGS, "the Redis URL's %s is missing", what);
 	for (; p < end; p++) {
 		if (!isdigit((unsigned char)*p) || (v = v * 10 + (*p - '0')) > most)
-			return why_set(why, ACTOR_EARGS, "the Redis URL's %s must be a number up to %d",
-			               what, most);
+			return why_set(why, ACTOR_EARGS,
+			               "the Redis URL's %s must be a number up to %d", what, most);
 	}
 	*out = (int)v;
 	return 0;
@@ -81,7 +84,8 @@ static int host_port(struct url *u, const char *p, const char *end, struct why *
 	if (p < end && *p == '[') {
 		host_end = memchr(p, ']', (size_t)(end - p));
 		if (!host_end)
-			return why_set(why, ACTOR_EARGS, "the Redis URL's address begins with [ and has no ]");
+			return why_set(why, ACTOR_EARGS,
+			               "the Redis URL's address begins with [ and has no ]");
 		host = p + 1;
 		colon = host_end + 1;
 	} else {
@@ -90,13 +94,15 @@ static int host_port(struct url *u, const char *p, const char *end, struct why *
 		colon = host_end;
 	}
 	if (host == host_end)
-		return why_set(why, ACTOR_EARGS, "the Redis URL names no host: redis://host:port/db");
+		return why_set(why, ACTOR_EARGS,
+		               "the Redis URL names no host: redis://host:port/db");
 	if (decode(host, host_end, u->host, sizeof u->host, "host", why))
 		return ACTOR_EARGS;
 	if (colon == end)
 		return 0;
 	if (*colon != ':')
-		return why_set(why, ACTOR_EARGS, "the Redis URL has something between ] and the port");
+		return why_set(why, ACTOR_EARGS,
+		               "the Redis URL has something between ] and the port");
 	if (number(colon + 1, end, 65535, &u->port, "port", why))
 		return ACTOR_EARGS;
 	return u->port ? 0 : why_set(why, ACTOR_EARGS, "the Redis URL's port cannot be 0");
@@ -118,12 +124,15 @@ static int scheme(const char *text, bool *local, const char **rest, struct why *
 
 	for (size_t i = 0; i < ARRAY_LEN(later); i++) {
 		if (!strncmp(text, later[i], strlen(later[i])))
-			return why_set(why, ACTOR_EARGS, "%s URLs come with a later version of actord: "
-			               "use redis:// or unix://", later[i]);
+			return why_set(why, ACTOR_EARGS,
+			               "%s URLs come with a later version of actord: "
+			               "use redis:// or unix://",
+			               later[i]);
 	}
 	*local = !strncmp(text, "unix://", 7);
 	if (!*local && strncmp(text, "redis://", 8))
-		return why_set(why, ACTOR_EARGS, "the Redis URL must begin with redis:// or unix://");
+		return why_set(why, ACTOR_EARGS,
+		               "the Redis URL must begin with redis:// or unix://");
 	*rest = text + (*local ? 7 : 8);
 	return 0;
 }
@@ -148,7 +157,8 @@ int url_parse(struct url *u, const char *text, struct why *why)
 	p = at ? at + 1 : p;
 	if (local) {
 		if (slash != p || slash == ask)
-			return why_set(why, ACTOR_EARGS, "the Redis URL's socket must be an absolute path: "
+			return why_set(why, ACTOR_EARGS,
+			               "the Redis URL's socket must be an absolute path: "
 			               "unix:///path?db=N");
 		if (decode(slash, ask, got.path, sizeof got.path, "path", why))
 			return ACTOR_EARGS;

@@ -14,8 +14,9 @@ struct url {
 	int db;
 };
 
-/* Reads redis://[[user]:password@]host[:port][/db] or unix://[[user]:password@]/path[?db=N]; user, password and
- * path are percent-decoded. 0, or ACTOR_EARGS with why, which never repeats the password. */
+/* Reads redis://[[user]:password@]host[:port][/db] or unix://[[user]:password@]/path[?db=N];
+ * user, password and path are percent-decoded. 0, or ACTOR_EARGS with why, which never repeats
+ * the password. */
 int url_parse(struct url *u, const char *text, struct why *why);
 /* Appends it in a form that url_parse() reads; without the password unless secret, for logs. */
 void url_write(const struct url *u, bool secret, struct buf *out);

@@ -154,6 +154,16 @@ const char *core_text_handler(actor_ref to)
 	return name;
 }
 
+/* When the turn under way began. */
+static int64_t began(struct worker *w)
+{
+	int64_t now = now_ns(), since = LOAD(&w->since_ns);
+
+	if (w->pooled)
+		return since ? since : now;
+	return now - (int64_t)((double)(__rdtsc() - LOAD(&w->began)) / cycles_per_ns());
+}
+
 void core_workers(void (*each)(void *, const struct worker_info *), void *arg)
 {
 	for (uint32_t i = 0; i < worker_count(); i++) {
@@ -168,7 +178,7 @@ void core_workers(void (*each)(void *, const struct worker_info *), void *arg)
 		if (a) {
 			info.actor = life_title(a);
 			info.handler = LOAD(&w->handler);
-			info.since_ns = now_ns() - (int64_t)((double)(__rdtsc() - LOAD(&w->began)) / cycles_per_ns());
+			info.since_ns = began(w);
 		}
 		each(arg, &info);
 	}

@@ -397,7 +397,8 @@ bool run_turn(struct worker *w, struct actor *a)
 
 	worker_turn_begin(w);
 	STORE(&w->actor, a);
-	STORE(&w->began, __rdtsc());
+	if (unlikely(!w->pooled))       /* the pool's turns are timed by the watch, for nothing */
+		STORE(&w->began, __rdtsc());
 	if (unlikely(a->kept.top))
 		more = hold_again(w, a);
 	else if (likely(!a->q && HEAD_COUNT(h) == 1 && HEAD_TOP(h) >= MSG_FIRST) && likely(!LOAD(&a->control)))

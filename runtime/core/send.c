@@ -12,7 +12,7 @@
 
 static _Atomic uint64_t route;
 
-enum { REF_NAME_BIT = 63, BOX_MAX = 128, BOX_UNITS = 4096 };
+enum { REF_NAME_BIT = 63, GEN_LAST = 0x7fffffff, BOX_MAX = 128, BOX_UNITS = 4096 };
 
 void core_set_route(actor_id proxy)
 {
@@ -132,26 +132,44 @@ static int box_add(struct worker *w, struct actor *a, struct msg *m)
 	return 0;
 }
 
-int send_push(struct worker *w, struct actor *a, struct msg *m)
+/* What a handler sends after another message: it may have to go behind that. True: it did, with *rc. */
+static bool joins(struct worker *w, struct actor *a, struct msg *m, int *rc)
+{
+	if (w->hold_on == a) {                  /* behind what is kept back already */
+		*rc = no_room(w, a, m);
+		return true;
+	}
+	if (a == w->last_to && a != LOAD(&w->actor)) {
+		*rc = box_add(w, a, m);
+		return true;
+	}
+	if (w->box.top)
+		post_box(w);
+	return false;
+}
+
+INLINE int push(struct worker *w, struct actor *a, struct msg *m, uint64_t weight)
 {
 	enum push said;
+	int rc;
 
-	if (w->in_handler) {
-		if (unlikely(w->hold_on == a))       /* behind what is kept back already */
-			return no_room(w, a, m);
-		if (a == w->last_to && a != LOAD(&w->actor))
-			return box_add(w, a, m);
-		if (unlikely(w->box.top))
-			post_box(w);
+	if (likely(w->in_handler)) {
+		if (unlikely(a == w->last_to || w->box.top || w->hold_on) && joins(w, a, m, &rc))
+			return rc;
 		w->last_to = a;
 	}
-	said = cell_push(a, msg_index(m), m, HEAD_WEIGHT(msg_units(m)), false);
+	said = cell_push(a, msg_index(m), m, weight, false);
 	if (unlikely(said >= PUSH_FULL))
 		return said == PUSH_DEAD ? gone(w, m) : push_full(w, a, m);
 	if (said == PUSH_READY)
 		post_ready(w, a);
 	COUNT_UP(&w->sent, 1);
 	return 0;
+}
+
+int send_push(struct worker *w, struct actor *a, struct msg *m)
+{
+	return push(w, a, m, HEAD_WEIGHT(msg_units(m)));
 }
 
 /* --- from values -------------------------------------------------------------------------------- */
@@ -330,14 +348,24 @@ static COLD int send_site_slow(struct worker *w, const struct letter *l, struct 
 	return send_args(w, l, args, (unsigned)s->n, NULL);
 }
 
-int send_site(struct worker *w, const struct letter *l, struct actor_site *s, const uint64_t *values)
+INLINE int site(struct worker *w, const struct letter *l, struct actor_site *s, const uint64_t *values)
 {
 	uint64_t bound = site_bound(s);
-	struct target t;
+	uint32_t gen = (uint32_t)(l->to >> 32);
+	struct actor *a = cell_at((uint32_t)l->to);
 	struct msg *m;
 
-	if (unlikely(!bound) || unlikely(target_find(l->to, &t, NULL) < 0) ||
-	    unlikely(bound >> 48 != LOAD(&t.cell->type_id)))
+	if (unlikely(!bound))
+		return send_site_slow(w, l, s, values);
+	if (unlikely(gen - 1 >= GEN_LAST || (uint32_t)l->to >= cell_limit || LOAD_ACQUIRE(&a->gen) != gen)) {
+		struct target t;
+
+		if (target_find(l->to, &t, NULL) < 0)
+			return ACTOR_ENOENT;
+		a = t.cell;
+		gen = t.gen;
+	}
+	if (unlikely(bound >> 48 != LOAD(&a->type_id)))
 		return send_site_slow(w, l, s, values);
 	m = message_new(&w->pool, 0);
 	m->n = (uint8_t)s->n;
@@ -346,18 +374,23 @@ int send_site(struct worker *w, const struct letter *l, struct actor_site *s, co
 		m->slot[i] = values[i];
 	m->fn = (uint16_t)(bound >> 16);
 	m->sig = (uint16_t)bound;
-	m->gen = t.gen;
+	m->gen = gen;
 	m->from = l->from;
 	m->corr = l->corr;
 	m->flags |= (uint8_t)(l->origin << MSG_ORIGIN_SHIFT);
-	return send_push(w, t.cell, m);
+	return push(w, a, m, HEAD_WEIGHT(1));
+}
+
+int send_site(struct worker *w, const struct letter *l, struct actor_site *s, const uint64_t *values)
+{
+	return site(w, l, s, values);
 }
 
 int actor_send_(actor *self, actor_ref to, const char *what, struct actor_site *s, const uint64_t *values)
 {
 	struct worker *w = worker_acquire();
 	struct letter l = { .to = to, .what = what, .from = self ? cell_id(self) : 0, .origin = w->origin };
-	int rc = send_site(w, &l, s, values);
+	int rc = site(w, &l, s, values);
 
 	worker_release(w);
 	return rc;

@@ -14,6 +14,7 @@
 
 #include "log.h"
 #include "pool.h"
+#include "ports.h"
 #include "run.h"
 
 enum { TICK_US = 500, NAME_AFTER_TICKS = 200 };         /* a tenth of a second in one handler */
@@ -60,6 +61,8 @@ static bool look_at(struct pooler *p)
 	if (waiting && first - p->seen_first < waiting && LOAD(&pool.idle) && !LOAD(&pool.searching))
 		queue_wake(0);
 	p->seen_first = first;
+	if (!stuck || !LOAD(&p->stuck))
+		STORE(&p->w.since_ns, stuck ? now_ns() - TICK_US * 1000 : 0);
 	STORE(&p->stuck, stuck ? LOAD(&p->stuck) + 1 : 0);
 	if (stuck)
 		name_stuck(p, LOAD(&p->stuck));

@@ -36,7 +36,8 @@ struct worker {
 	/* The owner writes, others look. */
 	_Atomic(struct actor *) actor;  /* whose turn it is; NULL: none */
 	_Atomic(const char *) handler;
-	_Atomic uint64_t began;         /* cycle counter at the turn's beginning */
+	_Atomic uint64_t began;         /* a home's: cycle counter at the turn's beginning */
+	_Atomic int64_t since_ns;       /* a pool worker's, by the watch: when a turn that lasts began; 0: none */
 	_Atomic uint64_t sent, handled, failed, dead, refused, late;
 	char name[24];
 	void *runs;                     /* the scheduler's part, or the home's */

@@ -123,11 +123,10 @@ class Runtime:
     """One actord. `folder` given: a restart on what an earlier one left there."""
 
     def __init__(self, *args, redis="embedded/1", listen="127.0.0.1:0", folder=None, env=None,
-                 ready=True, cwd=None, redis_port=0, control=None, state=None):
+                 ready=True, cwd=None, redis_port=0, prefix=()):
         self.folder = pathlib.Path(folder or make_folder())
-        self.control = str(control or self.folder / "control.sock")
-        self.state = pathlib.Path(state or self.folder / "state")
-        command = [ACTORD, "--state", str(self.state), "--control", self.control]
+        self.control, self.state = str(self.folder / "control.sock"), self.folder / "state"
+        command = [*prefix, ACTORD, "--state", str(self.state), "--control", self.control]
         command += ["--listen", listen] if listen else []
         command += ["--redis", redis] if redis else []
         if redis and redis.startswith("embedded") and redis_port is not None:

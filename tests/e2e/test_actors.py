@@ -6,11 +6,26 @@ between actors, timers, lists and maps, headers of their own, and patches for th
 import subprocess
 import unittest
 
-from harness import (ANSWERS, EARGS, EFAIL, ENOENT, ETIME, HERE, Case, actord, make_folder, source,
-                     until, vary, write_files)
+from harness import (ANSWERS, EARGS, EFAIL, ENOENT, ETIME, HERE, Case, actord, make_folder, run,
+                     source, until, vary, write_files)
 
 GATE, DESK, SHAPES = source("gate.c"), source("desk/desk.c"), source("shapes.c")
 TICKER = source("ticker.c")
+
+
+LIBRARY = r"""
+#include <stdio.h>
+#include "actor.h"
+#include "counter.h"
+static int hits(actor *self, const msg *m)
+{
+	struct counter *c = actor_state(self);
+	char text[32];
+
+	snprintf(text, sizeof text, "%d", (int)c->hits);
+	return msg_reply(m, c->hits, text);
+}
+"""
 
 
 class FromSource(Case):
@@ -257,6 +272,25 @@ const struct actor_type os = { .name = "os", .on = ON({ "pid", "", pid, 0 }) };
 
 class CommandLine(Case):
     options = None
+    # What a compiler needs, and this tree's own headers, are out of sight.
+    BARE = """
+for folder in /usr/include /usr/lib/gcc /usr/lib/*/tcc %s %s; do
+	[ ! -d $folder ] || mount -t tmpfs none $folder || exit
+done
+for file in /usr/lib/*/libc.so /usr/lib/*/libc.a /usr/lib/*/crt1.o; do
+	[ ! -f $file ] || mount --bind /dev/null $file || exit
+done
+[ ! -e /usr/include/stdio.h ] && exec "$@"
+""" % (HERE.parents[1] / "runtime", HERE.parents[1] / "actors")
+
+    @unittest.skipIf(run(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"]).code,
+                     "may not mount")
+    def test_no_compiler_and_no_headers(self):
+        file = write_files(make_folder(), {"gate.c": GATE}) / "gate.c"
+        runtime = self.start(file, prefix=["unshare", "-m", "sh", "-c", self.BARE, "sh"])
+        self.assertEqual(runtime.caller().call("gate", "waiting"), [0])
+        runtime.caller().eval("counter", "hits", LIBRARY, "hits")
+        self.assertEqual(runtime.caller().call("counter", "hits"), [0, "0"])
 
     def ends(self, *files, folder=None):
         folder = make_folder()

@@ -6,7 +6,8 @@
  * whoever answers echoes that, on the list or the channel.
  *
  * A place lives until its answer is given and Redis has replied to its RPUSH, whichever is later;
- * its number has a serial in it, so that a late answer finds nobody. The asker has its own
+ * its number has a serial in it, so that a late answer finds nobody; it begins anywhere, as a list
+ * may still hold answers for the process that had this node's name before. The asker has its own
  * deadline; WAIT_MS only gives places back that nobody can be waiting for.
  *
  * The loop's thread only, most of it inside a turn of the bus's actor. */
@@ -81,6 +82,7 @@ static struct place *place_new(struct calls *c)
 		}
 		p = mem_alloc(sizeof *p);
 		p->of = c;
+		p->serial = (uint32_t)random_u64();
 		p->at = c->n;
 		c->place[c->n++] = p;
 	}

@@ -429,8 +429,8 @@ int intake_answered(struct intake *in, const msg *m)
 	args.end = args.at + in->values.len;
 	if (p->cb)
 		answer(in, &e, args, n, msg_error(m), msg_error_text(m));
-	else if (msg_error(m))
-		complain(in, "a message to %s failed: %s", t->name, msg_error_text(m));
+	else
+		in->info.refused += msg_error(m) != 0;  /* the core has said why */
 	if (t->barrier == p->ask)
 		t->barrier = 0;
 	pending_free(in, p);

@@ -15,7 +15,7 @@
  * program. What else an error leaves behind is box.c's to clear away.
  *
  * Threads: libtcc keeps its state in globals; one lock is held from tcc_new to tcc_delete. What
- * crashes or hangs the compiler itself is not contained here. */
+ * crashes or hangs the compiler itself is found out before, in trial.c. */
 #include "compile.h"
 #include "allowed.h"
 #include "box.h"

@@ -29,7 +29,7 @@ struct kept {                   /* a header from the folder of an actor's source
 	char *name, *folder, *text;
 	size_t len;
 };
-static struct kept *kept_first;
+static struct kept *kept_first, **kept_last = &kept_first;
 
 enum {
 	FIRST_FD   = 1 << 30,   /* above all that the kernel gives (fs.nr_open) */
@@ -111,8 +111,24 @@ static const struct kept *keep(const char *name, const char *folder, char *text,
 	k->folder = mem_string(folder, strlen(folder));
 	k->text = text;
 	k->len = len;
-	k->next = kept_first;
-	kept_first = k;
+	*kept_last = k;
+	kept_last = &k->next;
+	return k;
+}
+
+void headers_keep(const struct header *h)
+{
+	keep(h->name, h->folder, mem_string(h->text, h->len), h->len);
+}
+
+bool headers_kept(size_t i, struct header *out)
+{
+	const struct kept *k = kept_first;
+
+	while (k && i--)
+		k = k->next;
+	if (k)
+		*out = (struct header){ k->name, k->folder, k->text, k->len };
 	return k;
 }
 

@@ -15,4 +15,9 @@ void headers_leave(void);
 /* Appends "actor.h, ctype.h, ...": what can be included now. */
 void headers_list(struct buf *out);
 
+/* What folders gave, in its order: the i-th, borrowed, or false; and the same elsewhere. Copies. */
+struct header { const char *name, *folder, *text; size_t len; };
+bool headers_kept(size_t i, struct header *out);
+void headers_keep(const struct header *h);
+
 #endif

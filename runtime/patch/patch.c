@@ -9,11 +9,10 @@
  * new code.
  *
  *     apply, exec, eval, check            compile thread                      done
- *     caller kept, job -> waiting[] ->    compile, check, core_change ->      process, answer
+ *     caller kept, job -> waiting[] ->    try, compile, core_change ->        process, answer
  *
- * Threads: handlers on the pool, `run` on its own, with a stack for the deepest nesting that a
- * source can hold; what both touch is behind `lock`. A source that makes the compiler loop without
- * end stops all later patches. */
+ * Threads: handlers on the pool, `run` on its own, with a stack for whatever passed the trial; what
+ * both touch is behind `lock`. */
 #include "patch.h"
 
 #include <pthread.h>
@@ -23,11 +22,12 @@
 
 #include "exported.h"
 #include "log.h"
+#include "trial.h"
 
 enum {
 	WAITING_MAX = 64,
 	NOTE_MAX = 1024,
-	STACK = 1 << 30,        /* of address space: SOURCE_MAX parentheses take 640 MB of it */
+	STACK = 2 * TRIAL_STACK,        /* of address space */
 	STACK_KEPT = 64 << 10,
 };
 enum kind { APPLY, CHECK, EVAL };
@@ -143,8 +143,7 @@ static int work(struct job *j)
 	int rc;
 
 	s.function = j->function;
-	p = program_compile(&s, &j->said);
-	if (!p)
+	if (trial_compile(&s, &j->said) < 0 || !(p = program_compile(&s, &j->said)))
 		return ACTOR_EARGS;
 	x = (struct exam){ &s, p, &j->said };
 	code = code_new(free_program, p);
@@ -245,12 +244,10 @@ static void *run(void *arg)
 	(void)arg;
 	warm_up();
 	while ((j = next_job())) {
-		bool refused = (j->code = work(j)) < 0;
-
+		j->code = work(j);
 		finish(j);
 		core_grace();
-		if (refused)
-			release_stack();
+		release_stack();
 	}
 	return NULL;
 }
@@ -477,8 +474,6 @@ static int start_thread(struct why *why)
 	err = pthread_attr_setstacksize(&attr, STACK);
 	err = err ? err : pthread_create(&thread, &attr, run, NULL);
 	pthread_attr_destroy(&attr);
-	if (err)        /* no such address space: the ordinary stack does for ordinary sources */
-		err = pthread_create(&thread, NULL, run, NULL);
 	if (err)
 		return why_set(why, ACTOR_ENOMEM, "no thread for the compiler: %s", strerror(err));
 	pthread_setname_np(thread, "compile");
@@ -498,7 +493,7 @@ int patch_start(const struct patch_config *c, struct why *why)
 	if (!spawn.type)
 		return ACTOR_EFAIL;
 	rc = core_spawn(&spawn, &(actor_id){ 0 }, why);
-	if (rc < 0)
+	if (rc < 0 || (rc = trial_start(why)) < 0)
 		return rc;
 	return start_thread(why);
 }
@@ -520,6 +515,7 @@ void patch_stop(void)
 	pthread_cond_signal(&more);
 	pthread_mutex_unlock(&lock);
 	pthread_join(thread, NULL);
+	trial_stop();
 	while ((j = jobs_pop(&finished)))
 		job_free(j);
 }

@@ -142,6 +142,8 @@ class Docker(unittest.TestCase):
         self.assertEqual(self.call(box, "exec", (TOP / "patches/counter_cap.c").read_text(),
                                    topic="rpc"), [1])
         self.assertEqual(self.call(box, "hit", 250), [107])
+        with self.assertRaisesRegex(harness.Refused, "the compiler crashed on this source"):
+            self.call(box, "exec", "void f(void) {int x=" + "(" * 900000, topic="rpc")
         self.assertNotEqual(box.exec("id", "-u"), "0")
         self.assertEqual(box.exec("actorctl", "call", "counter", "hit", "1"), "108")
         self.assertEqual(docker("diff", box.name), "")

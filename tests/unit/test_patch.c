@@ -304,7 +304,7 @@ static void nesting_is_survived(void **state)
 
 		for (size_t len = strlen(kinds[k]); at + len <= LEN; at += len)
 			strcpy(source + at, kinds[k]);
-		refused(source, "patch.c:1: ", "error");
+		refused(source, "patch.c:", "error");
 	}
 	free(source);
 	in_force(ANSWER("1") TABLE("echo", "after", ""));

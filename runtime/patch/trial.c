@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT
+ * trial.c - the compiler's first look at a source, where it can harm nobody.
+ *
+ * libtcc crashes on some broken sources and loops for ever on others. So a process that has nothing
+ * to lose compiles each source before we do: this program once more (/proc/self/exe), which finds
+ * by its name that it is the trial and never comes to main(). It is small whatever the runtime has
+ * grown to, it has no thread, no file, no network, and no way to get any; it serves source after
+ * source until one ends it, and then another takes its place. Nothing that it compiles is run
+ * there.
+ *
+ *     request, file, function, text ->           a header from an actor's folder ->
+ *                   <- reply, diagnostics        (no reply)
+ *
+ * The limits: CPU time by a timer that kills, address space and stack by rlimits, system calls by a
+ * filter; where a kernel grants no filter, rlimits keep files and processes away.
+ *
+ * Threads: the compile thread, and before it is there the one that starts it. */
+#include "trial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "headers.h"
+#include "log.h"
+#include "ports.h"
+
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+	__has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+enum { SANITIZED = true };      /* they need terabytes of addresses, and system calls of their own */
+#else
+enum { SANITIZED = false };
+#endif
+
+enum { FD = 3, TEXTS = 3 };
+static const char trial_name[] = "actord-trial";
+
+/* Followed by its texts. SOURCE: file, function, text; HEADER: name, folder, text. */
+enum kind { SOURCE = 1, HEADER };
+struct request { uint32_t kind, len[TEXTS]; };
+struct reply { uint32_t passed, len; };
+
+/* --- both ends ------------------------------------------------------------------------- */
+
+static int64_t left_ms(int64_t until_ms)
+{
+	int64_t left = until_ms - now_ms();
+
+	return left > 0 ? left : 0;
+}
+
+/* False: closed, broken, or too late. until_ms below 0: waits for ever. */
+static bool receive(int fd, void *to, size_t len, int64_t until_ms)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+	char *at = to;
+	ssize_t n;
+
+	while (len > 0) {
+		if (until_ms >= 0 && poll(&p, 1, (int)left_ms(until_ms)) == 0)
+			return false;
+		n = read(fd, at, len);
+		if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
+			return false;
+		at += n > 0 ? n : 0;
+		len -= n > 0 ? (size_t)n : 0;
+	}
+	return true;
+}
+
+static bool deliver(int fd, struct iovec *v, int n)
+{
+	struct msghdr h = { .msg_iov = v, .msg_iovlen = (size_t)n };
+
+	while (h.msg_iovlen > 0) {
+		ssize_t sent = sendmsg(fd, &h, MSG_NOSIGNAL);
+
+		if (sent < 0 && errno != EINTR)
+			return false;
+		for (sent = sent > 0 ? sent : 0; h.msg_iovlen > 0; h.msg_iov++, h.msg_iovlen--) {
+			size_t part = h.msg_iov->iov_len;
+
+			if ((size_t)sent < part) {
+				h.msg_iov->iov_base = (char *)h.msg_iov->iov_base + sent;
+				h.msg_iov->iov_len = part - (size_t)sent;
+				break;
+			}
+			sent -= (ssize_t)part;
+		}
+	}
+	return true;
+}
+
+/* --- the trial's end ------------------------------------------------------------------- */
+
+static void limit(int what, rlim_t most)
+{
+	struct rlimit r;
+
+	if (getrlimit(what, &r))
+		return;
+	if (r.rlim_max > most)
+		r.rlim_max = most;
+	r.rlim_cur = r.rlim_max;
+	setrlimit(what, &r);
+}
+
+#define ALLOW(call) \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##call, 0, 1), \
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+
+/* What a compile takes; anything else fails. */
+static void filter_calls(void)
+{
+	static struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		ALLOW(read), ALLOW(sendmsg), ALLOW(mmap), ALLOW(munmap), ALLOW(mremap),
+		ALLOW(madvise), ALLOW(brk), ALLOW(setitimer), ALLOW(futex), ALLOW(gettimeofday),
+		ALLOW(time), ALLOW(clock_gettime), ALLOW(exit_group),
+		ALLOW(mprotect),        /* code is made executable, though it is not run */
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+	};
+	struct sock_fprog program = { ARRAY_LEN(code), code };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static void give_up_rights(void)
+{
+	prctl(PR_SET_DUMPABLE, 0);
+	limit(RLIMIT_CORE, 0);
+	limit(RLIMIT_STACK, TRIAL_STACK);
+	if (SANITIZED)
+		return;
+	limit(RLIMIT_AS, TRIAL_MEMORY);
+	limit(RLIMIT_FSIZE, 0);
+	limit(RLIMIT_NOFILE, 0);        /* no more than are open */
+	limit(RLIMIT_NPROC, 0);
+	filter_calls();
+}
+
+static void timer_set(int ms)
+{
+	struct itimerval t = { .it_value = { ms / 1000, ms % 1000 * 1000 } };
+
+	setitimer(ITIMER_PROF, &t, NULL);       /* SIGPROF ends the process */
+}
+
+/* The compiler touches its memory for the first time: no patch should pay for that. */
+static void warm_up(void)
+{
+	static const char text[] = "#include \"actor.h\"\n"
+	        "int process(actor *self) { return actor_after(self, 1, \"x\", 1) < 0; }";
+	struct source s = { .text = text, .len = sizeof text - 1, .file = "warm-up.c" };
+	struct buf said = { 0 };
+
+	program_free(program_compile(&s, &said));
+	buf_fini(&said);
+}
+
+static bool answer(const struct source *s)
+{
+	struct buf said = { 0 };
+	struct program *p;
+	struct reply r;
+	bool sent;
+
+	timer_set(TRIAL_CPU_MS);
+	p = program_compile(s, &said);
+	timer_set(0);
+	r = (struct reply){ p != NULL, (uint32_t)said.len };
+	sent = deliver(FD, (struct iovec[]){ { &r, sizeof r }, { said.p, said.len } }, 2);
+	program_free(p);
+	buf_fini(&said);
+	return sent;
+}
+
+/* One request; false: the runtime has gone. */
+static bool serve(void)
+{
+	struct request r;
+	char *text[TEXTS] = { NULL };
+	bool more = receive(FD, &r, sizeof r, -1);
+
+	for (int i = 0; more && i < TEXTS; i++) {
+		text[i] = mem_alloc((size_t)r.len[i] + 1);
+		more = receive(FD, text[i], r.len[i], -1);
+	}
+	if (more && r.kind == HEADER)
+		headers_keep(&(struct header){ text[0], text[1], text[2], r.len[2] });
+	else if (more)
+		more = answer(&(struct source){ .text = text[2], .len = r.len[2], .file = text[0],
+		                                .function = r.len[1] ? text[1] : NULL });
+	for (int i = 0; i < TEXTS; i++)
+		mem_free(text[i]);
+	return more;
+}
+
+/* Runs before main(), in every program that has this file, and returns in all but the trial. */
+__attribute__((constructor)) static void become_trial(int argc, char **argv)
+{
+	if (argc != 1 || strcmp(argv[0], trial_name))
+		return;
+	warm_up();
+	give_up_rights();
+	while (serve())
+		;
+	_exit(0);
+}
+
+/* --- the runtime's end ----------------------------------------------------------------- */
+
+static pid_t pid;               /* 0: there is none */
+static int fd = -1;
+static size_t headers_known;    /* by it */
+
+/* Of the environment only what finds libraries, and settles sanitizers: no password. Borrows. */
+static char **environment(void)
+{
+	static const char *const kept[] = { "LD_", "ASAN_", "UBSAN_", "TSAN_", "LSAN_" };
+	size_t n = 0;
+	char **to;
+
+	while (environ && environ[n])
+		n++;
+	to = mem_alloc((n + 1) * sizeof *to);
+	n = 0;
+	for (char **e = environ; e && *e; e++)
+		for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+			if (!strncmp(*e, kept[i], strlen(kept[i])))
+				to[n++] = *e;
+	return to;
+}
+
+static int spawn(int its_fd)
+{
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	char *argv[] = { (char *)trial_name, NULL }, **env = environment();
+	sigset_t none, prof;
+	int error;
+
+	sigemptyset(&prof);
+	sigaddset(&prof, SIGPROF);
+	sigfillset(&none);              /* it ends when we do, not by a Ctrl-C */
+	sigdelset(&none, SIGPROF);
+	posix_spawn_file_actions_init(&files);
+	posix_spawn_file_actions_adddup2(&files, its_fd, FD);
+	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);
+	posix_spawn_file_actions_adddup2(&files, 0, 1);
+	posix_spawn_file_actions_addclosefrom_np(&files, FD + 1);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &prof);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	error = posix_spawn(&pid, "/proc/self/exe", &files, &attr, argv, env);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&files);
+	mem_free(env);
+	return error;
+}
+
+int trial_start(struct why *why)
+{
+	int pair[2], error;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return why_set(why, ACTOR_EFAIL, "no socket for the trial: %s", strerror(errno));
+	error = spawn(pair[1]);
+	close(pair[1]);
+	if (error) {
+		pid = 0;
+		close(pair[0]);
+		return why_set(why, ACTOR_EFAIL, "no process for the trial: %s", strerror(error));
+	}
+	fd = pair[0];
+	headers_known = 0;
+	return 0;
+}
+
+/* Once it has closed its end, or is killed. 0 where someone else has waited for it (as PID 1 the
+ * node waits for all). */
+static int end_of(bool kill_it)
+{
+	int status = 0;
+
+	close(fd);
+	fd = -1;
+	if (kill_it)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	pid = 0;
+	return status;
+}
+
+void trial_stop(void)
+{
+	if (pid)
+		end_of(false);
+}
+
+/* Ended without a source to blame. */
+static bool gone(void)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+static bool hand_over(uint32_t kind, const char *const text[TEXTS], const size_t len[TEXTS])
+{
+	struct request r = { kind, { (uint32_t)len[0], (uint32_t)len[1], (uint32_t)len[2] } };
+	struct iovec v[TEXTS + 1] = { { &r, sizeof r } };
+
+	for (int i = 0; i < TEXTS; i++)
+		v[i + 1] = (struct iovec){ (char *)text[i], len[i] };
+	return deliver(fd, v, TEXTS + 1);
+}
+
+static bool hand_over_headers(void)
+{
+	struct header h;
+
+	for (; headers_kept(headers_known, &h); headers_known++)
+		if (!hand_over(HEADER, (const char *[]){ h.name, h.folder, h.text },
+		               (size_t[]){ strlen(h.name), strlen(h.folder), h.len }))
+			return false;
+	return true;
+}
+
+static bool try(const struct source *s, struct reply *r, struct buf *said, int64_t until_ms)
+{
+	const char *function = s->function ? s->function : "";
+
+	if (!hand_over_headers() ||
+	    !hand_over(SOURCE, (const char *[]){ s->file, function, s->text },
+	               (size_t[]){ strlen(s->file), strlen(function), s->len }) ||
+	    !receive(fd, r, sizeof *r, until_ms))
+		return false;
+	buf_reserve(said, r->len);
+	if (!receive(fd, said->p + said->len, r->len, until_ms))
+		return false;
+	said->len += r->len;
+	return true;
+}
+
+static int died(const struct source *s, struct buf *said, int64_t began_ms)
+{
+	int64_t took_ms = now_ms() - began_ms;
+	int status = end_of(took_ms >= TRIAL_WALL_MS);
+	int signo = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+
+	if (signo == SIGPROF || took_ms >= TRIAL_WALL_MS || (!signo && took_ms >= TRIAL_CPU_MS))
+		return diagnose(said, s->file, 0,
+		                "the compiler hung on this source (over %d ms of CPU time): it is "
+		                "refused", TRIAL_CPU_MS);
+	return diagnose(said, s->file, 0, "the compiler crashed on this source (%s), as it does on "
+	                "some broken code and on brackets nested by the thousand: it is refused",
+	                signo ? strsignal(signo) : "it ended");
+}
+
+int trial_compile(const struct source *s, struct buf *said)
+{
+	int64_t began_ms = now_ms();
+	struct reply r = { 0 };
+	struct why why;
+	int rc;
+
+	if (pid && gone())
+		end_of(false);
+	if (!pid && trial_start(&why) < 0)
+		return diagnose(said, s->file, 0, "it cannot be tried out now: %s", why.text);
+	if (s->len > SOURCE_MAX)
+		return 0;               /* the compiler itself says so, unread */
+	if (try(s, &r, said, began_ms + TRIAL_WALL_MS))
+		return r.passed ? 0 : ACTOR_EARGS;
+	rc = died(s, said, began_ms);
+	if (trial_start(&why) < 0)      /* the next source tries again */
+		log_line(LOG_ERROR, "patch", "%s", why.text);
+	return rc;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ * trial.h - a source is compiled in a process of its own first: what crashes the compiler, or makes
+ * it loop, does so there. */
+#ifndef TRIAL_H
+#define TRIAL_H
+
+#include "compile.h"
+
+/* What the trial's process has for itself; it is ended beyond that. */
+enum {
+	TRIAL_CPU_MS   = 1000,          /* a source */
+	TRIAL_WALL_MS  = 10000,
+	TRIAL_STACK    = 64 << 20,      /* less than the compile thread's: what passes here passes there */
+	TRIAL_MEMORY   = 1 << 30,       /* of address space */
+};
+
+/* One thread at a time, all of them. */
+int  trial_start(struct why *why);
+/* 0, or ACTOR_EARGS with the diagnostics said: the source is refused. The process is replaced after
+ * whatever ended it. */
+int  trial_compile(const struct source *s, struct buf *said);
+void trial_stop(void);
+
+#endif

@@ -1,0 +1,99 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Sources that crash the compiler, hang it, or eat memory: refused in words to whoever sent them,
+while the runtime serves as before and the next patch is in force."""
+
+import os
+import pathlib
+import threading
+import time
+import unittest
+
+from harness import EARGS, Case, until, write_files
+
+FINE = '#include "actor.h"\nint process(actor *self) { return 0; }\n'
+CRASH = "void f(void) {int x=" + "(" * 900000
+HANG = "char a[1000000] = {" + "[0 ... 999999] = 1," * 50000 + "};\n"
+BOMB = "#define M0 1,1,1,1,1,1,1,1\n" + "".join(
+    "#define M%d %s\n" % (i, "M%d " % (i - 1) * 8) for i in range(1, 12)) + "int a[] = { M11 };\n"
+
+
+def children(pid):
+    """The trial among the processes that it started."""
+    out = []
+    for task in pathlib.Path("/proc/%d/task" % pid).iterdir():
+        for child in (task / "children").read_text().split():
+            try:
+                if pathlib.Path("/proc/%s/cmdline" % child).read_bytes() == b"actord-trial\0":
+                    out.append(int(child))
+            except FileNotFoundError:
+                pass
+    return out
+
+
+class Trial(Case):
+    def apply(self, source):
+        return self.runtime.actorctl("patch", "apply", "-", stdin=source.encode())
+
+    def refuses(self, source, words):
+        done = self.apply(source)
+        self.assertEqual(done.code, 6, done)
+        self.assertIn(words, done.err)
+        self.assertEqual(self.apply(FINE).code, 0)
+
+    def test_through_the_control_socket(self):
+        self.refuses(CRASH, "the compiler crashed on this source")
+        self.refuses(HANG, "the compiler hung on this source")
+        self.refuses(BOMB, "error: ")
+
+    def test_through_redis(self):
+        caller = self.runtime.caller()
+        for source, words in (CRASH, "crashed"), (HANG, "hung"):
+            error = self.refused(EARGS, caller.exec, source)
+            self.assertIn("the compiler %s on this source" % words, error)
+        caller.exec(FINE)
+
+    def test_others_do_not_notice(self):
+        """Calls are answered all the while that the compiler hangs."""
+        over, slowest, count = threading.Event(), 0, 0
+        client = self.runtime.client()
+        patcher = threading.Thread(target=lambda: (self.apply(HANG), over.set()))
+        patcher.start()
+        while not over.is_set():
+            begin = time.monotonic()
+            self.assertEqual(client.call("say", count, tpc="echo"), [count])
+            slowest = max(slowest, time.monotonic() - begin)
+            count += 1
+        patcher.join()
+        self.assertGreater(count, 100)
+        self.assertLess(slowest, 0.9)   # the compiler has a second
+
+    def test_a_trial_that_is_killed(self):
+        first, = until(lambda: children(self.runtime.pid), "a trial process")
+        os.kill(first, 9)
+        self.assertEqual(self.apply(FINE).code, 0)
+        self.assertNotIn(first, until(lambda: children(self.runtime.pid), "another"))
+
+    def test_it_ends_with_its_runtime(self):
+        runtime = self.start(stop=False)
+        trial, = until(lambda: children(runtime.pid), "a trial process")
+        runtime.kill()
+        until(lambda: not os.path.exists("/proc/%d" % trial), "the end of the trial")
+
+    def test_headers_of_actors(self):
+        """What an actor's folder brought can be included by what is tried."""
+        write_files(self.folder, {"guest.h": "struct guest { int n; };\n", "guest.c": """
+#include "actor.h"
+#include "guest.h"
+static int see(actor *self, const msg *m) { return msg_reply(m, 1); }
+const struct actor_type guest = { .name = "guest", .state = sizeof(struct guest),
+	.on = ON({ "see", "", see, 0 }) };
+"""})
+        runtime = self.start(self.folder / "guest.c")
+        patch = FINE.replace("int process", '#include "guest.h"\nstruct guest g;\nint process')
+        done = runtime.actorctl("patch", "apply", "-", stdin=patch.encode())
+        self.assertEqual(done.code, 0, done)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT
+ * test_trial.c - sources that crash the compiler, hang it or eat memory: refused in words, and the
+ * next one compiles. What passes the trial compiles here. */
+#include <glob.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "patch/headers.h"
+#include "patch/trial.h"
+#include "resident.h"
+
+static const char fine[] = "#include \"actor.h\"\nint process(actor *self) { return 0; }\n";
+static struct buf said;
+enum { SANITIZED = RESIDENT_NOISE_KB > 1 << 16 };
+
+static int try(const char *text, size_t len)
+{
+	struct source s = { .text = text, .len = len, .file = "a.c" };
+	int rc;
+
+	buf_clear(&said);
+	rc = trial_compile(&s, &said);
+	buf_add(&said, "", 1);
+	return rc;
+}
+
+static void refused(const char *text, const char *words)
+{
+	assert_int_equal(try(text, strlen(text)), ACTOR_EARGS);
+	if (!strstr(said.p, words) || !strstr(said.p, "a.c:"))
+		fail_msg("wanted `%s` in: %s", words, said.p);
+	assert_int_equal(try(fine, strlen(fine)), 0);
+}
+
+static void what_is_right_passes(void **state)
+{
+	glob_t g;
+
+	(void)state;
+	assert_int_equal(glob(SOURCE_DIR "/patches/*.c", 0, NULL, &g), 0);
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		static char text[65536];
+		FILE *f = fopen(g.gl_pathv[i], "r");
+		size_t len = fread(text, 1, sizeof text, f);
+
+		fclose(f);
+		if (try(text, len))
+			fail_msg("%s: %s", g.gl_pathv[i], said.p);
+	}
+	globfree(&g);
+}
+
+static void diagnostics_come_back(void **state)
+{
+	(void)state;
+	refused("int f(void)\n{\n\treturn x;\n}\n", "a.c:3: error: 'x' undeclared");
+	refused("int process(void) { return fork_(); }\n", "implicit declaration");
+	refused("#include <unistd.h>\n", "a source may include actor.h");
+	refused("", "empty");
+	assert_int_equal(try("int a;\0", 7), ACTOR_EARGS);
+}
+
+static void crashes(void **state)
+{
+	enum { LEN = 1000000 };
+	static const char *const kinds[] = { "(", "{", "-", "1?", "({", "sizeof(" };
+	char *text = malloc(LEN + 1);
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		const char *start = *kinds[k] == '{' ? "" : "int x=";
+		size_t at = (size_t)sprintf(text, "void f(void) {%s", start);
+
+		for (size_t len = strlen(kinds[k]); at + len <= LEN; at += len)
+			strcpy(text + at, kinds[k]);
+		refused(text, "error");
+	}
+	refused(text, "crashed");
+	free(text);
+	refused("int n(){\"\"1", "error");
+	refused("void f(void) { asm(\".globl\"); }\n", "error");
+	refused("int x __attribute__((aligned(", "error");
+	refused("#pragma comment(option, \"-dumpversion\")\nint x = ;\n", "error");
+	refused("int x;\n#include<", "error");
+}
+
+/* Not endless, only longer than anyone would wait. */
+static void hangs(void **state)
+{
+	enum { TIMES = 30000 };
+	static const char again[] = "[0 ... 999999] = 1,";
+	char *text = malloc(TIMES * sizeof again + 100);
+	size_t at = (size_t)sprintf(text, "char a[1000000] = {");
+
+	(void)state;
+	for (int i = 0; i < TIMES; i++, at += sizeof again - 1)
+		strcpy(text + at, again);
+	strcpy(text + at, "};\n");
+	refused(text, "the compiler hung on this source");
+	free(text);
+}
+
+static void bombs(void **state)
+{
+	char text[4096];
+	size_t at = (size_t)sprintf(text, "#define M0 1,1,1,1,1,1,1,1,1,1\n");
+
+	(void)state;
+	for (int i = 1; i < 12; i++)
+		at += (size_t)sprintf(text + at, "#define M%d M%d M%d M%d M%d M%d M%d M%d\n", i,
+		                      i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+	strcpy(text + at, "int a[] = { M11 };\n");
+	refused(text, "error");
+}
+
+/* What an actor's folder gave is there too, in a process that came after as well. */
+static void headers_of_folders(void **state)
+{
+	static const char text[] = "#include \"mine.h\"\nint process(void) { return MINE; }\n";
+	static const char head[] = "#define MINE 3\n";
+
+	(void)state;
+	refused(text, "'mine.h'");
+	headers_keep(&(struct header){ "mine.h", "/nowhere", head, sizeof head - 1 });
+	assert_int_equal(try(text, sizeof text - 1), 0);
+	trial_stop();
+	assert_int_equal(try(text, sizeof text - 1), 0);
+}
+
+static pid_t child(void)
+{
+	char path[64], line[64] = "";
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+	f = fopen(path, "r");
+	if (f) {
+		assert_non_null(fgets(line, sizeof line, f));
+		fclose(f);
+	}
+	return (pid_t)atoi(line);
+}
+
+static void one_that_was_killed_is_replaced(void **state)
+{
+	pid_t before = child();
+	siginfo_t ended;
+
+	(void)state;
+	if (!before)
+		skip();
+	kill(before, SIGKILL);
+	assert_int_equal(waitid(P_PID, (id_t)before, &ended, WEXITED | WNOWAIT), 0);
+	assert_int_equal(try(fine, sizeof fine - 1), 0);
+	assert_int_not_equal(child(), before);
+}
+
+/* It has nothing: no file but its socket and /dev/null, no way to more. */
+static void it_is_shut_in(void **state)
+{
+	char path[64], line[256], all[4096] = "";
+	FILE *f;
+
+	(void)state;
+	assert_int_equal(try(fine, sizeof fine - 1), 0);        /* it has come so far */
+	if (!child() || SANITIZED)
+		skip();
+	snprintf(path, sizeof path, "/proc/%d/status", (int)child());
+	f = fopen(path, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof line, f))
+		strncat(all, line, sizeof all - strlen(all) - 1);
+	fclose(f);
+	assert_non_null(strstr(all, "Threads:\t1\n"));
+	assert_non_null(strstr(all, "NoNewPrivs:\t1\n"));
+	assert_non_null(strstr(all, "Seccomp:\t2\n"));
+}
+
+static double took_us(int times, bool trial)
+{
+	struct source s = { .text = fine, .len = sizeof fine - 1, .file = "a.c" };
+	struct timespec from, to;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	for (int i = 0; i < times; i++) {
+		if (trial)
+			assert_int_equal(try(fine, sizeof fine - 1), 0);
+		else
+			program_free(program_compile(&s, &said));
+	}
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	return ((double)(to.tv_sec - from.tv_sec) * 1e6 + (double)(to.tv_nsec - from.tv_nsec) / 1e3) /
+	       times;
+}
+
+static void what_it_costs(void **state)
+{
+	enum { TIMES = 1000 };
+	long before;
+
+	(void)state;
+	took_us(TIMES, true);
+	before = resident_kb();
+	print_message("a trial: %.0f us, the compile alone %.0f us\n", took_us(TIMES, true),
+	              took_us(TIMES, false));
+	assert_true(resident_kb() - before < RESIDENT_NOISE_KB);
+}
+
+static int start(void **state)
+{
+	struct why why;
+
+	(void)state;
+	return trial_start(&why);
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	trial_stop();
+	buf_fini(&said);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_right_passes),
+		cmocka_unit_test(diagnostics_come_back),
+		cmocka_unit_test(crashes),
+		cmocka_unit_test(hangs),
+		cmocka_unit_test(bombs),
+		cmocka_unit_test(headers_of_folders),
+		cmocka_unit_test(one_that_was_killed_is_replaced),
+		cmocka_unit_test(it_is_shut_in),
+		cmocka_unit_test(what_it_costs),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}

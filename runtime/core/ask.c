@@ -265,10 +265,9 @@ int64_t actor_ask_(actor *self, actor_ref to, const char *what, struct actor_sit
 	int64_t number = ACTOR_ENOENT;
 
 	if (x) {
-		struct letter l = { .to = to, .what = what, .from = cell_id(self), .corr = (uint64_t)x->number,
-		                    .origin = w->origin };
-
-		number = ask_end(self, x->number, send_site(w, &l, s, values), ms);
+		number = x->number;
+		number = ask_end(self, number, send_site(w, to, what, cell_id(self), (uint64_t)number, s, values),
+		                 ms);
 	}
 	worker_release(w);
 	return number;

@@ -69,12 +69,18 @@ static void *work(void *arg)
 	struct pooler *p = arg;
 
 	worker_self = &p->w;
-	while (!LOAD(&pool.stop)) {
-		struct actor *a = queue_next(p);
+	while (likely(!LOAD(&pool.stop))) {
+		struct actor *a = NULL;
 
+		if (likely(p->slice)) {         /* a pair that talks does so for a while */
+			p->slice--;
+			a = queue_next(p);
+		}
+		if (!a)
+			a = queue_other(p);
 		if (unlikely(!a))
 			a = search(p);
-		if (likely(a != NULL) && run_turn(&p->w, a))
+		if (a && run_turn(&p->w, a))
 			queue_again(p, a);
 	}
 	return NULL;

@@ -55,12 +55,34 @@ extern struct pool pool;
 /* queue.c */
 void          queue_ready(struct worker *w, struct actor *a);   /* post_ready of pool actors */
 void          queue_again(struct pooler *p, struct actor *a);   /* its turn is over, it has more to do */
-struct actor *queue_next(struct pooler *p);                     /* own work, in turn with shared; NULL */
+struct actor *queue_other(struct pooler *p);    /* not out of next, or not again: ring and shared have a turn; NULL */
 struct actor *queue_steal(struct pooler *p);
 bool          queue_waiting(void);      /* work that somebody could take now */
 bool          queue_urgent(void);       /* such that cannot wait for the watch */
 bool          queue_wake(int from);     /* one parked worker with a number from `from` on */
 long          queue_futex(_Atomic uint32_t *word, int op, uint32_t v);
+
+/* The next place, by its owner: see queue.c. */
+static inline uint32_t queue_swap(struct pooler *p, uint32_t with)
+{
+	uint32_t was;
+
+	STORE(&p->own, 1);
+	worker_light_fence();                           /* partner: the heavy one in hijack() */
+	while (unlikely(LOAD_ACQUIRE(&p->hijacked)))
+		__builtin_ia32_pause();
+	was = LOAD(&p->next);
+	STORE(&p->next, with);
+	STORE_RELEASE(&p->own, 0);
+	return was;
+}
+
+static inline struct actor *queue_next(struct pooler *p)
+{
+	uint32_t i = LOAD(&p->next) ? queue_swap(p, 0) : 0;
+
+	return i ? cell_at(i) : NULL;
+}
 
 /* pool.c */
 int  pool_add(int number, struct why *why);     /* a thread that works */

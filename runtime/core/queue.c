@@ -132,32 +132,6 @@ static struct actor *ring_take(struct pooler *p)
 	return NULL;
 }
 
-static void next_enter(struct pooler *p)
-{
-	STORE(&p->own, 1);
-	worker_light_fence();                           /* partner: the heavy one in hijack() */
-	while (unlikely(LOAD_ACQUIRE(&p->hijacked)))
-		__builtin_ia32_pause();
-}
-
-static uint32_t next_swap(struct pooler *p, uint32_t with)
-{
-	uint32_t was;
-
-	next_enter(p);
-	was = LOAD(&p->next);
-	STORE(&p->next, with);
-	STORE_RELEASE(&p->own, 0);
-	return was;
-}
-
-static struct actor *next_take(struct pooler *p)
-{
-	uint32_t i = LOAD(&p->next) ? next_swap(p, 0) : 0;
-
-	return i ? cell_at(i) : NULL;
-}
-
 static COLD struct actor *hijack(struct pooler *victim)
 {
 	uint32_t i = 0;
@@ -188,7 +162,7 @@ void queue_ready(struct worker *w, struct actor *a)
 		work_added(NULL);
 		return;
 	}
-	before = next_swap(p, cell_index(a));
+	before = queue_swap(p, cell_index(a));
 	if (before) {
 		ring_put(p, cell_at(before));
 		work_added(p);
@@ -201,17 +175,11 @@ void queue_again(struct pooler *p, struct actor *a)
 	work_added(p);
 }
 
-struct actor *queue_next(struct pooler *p)
+struct actor *queue_other(struct pooler *p)
 {
 	struct actor *a = NULL, *next;
 	uint32_t tick = LOAD(&run_tick);
 
-	if (likely(p->slice)) {
-		p->slice--;
-		a = next_take(p);
-	}
-	if (likely(a != NULL))
-		return a;
 	p->slice = NEXT_IN_A_ROW;
 	/* Who comes from outside has a turn by time and by count. */
 	if (tick != p->shared_tick || ++p->rounds % SHARED_EVERY == 0) {
@@ -222,7 +190,7 @@ struct actor *queue_next(struct pooler *p)
 		a = ring_take(p);
 	if (!a)
 		a = take_shared(p);
-	next = next_take(p);
+	next = queue_next(p);
 	if (!a)
 		return next;
 	if (next)

@@ -399,7 +399,7 @@ bool run_turn(struct worker *w, struct actor *a)
 	STORE(&w->actor, a);
 	if (unlikely(!w->pooled))       /* the pool's turns are timed by the watch, for nothing */
 		STORE(&w->began, __rdtsc());
-	if (unlikely(a->kept.top))
+	if (unlikely(LOAD(&a->held_on)))
 		more = hold_again(w, a);
 	else if (likely(!a->q && HEAD_COUNT(h) == 1 && HEAD_TOP(h) >= MSG_FIRST) && likely(!LOAD(&a->control)))
 		more = lone(w, a, h);

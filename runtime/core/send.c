@@ -336,37 +336,40 @@ static COLD void site_bind(struct actor_site *s, const struct actor *a, const ch
 	      (uint64_t)type->id << 48 | 1ull << 32 | (uint64_t)fn << 16 | tab->entry[fn].sig);
 }
 
-static COLD int send_site_slow(struct worker *w, const struct letter *l, struct actor_site *s,
-                               const uint64_t *values)
+static COLD int send_site_slow(struct worker *w, actor_ref to, const char *what, uint64_t from, uint64_t corr,
+                               struct actor_site *s, const uint64_t *values)
 {
+	struct letter l = { .to = to, .what = what, .from = from, .corr = corr, .origin = w->origin };
 	struct arg args[16];
 	struct target t;
 
 	args_of_site(args, s->types, values, s->n);
-	if (!target_find(l->to, &t, NULL))
-		site_bind(s, t.cell, l->what);
-	return send_args(w, l, args, (unsigned)s->n, NULL);
+	if (!target_find(to, &t, NULL))
+		site_bind(s, t.cell, what);
+	return send_args(w, &l, args, (unsigned)s->n, NULL);
 }
 
-INLINE int site(struct worker *w, const struct letter *l, struct actor_site *s, const uint64_t *values)
+/* from, corr: as in a letter, which only the slow way needs. */
+INLINE int site(struct worker *w, actor_ref to, const char *what, uint64_t from, uint64_t corr,
+                struct actor_site *s, const uint64_t *values)
 {
 	uint64_t bound = site_bound(s);
-	uint32_t gen = (uint32_t)(l->to >> 32);
-	struct actor *a = cell_at((uint32_t)l->to);
+	uint32_t gen = (uint32_t)(to >> 32);
+	struct actor *a = cell_at((uint32_t)to);
 	struct msg *m;
 
 	if (unlikely(!bound))
-		return send_site_slow(w, l, s, values);
-	if (unlikely(gen - 1 >= GEN_LAST || (uint32_t)l->to >= cell_limit || LOAD_ACQUIRE(&a->gen) != gen)) {
+		return send_site_slow(w, to, what, from, corr, s, values);
+	if (unlikely(gen - 1 >= GEN_LAST || (uint32_t)to >= cell_limit || LOAD_ACQUIRE(&a->gen) != gen)) {
 		struct target t;
 
-		if (target_find(l->to, &t, NULL) < 0)
+		if (target_find(to, &t, NULL) < 0)
 			return ACTOR_ENOENT;
 		a = t.cell;
 		gen = t.gen;
 	}
 	if (unlikely(bound >> 48 != LOAD(&a->type_id)))
-		return send_site_slow(w, l, s, values);
+		return send_site_slow(w, to, what, from, corr, s, values);
 	m = message_new(&w->pool, 0);
 	m->n = (uint8_t)s->n;
 	m->types = (uint16_t)LOAD((_Atomic unsigned *)&s->tags);
@@ -375,22 +378,22 @@ INLINE int site(struct worker *w, const struct letter *l, struct actor_site *s, 
 	m->fn = (uint16_t)(bound >> 16);
 	m->sig = (uint16_t)bound;
 	m->gen = gen;
-	m->from = l->from;
-	m->corr = l->corr;
-	m->flags |= (uint8_t)(l->origin << MSG_ORIGIN_SHIFT);
+	m->from = from;
+	m->corr = corr;
+	m->flags |= (uint8_t)(w->origin << MSG_ORIGIN_SHIFT);
 	return push(w, a, m, HEAD_WEIGHT(1));
 }
 
-int send_site(struct worker *w, const struct letter *l, struct actor_site *s, const uint64_t *values)
+int send_site(struct worker *w, actor_ref to, const char *what, uint64_t from, uint64_t corr,
+              struct actor_site *s, const uint64_t *values)
 {
-	return site(w, l, s, values);
+	return site(w, to, what, from, corr, s, values);
 }
 
 int actor_send_(actor *self, actor_ref to, const char *what, struct actor_site *s, const uint64_t *values)
 {
 	struct worker *w = worker_acquire();
-	struct letter l = { .to = to, .what = what, .from = self ? cell_id(self) : 0, .origin = w->origin };
-	int rc = site(w, &l, s, values);
+	int rc = site(w, to, what, self ? cell_id(self) : 0, 0, s, values);
 
 	worker_release(w);
 	return rc;

@@ -25,7 +25,8 @@ int send_args(struct worker *w, const struct letter *l, struct arg *args, unsign
 
 int send_packed(struct worker *w, const struct letter *l, struct packed in, unsigned count, struct why *why);
 /* From a call site that may be remembered. */
-int send_site(struct worker *w, const struct letter *l, struct actor_site *s, const uint64_t *values);
+int send_site(struct worker *w, actor_ref to, const char *what, uint64_t from, uint64_t corr,
+              struct actor_site *s, const uint64_t *values);
 
 /* A message to this very actor for one of its own handlers, not sent yet (for a timer). NULL with why. */
 struct msg *send_prepare(struct worker *w, struct actor *a, const char *what, struct arg *args, unsigned n,

@@ -58,6 +58,13 @@ void *mem_alloc(size_t size)
 	return p;
 }
 
+bool (*mem_refuse)(void);
+
+void *mem_try(size_t size)
+{
+	return mem_refused() ? NULL : calloc(1, size ? size : 1);
+}
+
 void *mem_resize(void *p, size_t size)
 {
 	p = realloc(p, size ? size : 1);

@@ -35,6 +35,12 @@ int why_set(struct why *why, int code, const char *fmt, ...) PRINTF(3, 4);
 const char *error_name(int code);
 
 void *mem_alloc(size_t size);           /* zeroed; gives; ends the process when there is none */
+/* The same for what the world makes large: NULL where there is none. */
+void *mem_try(size_t size);
+/* A test's: true where this one is to fail, in mem_try() and where a limit may be reached.
+ * NULL outside tests. */
+extern bool (*mem_refuse)(void);
+static inline bool mem_refused(void) { return unlikely(mem_refuse != NULL) && mem_refuse(); }
 void *mem_resize(void *p, size_t size);
 char *mem_string(const char *s, size_t len);    /* gives a copy with a NUL after it */
 void  mem_free(void *p);

@@ -24,7 +24,7 @@ enum origin { FROM_NODE, FROM_CONTROL, FROM_REDIS, FROM_CLIENT };
 
 /* --- the node's life: main thread ------------------------------------------------------------- */
 struct core_config {
-	int workers;                    /* threads of the pool */
+	int workers;                    /* threads of the pool; 0: none, see core_step() */
 	uint32_t max_actors;            /* 0: 16 million */
 };
 int  core_start(const struct core_config *c, struct why *why);
@@ -33,6 +33,10 @@ bool core_drain(int ms);
 /* Ends the pool's actors in reverse order of their start (their stop is called), then the pool.
  * After that no handler runs, and homes may be freed. False: one does not come back, so nothing may. */
 bool core_stop(int ms);
+/* Without threads the caller's is the one worker: a turn of one actor that is ready, chosen by
+ * ports.choice. False: none is. Who calls lets time pass between turns (core_next_timer(),
+ * core_run_timers()). */
+bool core_step(void);
 
 /* --- homes -------------------------------------------------------------------------------------- */
 /* wake: called from any thread when the home goes from nothing ready to something ready; it must make the
@@ -130,6 +134,9 @@ struct worker_info {
 	int64_t since_ns;               /* of now_ns(), when that began; 0: idle */
 	uint64_t handled, failed;
 };
+/* Once nothing runs, sent = handled + dead_letters + waiting: a start and a stop are messages too,
+ * what was refused was not sent, and what a handler failed with where nobody waited is a dead
+ * letter, not handled. */
 struct core_totals { uint64_t sent, handled, failed, dead_letters, refused, late_answers; uint32_t actors, waiting; };
 
 void core_actors(void (*each)(void *arg, const struct actor_info *a), void *arg);

@@ -45,6 +45,7 @@ int hold_keep(struct worker *w, struct msg *m)
 	m->next = kept->top;
 	kept->top = msg_index(m);
 	kept->weight += HEAD_WEIGHT(msg_units(m));
+	COUNT_UP(&w->sent, 1);
 	return 0;
 }
 

@@ -193,7 +193,7 @@ void core_totals(struct core_totals *out)
 		if (!w)
 			continue;
 		out->sent += LOAD(&w->sent);
-		out->handled += LOAD(&w->handled);
+		out->handled += LOAD(&w->handled) - LOAD(&w->spoilt);
 		out->failed += LOAD(&w->failed);
 		out->dead_letters += LOAD(&w->dead);
 		out->refused += LOAD(&w->refused);

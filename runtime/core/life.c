@@ -41,17 +41,20 @@ static void set_limits(struct actor *a, struct type *type)
 	STORE(&a->max_units, type->max_units);
 }
 
-static void set_state(struct actor *a, const struct spawn *s)
+static bool set_state(struct actor *a, const struct spawn *s)
 {
 	void *state = a->state;
 
 	memset(a->state, 0, sizeof a->state);
 	if (s->type->state > STATE_INLINE) {
-		state = mem_alloc(s->type->state);
+		state = mem_try(s->type->state);
+		if (!state)
+			return false;
 		memcpy(a->state, &state, sizeof state);
 	}
 	if (s->size)
 		memcpy(state, s->init, s->size);
+	return true;
 }
 
 static void free_state(struct actor *a)
@@ -65,12 +68,15 @@ static void free_state(struct actor *a)
 
 static struct actor *conceive(const struct spawn *s, uint8_t home)
 {
-	struct actor *a = cell_new();
+	struct actor *a = mem_refused() ? NULL : cell_new();
 
 	if (!a)
 		return NULL;
+	if (!set_state(a, s)) {
+		cell_free(a);
+		return NULL;
+	}
 	set_limits(a, s->type);
-	set_state(a, s);
 	a->q = 0;
 	a->home = home;
 	STORE(&a->stopping, 0);
@@ -95,6 +101,7 @@ static void publish(struct worker *w, struct actor *a)
 	m->gen = LOAD(&a->gen);
 	m->fn = FN_START;
 	m->from = m->corr = 0;
+	COUNT_UP(&w->sent, 1);
 	STORE_RELEASE(&a->head, HEAD_WEIGHT(msg_units(m)) | msg_index(m));
 	post_ready(w, a);
 }
@@ -117,7 +124,8 @@ int life_spawn(const struct spawn *s, uint8_t home, actor_id *id, struct why *wh
 		return taken(s->name, why);
 	a = conceive(s, home);
 	if (!a)
-		return why_set(why, ACTOR_ENOMEM, "the limit of actors is reached");
+		return why_set(why, ACTOR_ENOMEM,
+		               "the limit of actors is reached, or there is no memory for one more");
 	*id = cell_id(a);
 	if (name && !name_bind(name, *id)) {
 		free_state(a);

@@ -5,7 +5,7 @@
 
 #include "base.h"
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_NONE };
 
 /* `2026-11-22T20:12:05.123Z info  bus: connected to 127.0.0.1:6379`. Control characters in what
  * is logged come out escaped: a line is always one line. */

@@ -181,7 +181,7 @@ int args_fit(struct arg *args, unsigned n, const struct signature *s, const char
 	return 0;
 }
 
-static size_t body_size(const struct arg *args, unsigned n)
+size_t message_size(const struct arg *args, unsigned n)
 {
 	size_t size = 8 * n + (n > SLOTS_INLINE ? n : 0);
 
@@ -213,7 +213,8 @@ static void fill(char *body, const struct arg *args, unsigned n)
 
 struct msg *message_make(struct message_pool *p, const struct arg *args, unsigned n)
 {
-	size_t size = body_size(args, n), head = offsetof(struct msg, slot);
+	size_t size = message_size(args, n), head = offsetof(struct msg, slot);
+	void *body;
 	int cls = 0;
 	struct msg *m;
 
@@ -224,9 +225,12 @@ struct msg *message_make(struct message_pool *p, const struct arg *args, unsigne
 	if (cls < CLASSES) {
 		m = message_new(p, cls);
 	} else {
+		body = mem_try(size);
+		if (!body)
+			return NULL;
 		m = message_new(p, 0);
 		m->flags |= MSG_HEAP;
-		m->slot[0] = (uint64_t)(uintptr_t)mem_alloc(size);
+		m->slot[0] = (uint64_t)(uintptr_t)body;
 		m->slot[1] = size;
 	}
 	m->n = (uint8_t)n;

@@ -137,7 +137,10 @@ void arg_of_message(struct arg *a, const struct msg *m, unsigned i);
 int  args_fit(struct arg *args, unsigned n, const struct signature *s, const char *who, const char *text,
               struct why *why);
 
-/* A message with these values; the header's other fields are the caller's to set. NULL: over MESSAGE_MAX. */
+/* Bytes that these values take behind a header. */
+size_t message_size(const struct arg *args, unsigned n);
+/* A message with these values; the header's other fields are the caller's to set. NULL: over
+ * MESSAGE_MAX, or there is no memory for a large one; up to 900 bytes of values always go in. */
 struct msg *message_make(struct message_pool *p, const struct arg *args, unsigned n);
 void        message_pack_one(const struct msg *m, unsigned i, struct buf *out);
 void        message_pack(const struct msg *m, unsigned first, struct buf *out);

@@ -28,6 +28,12 @@ static int64_t real_wall_ms(void *arg)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+static void wait_ms(void *arg, int ms)
+{
+	(void)arg;
+	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+}
+
 static uint64_t next(void *arg)
 {
 	static _Thread_local uint64_t drawn[32];        /* 256 bytes: all that getentropy gives */
@@ -51,7 +57,7 @@ static uint32_t pick(void *arg, uint32_t n)
 }
 
 struct ports ports = {
-	.clock = { mono_ns, real_wall_ms, NULL },
+	.clock = { mono_ns, real_wall_ms, wait_ms, NULL },
 	.random = { next, NULL },
 	.choice = { pick, NULL },
 };

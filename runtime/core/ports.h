@@ -12,6 +12,7 @@
 struct clock_port {
 	int64_t (*mono_ns)(void *arg);          /* only forward */
 	int64_t (*wall_ms)(void *arg);          /* since 1970, UTC */
+	void (*wait_ms)(void *arg, int ms);     /* lets so much of it pass: nothing else to do */
 	void *arg;
 };
 

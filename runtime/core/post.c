@@ -54,7 +54,8 @@ void post_answer(struct worker *w, uint64_t to, uint64_t corr, const struct arg 
 	}
 	m = message_make(&w->pool, code ? error : args, code ? 2 : n);
 	if (!m) {
-		post_answer(w, to, corr, NULL, 0, ACTOR_EFAIL, "the answer is over 16 MiB");
+		post_answer(w, to, corr, NULL, 0, ACTOR_EFAIL,
+		            "the answer is over 16 MiB, or there is no memory for it");
 		return;
 	}
 	m->flags |= MSG_ANSWER | (code ? MSG_ERR : 0) | (uint8_t)(w->origin << MSG_ORIGIN_SHIFT);
@@ -122,6 +123,7 @@ void post_control(struct worker *w, uint64_t id, uint16_t fn)
 	do
 		m->next = top;
 	while (!atomic_compare_exchange_weak(&a->control, &top, msg_index(m)));
+	COUNT_UP(&w->sent, 1);
 	/* Partner: the owner steps to IDLE, then looks at control; both sequentially consistent. */
 	h = atomic_load(&a->head);
 	while (HEAD_TOP(h) == TOP_IDLE)

@@ -47,6 +47,7 @@ static COLD void failed(struct worker *w, struct actor *a, struct msg *m, const 
 		m->corr = 0;
 	} else if (!asked) {
 		COUNT_UP(&w->dead, 1);
+		COUNT_UP(&w->spoilt, 1);
 		log_failure(a, e->name, rc, w->failure);
 	}
 	*w->failure = 0;
@@ -69,6 +70,7 @@ static COLD bool check_again(struct worker *w, struct actor *a, struct msg *m, c
 			post_answer(w, m->from, m->corr, NULL, 0, ACTOR_EARGS, why.text);
 		m->corr = 0;
 		COUNT_UP(&w->dead, 1);
+		COUNT_UP(&w->spoilt, 1);
 		return false;
 	}
 	return true;
@@ -208,10 +210,16 @@ static COLD void special(struct worker *w, struct actor *a, struct msg *m)
 	}
 }
 
+static COLD void stale(struct worker *w, struct msg *m)
+{
+	COUNT_UP(&w->spoilt, 1);
+	post_dead(w, m, "the actor it was sent to has ended");
+}
+
 INLINE void handle(struct worker *w, struct actor *a, struct msg *m)
 {
 	if (unlikely(m->gen != LOAD(&a->gen)))
-		post_dead(w, m, "the actor it was sent to has ended");
+		stale(w, m);
 	else if (unlikely(m->fn >= FN_SPECIAL))
 		special(w, a, m);
 	else
@@ -304,6 +312,7 @@ static COLD void run_control(struct worker *w, struct actor *a)
 		i = m->next;
 		handle(w, a, m);
 		message_free(&w->pool, m);
+		COUNT_UP(&w->handled, 1);
 	}
 }
 

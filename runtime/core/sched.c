@@ -3,21 +3,25 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "log.h"
 #include "pool.h"
 #include "ports.h"
+#include "seeded.h"
 
 int core_start(const struct core_config *c, struct why *why)
 {
 	int rc = 0;
 
-	if (c->workers < 1 || c->workers > WORKERS_POOL_MAX)
+	if (c->workers < 0 || c->workers > WORKERS_POOL_MAX)
 		return why_set(why, ACTOR_EARGS, "%d workers: 1 to %d are possible", c->workers, WORKERS_POOL_MAX);
 	if (message_init(why) < 0 || cell_init(c->max_actors, why) < 0)
 		return ACTOR_ENOMEM;
 	ask_init();
+	if (!c->workers) {
+		seeded_start();
+		return 0;
+	}
 	post_ready = queue_ready;
 	pool.n = c->workers;
 	for (int i = 0; i < pool.n && !rc; i++)
@@ -27,7 +31,7 @@ int core_start(const struct core_config *c, struct why *why)
 
 static void pause_ms(int ms)
 {
-	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+	ports.clock.wait_ms(ports.clock.arg, ms);
 }
 
 static bool pool_quiet(void)
@@ -118,6 +122,8 @@ bool core_stop(int ms)
 	bool all = true;
 
 	stop_actors(now_ms() + ms);
+	if (!pool.n)
+		return seeded_stop();
 	STORE(&pool.stop, 1);
 	watch_stop();
 	for (int i = 0; i < LOAD(&pool.threads); i++)

@@ -78,6 +78,7 @@ static COLD int no_room(struct worker *w, struct actor *a, struct msg *m)
 	    (w->hold_on == a || hold_begin(w, self, a)) && hold_keep(w, m) == 0)
 		return 0;
 	if (type->full == FULL_DROP_NEWEST || type->full == FULL_DROP_OLDEST) {
+		COUNT_UP(&w->sent, 1);
 		post_dead(w, m, "the mailbox is full, its type drops");
 		message_free(&w->pool, m);
 		return 0;
@@ -201,6 +202,14 @@ static int find_handler(const struct type *type, const struct table *tab, const 
 	return fn;
 }
 
+static COLD int no_message(const struct arg *args, unsigned n, const char *who, struct why *why)
+{
+	if (message_size(args, n) > MESSAGE_MAX)
+		return why_set(why, ACTOR_EARGS, "%s: a message is at most 16 MiB", who);
+	return why_set(why, ACTOR_ENOMEM, "%s: there is no memory for the message: try again later",
+	               who);
+}
+
 /* To somebody who is no actor: to:str what:str, then the values. */
 static int send_proxy(struct worker *w, const struct letter *l, const struct target *t, struct arg *args,
                       unsigned n, struct why *why)
@@ -216,7 +225,7 @@ static int send_proxy(struct worker *w, const struct letter *l, const struct tar
 	memcpy(all + 2, args, n * sizeof *args);
 	m = message_make(&w->pool, all, n + 2);
 	if (!m)
-		return why_set(why, ACTOR_EARGS, "%s: a message is at most 16 MiB", l->what);
+		return no_message(all, n + 2, l->what, why);
 	m->fn = 0;
 	m->sig = LOAD_ACQUIRE(&LOAD(&t->cell->type)->table)->entry[0].sig;
 	m->gen = t->gen;
@@ -244,7 +253,7 @@ struct msg *send_prepare(struct worker *w, struct actor *a, const char *what, st
 		return NULL;
 	m = message_make(&w->pool, args, n);
 	if (!m) {
-		why_set(why, ACTOR_EARGS, "%s: a message is at most 16 MiB", who);
+		no_message(args, n, who, why);
 		return NULL;
 	}
 	m->fn = (uint16_t)fn;
@@ -282,7 +291,7 @@ int send_args(struct worker *w, const struct letter *l, struct arg *args, unsign
 		return rc;
 	m = message_make(&w->pool, args, n);
 	if (!m)
-		return why_set(why, ACTOR_EARGS, "%s: a message is at most 16 MiB", who);
+		return no_message(args, n, who, why);
 	m->fn = (uint16_t)fn;
 	m->sig = tab->entry[fn].sig;
 	m->gen = t.gen;

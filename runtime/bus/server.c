@@ -200,14 +200,20 @@ static bool ended(struct server *s, char *how, size_t size)
 	return true;
 }
 
-/* SIGTERM (Redis syncs its file), then SIGKILL. Any process, ours or not. */
-static void end(pid_t pid)
+/* SIGTERM (Redis syncs its file), then SIGKILL. Any process, ours or not; one that is dying already is only
+ * waited for. */
+static void end(pid_t pid, bool dying)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	if (fd < 0)
 		return;
+	if (dying) {
+		poll(&p, 1, TERM_MS);
+		close(fd);
+		return;
+	}
 	kill(pid, SIGTERM);
 	if (poll(&p, 1, TERM_MS) == 0) {
 		log_line(LOG_WARN, "redis", "redis-server %d does not end, it is killed", (int)pid);
@@ -242,10 +248,14 @@ static void end_leftover(const struct server *s)
 	if (n <= 0 || strncmp(comm, "redis-server", 12) || !realpath(s->dir, ours))
 		return;
 	n = readlink(path, cwd, sizeof cwd - 1);
+	if (n < 0 && errno == ENOENT) { /* it has let go of its folder, maybe not yet of its port */
+		end(pid, true);
+		return;
+	}
 	if (n <= 0 || (cwd[n] = 0, strcmp(cwd, ours)))
 		return;
 	log_line(LOG_INFO, "redis", "ending a redis-server that an earlier run left (%d)", pid);
-	end(pid);
+	end(pid, false);
 }
 
 /* --- the port ----------------------------------------------------------------------------- */
@@ -392,7 +402,7 @@ static int await(struct server *s, struct why *why)
 			return 0;
 		poll(NULL, 0, POLL_MS);
 	}
-	end(s->pid);
+	end(s->pid, false);
 	ended(s, how, sizeof how);
 	return why_set(why, ACTOR_EFAIL,
 	               "the embedded redis-server does not answer; see %s/redis.log", s->dir);
@@ -524,7 +534,7 @@ void server_stop(struct server *s)
 	pid = s->pid;
 	s->pid = 0;             /* from now on a SIGCHLD says nothing to us */
 	if (pid) {
-		end(pid);
+		end(pid, false);
 		waitpid(pid, NULL, 0);
 	}
 	buf_fini(&s->text);

@@ -18,6 +18,9 @@ enum {
 	TREE_BRANCH = 256, TREE_LEAF = 64,      /* on a list or map, on any other value */
 };
 
+/* Integers up to here are doubles of the same value. */
+static const double INTEGRAL_TO = 9007199254740992.0;
+
 /* --- reading ------------------------------------------------------------------ */
 static COLD int refuse_at(struct why *why, const char *text, const char *at, const char *reason)
 {
@@ -67,7 +70,16 @@ static int scan(const char *text, size_t len, int depth_max, struct why *why)
 }
 
 /* Recursion is bounded by scan(). */
-static void pack_tree(struct buf *out, json_t *tree)
+static void pack_real(struct buf *out, double v, bool wide)
+{
+	if (wide && v > -INTEGRAL_TO && v < INTEGRAL_TO && v == (double)(int64_t)v)
+		pack_int(out, (int64_t)v);
+	else
+		pack_num(out, v);
+}
+
+/* wide: every number was read as a double, as one of them is an integer beyond 64 bits. */
+static void pack_tree(struct buf *out, json_t *tree, bool wide)
 {
 	const char *key;
 	json_t *item;
@@ -78,17 +90,17 @@ static void pack_tree(struct buf *out, json_t *tree)
 		pack_map(out, (uint32_t)json_object_size(tree));
 		json_object_foreach(tree, key, item) {
 			pack_text(out, key);
-			pack_tree(out, item);
+			pack_tree(out, item, wide);
 		}
 		break;
 	case JSON_ARRAY:
 		pack_list(out, (uint32_t)json_array_size(tree));
 		json_array_foreach(tree, i, item)
-			pack_tree(out, item);
+			pack_tree(out, item, wide);
 		break;
 	case JSON_STRING: pack_str(out, json_string_value(tree), json_string_length(tree)); break;
 	case JSON_INTEGER: pack_int(out, json_integer_value(tree)); break;
-	case JSON_REAL: pack_num(out, json_real_value(tree)); break;
+	case JSON_REAL: pack_real(out, json_real_value(tree), wide); break;
 	case JSON_TRUE: pack_bool(out, true); break;
 	case JSON_FALSE: pack_bool(out, false); break;
 	case JSON_NULL: pack_null(out); break;
@@ -99,15 +111,19 @@ int json_read_deep(const char *text, size_t len, int depth, struct buf *out, str
 {
 	size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
 	json_error_t error;
+	bool wide;
 	json_t *tree;
 
 	if (scan(text, len, depth, why) != 0)
 		return ACTOR_EARGS;
 	tree = json_loadb(text, len, flags, &error);
+	wide = !tree && json_error_code(&error) == json_error_numeric_overflow;
+	if (wide)       /* not a reason to lose what says whom to tell */
+		tree = json_loadb(text, len, flags | JSON_DECODE_INT_AS_REAL, &error);
 	if (tree == NULL)
 		return why_set(why, ACTOR_EARGS, "JSON, line %d, column %d: %s", error.line,
 		               error.column, error.text);
-	pack_tree(out, tree);
+	pack_tree(out, tree, wide);
 	json_decref(tree);
 	return 0;
 }

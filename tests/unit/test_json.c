@@ -42,6 +42,7 @@ static void texts_come_back(void **state)
 		{ "\"\\u0000\\u001f\\n\\t\\r\\b\\f\\/\\\\\\\"\"",
 		  "\"\\u0000\\u001f\\n\\t\\r\\b\\f/\\\\\\\"\"" },
 		{ "[]", "[]" }, { "{}", "{}" }, { "[[],{}]", "[[],{}]" },
+		{ "[9223372036854775808,5,2.5]", "[9.223372036854776e+18,5,2.5]" },
 		{ "{\"z\":1,\"a\":[1,{\"\":null}]}", "{\"z\":1,\"a\":[1,{\"\":null}]}" },
 	};
 	struct buf b = { 0 };
@@ -63,7 +64,7 @@ static void refusals_say_where(void **state)
 		{ "", "line 1" }, { "nul", "line 1, column" }, { "[1,]", "line 1" },
 		{ "{\"a\"}", "line 1" },
 		{ "[1,\n 2,\n x]", "line 3, column 2" }, { "1 2", "end of file expected" },
-		{ "{\"a\":1,\"a\":2}", "duplicate" }, { "9223372036854775808", "too big" },
+		{ "{\"a\":1,\"a\":2}", "duplicate" },
 		{ "1e999", "overflow" }, { "NaN", "line 1" }, { "[Infinity]", "line 1" },
 		{ "01", "line 1" },
 		{ "\"\\ud800\"", "Unicode" }, { "\"\\udc00x\"", "Unicode" },

@@ -328,7 +328,7 @@ struct program *program_compile(const struct source *s, struct buf *said)
 void program_free(struct program *p)
 {
 	if (p)
-		munmap(p->at, p->size);
+		munmap(p->at, (p->size + 4095) & ~(size_t)4095);   /* TSan forgets whole pages */
 	mem_free(p);
 }
 

@@ -50,7 +50,7 @@ struct actor {
 	_Atomic(struct type *) type;
 	uint32_t q;                     /* owner: taken, in order, not yet handled */
 	_Atomic uint32_t link;          /* whoever has it ready: next in a queue */
-	uint8_t home;                   /* where it lives: HOME_POOL, or a home's number */
+	_Atomic uint8_t home;           /* where it lives: HOME_POOL, or a home's number */
 	_Atomic uint8_t stopping;       /* owner: what comes is not run any more */
 	_Atomic uint8_t started;        /* owner: start has been called */
 	uint8_t spare;
@@ -60,9 +60,9 @@ struct actor {
 	/* Its state where it fits, else a pointer to it. */
 	_Alignas(64) unsigned char state[STATE_INLINE];
 	/* Seldom. */
-	_Alignas(64) struct name *name; /* NULL: none */
+	_Alignas(64) _Atomic(struct name *) name;       /* NULL: none */
 	struct pending *pending;        /* owner: asks, kept callers, timers; see ask.h. NULL: none so far */
-	uint64_t born;                  /* number of its birth: actors stop in reverse order */
+	_Atomic uint64_t born;          /* number of its birth: actors stop in reverse order */
 	_Atomic uint32_t asks;          /* owner: how many wait for an answer */
 	_Atomic uint32_t restarts;
 	struct chain kept;              /* owner: what found a full mailbox; held while there is any */

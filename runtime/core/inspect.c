@@ -55,12 +55,13 @@ static const char *state_of(const struct actor *a, uint64_t h)
 static bool describe(struct actor *a, struct actor_info *out)
 {
 	uint64_t h = LOAD_ACQUIRE(&a->head), id = cell_id(a);
+	struct name *name = LOAD(&a->name);
 	struct type *type;
 
 	if (HEAD_TOP(h) == TOP_DEAD)
 		return false;
 	type = LOAD_ACQUIRE(&a->type);
-	*out = (struct actor_info){ .id = id, .name = a->name ? name_text(a->name) : NULL, .type = type->name,
+	*out = (struct actor_info){ .id = id, .name = name ? name_text(name) : NULL, .type = type->name,
 	                            .home = home_title(a->home), .state = state_of(a, h), .of = type,
 	                            .depth = HEAD_COUNT(h), .bytes = HEAD_UNITS(h) * (uint32_t)sizeof(struct msg),
 	                            .max_count = LOAD(&a->max_count),

@@ -9,7 +9,9 @@ static _Atomic uint64_t births;
 
 const char *life_title(const struct actor *a)
 {
-	return a->name && *name_text(a->name) ? name_text(a->name) : type_title(LOAD(&a->type));
+	struct name *name = LOAD(&a->name);     /* once: who looks on may meet another birth */
+
+	return name && *name_text(name) ? name_text(name) : type_title(LOAD(&a->type));
 }
 
 void *actor_state(actor *self)
@@ -78,14 +80,14 @@ static struct actor *conceive(const struct spawn *s, uint8_t home)
 	}
 	set_limits(a, s->type);
 	a->q = 0;
-	a->home = home;
+	STORE(&a->home, home);
 	STORE(&a->stopping, 0);
 	STORE(&a->started, 0);
-	a->name = s->name ? name_of(s->name, strlen(s->name)) : NULL;
+	STORE(&a->name, s->name ? name_of(s->name, strlen(s->name)) : NULL);
 	a->pending = NULL;
 	a->kept = (struct chain){ 0 };
 	STORE(&a->held_on, 0);
-	a->born = atomic_fetch_add(&births, 1);
+	STORE(&a->born, atomic_fetch_add(&births, 1));
 	STORE(&a->asks, 0);
 	if (!LOAD(&a->gen))
 		STORE_RELEASE(&a->gen, 1);

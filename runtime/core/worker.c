@@ -56,8 +56,33 @@ void worker_add(struct worker *w, const char *name)
 	pthread_mutex_unlock(&list_lock);
 }
 
+/* Locked. */
+static struct worker *outside_worker(void)
+{
+	pthread_mutex_lock(&outside_lock);
+	if (!outside.calls)
+		worker_add(&outside, "outside");
+	return &outside;
+}
+
+/* Totals are the node's: they do not shrink when a thread ends. */
+static void leave_counts(struct worker *w)
+{
+	struct worker *to = outside_worker();
+
+	COUNT_UP(&to->sent, LOAD(&w->sent));
+	COUNT_UP(&to->handled, LOAD(&w->handled));
+	COUNT_UP(&to->failed, LOAD(&w->failed));
+	COUNT_UP(&to->dead, LOAD(&w->dead));
+	COUNT_UP(&to->refused, LOAD(&w->refused));
+	COUNT_UP(&to->late, LOAD(&w->late));
+	COUNT_UP(&to->spoilt, LOAD(&w->spoilt));
+	pthread_mutex_unlock(&outside_lock);
+}
+
 void worker_remove(struct worker *w)
 {
+	leave_counts(w);
 	pthread_mutex_lock(&list_lock);
 	for (uint32_t i = 0; i < LOAD(&count); i++)
 		if (LOAD(&workers[i]) == w)
@@ -79,12 +104,8 @@ COLD struct worker *worker_acquire_slow(void)
 {
 	struct worker *w = worker_self;
 
-	if (unlikely(!w)) {
-		pthread_mutex_lock(&outside_lock);
-		if (!outside.calls)
-			worker_add(&outside, "outside");
-		w = &outside;
-	}
+	if (unlikely(!w))
+		w = outside_worker();
 	worker_turn_begin(w);
 	return w;
 }

@@ -20,7 +20,7 @@
 #include "seeded.h"
 
 enum { SLOTS = 256, TYPES = 64, RULES = 128, PASSED = 512, HANDLERS = 64, STOP_MS = 60000,
-       TURNS_MAX = 5000000 };
+       TURNS_MAX = 400000 };
 enum rule_kind { RULE_EXPECT, RULE_FORBID, RULE_ALLOW };
 
 struct slot { handler *real; const char *name; };

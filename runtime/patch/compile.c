@@ -28,6 +28,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+enum { SAID_MAX = 64 << 10 };   /* bytes of diagnostics, after which no more are taken */
+
 #define FIRST_DATA "actord_data_"
 #define FUNCTION "actord_function_"
 
@@ -112,7 +114,8 @@ static int line_count(const struct source *s)
 	return n;
 }
 
-/* libtcc has read one token ahead when it complains, which may be the end, behind the last line. */
+/* libtcc has read one token ahead when it complains, which may be the end, behind the last line.
+ * What is wrong in a header comes behind `In file included from ...`, a line more. */
 static void say_placed(struct compile *c, const char *message)
 {
 	const char *file = c->source->file, *at = strrchr(message, '\n');
@@ -122,12 +125,12 @@ static void say_placed(struct compile *c, const char *message)
 
 	buf_text(c->said, c->said->len ? "\n" : "");
 	at = at ? at + 1 : message;
-	if (!strncmp(at, file, len) && at[len] == ':' &&
-	    (line = strtol(at + len + 1, &end, 10)) > line_count(c->source))
-		buf_printf(c->said, "%.*s:%d%s", (int)(at + len - message), message,
-		           line_count(c->source), end);
-	else
+	if (strncmp(at, file, len) || at[len] != ':')
 		buf_text(c->said, message);
+	else if ((line = strtol(at + len + 1, &end, 10)) > line_count(c->source))
+		buf_printf(c->said, "%s:%d%s", file, line_count(c->source), end);
+	else
+		buf_text(c->said, at);
 }
 
 static void say(void *arg, const char *message)
@@ -135,6 +138,8 @@ static void say(void *arg, const char *message)
 	static const char without_place[] = "tcc: error: ";
 	struct compile *c = arg;
 
+	if (c->said->len > SAID_MAX)
+		return;
 	if (!strncmp(message, without_place, sizeof without_place - 1)) {
 		say_symbol(c, message + sizeof without_place - 1);
 		return;

@@ -245,3 +245,14 @@ void headers_list(struct buf *out)
 		if (!carried_find(k->name) && kept_find(k->name, NULL) == k && !kept_ambiguous(k))
 			buf_printf(out, "%s%s", comma, k->name);
 }
+
+void headers_of_actors(void (*each)(void *arg, const struct header *h), void *arg)
+{
+	struct header h;
+
+	for (const struct carried *c = headers_carried; c->name; c++)
+		if (!strcmp(c->name, "actor.h") || !carried_own(c->name))
+			each(arg, &(struct header){ c->name, "", c->text, c->len });
+	for (size_t i = 0; headers_kept(i, &h); i++)
+		each(arg, &h);
+}

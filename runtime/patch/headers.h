@@ -20,4 +20,7 @@ struct header { const char *name, *folder, *text; size_t len; };
 bool headers_kept(size_t i, struct header *out);
 void headers_keep(const struct header *h);
 
+/* actor.h, those of the actors shipped, and what folders gave. */
+void headers_of_actors(void (*each)(void *arg, const struct header *h), void *arg);
+
 #endif

@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "explain.h"
 #include "exported.h"
 #include "log.h"
 #include "trial.h"
@@ -133,19 +134,17 @@ static int put_in_force(struct job *j, const struct exam *x, struct exported *e,
 	return 0;
 }
 
-static int work(struct job *j)
+static int attempt(struct job *j, const struct source *s)
 {
-	struct source s = { .text = j->text, .len = j->len, .file = j->file };
 	struct exported e = { .n = 0 };
 	struct program *p;
 	struct exam x;
 	struct code *code;
 	int rc;
 
-	s.function = j->function;
-	if (trial_compile(&s, &j->said) < 0 || !(p = program_compile(&s, &j->said)))
+	if (trial_compile(s, &j->said) < 0 || !(p = program_compile(s, &j->said)))
 		return ACTOR_EARGS;
-	x = (struct exam){ &s, p, &j->said };
+	x = (struct exam){ s, p, &j->said };
 	code = code_new(free_program, p);
 	rc = j->kind == EVAL ? exported_function(&x, j->topic, j->handler, &e)
 	                     : exported_read(&x, &e);
@@ -158,6 +157,17 @@ static int work(struct job *j)
 		code_drop(code);
 	}
 	exported_fini(&e);
+	return rc;
+}
+
+static int work(struct job *j)
+{
+	struct source s = { .text = j->text, .len = j->len, .file = j->file,
+	                    .function = j->function };
+	int rc = attempt(j, &s);
+
+	if (rc < 0)
+		explain(&s, &j->said);
 	return rc;
 }
 
@@ -179,9 +189,11 @@ static void finish(struct job *j)
 	struct buf line = j->line;
 	size_t bytes = j->len;
 
-	if (j->code)
-		buf_printf(&line, "refused: %.*s", (int)(j->said.len < 1000 ? j->said.len : 1000),
-		           j->said.p);
+	if (j->code) {
+		buf_add(&j->said, "", 1);
+		buf_printf(&line, "refused: %.*s", (int)strcspn(j->said.p, "\n"), j->said.p);
+		j->said.len--;
+	}
 	j->line = (struct buf){ 0 };
 	mem_free(j->text);
 	j->text = NULL;

@@ -399,16 +399,41 @@ static int run_patch(const struct ctl *c, const char *what, const char *path, st
 	return rc ? rc : ask(c, q, patience_ms(c, LONG_MS));
 }
 
+/* The handlers it would change, and what a compiler beside the runtime warns of. */
+static void print_check(const struct ctl *c, struct packed args)
+{
+	struct packed more = args;
+	struct buf out = { 0 }, warnings = { 0 };
+	struct value v;
+
+	packed_skip(&more);
+	args.end = more.at;
+	if (packed_next(&more, &v) == 1 && v.type == VALUE_STR)
+		buf_add(&warnings, v.str, v.len);
+	if (!c->json) {
+		print_values(c, args);
+		buf_add(&warnings, "", 1);
+		ctl_fail_bare(c, CTL_DONE, warnings.p);
+	} else {
+		buf_text(&out, "{\"ok\":true");
+		if (warnings.len) {
+			buf_text(&out, ",\"warnings\":");
+			json_text(&out, warnings.p, warnings.len);
+		}
+		buf_text(&out, "}\n");
+	}
+	print(&out);
+	buf_fini(&warnings);
+}
+
 static int run_check(const struct ctl *c, int argc, char **argv)
 {
 	struct question q;
 	int rc = run_patch(c, "check", argv[0], &q);
 
 	(void)argc;
-	if (rc == CTL_DONE && !c->json)
-		print_values(c, q.answer.args);
-	else if (rc == CTL_DONE)
-		done(c, "ok");
+	if (rc == CTL_DONE)
+		print_check(c, q.answer.args);
 	question_end(&q);
 	return rc;
 }
@@ -475,8 +500,8 @@ const struct command commands[] = {
 		"Prints nothing; done means that the message is in the mailbox.\n\n" WORDS "\n"
 		"  actorctl send counter hit 1\n", run_send },
 	{ "patch check", "FILE", 1, 1, -1, "compiles a patch and checks it against what runs",
-		"Changes nothing. What is wrong comes on stderr as FILE:LINE: TEXT, exit 6.\n"
-		"FILE - is stdin.\n\n"
+		"Changes nothing. What is wrong comes on stderr as FILE:LINE: TEXT, exit 6;\n"
+		"where the runtime finds gcc or clang, its warnings too. FILE - is stdin.\n\n"
 		"  actorctl patch check fix.c\n", run_check },
 	{ "patch apply", "FILE", 1, 1, -1, "puts a patch in force, prints its number",
 		"Between two messages each handler that the patch names is replaced. What is\n"

@@ -260,21 +260,31 @@ static int place_of(const struct source *s, int line, struct piece t)
 
 /* --- showing ----------------------------------------------------------------------------- */
 
+/* A letter of several bytes is one column, a tab what is left of eight. */
+static int columns(char c, int column)
+{
+	return c == '\t' ? 8 - column % 8 : ((unsigned char)c & 0xc0) != 0x80;
+}
+
 static void show(struct buf *out, const struct source *s, int line, struct piece t)
 {
 	struct piece text = line_text(s, line);
 	const char *at = find(text, t), *p;
+	int column = 0;
 
 	if (!text.p || text.len > WIDTH_MAX)
 		return;
-	buf_printf(out, "\n%5d | %.*s", line, (int)text.len, text.p);
+	buf_printf(out, "\n%5d | ", line);
+	for (p = text.p; p < text.p + text.len; column += columns(*p++, column))
+		if (*p == '\t')
+			buf_printf(out, "%*s", columns(*p, column), "");
+		else
+			buf_add(out, p, 1);
 	if (!at)
 		return;
-	buf_text(out, "\n      | ");
-	for (p = text.p; p < at; p++)           /* tabs stay, a letter of several bytes is one */
-		if (((unsigned char)*p & 0xc0) != 0x80)
-			buf_text(out, *p == '\t' ? "\t" : " ");
-	buf_text(out, "^");
+	for (column = 0, p = text.p; p < at; p++)
+		column += columns(*p, column);
+	buf_printf(out, "\n      | %*s^", column, "");
 	for (size_t i = 1; i < t.len; i++)
 		buf_text(out, "~");
 }

@@ -23,6 +23,7 @@
 #include "explain.h"
 #include "exported.h"
 #include "log.h"
+#include "opinion.h"
 #include "trial.h"
 
 enum {
@@ -44,6 +45,7 @@ struct job {
 	/* what came of it */
 	int code;                               /* 0, or an error with the diagnostics in said */
 	struct buf said; /* of a CHECK that passed: the handlers it would change */
+	struct buf warnings;                    /* of a CHECK that passed */
 	struct buf line;                        /* for the log */
 	uint32_t number;
 	struct code *hold;                      /* as long as process is to run */
@@ -93,6 +95,7 @@ static void job_free(struct job *j)
 	mem_free(j->handler);
 	mem_free(j->function);
 	buf_fini(&j->said);
+	buf_fini(&j->warnings);
 	buf_fini(&j->line);
 	mem_free(j);
 }
@@ -166,8 +169,12 @@ static int work(struct job *j)
 	                    .function = j->function };
 	int rc = attempt(j, &s);
 
-	if (rc < 0)
+	if (rc < 0) {
 		explain(&s, &j->said);
+	} else if (j->kind == CHECK) {
+		opinion(&s, &j->warnings);
+		explain(&s, &j->warnings);
+	}
 	return rc;
 }
 
@@ -382,6 +389,7 @@ static struct packed packed(const struct buf *b)
 
 static void answer(actor *self, struct job *j)
 {
+	bool warned = j->warnings.len > 0;
 	struct buf out = { 0 };
 
 	if (!j->caller) {
@@ -393,7 +401,9 @@ static void answer(actor *self, struct job *j)
 		pack_text(&out, j->said.p);
 	else
 		pack_int(&out, j->number);
-	core_answer(self, j->caller, packed(&out), 1, j->code, j->said.p);
+	if (warned)
+		pack_str(&out, j->warnings.p, j->warnings.len);
+	core_answer(self, j->caller, packed(&out), 1 + warned, j->code, j->said.p);
 	buf_fini(&out);
 	job_free(j);
 }

@@ -107,6 +107,14 @@ int              msg_next(struct msg_items *from, struct msg_item *item);   /* 0
 /* A message to self in ms. Returns the timer's number (actor_cancel), or a negative error. */
 #define actor_after(self, ms, what, ...) \
 	SITE_(actor_after_(self, ms, what, SITE_OF_(what), VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
+/* Every ms; times missed come once. */
+#define actor_every(self, ms, what, ...) actor_window(self, ms, 0, 0, what, ##__VA_ARGS__)
+/* Every ms from the first moment to the last, "2006-01-02 15:04:05" each; ACTOR_ETIME: that is over. */
+#define actor_window(self, ms, first, last, what, ...) \
+	SITE_(actor_window_(self, ms, first, last, what, SITE_OF_(what), VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
+/* When a line of crontab says, "0,30 8-18 * * mon-fri", in the node's time zone. */
+#define actor_cron(self, when, what, ...) \
+	SITE_(actor_cron_(self, when, what, SITE_OF_(what), VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
 #define msg_reply(m, ...) \
 	SITE_(msg_reply_(m, &s_, VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
 /* Instead of answering now: keep the caller, and answer from a later handler. */
@@ -185,7 +193,9 @@ static inline uint64_t v_num_(double v) { union { double d; uint64_t u; } x; x.d
 
 int     actor_send_(actor *, actor_ref, const char *, struct actor_site *, const uint64_t *);
 int64_t actor_ask_(actor *, actor_ref, const char *, struct actor_site *, const char *, int, const uint64_t *);
-int64_t actor_after_(actor *, int, const char *, struct actor_site *, const uint64_t *);
+int64_t actor_after_(actor *, int64_t, const char *, struct actor_site *, const uint64_t *);
+int64_t actor_window_(actor *, int64_t, const char *, const char *, const char *, struct actor_site *, const uint64_t *);
+int64_t actor_cron_(actor *, const char *, const char *, struct actor_site *, const uint64_t *);
 int     msg_reply_(const msg *, const struct actor_site *, const uint64_t *);
 int     actor_answer_(actor *, msg_caller, const struct actor_site *, const uint64_t *);
 

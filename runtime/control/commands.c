@@ -212,6 +212,7 @@ static void add_messages(struct pairs *out, const struct core_totals *t)
 	add_uint(&p, "refused", t->refused);
 	add_uint(&p, "dead_letters", t->dead_letters);
 	add_uint(&p, "late_answers", t->late_answers);
+	add_uint(&p, "expired", t->expired);
 	close_map(&p, key(out, "messages"));
 }
 

@@ -3,11 +3,12 @@
  *
  * One table an actor, touched by its owner alone: there is no lock, an answer that comes after its
  * deadline finds nothing and is counted, and when the actor ends all of it ends with it. The numbers
- * that leave the actor (of a question, a timer, a kept caller) are serial:47 | place:16, so a stale one finds nothing.
- * Only deadlines lie in a wheel that all share, under a lock; it knows numbers, not records. */
+ * that leave the actor (of a question, a timer, a kept caller) have a serial and a place, so a stale one finds nothing;
+ * a question's has its deadline too, see deadline.h. */
 #ifndef ASK_H
 #define ASK_H
 
+#include "deadline.h"
 #include "send.h"
 
 enum { ASKS_MAX = 16384, WAITS_MAX = 65535 };   /* answers and timers come beyond the mailbox's limit: bounded here */
@@ -21,8 +22,11 @@ struct wait {
 	int ms;                         /* ASK: how long it may take */
 	uint8_t origin;                 /* CALLER */
 	uint32_t next_free;
-	const char *then;               /* ASK: the handler for the answer, interned */
-	struct msg *msg;                /* TIMER: what comes when it is due */
+	union {
+		const char *then;       /* ASK: the handler for the answer, interned */
+		struct plan *plan;      /* TIMER: when it comes again; NULL: once only */
+	};
+	struct msg *msg;                /* TIMER: what comes when it is due; NULL: it is being handled */
 	uint64_t from, corr;            /* CALLER */
 };
 
@@ -34,6 +38,7 @@ void ask_done(actor *self, struct wait *x);
 void ask_reply(const msg *m, const struct arg *args, unsigned n);
 /* All that self waited for is given up: callers that it kept are told. */
 void ask_bury(struct worker *w, actor *self, const char *reason);
-void ask_init(void);
+/* due: of deadline_bits(). NULL: the limit is reached. */
+struct wait *wait_new(actor *self, enum wait_kind kind, uint64_t due);
 
 #endif

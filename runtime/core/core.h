@@ -134,10 +134,14 @@ struct worker_info {
 	int64_t since_ns;               /* of now_ns(), when that began; 0: idle */
 	uint64_t handled, failed;
 };
-/* Once nothing runs, sent = handled + dead_letters + waiting: a start and a stop are messages too,
- * what was refused was not sent, and what a handler failed with where nobody waited is a dead
+/* Once nothing runs, sent = handled + expired + dead_letters + waiting: a start and a stop are messages
+ * too, what was refused was not sent, and what a handler failed with where nobody waited is a dead
  * letter, not handled. */
-struct core_totals { uint64_t sent, handled, failed, dead_letters, refused, late_answers; uint32_t actors, waiting; };
+struct core_totals {
+	uint64_t sent, handled, failed, dead_letters, refused, late_answers;
+	uint64_t expired;               /* not handled, as the asker had given up */
+	uint32_t actors, waiting;
+};
 
 void core_actors(void (*each)(void *arg, const struct actor_info *a), void *arg);
 int  core_inspect(actor_ref ref, struct actor_info *out);       /* ACTOR_ENOENT */

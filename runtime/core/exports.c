@@ -14,6 +14,7 @@ const struct export core_exports[] = {
 	EXPORT(actor_state), EXPORT(actor_name), EXPORT(actor_self), EXPORT(actor_find), EXPORT(actor_alive),
 	EXPORT(actor_refuse),
 	EXPORT(actor_cancel), EXPORT(actor_now), EXPORT(actor_log),
-	EXPORT(actor_send_), EXPORT(actor_ask_), EXPORT(actor_after_), EXPORT(msg_reply_), EXPORT(actor_answer_),
+	EXPORT(actor_send_), EXPORT(actor_ask_), EXPORT(actor_after_), EXPORT(actor_window_),
+	EXPORT(actor_cron_), EXPORT(msg_reply_), EXPORT(actor_answer_),
 	{ NULL, NULL },
 };

@@ -194,11 +194,12 @@ void core_totals(struct core_totals *out)
 		if (!w)
 			continue;
 		out->sent += LOAD(&w->sent);
-		out->handled += LOAD(&w->handled) - LOAD(&w->spoilt);
+		out->handled += LOAD(&w->handled) - LOAD(&w->spoilt) - LOAD(&w->expired);
 		out->failed += LOAD(&w->failed);
 		out->dead_letters += LOAD(&w->dead);
 		out->refused += LOAD(&w->refused);
 		out->late_answers += LOAD(&w->late);
+		out->expired += LOAD(&w->expired);
 	}
 	for (uint32_t i = 1; i < cell_count(); i++) {
 		uint64_t h = LOAD(&cell_at(i)->head);

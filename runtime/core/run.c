@@ -9,6 +9,7 @@
 
 #include <x86intrin.h>
 
+#include "alarm.h"
 #include "hold.h"
 #include "life.h"
 #include "log.h"
@@ -83,6 +84,10 @@ INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct 
 	uint64_t began = 0;
 	int rc;
 
+	if (unlikely(asked && deadline_passed(m->corr))) {      /* nobody waits any more */
+		COUNT_UP(&w->expired, 1);
+		return;
+	}
 	w->in_handler = true;
 	w->origin = m->flags >> MSG_ORIGIN_SHIFT;
 	STORE(&w->handler, e->name);
@@ -188,15 +193,12 @@ static COLD void too_late(struct worker *w, struct actor *a, struct msg *m)
 
 static COLD void timer_due(struct worker *w, struct actor *a, struct msg *m)
 {
-	struct wait *x = ask_find(a, (int64_t)m->corr, WAIT_TIMER);
-	struct msg *due;
+	struct msg *due = alarm_begin(a, (int64_t)m->corr);
 
-	if (!x)
+	if (!due)
 		return;
-	due = x->msg;
-	ask_done(a, x);
 	ordinary(w, a, due);
-	message_free(&w->pool, due);
+	alarm_end(w, a, (int64_t)m->corr, due);
 }
 
 static COLD void special(struct worker *w, struct actor *a, struct msg *m)

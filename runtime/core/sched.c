@@ -17,7 +17,7 @@ int core_start(const struct core_config *c, struct why *why)
 		return why_set(why, ACTOR_EARGS, "%d workers: 1 to %d are possible", c->workers, WORKERS_POOL_MAX);
 	if (message_init(why) < 0 || cell_init(c->max_actors, why) < 0)
 		return ACTOR_ENOMEM;
-	ask_init();
+	deadline_init();
 	if (!c->workers) {
 		seeded_start();
 		return 0;

@@ -29,11 +29,15 @@ static void put(struct timers *t, struct timer *x)
 	unsigned at;
 	struct timer_link *ring;
 
-	if (level < TIMER_LEVELS) {
-		at = digit(x->due_ms, level);
-	} else {                                /* beyond the horizon: comes round before it is due */
+	if (level >= TIMER_LEVELS) {            /* on the last level, which goes round */
 		level = TIMER_LEVELS - 1;
-		at = (digit(t->now_ms, level) + TIMER_SLOTS - 1) % TIMER_SLOTS;
+		if ((x->due_ms >> (BITS * level)) - (t->now_ms >> (BITS * level)) < TIMER_SLOTS)
+			at = digit(x->due_ms, level);
+		else                            /* beyond the horizon: is looked at before it is due */
+			at = digit(t->now_ms, level) + TIMER_SLOTS - 1;
+		at %= TIMER_SLOTS;
+	} else {
+		at = digit(x->due_ms, level);
 	}
 	ring = &t->slot[level][at];
 	x->link = (struct timer_link){ ring, ring->prev };
@@ -105,6 +109,7 @@ static void move_down(struct timers *t)
 		note_empty(t, ring);
 		for (; x; x = next) {
 			next = x->next;
+			t->touched++;
 			put(t, (struct timer *)x);
 		}
 	}
@@ -120,6 +125,7 @@ struct timer *timers_take(struct timers *t, int64_t now_ms)
 			struct timer *x = (struct timer *)ring->next;
 
 			timer_clear(t, x);
+			t->touched++;
 			return x;
 		}
 		stop = t->count ? next_stop(t) : INT64_MAX;

@@ -23,6 +23,7 @@ struct timers {
 	uint64_t full[TIMER_LEVELS];            /* a bit a slot that is not empty */
 	struct timer_link slot[TIMER_LEVELS][TIMER_SLOTS];      /* rings, oldest first */
 	uint32_t count;
+	uint64_t touched;                       /* timers moved down or taken: what the ticks have cost */
 };
 
 void timers_init(struct timers *t, int64_t now_ms);

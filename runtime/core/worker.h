@@ -38,7 +38,7 @@ struct worker {
 	_Atomic(const char *) handler;
 	_Atomic uint64_t began;         /* a home's: cycle counter at the turn's beginning */
 	_Atomic int64_t since_ns;       /* a pool worker's, by the watch: when a turn that lasts began; 0: none */
-	_Atomic uint64_t sent, handled, failed, dead, refused, late;
+	_Atomic uint64_t sent, handled, failed, dead, refused, late, expired;
 	_Atomic uint64_t spoilt;        /* of the handled: those that are dead letters all the same */
 	char name[24];
 	void *runs;                     /* the scheduler's part, or the home's */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * alarm.c - timers: a message to the actor itself that waits in its table of what it waits for.
+ * alarm.c - timers: a message to the actor itself that waits in its table of what it waits
+ * for.
  *
- * One that comes again is set again when it is handled, by the actor's own thread: so there is never more than one of it
- * in the mailbox, an actor that is late gets one for all that it missed, and cancelling is a matter of the actor alone.
- * The wheel may call too early (the wall clock was set): the plan knows. */
+ * One that comes again is set again when it is handled, by the actor's own thread: so there
+ * is never more than one of it in the mailbox, an actor that is late gets one for all that
+ * it missed, and cancelling is a matter of the actor alone. The wheel may call too early
+ * (the wall clock was set): the plan knows. */
 #include "alarm.h"
 
 #include "calendar.h"
@@ -18,8 +20,8 @@ static int64_t refused(actor *self, const char *what, int code, const struct why
 }
 
 /* plan: taken; NULL: once, at due_ms. */
-static int64_t alarm_set(actor *self, const char *what, struct actor_site *s, const uint64_t *values, int64_t due_ms,
-                         struct plan *plan)
+static int64_t alarm_set(actor *self, const char *what, struct actor_site *s,
+                         const uint64_t *values, int64_t due_ms, struct plan *plan)
 {
 	struct worker *w = worker_acquire();
 	struct arg args[16];
@@ -48,13 +50,14 @@ static int64_t alarm_set(actor *self, const char *what, struct actor_site *s, co
 	return number;
 }
 
-int64_t actor_after_(actor *self, int64_t ms, const char *what, struct actor_site *s, const uint64_t *values)
+int64_t actor_after_(actor *self, int64_t ms, const char *what, struct actor_site *s,
+                     const uint64_t *values)
 {
 	return alarm_set(self, what, s, values, deadline_in(ms), NULL);
 }
 
-static int64_t plan_set(actor *self, const struct plan *plan, const char *what, struct actor_site *s,
-                        const uint64_t *values)
+static int64_t plan_set(actor *self, const struct plan *plan, const char *what,
+                        struct actor_site *s, const uint64_t *values)
 {
 	struct plan *mine = mem_alloc(sizeof *mine);
 
@@ -65,8 +68,8 @@ static int64_t plan_set(actor *self, const struct plan *plan, const char *what, 
 	return ACTOR_ETIME;
 }
 
-int64_t actor_window_(actor *self, int64_t ms, const char *first, const char *last, const char *what,
-                      struct actor_site *s, const uint64_t *values)
+int64_t actor_window_(actor *self, int64_t ms, const char *first, const char *last,
+                      const char *what, struct actor_site *s, const uint64_t *values)
 {
 	struct plan plan = { .period_ms = ms };
 	struct why why;
@@ -77,11 +80,13 @@ int64_t actor_window_(actor *self, int64_t ms, const char *first, const char *la
 	if (!rc && ms < 1)
 		rc = why_set(&why, ACTOR_EARGS, "a period is 1 ms at least");
 	if (!rc && plan.first_ms > plan.last_ms)
-		rc = why_set(&why, ACTOR_EARGS, "its last moment, %s, is before its first, %s", last, first);
+		rc = why_set(&why, ACTOR_EARGS, "its last moment, %s, is before its first, %s",
+		             last, first);
 	return rc < 0 ? refused(self, what, rc, &why) : plan_set(self, &plan, what, s, values);
 }
 
-int64_t actor_cron_(actor *self, const char *when, const char *what, struct actor_site *s, const uint64_t *values)
+int64_t actor_cron_(actor *self, const char *when, const char *what, struct actor_site *s,
+                    const uint64_t *values)
 {
 	struct plan plan = { .period_ms = 0 };
 	struct why why;
@@ -110,7 +115,7 @@ int64_t actor_now(void)
 	return now_ms();
 }
 
-/* --- when it comes ---------------------------------------------------------------------------------------- */
+/* --- when it comes ------------------------------------------------------------ */
 
 struct msg *alarm_begin(struct actor *a, int64_t number)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * calendar.c - crontab lines, dates, and what comes next.
  *
- * Searching goes through local time as a count of minutes, by days that will do; the time zone is asked
- * only for its offset at a moment, so that a change of it between now and then can be found and treated. No thread. */
+ * Searching goes through local time as a count of minutes, by days that will do; the time
+ * zone is asked only for its offset at a moment, so that a change of it between now and
+ * then can be found and treated. No thread. */
 #include "calendar.h"
 
 #include <stdio.h>
@@ -14,10 +15,10 @@
 
 enum { MINUTE = 60, HOUR = 3600, DAY = 86400, DAYS_AHEAD = 3660 };
 
-/* --- a line --------------------------------------------------------------------------------------------- */
+/* --- a line ------------------------------------------------------------------- */
 
-static const char *const month_names[] = { "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
-	"nov", "dec", NULL };
+static const char *const month_names[] = { "jan", "feb", "mar", "apr", "may", "jun", "jul",
+	                                   "aug", "sep", "oct", "nov", "dec", NULL };
 static const char *const day_names[] = { "sun", "mon", "tue", "wed", "thu", "fri", "sat", NULL };
 
 static const struct field {
@@ -44,8 +45,8 @@ static int field_number(const struct field *f, const char **at, struct why *why)
 		               f->names ? " or a name" : "", *at);
 	v = strtol(*at, &end, 10);
 	if (v < f->low || v > f->high || end - *at > 4)
-		return why_set(why, ACTOR_EARGS, "%s: %.*s is not within %d to %d", f->title, (int)(end - *at), *at,
-		               f->low, f->high);
+		return why_set(why, ACTOR_EARGS, "%s: %.*s is not within %d to %d", f->title,
+		               (int)(end - *at), *at, f->low, f->high);
 	*at = end;
 	return (int)v;
 }
@@ -73,7 +74,8 @@ static int field_part(const struct field *f, const char **at, uint64_t *bits, st
 	if (**at == '/') {
 		step = strtol(*at + 1, &end, 10);
 		if (step < 1 || step > 1000 || end == *at + 1)
-			return why_set(why, ACTOR_EARGS, "%s: a step is a number from 1 on", f->title);
+			return why_set(why, ACTOR_EARGS, "%s: a step is a number from 1 on",
+			               f->title);
 		*at = end;
 	}
 	if (to < from)
@@ -107,26 +109,30 @@ int cron_parse(struct cron *c, const char *text, struct why *why)
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
 		at += strspn(at, " \t");
 		if (!*at)
-			return why_set(why, ACTOR_EARGS, "`%.64s`: five fields are wanted, there are %zu", text, i);
+			return why_set(why, ACTOR_EARGS,
+			               "`%.64s`: five fields are wanted, there are %zu", text, i);
 		star[i] = *at == '*';
 		rc = field_read(&fields[i], &at, &bits[i], why);
 		if (rc < 0)
 			return rc;
 	}
 	if (at[strspn(at, " \t")])
-		return why_set(why, ACTOR_EARGS, "`%.64s`: five fields are wanted, there is more", text);
+		return why_set(why, ACTOR_EARGS, "`%.64s`: five fields are wanted, there is more",
+		               text);
 	bits[4] |= bits[4] >> 7 & 1;            /* Sunday, by its other number */
-	*c = (struct cron){ .minute = bits[0], .hour = (uint32_t)bits[1], .day = (uint32_t)bits[2],
-	                    .month = (uint16_t)bits[3], .weekday = bits[4] & 0x7f, .any_day = star[2],
+	*c = (struct cron){ .minute = bits[0], .hour = (uint32_t)bits[1],
+	                    .day = (uint32_t)bits[2], .month = (uint16_t)bits[3],
+	                    .weekday = bits[4] & 0x7f, .any_day = star[2],
 	                    .any_weekday = star[4], .by_clock = star[0] || star[1] };
 	if (cron_next(c, 0) == INT64_MAX)
 		return why_set(why, ACTOR_EARGS, "`%.64s`: there is no such day", text);
 	return 0;
 }
 
-/* --- local time as a count ------------------------------------------------------------------------------- */
+/* --- local time as a count ---------------------------------------------------- */
 
-/* Days since 1970 to a date. Source: Howard Hinnant, "chrono-compatible low-level date algorithms", 2013. */
+/* Days since 1970 to a date. Source: Howard Hinnant, "chrono-compatible low-level date
+ * algorithms", 2013. */
 static void date_of(int64_t days, int *month, int *day)
 {
 	int64_t z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097;
@@ -175,7 +181,7 @@ static int64_t match(const struct cron *c, int64_t from)
 	return INT64_MAX;
 }
 
-/* --- the time zone ----------------------------------------------------------------------------------------- */
+/* --- the time zone ------------------------------------------------------------ */
 
 static int64_t offset_at(int64_t utc_s)
 {
@@ -185,7 +191,8 @@ static int64_t offset_at(int64_t utc_s)
 	return localtime_r(&t, &tm) ? tm.tm_gmtoff : 0;
 }
 
-/* The first moment after from, at most to, at which the offset is not `offset` any more, or INT64_MAX. */
+/* The first moment after from, at most to, at which the offset is not `offset` any more, or
+ * INT64_MAX. */
 static int64_t change_between(int64_t from, int64_t to, int64_t offset)
 {
 	int64_t low = from, high = from;
@@ -215,10 +222,11 @@ static bool is_repeat(int64_t utc, int64_t offset)
 
 int64_t cron_next(const struct cron *c, int64_t after_s)
 {
-	int64_t t = floor_to(after_s, MINUTE) + MINUTE, limit = t + (int64_t)DAYS_AHEAD * DAY;
+	int64_t t = after_s, limit = t + (int64_t)DAYS_AHEAD * DAY, offset = offset_at(t);
+	int64_t from = floor_to(t + offset, MINUTE) + MINUTE;
 
 	while (t < limit) {
-		int64_t offset = offset_at(t), local = match(c, t + offset), change, later;
+		int64_t local = match(c, from), change, later;
 
 		if (local == INT64_MAX)
 			break;
@@ -226,18 +234,21 @@ int64_t cron_next(const struct cron *c, int64_t after_s)
 		if (change == INT64_MAX) {
 			if (c->by_clock || !is_repeat(local - offset, offset))
 				return local - offset;
-			t = local - offset + MINUTE;
+			t = local - offset;
+			from = local + MINUTE;
 			continue;
 		}
 		later = offset_at(change);
-		t = floor_to(change + MINUTE - 1, MINUTE);
 		if (!c->by_clock && later > offset && local < change + later)
-			return t;               /* it lies in what was left out */
+			return change;          /* it lies in what was left out */
+		t = change;
+		offset = later;
+		from = floor_to(t + offset + MINUTE - 1, MINUTE);
 	}
 	return INT64_MAX;
 }
 
-/* --- dates ---------------------------------------------------------------------------------------------------- */
+/* --- dates -------------------------------------------------------------------- */
 
 int moment_parse(const char *text, int64_t otherwise_ms, int64_t *ms, struct why *why)
 {
@@ -248,22 +259,23 @@ int moment_parse(const char *text, int64_t otherwise_ms, int64_t *ms, struct why
 	*ms = otherwise_ms;
 	if (!text || !*text)
 		return 0;
-	count = sscanf(text, "%4d-%2d-%2d%n %2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &n, &tm.tm_hour,
-	               &tm.tm_min, &tm.tm_sec, &n);
+	count = sscanf(text, "%4d-%2d-%2d%n %2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+	               &n, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &n);
 	if ((count != 3 && count != 6) || text[n])
-		return why_set(why, ACTOR_EARGS, "`%.40s` is no moment like 2006-01-02 15:04:05", text);
+		return why_set(why, ACTOR_EARGS, "`%.40s` is no moment like 2006-01-02 15:04:05",
+		               text);
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
 	asked = tm;
 	t = mktime(&tm);
-	if (tm.tm_mday != asked.tm_mday || tm.tm_mon != asked.tm_mon || asked.tm_hour > 23 || asked.tm_min > 59 ||
-	    asked.tm_sec > 60)
+	if (tm.tm_mday != asked.tm_mday || tm.tm_mon != asked.tm_mon || asked.tm_hour > 23 ||
+	    asked.tm_min > 59 || asked.tm_sec > 60)
 		return why_set(why, ACTOR_EARGS, "there is no `%.40s`", text);
 	*ms = (int64_t)t * 1000;
 	return 0;
 }
 
-/* --- plans ------------------------------------------------------------------------------------------------------ */
+/* --- plans -------------------------------------------------------------------- */
 
 /* a + b, which may be 300 years and more. */
 static int64_t add(int64_t a, int64_t b)
@@ -307,12 +319,14 @@ int plan_begin(struct plan *p, int64_t now_ms, int64_t wall_ms)
 static int look_cron(struct plan *p, int64_t now_ms, int64_t wall_ms)
 {
 	int64_t correction = (p->cron.by_clock ? MINUTE : 3 * HOUR) * 1000;
+	int64_t after = wall_ms;
 	bool due = wall_ms >= p->wall_ms;
 
 	if (due)
 		p->ran_ms = p->wall_ms;
-	plan_cron(p, !due && p->ran_ms - wall_ms <= correction && p->ran_ms > wall_ms ? p->ran_ms : wall_ms,
-	          now_ms, wall_ms);
+	else if (p->ran_ms > wall_ms && p->ran_ms - wall_ms <= correction)
+		after = p->ran_ms;
+	plan_cron(p, after, now_ms, wall_ms);
 	return due ? PLAN_DUE : PLAN_EARLY;
 }
 

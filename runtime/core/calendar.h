@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * calendar.h - when a repeated timer comes next: by period, by a period between two dates, by a crontab's line.
+ * calendar.h - when a repeated timer comes next: by period, by a period between two dates,
+ * by a crontab's line.
  *
- * A crontab's five fields are minute, hour, day of the month, month, day of the week, each a `*`, a number, a range
- * `a-b` or a list of these, with a step `/n`; months and days by name too, Sunday 0 or 7. Where both
- * days are restricted, either will do. Times are local ones, of the time zone in TZ.
+ * A crontab's five fields are minute, hour, day of the month, month, day of the week, each
+ * a `*`, a number, a range `a-b` or a list of these, with a step `/n`; months and days by
+ * name too, Sunday 0 or 7. Where both days are restricted, either will do. Times are local
+ * ones, of the time zone in TZ.
  *
- * When clocks are put forward, what would have come in the hour that is left out comes right after it; when they are
- * put back, what came in the hour that is repeated does not come twice. A line whose minute or hour
- * begins with `*` goes by the clock instead: it has nothing in the first case, and goes on in the second.
- * When the clock itself is set back by more than a correction (three hours; by the clock: a minute), times come again. */
+ * When clocks are put forward, what would have come in the hour that is left out comes
+ * right after it; when they are put back, what came in the hour that is repeated does not
+ * come twice. A line whose minute or hour begins with `*` goes by the clock instead: it has
+ * nothing in the first case, and goes on in the second. When the clock itself is set back
+ * by more than a correction (three hours; by the clock: a minute), times come again. */
 #ifndef CALENDAR_H
 #define CALENDAR_H
 
@@ -23,7 +26,8 @@ struct cron {
 
 /* ACTOR_EARGS with why: what it is that cannot be read, or that such a time never comes. */
 int cron_parse(struct cron *c, const char *text, struct why *why);
-/* The first moment after after_s, in seconds UTC as it is: INT64_MAX when none comes within ten years. */
+/* The first moment after after_s, in seconds UTC as it is: INT64_MAX when none comes within
+ * ten years. */
 int64_t cron_next(const struct cron *c, int64_t after_s);
 
 /* "2006-01-02 15:04:05", local time, or its date alone, to ms UTC; empty or NULL: otherwise. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * deadline.c - the shared wheel, and who turns it.
  *
- * While anything waits for a moment of the wall clock, the wheel looks once a second whether that was set. */
+ * While anything waits for a moment of the wall clock, the wheel looks once a second
+ * whether that was set. */
 #include "deadline.h"
 
 #include <pthread.h>
@@ -10,7 +11,10 @@
 #include "ports.h"
 #include "timer.h"
 
-enum { LOOK_MS = 1000, STEP_MS = 200 }; /* a clock that is only corrected does not move so far in a second */
+enum {
+	LOOK_MS = 1000,
+	STEP_MS = 200
+}; /* a clock that is only corrected does not move so far in a second */
 
 struct timer_entry {
 	struct timer timer;             /* first: a timer is its entry */
@@ -39,6 +43,7 @@ void deadline_init(void)
 {
 	tzset();                        /* reads a file: not on a worker */
 	timers_init(&deadlines.wheel, now_ms());
+	STORE(&deadline_seen, now_ms());
 	deadlines.looked = INT64_MAX;
 }
 
@@ -59,10 +64,11 @@ int64_t deadline_in(int64_t ms)
 	int64_t ns = now_ns(), due;
 
 	seen(ns / 1000000);
-	return __builtin_add_overflow((ns + 999999) / 1000000, ms > 0 ? ms : 0, &due) ? INT64_MAX : due;
+	return __builtin_add_overflow((ns + 999999) / 1000000, ms > 0 ? ms : 0, &due) ? INT64_MAX
+	                                                                              : due;
 }
 
-/* --- setting -------------------------------------------------------------------------------------------- */
+/* --- setting ------------------------------------------------------------------ */
 
 static struct timer_entry *entry_new(void)
 {
@@ -108,13 +114,16 @@ static void look_by(int64_t due_ms)
 		deadlines.earlier(deadlines.arg);
 }
 
-struct timer_entry *deadline_set(actor *self, int64_t number, uint16_t fn, int64_t due_ms, bool clocked)
+struct timer_entry *deadline_set(actor *self, int64_t number, uint16_t fn, int64_t due_ms,
+                                 bool clocked)
 {
 	struct timer_entry *e;
 
 	pthread_mutex_lock(&deadlines.lock);
 	e = entry_new();
-	*e = (struct timer_entry){ .actor = cell_id(self), .number = number, .fn = fn, .clocked = clocked };
+	*e = (struct timer_entry){
+		.actor = cell_id(self), .number = number, .fn = fn, .clocked = clocked
+	};
 	if (clocked)
 		clocked_add(e);
 	timer_set(&deadlines.wheel, &e->timer, due_ms);
@@ -143,7 +152,7 @@ void deadline_clear(struct timer_entry *e)
 	pthread_mutex_unlock(&deadlines.lock);
 }
 
-/* --- what is due ------------------------------------------------------------------------------------------ */
+/* --- what is due -------------------------------------------------------------- */
 
 int64_t core_next_timer(void)
 {

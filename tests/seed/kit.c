@@ -495,7 +495,7 @@ static void check_counts(void)
 
 	core_totals(&t);
 	sent = t.sent - b->sent;
-	gone = t.handled - b->handled + t.dead_letters - b->dead_letters;
+	gone = t.handled - b->handled + t.expired - b->expired + t.dead_letters - b->dead_letters;
 	if (t.actors || t.waiting)
 		kit_failed("%u actors and %u messages are left", t.actors, t.waiting);
 	if (sent != gone)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_alarm.c - timers that come again, in a running pool with clocks that the test sets; asks whose asker gave up. */
+ * test_alarm.c - timers that come again, in a running pool with clocks that the test sets;
+ * asks whose asker gave up. */
 #include <stdlib.h>
 
 #include "running.h"
@@ -29,7 +30,7 @@ static void pass(int64_t ms)
 	core_run_timers();
 }
 
-/* --- an actor that sets timers as it is told ---------- */
+/* --- an actor that sets timers as it is told ---------------------------------- */
 
 static int64_t number;
 static _Atomic int ticks;
@@ -63,7 +64,8 @@ static int every(actor *self, const msg *m)
 
 static int every_text(actor *self, const msg *m)
 {
-	number = actor_every(self, 10, "tick_once", "a text that is longer than what fits a slot of a message");
+	number = actor_every(self, 10, "tick_once",
+	                     "a text that is longer than what fits a slot of a message");
 	return tell(self, m);
 }
 
@@ -131,17 +133,18 @@ static int ask(actor *self, const msg *m)
 
 static const struct actor_type kit_type = {
 	.name = "kit",
-	.on   = ON({ "tick", "n:int", tick, 0 }, { "tick_once", "text:str", tick_once, 0 },
-	           { "tell", "n:int", tell, 0 }, { "every", "ms:int", every, 0 },
-	           { "every_text", "n:int", every_text, 0 }, { "cron", "line:str", cron, 0 },
-	           { "window", "first:str last:str", window, 0 }, { "after", "ms:int", after, 0 },
-	           { "cancel", "", cancel, 0 }, { "wrong", "", wrong, 0 }, { "block", "", block, 0 },
-	           { "got", "...", got, 0 }, { "ask", "ms:int", ask, 0 }),
+	.on = ON({ "tick", "n:int", tick, 0 }, { "tick_once", "text:str", tick_once, 0 },
+	         { "tell", "n:int", tell, 0 }, { "every", "ms:int", every, 0 },
+	         { "every_text", "n:int", every_text, 0 }, { "cron", "line:str", cron, 0 },
+	         { "window", "first:str last:str", window, 0 }, { "after", "ms:int", after, 0 },
+	         { "cancel", "", cancel, 0 }, { "wrong", "", wrong, 0 }, { "block", "", block, 0 },
+	         { "got", "...", got, 0 }, { "ask", "ms:int", ask, 0 }),
 };
 
-/* --- telling it ---------- */
+/* --- telling it --------------------------------------------------------------- */
 
-static void send_to(actor_ref to, const char *what, const char *first, const char *second, int64_t n)
+static void send_to(actor_ref to, const char *what, const char *first, const char *second,
+                    int64_t n)
 {
 	struct buf b = { 0 };
 	struct call c = { .to = to, .what = what };
@@ -222,7 +225,7 @@ static void test_every(void **state)
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(ticked_in(10), 1);
 	assert_int_equal(ticked_in(1005), 1);           /* a hundred were missed */
-	assert_int_equal(ticked_in(4), 0);              /* and the beat is kept: 9 + 10 * 20 + 1 + 1005 + 5 */
+	assert_int_equal(ticked_in(4), 0); /* and the beat is kept: 9 + 10 * 20 + 1 + 1005 + 5 */
 	assert_int_equal(ticked_in(2), 1);
 	tell_it("cancel", NULL, NULL, -1);
 	assert_int_equal(last, 0);
@@ -375,7 +378,7 @@ static int all_begin(void **state)
 	(void)state;
 	setenv("TZ", "UTC0", 1);
 	wall = NOON;
-	ports.clock = (struct clock_port){ even, set_by_people, NULL };
+	ports.clock = (struct clock_port){ .mono_ns = even, .wall_ms = set_by_people };
 	if (core_start(&c, &why) < 0)
 		return -1;
 	add(&kit_type);

@@ -87,7 +87,8 @@ static void test_300_years(void **state)
 	assert_null(timers_take(&t, due + 700 * YEAR));
 }
 
-/* What 1,000 ticks touch while `pending` timers wait for what lies beyond them, and one is due in each tick. */
+/* What 1,000 ticks touch while `pending` timers wait for what lies beyond them, and one is
+ * due in each tick. */
 static uint64_t touched_by_ticks(int pending)
 {
 	static struct timer x[MANY], each;
@@ -117,7 +118,8 @@ static void test_a_million_cost_no_more(void **state)
 	seeded_begin("a million", 1);
 	few = touched_by_ticks(1000);
 	many = touched_by_ticks(MANY);
-	print_message("1,000 ticks touched %lu timers with 1,000 pending, %lu with 1,000,000\n", few, many);
+	print_message("1,000 ticks touched %lu timers with 1,000 pending, %lu with 1,000,000\n",
+	              few, many);
 	assert_int_equal(few, many);
 }
 

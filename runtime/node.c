@@ -16,6 +16,7 @@
 #include "node.h"
 
 #include <sched.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -29,29 +30,36 @@
 #include "gateway/gateway.h"
 #include "log.h"
 #include "loop/loop.h"
+#include "metrics.h"
 #include "patch/patch.h"
 #include "ports.h"
 #include "state.h"
+#include "sync.h"
 
 enum {
 	REDIS_MS = 2000,        /* a Redis that is away holds `ready` up so long */
 	DRAIN_MS = 4000, DRAIN_LOOK_MS = 5, CORE_STOP_MS = 2000,
 	ALARM_S = 9,
 	FILES_MOST = 65536,
+	COUNT_MS = 1000,        /* how old what is said of Redis on /metrics may be */
 };
 
 struct node {
 	const struct node_config *config;
-	bool embedded, core, patch, ready, stopping;
+	bool embedded, core, patch;
+	/* The gateway's thread looks at these, and at the gateway itself. */
+	_Atomic bool ready, stopping;
 	struct state *state;
 	const char *name;
 	struct server *server;
 	struct loop *loop;
 	struct bus *bus;
 	struct control *control;
-	struct gateway *gateway;
-	struct loop_timer *redis_late, *look;
+	_Atomic(struct gateway *) gateway;
+	struct loop_timer *redis_late, *look, *count;
 	int64_t stop_until_ms;
+	pthread_mutex_t counted_lock;
+	struct bus_info counted;                /* a copy, for the gateway's thread */
 };
 
 /* --- ready ---------------------------------------------------------------------------------- */
@@ -92,14 +100,85 @@ static void on_redis_late(void *arg)
 
 /* --- what the rooms ask --------------------------------------------------------------------- */
 
+static void on_count(void *arg)
+{
+	struct node *n = arg;
+	struct bus_info i;
+
+	bus_info(n->bus, &i);
+	pthread_mutex_lock(&n->counted_lock);
+	n->counted = i;
+	pthread_mutex_unlock(&n->counted_lock);
+	loop_timer_set(n->count, COUNT_MS);
+}
+
+static void redis_metrics(struct node *n, struct buf *b)
+{
+	struct bus_info i;
+
+	pthread_mutex_lock(&n->counted_lock);
+	i = n->counted;
+	pthread_mutex_unlock(&n->counted_lock);
+	metrics_one(b, "actord_redis_up", "Redis is connected and all topics are subscribed.",
+	            bus_connected(n->bus));
+	metrics_one(b, "actord_redis_taken_total", "Messages that came by Redis.", (double)i.taken);
+	metrics_one(b, "actord_redis_answered_total", "Of these, those answered.",
+	            (double)i.answered);
+	metrics_one(b, "actord_redis_published_total", "Messages that left by Redis.",
+	            (double)i.published);
+	metrics_one(b, "actord_redis_refused_total", "Messages that could not be handed on.",
+	            (double)i.refused);
+	metrics_one(b, "actord_redis_pending", "Messages and answers under way.", i.pending);
+}
+
+static void client_metrics(struct gateway *g, struct buf *b)
+{
+	struct gateway_info i;
+
+	gateway_info(g, &i);
+	metrics_one(b, "actord_clients", "WebSocket clients connected.", i.clients);
+	metrics_one(b, "actord_clients_accepted_total", "Clients ever let in.", (double)i.accepted);
+	metrics_one(b, "actord_client_calls_total", "Calls by clients.", (double)i.calls);
+	metrics_one(b, "actord_client_answers_total", "Answers to clients.", (double)i.answers);
+	metrics_one(b, "actord_client_refused_total", "Clients' calls refused.",
+	            (double)i.refused);
+}
+
+static int say_metrics(struct node *n, struct buf *b, const char **type)
+{
+	struct gateway *g = n->gateway;
+
+	*type = METRICS_TYPE;
+	metrics_process(b, n->name);
+	metrics_one(b, "actord_ready", "The node has started and is not stopping.",
+	            n->ready && !n->stopping);
+	metrics_core(b);
+	if (n->bus)
+		redis_metrics(n, b);
+	if (g)
+		client_metrics(g, b);
+	return 200;
+}
+
+static int say_status(struct buf *b, const char **type, const char *trouble)
+{
+	*type = "application/json";
+	buf_printf(b, "{\"status\":\"%s\"}\n", trouble ? trouble : "ok");
+	return trouble ? 503 : 200;
+}
+
 static int http(void *arg, const char *path, struct buf *body, const char **type)
 {
-	(void)arg;
-	if (strcmp(path, "/healthz") != 0)
-		return 0;
-	buf_text(body, "{\"status\":\"ok\"}\n");
-	*type = "application/json";
-	return 200;
+	struct node *n = arg;
+
+	if (strcmp(path, "/metrics") == 0)
+		return say_metrics(n, body, type);
+	if (strcmp(path, "/healthz") == 0)
+		return say_status(body, type, NULL);
+	if (strcmp(path, "/readyz") == 0)
+		return say_status(body, type, n->stopping ? "stopping" : !n->ready ? "starting" :
+		                  n->bus && !bus_connected(n->bus) ? "Redis does not answer" : NULL);
+	return 0;
 }
 
 static void pair_int(struct buf *b, const char *name, uint64_t v)
@@ -353,6 +432,7 @@ static void finish(struct node *n)
 		bus_free(n->bus);
 	loop_timer_free(n->redis_late);
 	loop_timer_free(n->look);
+	loop_timer_free(n->count);
 	server_stop(n->server);
 	loop_free(n->loop);
 	state_close(n->state);
@@ -381,8 +461,11 @@ static void run(struct node *n)
 	signal(SIGALRM, on_alarm);
 	n->look = loop_timer_new(n->loop, look, n);
 	n->redis_late = loop_timer_new(n->loop, on_redis_late, n);
-	if (n->bus)
+	if (n->bus) {
 		bus_on_connect(n->bus, on_redis, n);
+		n->count = loop_timer_new(n->loop, on_count, n);
+		on_count(n);
+	}
 	loop_timer_set(n->redis_late, n->bus ? REDIS_MS : 0);
 }
 
@@ -423,7 +506,7 @@ static void block_stops(void)
 
 int node_run(const struct node_config *c)
 {
-	struct node n = { .config = c };
+	struct node n = { .config = c, .counted_lock = PTHREAD_MUTEX_INITIALIZER };
 	struct why why = { "" };
 	sigset_t before;
 	int error;

@@ -57,7 +57,8 @@ struct bus {
 	struct loop_timer *tick;
 	struct buf scratch;
 	atomic_bool looking;            /* a look at the names is under way to the loop */
-	bool ready, quiet;
+	_Atomic bool ready;             /* others look */
+	bool quiet;
 	int64_t ready_beat;             /* when it is back, all is subscribed */
 	char said[256];                 /* of the link, last */
 	int64_t said_ms;
@@ -399,6 +400,11 @@ void bus_info(const struct bus *b, struct bus_info *out)
 		.published = answers.sent, .refused = in.refused + answers.dropped,
 		.pending = in.pending + in.held + answers.waiting + calls_waiting(b->calls),
 	};
+}
+
+bool bus_connected(const struct bus *b)
+{
+	return b->ready;
 }
 
 void bus_quiet(struct bus *b)

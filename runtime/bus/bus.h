@@ -25,6 +25,8 @@ struct bus *bus_new(struct loop *l, const struct bus_config *c, struct why *why)
 void bus_on_connect(struct bus *b, void (*fn)(void *arg), void *arg);
 void bus_info(const struct bus *b, struct bus_info *out);
 void bus_quiet(struct bus *b);          /* takes nothing more; answers still go out */
+/* Any thread: the link is up and all is subscribed. */
+bool bus_connected(const struct bus *b);
 bool bus_idle(const struct bus *b);     /* what was taken is answered, and the answers are out */
 void bus_free(struct bus *b);
 

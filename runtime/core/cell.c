@@ -14,7 +14,7 @@ static struct {
 	spinlock lock;
 	uint32_t free;                  /* chain by link */
 	uint32_t max;
-	_Atomic uint32_t next;
+	_Atomic uint32_t next, live;    /* written under the lock */
 } cells = { .next = FIRST_CELL };
 
 int cell_init(uint32_t max_actors, struct why *why)
@@ -40,6 +40,11 @@ uint32_t cell_count(void)
 	return LOAD_ACQUIRE(&cells.next);
 }
 
+uint32_t cell_live(void)
+{
+	return LOAD(&cells.live);
+}
+
 struct actor *cell_new(void)
 {
 	struct actor *a = NULL;
@@ -53,6 +58,8 @@ struct actor *cell_new(void)
 		STORE(&a->head, (uint64_t)TOP_DEAD);            /* until it is born */
 		STORE_RELEASE(&cells.next, LOAD(&cells.next) + 1);
 	}
+	if (a)
+		COUNT_UP(&cells.live, 1);
 	spin_unlock(&cells.lock);
 	return a;
 }
@@ -62,5 +69,6 @@ void cell_free(struct actor *a)
 	spin_lock(&cells.lock);
 	STORE(&a->link, cells.free);
 	cells.free = cell_index(a);
+	COUNT_UP(&cells.live, -1u);
 	spin_unlock(&cells.lock);
 }

@@ -88,6 +88,7 @@ static inline uint64_t cell_id(const struct actor *a)
 
 int      cell_init(uint32_t max_actors, struct why *why);
 uint32_t cell_count(void);              /* cells ever used: indices below it may be looked at */
+uint32_t cell_live(void);               /* cells in use now */
 struct actor *cell_new(void);           /* NULL: max_actors live already. Any thread */
 void     cell_free(struct actor *a);    /* after burial */
 

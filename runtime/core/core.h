@@ -150,6 +150,9 @@ int  core_handler(actor_ref to, const char *what, struct handler_info *out);    
 const char *core_text_handler(actor_ref to);    /* the handler with ON_TEXT, or NULL */
 void core_workers(void (*each)(void *arg, const struct worker_info *w), void *arg);
 void core_totals(struct core_totals *out);
+/* The same, but no actor is looked at: waiting is what was sent and is neither handled nor a dead letter. */
+void core_counts(struct core_totals *out);
+void core_types(void (*each)(void *arg, struct type *t), void *arg);    /* all, in the order they came */
 
 /* --- patches: any thread that is no worker and no home ---------------------------------------------------- */
 /* Compiled code that tables may point into. It is freed, through the function given, when the maker has dropped

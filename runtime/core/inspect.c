@@ -185,7 +185,7 @@ void core_workers(void (*each)(void *, const struct worker_info *), void *arg)
 	}
 }
 
-void core_totals(struct core_totals *out)
+static void count(struct core_totals *out)
 {
 	*out = (struct core_totals){ 0 };
 	for (uint32_t i = 0; i < worker_count(); i++) {
@@ -193,7 +193,6 @@ void core_totals(struct core_totals *out)
 
 		if (!w)
 			continue;
-		out->sent += LOAD(&w->sent);
 		out->handled += LOAD(&w->handled) - LOAD(&w->spoilt) - LOAD(&w->expired);
 		out->failed += LOAD(&w->failed);
 		out->dead_letters += LOAD(&w->dead);
@@ -201,12 +200,36 @@ void core_totals(struct core_totals *out)
 		out->late_answers += LOAD(&w->late);
 		out->expired += LOAD(&w->expired);
 	}
+	/* Last, so that what is handled meanwhile does not seem never to have been sent. */
+	for (uint32_t i = 0; i < worker_count(); i++)
+		out->sent += worker_at(i) ? LOAD(&worker_at(i)->sent) : 0;
+}
+
+void core_totals(struct core_totals *out)
+{
+	count(out);
 	for (uint32_t i = 1; i < cell_count(); i++) {
 		uint64_t h = LOAD(&cell_at(i)->head);
 
 		out->actors += HEAD_TOP(h) != TOP_DEAD;
 		out->waiting += HEAD_TOP(h) == TOP_DEAD ? 0 : HEAD_COUNT(h);
 	}
+}
+
+void core_counts(struct core_totals *out)
+{
+	int64_t waiting;
+
+	count(out);
+	waiting = (int64_t)(out->sent - out->handled - out->dead_letters - out->expired);
+	out->waiting = waiting > 0 ? (uint32_t)waiting : 0;
+	out->actors = cell_live();
+}
+
+void core_types(void (*each)(void *, struct type *), void *arg)
+{
+	for (uint32_t id = 1; type_at(id); id++)
+		each(arg, type_at(id));
 }
 
 void actor_log(actor *self, const char *fmt, ...)

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -10,10 +11,11 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 
 def tracked():
     """What git has; in a tree without git all that is no build."""
-    git = subprocess.run(["git", "-C", TOP, "ls-files", "-z"], capture_output=True, text=True)
-    if git.returncode == 0 and git.stdout:
-        names = git.stdout.rstrip("\0").split("\0")
-        return [pathlib.Path(name) for name in names if (TOP / name).is_file()]
+    if shutil.which("git"):
+        names = subprocess.run(["git", "-C", TOP, "ls-files", "-z"], capture_output=True,
+                               text=True).stdout.split("\0")
+        if names[0]:
+            return [pathlib.Path(name) for name in names if name and (TOP / name).is_file()]
     found = []
     for folder, folders, names in os.walk(TOP):
         folders[:] = [f for f in folders if not re.match(r"(\.(?!ci$)|build|__pycache__)", f)]

@@ -168,7 +168,7 @@ int bench_patch_latency(const struct bench_options *o)
 	}
 	qsort(took, PATCHES, sizeof *took, by_size);
 	bench_print("patch-latency", took[PATCHES / 2], "us", o, "\"p99\":%.1f,\"max\":%.1f,\"patches\":%d",
-	            took[PATCHES * 99 / 100], took[PATCHES - 1], PATCHES);
+	            took[PATCHES * 99 / 100 - 1], took[PATCHES - 1], PATCHES);
 	redisFree(to);
 	redisFree(from);
 	bench_node_stop(&node);

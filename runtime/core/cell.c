@@ -56,7 +56,7 @@ struct actor *cell_new(void)
 	} else if (LOAD(&cells.next) < cells.max + FIRST_CELL) {
 		a = cell_at(LOAD(&cells.next));
 		STORE(&a->head, (uint64_t)TOP_DEAD);            /* until it is born */
-		STORE_RELEASE(&cells.next, LOAD(&cells.next) + 1);
+		STORE_RELEASE(&cells.next, LOAD(&cells.next) + 1);  /* partner: cell_count() */
 	}
 	if (a)
 		COUNT_UP(&cells.live, 1);

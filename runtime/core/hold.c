@@ -103,7 +103,7 @@ static bool wait_for(struct actor *self, struct actor *on)
 	pthread_mutex_lock(&lock);
 	before = LOAD(&on->waiters);
 	link_last(on, self);
-	h = atomic_load(&on->head);             /* partner: run.c takes from head, then looks at waiters */
+	h = atomic_load(&on->head);             /* partners: take(), rest(), give_room(), bury */
 	waits = HEAD_TOP(h) != TOP_DEAD && !cell_room(on, h, self->kept.weight);
 	if (!waits)
 		unlink_last(on, self, before);

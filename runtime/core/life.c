@@ -192,8 +192,9 @@ void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)
 		name_unbind(a->name, cell_id(a));
 		name_changed();
 	}
-	h = atomic_exchange_explicit(&a->head, (uint64_t)TOP_DEAD, memory_order_acq_rel);
-	if (LOAD(&a->waiters))
+	/* seq_cst: dead before waiters is looked at; partner: wait_for() in hold.c. */
+	h = atomic_exchange(&a->head, (uint64_t)TOP_DEAD);
+	if (atomic_load(&a->waiters))
 		hold_release(w, a);
 	drop_chain(w, atomic_exchange(&a->control, 0), 0, why.text);
 	drop_chain(w, queue, 0, why.text);

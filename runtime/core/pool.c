@@ -25,7 +25,7 @@ static bool park(struct pooler *p)
 	if (queue_urgent() && atomic_exchange(&p->parked, 0))
 		atomic_fetch_add(&pool.searching, 1);
 	else
-		while (LOAD_ACQUIRE(&p->parked))        /* who wakes it has made it a searcher */
+		while (LOAD_ACQUIRE(&p->parked))        /* a searcher now; partner: wake() */
 			queue_futex(&p->parked, FUTEX_WAIT, 1);
 	atomic_fetch_sub(&pool.idle, 1);
 	watch_stir();

@@ -121,7 +121,7 @@ static struct actor *take_shared(struct pooler *p)
 
 static struct actor *ring_take(struct pooler *p)
 {
-	uint32_t first = LOAD_ACQUIRE(&p->first);
+	uint32_t first = LOAD_ACQUIRE(&p->first);       /* partner: thieves' CAS, steal_ring() */
 
 	while (first != LOAD(&p->tail)) {
 		uint32_t i = LOAD(&p->ring[first % RING]);
@@ -138,12 +138,12 @@ static COLD struct actor *hijack(struct pooler *victim)
 
 	pthread_mutex_lock(&hijack_lock);
 	STORE(&victim->hijacked, 1);
-	worker_heavy_fence();
-	if (!LOAD_ACQUIRE(&victim->own)) {
+	worker_heavy_fence();                   /* partner: the light one in pool.h, queue_swap() */
+	if (!LOAD_ACQUIRE(&victim->own)) {      /* acquire: next; partner: own = 0 in queue_swap() */
 		i = LOAD(&victim->next);
 		STORE(&victim->next, 0);
 	}
-	STORE_RELEASE(&victim->hijacked, 0);
+	STORE_RELEASE(&victim->hijacked, 0);    /* partner: the wait in queue_swap() */
 	pthread_mutex_unlock(&hijack_lock);
 	return i ? cell_at(i) : NULL;
 }

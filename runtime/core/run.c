@@ -272,7 +272,9 @@ static uint32_t take(struct worker *w, struct actor *a, uint64_t done, uint32_t 
 	uint64_t h = LOAD_ACQUIRE(&a->head);
 	uint32_t q;
 
-	while (!CAS(&a->head, &h, HEAD_WITH(h, TOP_BUSY) - done))
+	/* seq_cst: the count goes down before waiters is looked at; partner: wait_for() in hold.c.
+	 * acquire: the messages; partner: cell_push(). */
+	while (!atomic_compare_exchange_weak(&a->head, &h, HEAD_WITH(h, TOP_BUSY) - done))
 		;
 	q = in_order(HEAD_TOP(h), end);
 	if (unlikely(HEAD_COUNT(h - done) > LOAD(&a->max_count)) && LOAD(&a->type)->full == FULL_DROP_OLDEST)
@@ -297,6 +299,7 @@ enum step { STEP_IDLE, STEP_CHANGED, STEP_BACK };
  * was idle, its count is 0, and it is ours again. */
 static enum step rest(struct worker *w, struct actor *a, uint64_t head)
 {
+	/* seq_cst: idle before the second look; partners: wait_for() in hold.c, post_control(). */
 	if (unlikely(!atomic_compare_exchange_strong(&a->head, &head, (uint64_t)TOP_IDLE)))
 		return STEP_CHANGED;
 	if (likely(!(atomic_load(&a->waiters) | atomic_load(&a->control))))

@@ -309,7 +309,8 @@ int core_change(const struct change *c, int n, uint32_t version, struct code *co
 
 		if (!rc && !check_only) {
 			number_entries(out);
-			out = atomic_exchange(&c[i].type->table, out);  /* release: the table; from here on in force */
+			/* release: the table; partner: ordinary() in run.c */
+			out = atomic_exchange(&c[i].type->table, out);
 			worker_retire(table_free, out);
 		} else {
 			table_free(out);

@@ -150,7 +150,8 @@ void worker_retire(void (*fn)(void *), void *arg)
 
 	r->fn = fn;
 	r->arg = arg;
-	/* What the caller unlinked is unlinked for everybody who begins a turn after this. */
+	/* What the caller unlinked is unlinked for everybody who begins a turn after this. Partner:
+	 * the light fence, or the exchange, in worker_turn_begin(). */
 	worker_heavy_fence();
 	for (uint32_t i = 0; i < worker_count(); i++) {
 		struct worker *w = worker_at(i);

@@ -342,6 +342,17 @@ static void run_all(void)
 		pthread_join(others[i], NULL);
 }
 
+/* A stop that has met the end of its actor hangs in a cell where nobody is born any more. */
+static uint64_t hanging(void)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 1; i < cell_count(); i++)
+		for (uint32_t at = LOAD(&cell_at(i)->control); at; at = msg_at(at)->next)
+			n++;
+	return n;
+}
+
 static void test_everything_at_once(void **state)
 {
 	struct core_config c = { .workers = WORKERS };
@@ -373,7 +384,7 @@ static void test_everything_at_once(void **state)
 	assert_int_equal(dead_code, 0);
 	assert_int_equal(twice, 0);
 	assert_int_equal(asked, answered + abandoned);
-	assert_int_equal(t.sent, t.handled + t.dead_letters);
+	assert_int_equal(t.sent, t.handled + t.dead_letters + hanging());
 	assert_true(patches - given_back <= 4);         /* those in force */
 }
 

@@ -100,13 +100,15 @@ static int load(const struct cast *c, const char *path, struct why *why)
 	return load_file(c, path, why);
 }
 
-static int load_shipped(const struct cast *c, const struct actor_type *t, struct why *why)
+static int load_shipped(const struct cast *c, const struct shipped_actor *s, struct why *why)
 {
 	struct type *type;
 
-	if (core_type(t->name))
+	if (core_type(s->type->name))
 		return 0;       /* the command line's stands in its place */
-	type = core_add_type(t, NULL, NULL, why);
+	type = core_add_type(s->type, NULL, NULL, why);
+	if (type)
+		patch_shipped(type, s->name);
 	return type ? spawn(c, type, why) : ACTOR_EFAIL;
 }
 
@@ -117,6 +119,6 @@ int cast_start(const struct cast *c, struct why *why)
 	for (int i = 0; !error && i < c->actor_count; i++)
 		error = load(c, c->actors[i], why);
 	for (const struct shipped_actor *s = shipped_actors; !error && s->name; s++)
-		error = load_shipped(c, s->type, why);
+		error = load_shipped(c, s, why);
 	return error;
 }

@@ -313,7 +313,7 @@ static int core_and_loop(struct node *n, struct why *why)
 static int rooms_start(struct node *n, struct why *why)
 {
 	const struct node_config *c = n->config;
-	struct patch_config patch = { .unsigned_redis = n->embedded };
+	struct patch_config patch = { .unsigned_redis = n->embedded, .state = state_path(n->state) };
 	struct control_sources sources = { .node = n->name, .sections = sections, .arg = n };
 	struct bus_config bus = { .node = n->name };
 	struct cast cast = { c->topic, c->actors, c->actor_count };
@@ -330,7 +330,10 @@ static int rooms_start(struct node *n, struct why *why)
 	n->control = control_new(n->loop, c->control, &sources, &reason);
 	if (!n->control)
 		return why_set(why, ACTOR_EFAIL, "--control: %s", reason.text);
-	return cast_start(&cast, why);
+	if (cast_start(&cast, why) < 0)
+		return ACTOR_EFAIL;
+	patch_bring_back();
+	return 0;
 }
 
 static int gateway_start(struct node *n, struct why *why)

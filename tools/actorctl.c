@@ -19,6 +19,7 @@ static const char options_text[] =
 	"  --control PATH  the runtime's socket; also ACTORD_CONTROL. Without either the\n"
 	"                  places where actord listens by default\n"
 	"  --json          one JSON object a line, errors too\n"
+	"  --note TEXT, --author NAME, --lose-changes, --verify: see the patch commands\n"
 	"  --timeout MS    how long to wait for the answer: 5000; wait and patch: 30000\n"
 	"  --version, --help\n";
 
@@ -181,6 +182,14 @@ static int read_option(struct request *r, char **argv, int *i)
 	else if (is(word, "--timeout"))
 		return (value = value_of(&r->ctl, argv, i, "--timeout")) ?
 			read_timeout(&r->ctl, value) : CTL_USAGE;
+	else if (strcmp(word, "--verify") == 0)
+		r->ctl.verify = true;
+	else if (strcmp(word, "--lose-changes") == 0)
+		r->ctl.lose = true;
+	else if (is(word, "--note"))
+		return (r->ctl.note = value_of(&r->ctl, argv, i, "--note")) ? 0 : CTL_USAGE;
+	else if (is(word, "--author"))
+		return (r->ctl.author = value_of(&r->ctl, argv, i, "--author")) ? 0 : CTL_USAGE;
 	else
 		return ctl_fail(&r->ctl, CTL_USAGE, "no option `%s`; see actorctl --help", word);
 	return CTL_DONE;

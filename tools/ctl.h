@@ -16,6 +16,9 @@ struct ctl {
 	int timeout_ms;         /* 0: the command's own default */
 	int columns;            /* of the terminal on stdout; 0: it is none */
 	bool colour;
+	const char *note, *author;      /* of a patch; NULL: none given */
+	bool verify;                    /* of patch log */
+	bool lose;                      /* --lose-changes, of patch revert */
 };
 
 /* Says it on stderr, or with --json as {"error":{"code":STATUS,"text":...}} on stdout; returns

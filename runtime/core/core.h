@@ -165,6 +165,14 @@ struct change { struct type *type; const struct actor_handler *on; };
  * each handler replaces the one of its name or joins the table. version: the patch's number. Names and signatures
  * are copied. 0, or ACTOR_EARGS with why ("counter.hit takes int, the patch has str"), nothing changed. check_only: checks. */
 int core_change(const struct change *c, int n, uint32_t version, struct code *code, bool check_only, struct why *why);
+/* Takes back: each handler gets that function again, with version and code that it had; on NULL: it is as when its type
+ * was added, and goes if the type had none of its name then (what is on its way to it fails with ACTOR_ENOENT; its
+ * place is kept for the next of its name and signature). Signatures stay. All in force at once, or none, with why. */
+struct back {
+	struct type *type; const char *name;
+	const struct actor_handler *on; uint32_t version; struct code *code;
+};
+int core_restore(const struct back *b, int n, struct why *why);
 /* Frees what was replaced and what no thread can be inside any more. Does not wait: what a handler that runs
  * long still needs is freed by a later call. */
 void core_grace(void);

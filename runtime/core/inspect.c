@@ -115,6 +115,8 @@ void core_handlers(struct type *t, void (*each)(void *, const struct handler_inf
 	for (uint32_t i = 0; i < tab->n; i++) {
 		struct handler_info info;
 
+		if (entry_gone(&tab->entry[i]))
+			continue;
 		handler_info(&tab->entry[i], &info);
 		each(arg, &info);
 	}
@@ -148,7 +150,7 @@ const char *core_text_handler(actor_ref to)
 		struct table *tab = LOAD_ACQUIRE(&LOAD_ACQUIRE(&t.cell->type)->table);
 
 		for (uint32_t i = 0; i < tab->n && !name; i++)
-			if (tab->entry[i].flags & ON_TEXT)
+			if (tab->entry[i].flags & ON_TEXT && !entry_gone(&tab->entry[i]))
 				name = tab->entry[i].name;
 	}
 	worker_release(w);

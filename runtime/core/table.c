@@ -76,7 +76,9 @@ int table_missing(const struct type *type, const struct table *t, const char *wh
 	for (uint32_t i = 0; i < t->n && at < sizeof has.text - 64; i++) {
 		struct why one;
 
-		why_set(&one, 0, "%s%s", i ? ", " : "", t->entry[i].name);
+		if (entry_gone(&t->entry[i]))
+			continue;
+		why_set(&one, 0, "%s%s", at ? ", " : "", t->entry[i].name);
 		if (at + strlen(one.text) >= sizeof has.text - 64)
 			break;
 		strcpy(has.text + at, one.text);
@@ -97,15 +99,54 @@ static struct table *table_new(uint32_t n)
 	return t;
 }
 
-static void table_add(struct table *t, const struct entry *e)
+/* A handler that a revert took away keeps its place, for messages that are on their way to it. */
+static int gone(actor *self, const msg *m)
 {
-	uint32_t at = text_hash(e->name, strlen(e->name));
+	(void)self, (void)m;
+	return ACTOR_ENOENT;
+}
 
+bool entry_gone(const struct entry *e)
+{
+	return e->fn == gone;
+}
+
+static void table_index(struct table *t, uint32_t i)
+{
+	uint32_t at = text_hash(t->entry[i].name, strlen(t->entry[i].name));
+
+	if (entry_gone(&t->entry[i]))
+		return;
 	while (t->index[at & t->mask])
 		at++;
+	t->index[at & t->mask] = (uint16_t)(i + 1);
+}
+
+static void table_add(struct table *t, const struct entry *e)
+{
 	t->entry[t->n] = *e;
 	code_hold(e->code);
-	t->index[at & t->mask] = (uint16_t)++t->n;
+	table_index(t, t->n++);
+}
+
+/* Puts another entry in a place, which keeps its count. */
+static void table_put(struct table *t, int at, const struct entry *e)
+{
+	struct entry *old = &t->entry[at];
+	uint32_t count = old->count;
+
+	code_hold(e->code);
+	code_drop(old->code);
+	*old = *e;
+	old->count = count;
+}
+
+static int table_find_gone(const struct table *t, const struct entry *e)
+{
+	for (uint32_t i = 0; i < t->n; i++)
+		if (entry_gone(&t->entry[i]) && t->entry[i].name == e->name && t->entry[i].sig == e->sig)
+			return (int)i;
+	return -1;
 }
 
 static void table_free(void *arg)
@@ -174,6 +215,11 @@ static struct table *table_make(const struct table *old, const struct actor_hand
 				why_set(why, ACTOR_EARGS, "%s.%s stands there twice", title, on[i].name);
 				goto fail;
 			}
+		if (at < 0 && (at = table_find_gone(t, &e)) >= 0) {
+			table_put(t, at, &e);
+			table_index(t, (uint32_t)at);
+			continue;
+		}
 		if (at < 0) {
 			table_add(t, &e);
 			continue;
@@ -183,10 +229,7 @@ static struct table *table_make(const struct table *old, const struct actor_hand
 			        "signature, give the new one another name", title, e.name, t->entry[at].args, e.args);
 			goto fail;
 		}
-		e.count = t->entry[at].count;
-		code_drop(t->entry[at].code);
-		code_hold(code);
-		t->entry[at] = e;
+		table_put(t, at, &e);
 	}
 	return t;
 fail:
@@ -252,6 +295,7 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 	}
 	number_entries(table);
 	STORE(&type->table, table);
+	type->first = table;
 	type->code = code_hold(code);
 	return type;
 }
@@ -284,6 +328,16 @@ struct type *core_add_type(const struct actor_type *t, const struct type_options
 
 /* --- patches -------------------------------------------------------------------------------- */
 
+/* From here on in force; the type's first table is kept, for what is taken back. */
+static void publish(struct type *type, struct table *t)
+{
+	number_entries(t);
+	/* release: the table; partner: ordinary() in run.c */
+	t = atomic_exchange(&type->table, t);
+	if (t != type->first)
+		worker_retire(table_free, t);
+}
+
 int core_change(const struct change *c, int n, uint32_t version, struct code *code, bool check_only,
                 struct why *why)
 {
@@ -307,15 +361,66 @@ int core_change(const struct change *c, int n, uint32_t version, struct code *co
 	for (int i = 0; i < made; i++) {
 		struct table *out = fresh[i];
 
-		if (!rc && !check_only) {
-			number_entries(out);
-			/* release: the table; partner: ordinary() in run.c */
-			out = atomic_exchange(&c[i].type->table, out);
-			worker_retire(table_free, out);
-		} else {
+		if (!rc && !check_only)
+			publish(c[i].type, out);
+		else
 			table_free(out);
-		}
 	}
+	pthread_mutex_unlock(&lock);
+	mem_free(fresh);
+	return rc;
+}
+
+/* One handler of t as it is to be again. */
+static int put_back(struct table *t, const struct back *b, struct why *why)
+{
+	int at = table_find(t, b->name, strlen(b->name));
+	struct entry e;
+	int first;
+
+	if (at < 0)
+		return why_set(why, ACTOR_ENOENT, "%s has no handler %s", type_title(b->type), b->name);
+	first = table_find(b->type->first, b->name, strlen(b->name));
+	e = t->entry[at];
+	if (b->on)
+		e.fn = b->on->fn, e.flags = (uint16_t)b->on->flags;
+	else if (first >= 0)
+		e = b->type->first->entry[first];
+	else
+		e.fn = gone;
+	if (b->on || first < 0) {
+		e.code = b->on ? b->code : NULL;
+		e.version = b->on ? b->version : 0;
+	}
+	table_put(t, at, &e);
+	if (entry_gone(&e)) {
+		memset(t->index, 0, (t->mask + 1) * sizeof *t->index);
+		for (uint32_t i = 0; i < t->n; i++)
+			table_index(t, i);
+	}
+	return 0;
+}
+
+int core_restore(const struct back *b, int n, struct why *why)
+{
+	struct table **fresh = mem_alloc(((size_t)n + 1) * sizeof *fresh);
+	int rc = 0;
+
+	pthread_mutex_lock(&lock);
+	for (int i = 0; i < n && !rc; i++) {
+		int k = 0;
+
+		while (b[k].type != b[i].type)
+			k++;
+		if (k == i)
+			fresh[i] = table_make(LOAD(&b[i].type->table), NULL, type_title(b[i].type), 0, NULL, why);
+		rc = fresh[k] ? put_back(fresh[k], &b[i], why) : ACTOR_ENOMEM;
+	}
+	for (int i = 0; i < n; i++)
+		if (fresh[i] && !rc)
+			publish(b[i].type, fresh[i]);
+		else if (fresh[i])
+			table_free(fresh[i]);
 	pthread_mutex_unlock(&lock);
 	mem_free(fresh);
 	return rc;

@@ -30,6 +30,7 @@ struct table {
 
 struct type {
 	_Atomic(struct table *) table;  /* release: core_change(); acquire: who runs or resolves */
+	struct table *first;            /* as the type was added; kept */
 	uint32_t id;
 	uint32_t max_count, max_units;
 	size_t state;
@@ -46,6 +47,7 @@ struct type *type_at(uint32_t id);              /* ids from 1 */
 int table_find(const struct table *t, const char *name, size_t len);
 /* Words for a handler that is none: "counter has no handler hitt (it has hit)". */
 int table_missing(const struct type *type, const struct table *t, const char *what, struct why *why);
+bool entry_gone(const struct entry *e);         /* taken back: no handler any more, its place is kept */
 const char *type_title(const struct type *t);   /* its name, or "the global table" */
 
 #endif

@@ -23,6 +23,7 @@
 
 struct carried { const char *name, *text; uint64_t len; };
 extern const struct carried headers_carried[];  /* made by patch.cmake; ends with 0 */
+extern const struct carried sources_carried[];  /* likewise: the shipped actors */
 
 struct kept {                   /* a header from the folder of an actor's source */
 	struct kept *next;
@@ -233,6 +234,16 @@ int headers_close(int fd)
 	if (fd >= FIRST_FD && fd < FIRST_FD + FILES_OPEN)
 		serving->file[fd - FIRST_FD].text = NULL;
 	return 0;
+}
+
+const char *headers_shipped(const char *name, size_t *len)
+{
+	const struct carried *c = sources_carried;
+
+	while (c->name && strcmp(c->name, name) != 0)
+		c++;
+	*len = c->len;
+	return c->text;
 }
 
 void headers_list(struct buf *out)

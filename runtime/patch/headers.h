@@ -14,6 +14,8 @@ void headers_enter(const char *folder);
 void headers_leave(void);
 /* Appends "actor.h, ctype.h, ...": what can be included now. */
 void headers_list(struct buf *out);
+/* The source of the shipped actor of that file name, without `.c`, or NULL. Any thread. */
+const char *headers_shipped(const char *name, size_t *len);
 
 /* What folders gave, in its order: the i-th, borrowed, or false; and the same elsewhere. Copies. */
 struct header { const char *name, *folder, *text; size_t len; };

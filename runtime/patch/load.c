@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "builds.h"
 #include "exported.h"
 
 /* "room" of "games/room.c". False with why: that is no name of a C object. */
@@ -70,6 +71,8 @@ static struct type *add_program(const struct source *s, struct program *p, struc
 		why_set(why, ACTOR_EARGS, "%.*s", (int)said.len, said.p);
 	else if (!(type = core_add_type(t, NULL, code, &inner)))
 		why_set(why, ACTOR_EARGS, "%.200s: %.300s", s->file, inner.text);
+	if (type)
+		builds_note(type, s->text, s->len);
 	buf_fini(&said);
 	code_drop(code);
 	return type;
@@ -110,6 +113,23 @@ struct type *patch_load_source(const char *path, struct why *why)
 	return type;
 }
 
+static void note_object(struct type *type, const char *path)
+{
+	FILE *f = fopen(path, "re");
+	struct buf text = { 0 };
+	size_t n;
+
+	do {
+		buf_reserve(&text, 65536);
+		n = f ? fread(text.p + text.len, 1, 65536, f) : 0;
+		text.len += n;
+	} while (n);
+	if (f)
+		fclose(f);
+	builds_note(type, text.p, text.len);
+	buf_fini(&text);
+}
+
 struct type *patch_load_object(const char *path, struct why *why)
 {
 	char name[NAME_MAX_LEN + 1];
@@ -123,15 +143,16 @@ struct type *patch_load_object(const char *path, struct why *why)
 		return NULL;
 	}
 	object = dlopen(real ? real : path, RTLD_NOW | RTLD_LOCAL);
-	free(real);
 	if (!object) {
 		why_set(why, ACTOR_ENOENT, "%s", dlerror());
+		free(real);
 		return NULL;
 	}
 	t = dlsym(object, name);
-	if (t)
-		type = core_add_type(t, NULL, NULL, why);
-	else
+	if (t && (type = core_add_type(t, NULL, NULL, why)))
+		note_object(type, real ? real : path);
+	free(real);
+	if (!t)
 		why_set(why, ACTOR_EARGS,
 		        "%.200s: it exports no table: write `const struct actor_type %.100s = ...`",
 		        path, name);

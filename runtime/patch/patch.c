@@ -20,10 +20,10 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "explain.h"
-#include "exported.h"
+#include "builds.h"
+#include "headers.h"
+#include "job.h"
 #include "log.h"
-#include "opinion.h"
 #include "trial.h"
 
 enum {
@@ -32,35 +32,16 @@ enum {
 	STACK = 2 * TRIAL_STACK,        /* of address space */
 	STACK_KEPT = 64 << 10,
 };
-enum kind { APPLY, CHECK, EVAL };
-
-struct job {
-	struct job *next;
-	enum kind kind;
-	enum origin origin;
-	msg_caller caller;
-	char *text; size_t len;
-	char *file, *note;
-	char *topic, *handler, *function;       /* EVAL */
-	/* what came of it */
-	int code;                               /* 0, or an error with the diagnostics in said */
-	struct buf said; /* of a CHECK that passed: the handlers it would change */
-	struct buf warnings;                    /* of a CHECK that passed */
-	struct buf line;                        /* for the log */
-	uint32_t number;
-	struct code *hold;                      /* as long as process is to run */
-	int (*process)(actor *self);
-};
 
 struct jobs { struct job *first, **last; int n; };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
 static struct jobs waiting, finished;
-static bool quiet, stopping;
+static pthread_cond_t brought_back = PTHREAD_COND_INITIALIZER;
+static bool quiet, stopping, back;
 static pthread_t thread;
 static struct patch_config config;
-static uint32_t last_number;            /* the compile thread's */
 
 static void jobs_push(struct jobs *l, struct job *j)
 {
@@ -83,98 +64,42 @@ static struct job *jobs_pop(struct jobs *l)
 	return j;
 }
 
-static void job_free(struct job *j)
-{
-	if (!j)
-		return;
-	code_drop(j->hold);
-	mem_free(j->text);
-	mem_free(j->file);
-	mem_free(j->note);
-	mem_free(j->topic);
-	mem_free(j->handler);
-	mem_free(j->function);
-	buf_fini(&j->said);
-	buf_fini(&j->warnings);
-	buf_fini(&j->line);
-	mem_free(j);
-}
-
-static const char *origin_name(enum origin o)
-{
-	switch (o) {
-	case FROM_NODE: return "node";
-	case FROM_CONTROL: return "control";
-	case FROM_REDIS: return "redis";
-	case FROM_CLIENT: return "client";
-	}
-	return "?";
-}
-
 /* --- the compile thread ---------------------------------------------------------------- */
 
-static void free_program(void *arg)
+static void push_finished(struct job *j)
 {
-	program_free(arg);
+	pthread_mutex_lock(&lock);
+	jobs_push(&finished, j);
+	pthread_mutex_unlock(&lock);
 }
 
-/* All its tables, or none. */
-static int put_in_force(struct job *j, const struct exam *x, struct exported *e, struct code *code)
+static void tell(void);
+
+static void ran_before(uint32_t number, int (*process)(actor *self), struct code *code)
 {
-	bool check_only = j->kind == CHECK;
+	struct job *j = mem_alloc(sizeof *j);
+
+	j->kind = APPLY;
+	j->number = number;
+	j->process = process;
+	j->hold = code;
+	j->table = true;
+	push_finished(j);
+	tell();
+}
+
+static int bring_back(void)
+{
 	struct why why;
+	int rc = revert_bring_back(ran_before, &why);
 
-	if (e->n && core_change(e->change, e->n, last_number + 1, code, check_only, &why) < 0)
-		return diagnose(&j->said, j->file, exported_line(x, e, why.text), "%s", why.text);
-	if (check_only) {
-		buf_add(&j->said, e->handlers.p, e->handlers.len);
-		return 0;
-	}
-	j->number = ++last_number;
-	record_add(&(struct patch_info){ .number = j->number, .origin = origin_name(j->origin),
-	                                 .bytes = j->len, .file = j->file, .note = j->note }, e);
-	buf_printf(&j->line, "%u in force: %.*s", j->number, (int)e->handlers.len, e->handlers.p);
-	return 0;
-}
+	if (rc < 0)
+		log_line(LOG_ERROR, "patch", "what was in force is not brought back: %s", why.text);
 
-static int attempt(struct job *j, const struct source *s)
-{
-	struct exported e = { .n = 0 };
-	struct program *p;
-	struct exam x;
-	struct code *code;
-	int rc;
-
-	if (trial_compile(s, &j->said) < 0 || !(p = program_compile(s, &j->said)))
-		return ACTOR_EARGS;
-	x = (struct exam){ s, p, &j->said };
-	code = code_new(free_program, p);
-	rc = j->kind == EVAL ? exported_function(&x, j->topic, j->handler, &e)
-	                     : exported_read(&x, &e);
-	if (!rc)
-		rc = put_in_force(j, &x, &e, code);
-	if (!rc && e.process && j->kind == APPLY) {
-		j->process = e.process;
-		j->hold = code;
-	} else {
-		code_drop(code);
-	}
-	exported_fini(&e);
-	return rc;
-}
-
-static int work(struct job *j)
-{
-	struct source s = { .text = j->text, .len = j->len, .file = j->file,
-	                    .function = j->function };
-	int rc = attempt(j, &s);
-
-	if (rc < 0) {
-		explain(&s, &j->said);
-	} else if (j->kind == CHECK) {
-		opinion(&s, &j->warnings);
-		explain(&s, &j->warnings);
-	}
+	pthread_mutex_lock(&lock);
+	back = true;
+	pthread_cond_broadcast(&brought_back);
+	pthread_mutex_unlock(&lock);
 	return rc;
 }
 
@@ -196,7 +121,7 @@ static void finish(struct job *j)
 	struct buf line = j->line;
 	size_t bytes = j->len;
 
-	if (j->code) {
+	if (j->code && j->kind <= REVERT) {
 		buf_add(&j->said, "", 1);
 		buf_printf(&line, "refused: %.*s", (int)strcspn(j->said.p, "\n"), j->said.p);
 		j->said.len--;
@@ -204,9 +129,7 @@ static void finish(struct job *j)
 	j->line = (struct buf){ 0 };
 	mem_free(j->text);
 	j->text = NULL;
-	pthread_mutex_lock(&lock);
-	jobs_push(&finished, j);
-	pthread_mutex_unlock(&lock);
+	push_finished(j);
 	tell();
 	if (line.len)
 		log_line(level, "patch", "%.*s (from %s, %zu bytes)", (int)line.len, line.p, from,
@@ -263,7 +186,7 @@ static void *run(void *arg)
 	(void)arg;
 	warm_up();
 	while ((j = next_job())) {
-		j->code = work(j);
+		j->code = j->kind == BRING_BACK ? bring_back() : job_work(j);
 		finish(j);
 		core_grace();
 		release_stack();
@@ -325,6 +248,8 @@ static void option(struct job *j, const struct msg_item *key, const struct msg_i
 		to = &j->file;
 	else if (key->type == MSG_STR && key->len == 4 && !memcmp(key->str, "note", 4))
 		to = &j->note;
+	else if (key->type == MSG_STR && key->len == 6 && !memcmp(key->str, "author", 6))
+		to = &j->author;
 	if (!to || value->type != MSG_STR || !value->len || value->len > NOTE_MAX)
 		return;
 	mem_free(*to);
@@ -336,24 +261,33 @@ static struct job *job_new(const msg *m, enum kind kind, int source, const char 
 	struct job *j = mem_alloc(sizeof *j);
 
 	j->kind = kind;
-	j->text = text_at(m, source);
-	j->len = msg_len(m, source);
+	if (source >= 0) {
+		j->text = text_at(m, source);
+		j->len = msg_len(m, source);
+	}
 	j->file = mem_string(file, strlen(file));
 	j->note = mem_string("", 0);
+	j->author = mem_string("", 0);
 	return j;
+}
+
+static void options(struct job *j, const msg *m)
+{
+	struct msg_items list = msg_items(m, 1);
+	struct msg_item key, value;
+
+	while (msg_next(&list, &key) && msg_next(&list, &value))
+		option(j, &key, &value);
 }
 
 static int take(actor *self, const msg *m, enum kind kind)
 {
-	struct msg_items options = msg_items(m, 1);
-	struct msg_item key, value;
 	struct job *j;
 
 	if (!allowed_from(m))
 		return 0;
 	j = job_new(m, kind, 0, "patch.c");
-	while (msg_next(&options, &key) && msg_next(&options, &value))
-		option(j, &key, &value);
+	options(j, m);
 	return put(self, m, j);
 }
 
@@ -380,6 +314,52 @@ static int eval(actor *self, const msg *m)
 	return put(self, m, j);
 }
 
+/* --- the actor: what there has been ---------------------------------------------------- */
+
+static int number_of(const msg *m, struct job *j)
+{
+	int64_t n = msg_int(m, 0);
+
+	j->number = (uint32_t)n;
+	return n >= 0 && n <= UINT32_MAX ? 0 : ACTOR_ENOENT;
+}
+
+static int number_given(actor *self, const msg *m, struct job *j)
+{
+	static const struct packed nothing;
+
+	if (!number_of(m, j))
+		return put(self, m, j);
+	job_free(j);
+	return core_answer(self, msg_defer(m), nothing, 0, ACTOR_ENOENT, "there is no such patch");
+}
+
+static int revert(actor *self, const msg *m)
+{
+	struct job *j;
+
+	if (!allowed_from(m))
+		return 0;
+	j = job_new(m, REVERT, -1, "");
+	options(j, m);
+	return number_given(self, m, j);
+}
+
+static int show(actor *self, const msg *m)
+{
+	return number_given(self, m, job_new(m, SHOW, -1, ""));
+}
+
+static int list(actor *self, const msg *m)
+{
+	return put(self, m, job_new(m, LIST, -1, ""));
+}
+
+static int log_lines(actor *self, const msg *m)
+{
+	return put(self, m, job_new(m, msg_int(m, 0) ? VERIFY : LOG, -1, ""));
+}
+
 /* --- the actor: what came of them ------------------------------------------------------ */
 
 static struct packed packed(const struct buf *b)
@@ -399,6 +379,8 @@ static void answer(actor *self, struct job *j)
 	buf_add(&j->said, "", 1);
 	if (j->kind == CHECK)
 		pack_text(&out, j->said.p);
+	else if (j->out.len)
+		buf_add(&out, j->out.p, j->out.len);
 	else
 		pack_int(&out, j->number);
 	if (warned)
@@ -411,12 +393,15 @@ static void answer(actor *self, struct job *j)
 static void run_process(actor *self, struct job *j)
 {
 	int rc = j->process(self);
+	char words[64];
 
+	snprintf(words, sizeof words, "its process returned %d", rc);
+	history_done(j->number, j->table, rc ? words : NULL);
 	if (rc) {
 		j->code = ACTOR_EFAIL;
-		diagnose(&j->said, j->file, 0, "patch %u is in force, but its process returned %d",
-		         j->number, rc);
-		log_line(LOG_WARN, "patch", "%u: its process returned %d", j->number, rc);
+		diagnose(&j->said, j->file ? j->file : "patch.c", 0, "patch %u is in force, but %s",
+		         j->number, words);
+		log_line(LOG_WARN, "patch", "%u: %s", j->number, words);
 	}
 }
 
@@ -437,43 +422,6 @@ static int done(actor *self, const msg *m)
 	}
 }
 
-struct listing { struct buf out; uint32_t n; };
-
-static void list_one(void *arg, const struct patch_info *p)
-{
-	struct listing *l = arg;
-	time_t at = p->wall_ms / 1000;
-	char when[32];
-	struct tm tm;
-
-	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&at, &tm));
-	pack_map(&l->out, 9);
-	pack_text(&l->out, "number");   pack_int(&l->out, p->number);
-	pack_text(&l->out, "state");    pack_text(&l->out, p->state);
-	pack_text(&l->out, "targets");  pack_text(&l->out, p->targets);
-	pack_text(&l->out, "handlers"); pack_text(&l->out, p->handlers);
-	pack_text(&l->out, "origin");   pack_text(&l->out, p->origin);
-	pack_text(&l->out, "time");     pack_text(&l->out, when);
-	pack_text(&l->out, "bytes");    pack_int(&l->out, (int64_t)p->bytes);
-	pack_text(&l->out, "file");     pack_text(&l->out, p->file);
-	pack_text(&l->out, "note");     pack_text(&l->out, p->note);
-	l->n++;
-}
-
-static int list(actor *self, const msg *m)
-{
-	struct listing items = { 0 };
-	struct buf out = { 0 };
-
-	record_each(list_one, &items);
-	pack_list(&out, items.n);
-	buf_add(&out, items.out.p, items.out.len);
-	core_answer(self, msg_defer(m), packed(&out), 1, 0, NULL);
-	buf_fini(&items.out);
-	buf_fini(&out);
-	return 0;
-}
-
 static const struct actor_type patch_type = {
 	.name = "patch",
 	.mailbox = { .bytes = 32 << 20 },
@@ -481,7 +429,10 @@ static const struct actor_type patch_type = {
 	           { "check", "source:str options:map?", check, 0 },
 	           { "exec",  "source:str", apply, ON_BARRIER },
 	           { "eval",  "topic:str handler:str source:str function:str", eval, ON_BARRIER },
+	           { "revert", "number:int options:map?", revert, ON_BARRIER },
 	           { "list",  "", list, 0 },
+	           { "show",  "number:int", show, 0 },
+	           { "log",   "verify:bool?", log_lines, 0 },
 	           { "done",  "", done, 0 }),
 };
 
@@ -509,7 +460,9 @@ int patch_start(const struct patch_config *c, struct why *why)
 	int rc;
 
 	config = *c;
-	quiet = stopping = false;
+	quiet = stopping = back = false;
+	if (history_open(c->state, why) < 0)
+		return ACTOR_EFAIL;
 	if (!spawn.type)
 		spawn.type = core_add_type(&patch_type, &options, NULL, why);
 	if (!spawn.type)
@@ -540,9 +493,32 @@ void patch_stop(void)
 	trial_stop();
 	while ((j = jobs_pop(&finished)))
 		job_free(j);
+	history_close();
+}
+
+void patch_bring_back(void)
+{
+	struct job *j = mem_alloc(sizeof *j);
+
+	j->kind = BRING_BACK;
+	pthread_mutex_lock(&lock);
+	jobs_push(&waiting, j);
+	pthread_cond_signal(&more);
+	while (!back)
+		pthread_cond_wait(&brought_back, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
+void patch_shipped(struct type *type, const char *name)
+{
+	size_t len;
+	const char *text = headers_shipped(name, &len);
+
+	if (text)
+		builds_note(type, text, len);
 }
 
 void patch_each(void (*each)(void *arg, const struct patch_info *p), void *arg)
 {
-	record_each(each, arg);
+	history_each(each, arg);
 }

@@ -13,6 +13,16 @@ foreach(header ${CARRIED})
   string(APPEND CARRIED_TEXT ".Lname_${id}:\t.asciz \"${name}\"\n"
     ".Ltext_${id}:\t.incbin \"${header}\"\n" ".Lend_${id}:\t.byte 0\n")
 endforeach()
+# The shipped actors' sources too: they say what a type was made from.
+file(GLOB CARRIED_ACTORS CONFIGURE_DEPENDS actors/*.c)
+set(CARRIED_SOURCES "")
+foreach(source ${CARRIED_ACTORS})
+  get_filename_component(name ${source} NAME_WE)
+  string(APPEND CARRIED_SOURCES
+    "\t.quad .Lactor_${name}, .Lsource_${name}, .Lstop_${name} - .Lsource_${name}\n")
+  string(APPEND CARRIED_TEXT ".Lactor_${name}:\t.asciz \"${name}\"\n"
+    ".Lsource_${name}:\t.incbin \"${source}\"\n" ".Lstop_${name}:\t.byte 0\n")
+endforeach()
 file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/carried.S @ONLY CONTENT "/* made by CMake from the headers */
 	.section .note.GNU-stack,\"\",@progbits
 	.section .data.rel.ro,\"aw\",@progbits
@@ -20,9 +30,13 @@ file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/carried.S @ONLY CONTENT "/* made by CM
 	.globl headers_carried
 headers_carried:
 ${CARRIED_TABLE}	.quad 0, 0, 0
+	.globl sources_carried
+sources_carried:
+${CARRIED_SOURCES}	.quad 0, 0, 0
 	.section .rodata
 ${CARRIED_TEXT}")
-set_source_files_properties(${CMAKE_BINARY_DIR}/carried.S PROPERTIES OBJECT_DEPENDS "${CARRIED}")
+set_source_files_properties(${CMAKE_BINARY_DIR}/carried.S PROPERTIES OBJECT_DEPENDS
+  "${CARRIED};${CARRIED_ACTORS}")
 target_sources(runtime PRIVATE ${CMAKE_BINARY_DIR}/carried.S)
 
 # libtcc in a box (box.c): its files are read from that table, its memory is counted, it cannot end the

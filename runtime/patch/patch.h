@@ -5,13 +5,19 @@
 #define PATCH_H
 
 #include "core.h"
-#include "record.h"
+#include "history.h"
 
 struct patch_config {
 	bool unsigned_redis;            /* take unsigned patches that came through Redis */
+	/* the folder of the journal; NULL: nothing outlasts the process */
+	const char *state;
 };
 /* Makes the actor `patch` and the compile thread. */
 int  patch_start(const struct patch_config *c, struct why *why);
+/* When all actors are there, before the first message from outside: what was in force before the
+ * restart is so
+ * again. What cannot be is stale and said in the log. */
+void patch_bring_back(void);
 void patch_quiet(void);                 /* from now on refuses: the node is stopping */
 void patch_stop(void);
 
@@ -22,6 +28,10 @@ struct type *patch_load_source(const char *path, struct why *why);
 /* The same for a shared object. */
 struct type *patch_load_object(const char *path, struct why *why);
 
-void patch_each(void (*each)(void *arg, const struct patch_info *p), void *arg); /* any thread */
+/* A shipped actor's type is of the source of that name that the runtime carries. */
+void patch_shipped(struct type *type, const char *name);
+
+/* The newest few; any thread. */
+void patch_each(void (*each)(void *arg, const struct patch_info *p), void *arg);
 
 #endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ * builds.h - of which build a type is, so that a patch made for another is not laid over it. */
+#ifndef BUILDS_H
+#define BUILDS_H
+
+#include "core.h"
+#include "digest.h"
+
+/* What the type was made from; before any patch touches it. */
+void builds_note(struct type *type, const void *made_from, size_t len);
+/* The digest of that; of a type of which it is not known, of its handlers and the size of its
+ * state. Any thread. */
+void builds_of(struct type *type, char hex[DIGEST_HEX]);
+
+#endif

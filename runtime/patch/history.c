@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: MIT
+ * history.c - a row of a few bytes for each patch; all else is read from the journal when
+ * somebody asks.
+ *
+ * A patch comes in force between two lines of the journal, `intent` and `in force`. One of which
+ * a restart finds
+ * only the first is the suspect of what ended the runtime. A revert is `revert` and `reverted`;
+ * the first
+ * alone is enough to keep the patch out.
+ *
+ * Whether an applied patch is superseded is a count: how many handlers in force came with it.
+ *
+ * Threads: any; `lock` for rows and the newest few. */
+#include "history.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+#include "builds.h"
+#include "journal.h"
+#include "json.h"
+#include "log.h"
+
+enum { NEWEST = 32 };
+
+struct row {
+	int64_t at;                     /* of its intent in the journal */
+	unsigned char digest[8];        /* of its source, the first bytes */
+	int32_t live;
+	uint8_t state;
+};
+struct recent { uint32_t number; char *handlers, *origin; };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct row *rows;                /* by number; [0] is none */
+static uint32_t last, room;
+static struct recent newest[NEWEST];
+static uint32_t newest_count;
+
+/* --- rows ------------------------------------------------------------------------------- */
+
+static struct row *row_at(uint32_t number)
+{
+	while (number >= room) {
+		uint32_t more = room ? 2 * room : 64;
+
+		rows = mem_resize(rows, more * sizeof *rows);
+		memset(rows + room, 0, (more - room) * sizeof *rows);
+		room = more;
+	}
+	last = number > last ? number : last;
+	return &rows[number];
+}
+
+static enum patch_state state_at(uint32_t number)
+{
+	return number && number <= last ? (enum patch_state)rows[number].state : PATCH_NONE;
+}
+
+static const char *state_word(uint32_t number)
+{
+	switch (state_at(number)) {
+	case PATCH_APPLIED: return rows[number].live > 0 ? "in force" : "superseded";
+	case PATCH_INTENT: return "on its way";
+	case PATCH_RAN: return "ran";
+	case PATCH_REVERTED: return "reverted";
+	case PATCH_STALE: return "stale";
+	case PATCH_SUSPECT: return "suspect";
+	case PATCH_NONE: break;
+	}
+	return "none";
+}
+
+enum patch_state history_state(uint32_t number)
+{
+	enum patch_state s;
+
+	pthread_mutex_lock(&lock);
+	s = state_at(number);
+	pthread_mutex_unlock(&lock);
+	return s;
+}
+
+const char *history_word(uint32_t number)
+{
+	const char *word;
+
+	pthread_mutex_lock(&lock);
+	word = state_word(number);
+	pthread_mutex_unlock(&lock);
+	return word;
+}
+
+int64_t history_place(uint32_t number)
+{
+	int64_t at;
+
+	pthread_mutex_lock(&lock);
+	at = rows[number].at;
+	pthread_mutex_unlock(&lock);
+	return at;
+}
+
+uint32_t history_last(void)
+{
+	uint32_t n;
+
+	pthread_mutex_lock(&lock);
+	n = last;
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
+static void set_state(uint32_t number, enum patch_state state)
+{
+	pthread_mutex_lock(&lock);
+	row_at(number)->state = (uint8_t)state;
+	pthread_mutex_unlock(&lock);
+}
+
+static void remember(uint32_t number, const char *handlers, size_t len, const char *origin)
+{
+	struct recent *r = &newest[newest_count++ % NEWEST];
+
+	mem_free(r->handlers);
+	mem_free(r->origin);
+	r->number = number;
+	r->handlers = mem_string(len ? handlers : "", len);
+	r->origin = mem_string(origin, strlen(origin));
+}
+
+void history_each(void (*each)(void *arg, const struct patch_info *p), void *arg)
+{
+	uint32_t first;
+
+	pthread_mutex_lock(&lock);
+	first = newest_count > NEWEST ? newest_count - NEWEST : 0;
+	for (uint32_t i = first; i < newest_count; i++) {
+		struct recent *r = &newest[i % NEWEST];
+		struct patch_info p = { r->number, state_word(r->number), r->handlers, r->origin };
+
+		each(arg, &p);
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+/* --- what the journal says at the start ------------------------------------------------------ */
+
+static void digest_source(struct packed map, unsigned char first[8])
+{
+	unsigned char d[DIGEST] = { 0 };
+	struct value v;
+
+	if (journal_field(map, "source", &v, NULL) && v.type == VALUE_STR)
+		digest_of(NULL, 0, v.str, v.len, d);
+	memcpy(first, d, 8);
+}
+
+static void replay_intent(uint32_t n, const struct journal_line *l)
+{
+	char *handlers = journal_text(l->fields, "handlers");
+	char *origin = journal_text(l->fields, "origin");
+	struct row *r = row_at(n);
+
+	r->at = l->at;
+	r->state = PATCH_INTENT;
+	digest_source(l->fields, r->digest);
+	remember(n, handlers, handlers ? strlen(handlers) : 0, origin ? origin : "");
+	mem_free(handlers);
+	mem_free(origin);
+}
+
+static void replay(void *arg, const struct journal_line *l)
+{
+	int64_t n = journal_int(l->fields, "patch");
+	struct row *r;
+
+	(void)arg;
+	if (n < 1 || n > UINT32_MAX / 4)
+		return;
+	if (journal_is(l->fields, "intent")) {
+		replay_intent((uint32_t)n, l);
+		return;
+	}
+	r = row_at((uint32_t)n);
+	if (journal_is(l->fields, "in force"))
+		r->state = PATCH_APPLIED;
+	else if (journal_is(l->fields, "ran"))
+		r->state = PATCH_RAN;
+	else if (journal_is(l->fields, "again"))
+		r->state = PATCH_INTENT;
+	else if (journal_is(l->fields, "revert") || journal_is(l->fields, "reverted"))
+		r->state = PATCH_REVERTED;
+	else if (journal_is(l->fields, "suspect"))
+		r->state = PATCH_SUSPECT;
+}
+
+static int event(const char *name, uint32_t number, const char *reason, bool intent,
+                 struct why *why)
+{
+	struct buf f = { 0 };
+	int rc;
+
+	buf_printf(&f, "\"event\":\"%s\",\"patch\":%u", name, number);
+	if (reason) {
+		size_t len = strlen(reason);
+
+		buf_text(&f, ",\"why\":");
+		json_text(&f, reason, len < 2000 ? len : 2000);
+	}
+	rc = journal_add(&f, intent, NULL, why);
+	buf_fini(&f);
+	return rc;
+}
+
+/* What is done is done: that it could not be written is for the log. */
+static void outcome(const char *name, uint32_t number, const char *reason)
+{
+	struct why why;
+
+	if (event(name, number, reason, false, &why) < 0)
+		log_line(LOG_ERROR, "patch", "%u is %s, but the journal does not say so: %s",
+		         number, name,
+		         why.text);
+}
+
+int history_open(const char *folder, struct why *why)
+{
+	static const char reason[] = "the runtime ended while it was about to come in force";
+	int rc = journal_open(folder, replay, NULL, why);
+
+	for (uint32_t n = 1; !rc && n <= last; n++) {
+		if (rows[n].state != PATCH_INTENT)
+			continue;
+		rows[n].state = PATCH_SUSPECT;
+		outcome("suspect", n, reason);
+		log_line(LOG_WARN, "patch", "%u is left out: %s", n, reason);
+	}
+	return rc;
+}
+
+void history_close(void)
+{
+	journal_close();
+	mem_free(rows);
+	rows = NULL;
+	last = room = 0;
+	for (size_t i = 0; i < NEWEST; i++) {
+		mem_free(newest[i].handlers);
+		mem_free(newest[i].origin);
+		newest[i] = (struct recent){ 0 };
+	}
+	newest_count = 0;
+}
+
+/* --- a patch comes in force ----------------------------------------------------------- */
+
+struct find { const char *name; int64_t version; };
+
+static void find_version(void *arg, const struct handler_info *h)
+{
+	struct find *f = arg;
+
+	if (!strcmp(h->name, f->name))
+		f->version = h->version;
+}
+
+static int64_t version_of(struct type *type, const char *name)
+{
+	struct find f = { name, -1 };
+
+	core_handlers(type, find_version, &f);
+	return f.version;
+}
+
+void history_before(const struct exported *e, struct before *b)
+{
+	*b = (struct before){ 0 };
+	for (int i = 0; i < e->n; i++)
+		for (const struct actor_handler *h = e->change[i].on; h->name; h++) {
+			b->was = mem_resize(b->was, (b->n + 1) * sizeof *b->was);
+			b->was[b->n++] = version_of(e->change[i].type, h->name);
+		}
+}
+
+static void field(struct buf *f, const char *name, const char *text, size_t len)
+{
+	buf_printf(f, ",\"%s\":", name);
+	json_text(f, len ? text : "", len);
+}
+
+static void field_text(struct buf *f, const char *name, const char *text)
+{
+	if (text)
+		field(f, name, text, strlen(text));
+}
+
+/* "on":[{"type":"counter","build":"9f86...","on":[["hit",0]]}] */
+static void field_on(struct buf *f, const struct exported *e, const struct before *b)
+{
+	size_t k = 0;
+
+	buf_text(f, ",\"on\":[");
+	for (int i = 0; i < e->n; i++) {
+		char hex[DIGEST_HEX];
+		const char *comma = "";
+
+		builds_of(e->change[i].type, hex);
+		buf_text(f, i ? ",{\"type\":" : "{\"type\":");
+		json_text(f, type_name(e->change[i].type), strlen(type_name(e->change[i].type)));
+		buf_printf(f, ",\"build\":\"%s\",\"on\":[", hex);
+		for (const struct actor_handler *h = e->change[i].on; h->name; h++, comma = ",") {
+			buf_printf(f, "%s[", comma);
+			json_text(f, h->name, strlen(h->name));
+			buf_printf(f, ",%lld]", (long long)b->was[k++]);
+		}
+		buf_text(f, "]}");
+	}
+	buf_text(f, "]");
+}
+
+static void intent_fields(struct buf *f, uint32_t n, const struct patch_source *s,
+                          const struct exported *e,
+                          const struct before *b)
+{
+	char hex[DIGEST_HEX];
+
+	digest_text(s->text, s->len, hex);
+	buf_printf(f, "\"event\":\"intent\",\"patch\":%u,\"sha256\":\"%s\",\"bytes\":%zu", n, hex,
+	           s->len);
+	field_text(f, "origin", s->origin);
+	field_text(f, "author", s->author);
+	field_text(f, "note", s->note);
+	field_text(f, "file", s->file);
+	field(f, "targets", e->targets.p, e->targets.len);
+	field(f, "handlers", e->handlers.p, e->handlers.len);
+	field_text(f, "topic", s->topic);
+	field_text(f, "handler", s->handler);
+	field_text(f, "function", s->function);
+	field_on(f, e, b);
+	field(f, "source", s->text, s->len);
+}
+
+int64_t history_intent(const struct patch_source *s, const struct exported *e, struct before *b,
+                       struct why *why)
+{
+	uint32_t n = history_last() + 1;
+	unsigned char d[DIGEST];
+	struct buf f = { 0 };
+	int64_t at = 0;
+	int rc;
+
+	history_before(e, b);
+	intent_fields(&f, n, s, e, b);
+	rc = journal_add(&f, true, &at, why);
+	buf_fini(&f);
+	if (rc < 0) {
+		mem_free(b->was);
+		return rc;
+	}
+	digest_of(NULL, 0, s->text, s->len, d);
+	pthread_mutex_lock(&lock);
+	row_at(n)->at = at;
+	rows[n].state = PATCH_INTENT;
+	memcpy(rows[n].digest, d, 8);
+	remember(n, e->handlers.p, e->handlers.len, s->origin);
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
+void history_laid(uint32_t number, struct before *b)
+{
+	pthread_mutex_lock(&lock);
+	rows[number].state = PATCH_APPLIED;
+	rows[number].live += (int32_t)b->n;
+	for (size_t i = 0; i < b->n; i++)
+		if (b->was[i] > 0)
+			rows[b->was[i]].live--;
+	pthread_mutex_unlock(&lock);
+	mem_free(b->was);
+}
+
+void history_done(uint32_t number, bool table, const char *failed)
+{
+	if (!table)
+		set_state(number, PATCH_RAN);
+	outcome(table ? "in force" : "ran", number, failed);
+}
+
+int history_again(uint32_t number, struct why *why)
+{
+	return event("again", number, NULL, true, why);
+}
+
+/* --- and goes again ------------------------------------------------------------------- */
+
+int history_reverting(uint32_t number, const char *author, const char *origin, struct why *why)
+{
+	struct buf f = { 0 };
+	int rc;
+
+	buf_printf(&f, "\"event\":\"revert\",\"patch\":%u", number);
+	field_text(&f, "origin", origin);
+	field_text(&f, "author", author);
+	rc = journal_add(&f, true, NULL, why);
+	buf_fini(&f);
+	return rc;
+}
+
+void history_reverted(uint32_t number, const struct before *now)
+{
+	pthread_mutex_lock(&lock);
+	rows[number].state = PATCH_REVERTED;
+	rows[number].live = 0;
+	for (size_t i = 0; now && i < now->n; i++)
+		if (now->was[i] > 0)
+			rows[now->was[i]].live++;
+	pthread_mutex_unlock(&lock);
+	outcome("reverted", number, NULL);
+}
+
+void history_stale(uint32_t number, const char *reason)
+{
+	set_state(number, PATCH_STALE);
+	outcome("stale", number, reason);
+	log_line(LOG_WARN, "patch", "%u is stale and left out: %s", number, reason);
+}
+
+/* --- from the journal ----------------------------------------------------------------- */
+
+static void keep(void *arg, const struct journal_line *l)
+{
+	struct patch_kept *k = arg;
+	struct packed map;
+	struct value v;
+
+	buf_add(&k->own, l->fields.at, (size_t)(l->fields.end - l->fields.at));
+	map = (struct packed){ (uint8_t *)k->own.p, (uint8_t *)k->own.p + k->own.len };
+	if (journal_field(map, "source", &v, NULL) && v.type == VALUE_STR)
+		k->source.text = v.str, k->source.len = v.len;
+	journal_field(map, "on", &v, &k->on);
+	k->source.file = journal_text(map, "file");
+	k->source.origin = journal_text(map, "origin");
+	k->source.author = journal_text(map, "author");
+	k->source.note = journal_text(map, "note");
+	k->source.topic = journal_text(map, "topic");
+	k->source.handler = journal_text(map, "handler");
+	k->source.function = journal_text(map, "function");
+}
+
+void history_kept_free(struct patch_kept *k)
+{
+	const struct patch_source *s = &k->source;
+
+	mem_free((char *)s->file);
+	mem_free((char *)s->origin);
+	mem_free((char *)s->author);
+	mem_free((char *)s->note);
+	mem_free((char *)s->topic);
+	mem_free((char *)s->handler);
+	mem_free((char *)s->function);
+	buf_fini(&k->own);
+}
+
+int history_read(uint32_t number, struct patch_kept *k, struct why *why)
+{
+	unsigned char d[DIGEST];
+	struct row r;
+	int rc;
+
+	*k = (struct patch_kept){ .own = { 0 } };
+	if (history_state(number) == PATCH_NONE)
+		return why_set(why, ACTOR_ENOENT, "there is no patch %u", number);
+	pthread_mutex_lock(&lock);
+	r = rows[number];
+	pthread_mutex_unlock(&lock);
+	rc = journal_line_at(r.at, keep, k, why);
+	if (!rc && k->source.text) {
+		digest_of(NULL, 0, k->source.text, k->source.len, d);
+		if (!memcmp(d, r.digest, 8))
+			return 0;
+	}
+	history_kept_free(k);
+	return rc ? rc : why_set(why, ACTOR_EFAIL,
+	                         "%s does not hold patch %u any more: it has been changed",
+	                         journal_path(), number);
+}
+
+struct applied { void (*each)(void *, uint32_t, struct packed); void *arg; };
+
+static void applied_line(void *arg, const struct journal_line *l)
+{
+	struct applied *a = arg;
+	uint32_t n = (uint32_t)journal_int(l->fields, "patch");
+	struct packed on;
+	struct value v;
+
+	if (journal_is(l->fields, "intent") && history_state(n) == PATCH_APPLIED &&
+	    journal_field(l->fields, "on", &v, &on))
+		a->each(a->arg, n, on);
+}
+
+int history_applied(void (*each)(void *, uint32_t, struct packed), void *arg, struct why *why)
+{
+	struct applied a = { each, arg };
+	struct journal_end end;
+
+	return journal_each(applied_line, &a, &end, why);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * job.h - what is asked of the compile thread, and doing it. */
+#ifndef JOB_H
+#define JOB_H
+
+#include "revert.h"
+
+enum kind { APPLY, CHECK, EVAL, REVERT, LIST, SHOW, LOG, VERIFY, BRING_BACK };
+
+struct job {
+	struct job *next;
+	enum kind kind;
+	enum origin origin;
+	msg_caller caller;
+	char *text; size_t len;
+	char *file, *note, *author;
+	char *topic, *handler, *function;       /* EVAL */
+	uint32_t number;                        /* given; of what is asked for: REVERT, SHOW */
+	/* what came of it */
+	int code;                               /* 0, or an error with the diagnostics in said */
+	struct buf said; /* of a CHECK that passed: the handlers it would change */
+	struct buf warnings;                    /* of a CHECK that passed */
+	struct buf out;                         /* LIST, SHOW, LOG: the answer, packed */
+	struct buf line;                        /* for the log */
+	struct code *hold;                      /* as long as process is to run */
+	int (*process)(actor *self);
+	bool table;                             /* besides its process */
+};
+
+void job_free(struct job *j);
+/* The compile thread: all of it but running its process and answering. 0, or an error with said. */
+int  job_work(struct job *j);
+const char *origin_name(enum origin o);
+
+#endif

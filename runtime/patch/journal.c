@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT
+ * journal.c - a file that only grows.
+ *
+ * Each line ends with "chain": SHA-256 over the chain of the line before and all of this line in
+ * front
+ * of that word. So a bit that flips, a line that goes, comes or moves is seen at the line where
+ * it is; what
+ * is cut off the end is seen while the process runs, which knows how far it has written.
+ *
+ * Adding writes at once and leaves fdatasync to a thread of its own. Before that, room for the
+ * next line is
+ * reserved on the disk: when there is none the line is refused while nothing has been done yet.
+ *
+ * Threads: any, behind `lock`; the sync thread takes it only to learn that there is something
+ * new. */
+#include "journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../actor.h"
+#include "digest.h"
+#include "json.h"
+#include "log.h"
+#include "ports.h"
+
+#define CHAIN ",\"chain\":\""
+enum {
+	FORMAT = 1,
+	TAIL = sizeof CHAIN - 1 + DIGEST_HEX - 1 + 2,   /* `,"chain":"..."}` */
+	RESERVE = 4096,
+	LINE_MAX_LEN = 16 << 20,
+	CHUNK = 4096,
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static pthread_t syncer;
+static bool syncing, dirty;
+static int fd = -1;
+static char *path;
+static int64_t end;             /* bytes written */
+static uint64_t lines;
+static unsigned char chain[DIGEST];
+
+/* --- lines ------------------------------------------------------------------------------ */
+
+/* The line at `at` with its line break, if it has one. 1, 0 at the end, negative with why. */
+static int line_read(int64_t at, struct buf *line, struct why *why)
+{
+	char *nl = NULL;
+
+	buf_clear(line);
+	while (!nl && line->len < LINE_MAX_LEN) {
+		ssize_t n;
+
+		buf_reserve(line, CHUNK);
+		n = pread(fd, line->p + line->len, CHUNK, at + (int64_t)line->len);
+		if (n < 0)
+			return why_set(why, ACTOR_EFAIL, "%s: %s", path, strerror(errno));
+		if (!n)
+			break;
+		nl = memchr(line->p + line->len, '\n', (size_t)n);
+		line->len += (size_t)n;
+	}
+	if (nl)
+		line->len = (size_t)(nl - line->p) + 1;
+	return line->len > 0;
+}
+
+/* Takes the line's own chain from *c to the next. False: it does not follow. */
+static bool line_follows(const struct buf *line, unsigned char c[DIGEST])
+{
+	const char *tail = line->p + line->len - 1 - TAIL;
+	char hex[DIGEST_HEX];
+
+	if (line->len < TAIL + 2 || memcmp(tail, CHAIN, sizeof CHAIN - 1) != 0)
+		return false;
+	digest_of(c, DIGEST, line->p, (size_t)(tail - line->p), c);
+	digest_hex(c, hex);
+	return memcmp(tail + sizeof CHAIN - 1, hex, DIGEST_HEX - 1) == 0 &&
+	       memcmp(line->p + line->len - 3, "\"}\n", 3) == 0;
+}
+
+static int line_hand(const struct buf *line, int64_t at, journal_fn *each, void *arg,
+                     struct why *why)
+{
+	struct journal_line l = { .at = at };
+	struct buf packed = { 0 };
+	struct why inner;
+	int rc = json_read(line->p, line->len, &packed, &inner);
+
+	l.fields = (struct packed){ (uint8_t *)packed.p, (uint8_t *)packed.p + packed.len };
+	if (rc < 0)
+		why_set(why, ACTOR_EFAIL, "%s: %.300s", path, inner.text);
+	else
+		each(arg, &l);
+	buf_fini(&packed);
+	return rc;
+}
+
+bool journal_field(struct packed map, const char *name, struct value *v, struct packed *inside)
+{
+	struct value head, key;
+
+	if (packed_next(&map, &head) != 1 || head.type != VALUE_MAP)
+		return false;
+	for (size_t i = 0; i < head.len; i++) {
+		struct packed at;
+
+		if (packed_next(&map, &key) != 1)
+			return false;
+		at = map;
+		if (key.type == VALUE_STR && key.len == strlen(name) &&
+		    !memcmp(key.str, name, key.len)) {
+			if (inside)
+				*inside = at;
+			return packed_next(&at, v) == 1;
+		}
+		if (packed_skip(&map) < 0)
+			return false;
+	}
+	return false;
+}
+
+char *journal_text(struct packed map, const char *name)
+{
+	struct value v;
+
+	if (!journal_field(map, name, &v, NULL) || v.type != VALUE_STR)
+		return NULL;
+	return mem_string(v.str, v.len);
+}
+
+int64_t journal_int(struct packed map, const char *name)
+{
+	struct value v;
+
+	return journal_field(map, name, &v, NULL) && v.type == VALUE_INT ? v.i : 0;
+}
+
+bool journal_is(struct packed map, const char *event)
+{
+	struct value v;
+
+	return journal_field(map, "event", &v, NULL) && v.type == VALUE_STR &&
+	       v.len == strlen(event) && !memcmp(v.str, event, v.len);
+}
+
+/* --- reading it all ------------------------------------------------------------------------ */
+
+struct scan {
+	int64_t limit;                  /* what follows is still being written */
+	int64_t end; uint64_t lines; unsigned char chain[DIGEST];
+	bool torn, other;
+};
+
+static void look_at_first(void *arg, const struct journal_line *l)
+{
+	struct scan *s = arg;
+	struct value v;
+
+	s->other = !journal_field(l->fields, "format", &v, NULL) || v.type != VALUE_INT ||
+		v.i != FORMAT;
+}
+
+/* As far as it verifies. Negative with why: where it does not. */
+static int scan(struct scan *s, journal_fn *each, void *arg, struct why *why)
+{
+	struct buf line = { 0 };
+	int rc = 0;
+
+	while (s->end < s->limit && (rc = line_read(s->end, &line, why)) > 0) {
+		s->torn = line.p[line.len - 1] != '\n';
+		if (s->torn)
+			break;
+		if (!s->lines)
+			line_hand(&line, 0, look_at_first, s, NULL);
+		if (s->other)
+			rc = why_set(why, ACTOR_EFAIL,
+			             "%s was not written by this version of actord", path);
+		else if (!line_follows(&line, s->chain))
+			rc = why_set(why, ACTOR_EFAIL,
+			             "%s, line %lu: it has been changed, or lines "
+			             "before it are missing", path, (unsigned long)s->lines + 1);
+		if (rc > 0 && each)
+			rc = line_hand(&line, s->end, each, arg, why);
+		if (rc < 0)
+			break;
+		s->end += (int64_t)line.len;
+		s->lines++;
+	}
+	buf_fini(&line);
+	return rc < 0 ? rc : 0;
+}
+
+int journal_each(journal_fn *each, void *arg, struct journal_end *e, struct why *why)
+{
+	struct scan s = { .end = 0 };
+	unsigned char last[DIGEST];
+	int rc;
+
+	pthread_mutex_lock(&lock);
+	s.limit = end;
+	e->lines = lines;
+	memcpy(last, chain, DIGEST);
+	pthread_mutex_unlock(&lock);
+	digest_hex(last, e->chain);
+	rc = scan(&s, each, arg, why);
+	if (!rc && (s.lines != e->lines || memcmp(s.chain, last, DIGEST) != 0))
+		rc = why_set(why, ACTOR_EFAIL, "%s ends after %lu lines, %lu were written", path,
+		             (unsigned long)s.lines, (unsigned long)e->lines);
+	return rc;
+}
+
+int journal_line_at(int64_t at, journal_fn *each, void *arg, struct why *why)
+{
+	struct buf line = { 0 };
+	int rc = line_read(at, &line, why);
+
+	if (!rc)
+		rc = why_set(why, ACTOR_EFAIL, "%s: it ends before byte %lld", path, (long long)at);
+	if (rc > 0)
+		rc = line_hand(&line, at, each, arg, why);
+	buf_fini(&line);
+	return rc < 0 ? rc : 0;
+}
+
+/* --- adding ---------------------------------------------------------------------------------- */
+
+static int write_whole(const char *p, size_t len)
+{
+	for (size_t at = 0; at < len;) {
+		ssize_t n = pwrite(fd, p + at, len - at, end + (int64_t)at);
+
+		if (n < 0 && errno != EINTR)
+			return -1;
+		at += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+/* A file system that cannot reserve is written to as it is. */
+static bool room_for(size_t len)
+{
+	if (!fallocate(fd, FALLOC_FL_KEEP_SIZE, end, (int64_t)len + RESERVE))
+		return true;
+	return errno == EOPNOTSUPP || errno == ENOSYS;
+}
+
+static int put(const struct buf *line, bool intent, struct why *why)
+{
+	struct stat st;
+	int error;
+
+	if (fstat(fd, &st) == 0 && st.st_size != end)
+		return why_set(why, ACTOR_EFAIL,
+		               "%s has been changed by somebody else: it has %lld bytes, %lld "
+		               "were written; restart actord, which puts it aside", path,
+		               (long long)st.st_size, (long long)end);
+	if (intent && !room_for(line->len))
+		return why_set(why, ACTOR_EFAIL, "%s cannot be written: %s", path, strerror(errno));
+	if (write_whole(line->p, line->len) == 0)
+		return 0;
+	error = errno;
+	if (ftruncate(fd, end) < 0)
+		log_line(LOG_ERROR, "patch", "%s: %s", path, strerror(errno));
+	return why_set(why, ACTOR_EFAIL, "%s cannot be written: %s", path, strerror(error));
+}
+
+static void line_make(struct buf *line, const struct buf *fields, unsigned char next[DIGEST])
+{
+	int64_t ms = wall_ms();
+	time_t at = ms / 1000;
+	char when[32], hex[DIGEST_HEX];
+	struct tm tm;
+
+	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", gmtime_r(&at, &tm));
+	buf_printf(line, "{\"line\":%lu,\"time\":\"%s.%03dZ\",", (unsigned long)lines + 1, when,
+	           (int)(ms % 1000));
+	buf_add(line, fields->p, fields->len);
+	digest_of(chain, DIGEST, line->p, line->len, next);
+	digest_hex(next, hex);
+	buf_printf(line, CHAIN "%s\"}\n", hex);
+}
+
+static int add(const struct buf *fields, bool intent, int64_t *at, struct why *why)
+{
+	unsigned char next[DIGEST];
+	struct buf line = { 0 };
+	int rc;
+
+	line_make(&line, fields, next);
+	rc = line.len > LINE_MAX_LEN ? why_set(why, ACTOR_EARGS, "too long for the journal") :
+	                               put(&line, intent, why);
+	if (!rc) {
+		if (at)
+			*at = end;
+		end += (int64_t)line.len;
+		lines++;
+		memcpy(chain, next, DIGEST);
+		dirty = true;
+		pthread_cond_signal(&changed);
+	}
+	buf_fini(&line);
+	return rc;
+}
+
+int journal_add(const struct buf *fields, bool intent, int64_t *at, struct why *why)
+{
+	int rc;
+
+	pthread_mutex_lock(&lock);
+	rc = add(fields, intent, at, why);
+	pthread_mutex_unlock(&lock);
+	return rc;
+}
+
+static void *sync_thread(void *arg)
+{
+	pthread_mutex_lock(&lock);
+	while (syncing || dirty) {
+		while (syncing && !dirty)
+			pthread_cond_wait(&changed, &lock);
+		dirty = false;
+		pthread_mutex_unlock(&lock);
+		fdatasync(fd);
+		pthread_mutex_lock(&lock);
+	}
+	pthread_mutex_unlock(&lock);
+	return arg;
+}
+
+/* --- its life ------------------------------------------------------------------------- */
+
+static int cannot(struct why *why)
+{
+	return why_set(why, ACTOR_EFAIL, "%s: %s", path, strerror(errno));
+}
+
+static int file_open(const char *folder, struct why *why)
+{
+	struct buf p = { 0 };
+
+	if (folder) {
+		buf_printf(&p, "%s/patches.journal", folder);
+		path = p.p;
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	} else {
+		path = mem_string("journal", 7);
+		fd = memfd_create("journal", MFD_CLOEXEC);
+	}
+	return fd < 0 ? cannot(why) : 0;
+}
+
+/* The file as it is goes aside, for a person to look at; a new one is begun. */
+static int put_aside(const char *folder, struct buf *first, const struct why *reason,
+                     struct why *why)
+{
+	struct buf aside = { 0 };
+	int rc;
+
+	buf_printf(&aside, "%s.aside-%lld", path, (long long)wall_ms());
+	log_line(LOG_ERROR, "patch",
+	         "%s: it is put aside as %s, and none of its patches is brought back",
+	         reason->text, aside.p);
+	rc = rename(path, aside.p) < 0 ? cannot(why) : 0;
+	buf_text(first, ",\"aside\":");
+	json_text(first, aside.p, aside.len);
+	buf_text(first, ",\"why\":");
+	json_text(first, reason->text, strlen(reason->text));
+	buf_fini(&aside);
+	if (rc)
+		return rc;
+	close(fd);
+	mem_free(path);
+	return file_open(folder, why);
+}
+
+static int begin(const struct scan *s, const struct buf *first, struct why *why)
+{
+	end = s->end;
+	lines = s->lines;
+	memcpy(chain, s->chain, DIGEST);
+	if (s->torn) {
+		log_line(LOG_WARN, "patch", "%s: line %lu was not finished: it is cut off", path,
+		         (unsigned long)lines + 1);
+		if (ftruncate(fd, end) < 0)
+			return cannot(why);
+	}
+	return lines ? 0 : add(first, true, NULL, why);
+}
+
+int journal_open(const char *folder, journal_fn *each, void *arg, struct why *why)
+{
+	struct buf first = { 0 };
+	struct why reason = { "" };
+	struct scan s = { .limit = INT64_MAX }, again = s;
+	int rc = file_open(folder, why);
+
+	buf_printf(&first, "\"event\":\"begin\",\"format\":%d,\"version\":\"" ACTORD_VERSION "\"",
+	           FORMAT);
+	if (!rc && scan(&s, NULL, NULL, &reason) < 0) {
+		rc = put_aside(folder, &first, &reason, why);
+		s = again;
+	}
+	if (!rc)
+		rc = begin(&s, &first, why);
+	if (!rc)
+		rc = scan(&again, each, arg, why);
+	buf_fini(&first);
+	if (rc)
+		return rc;
+	syncing = true;
+	dirty = true;
+	if (pthread_create(&syncer, NULL, sync_thread, NULL))
+		return why_set(why, ACTOR_ENOMEM, "no thread for the journal");
+	pthread_setname_np(syncer, "journal");
+	return 0;
+}
+
+void journal_close(void)
+{
+	if (fd < 0)
+		return;
+	pthread_mutex_lock(&lock);
+	syncing = false;
+	pthread_cond_signal(&changed);
+	pthread_mutex_unlock(&lock);
+	pthread_join(syncer, NULL);
+	close(fd);
+	fd = -1;
+	mem_free(path);
+	path = NULL;
+}
+
+const char *journal_path(void)
+{
+	return path;
+}
+
+uint64_t journal_lines(void)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&lock);
+	n = lines;
+	pthread_mutex_unlock(&lock);
+	return n;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT
+ * listing.c - the journal's lines as values. No state. */
+#include "listing.h"
+
+#include "journal.h"
+
+enum { LISTED = 10000, LOGGED = 1000 };
+
+struct rows_out { struct buf *out; struct buf rows; uint32_t n, skip; };
+
+static void copy_field(struct buf *out, struct packed map, const char *name)
+{
+	struct packed at;
+	struct value v;
+	const uint8_t *from;
+
+	pack_text(out, name);
+	if (!journal_field(map, name, &v, &at)) {
+		pack_text(out, "");
+		return;
+	}
+	from = at.at;
+	packed_skip(&at);
+	buf_add(out, from, (size_t)(at.at - from));
+}
+
+static const char *const row_fields[] = {
+	"targets", "handlers", "origin", "time", "bytes", "file", "note", "author", "sha256",
+};
+
+static void pack_row(struct buf *out, uint32_t n, struct packed map, bool source)
+{
+	pack_map(out, 2 + (uint32_t)ARRAY_LEN(row_fields) + source);
+	pack_text(out, "number");
+	pack_uint(out, n);
+	pack_text(out, "state");
+	pack_text(out, history_word(n));
+	for (size_t i = 0; i < ARRAY_LEN(row_fields); i++)
+		copy_field(out, map, row_fields[i]);
+	if (source)
+		copy_field(out, map, "source");
+}
+
+static void list_line(void *arg, const struct journal_line *l)
+{
+	struct rows_out *o = arg;
+	uint32_t n = (uint32_t)journal_int(l->fields, "patch");
+
+	if (!journal_is(l->fields, "intent") || n <= o->skip)
+		return;
+	pack_row(&o->rows, n, l->fields, false);
+	o->n++;
+}
+
+static int answer_rows(struct rows_out *o, journal_fn *each, struct why *why)
+{
+	struct journal_end end;
+	int rc = journal_each(each, o, &end, why);
+
+	if (!rc) {
+		pack_list(o->out, o->n);
+		buf_add(o->out, o->rows.p, o->rows.len);
+	}
+	buf_fini(&o->rows);
+	return rc;
+}
+
+int listing_all(struct buf *out, struct why *why)
+{
+	uint32_t all = history_last();
+	struct rows_out o = { .out = out, .skip = all > LISTED ? all - LISTED : 0 };
+
+	return answer_rows(&o, list_line, why);
+}
+
+static void show_line(void *arg, const struct journal_line *l)
+{
+	pack_row(arg, (uint32_t)journal_int(l->fields, "patch"), l->fields, true);
+}
+
+int listing_one(uint32_t number, struct buf *out, struct why *why)
+{
+	if (history_state(number) == PATCH_NONE)
+		return why_set(why, ACTOR_ENOENT, "there is no patch %u", number);
+	return journal_line_at(history_place(number), show_line, out, why);
+}
+
+static void log_row(void *arg, const struct journal_line *l)
+{
+	static const char *const fields[] = {
+		"line", "time", "event", "patch", "handlers", "origin", "author", "note", "why",
+	};
+	struct rows_out *o = arg;
+
+	if (journal_int(l->fields, "line") <= (int64_t)o->skip)
+		return;
+	pack_map(&o->rows, (uint32_t)ARRAY_LEN(fields));
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		copy_field(&o->rows, l->fields, fields[i]);
+	o->n++;
+}
+
+int listing_log(struct buf *out, struct why *why)
+{
+	struct rows_out o = { .out = out };
+	uint64_t lines = journal_lines();
+
+	o.skip = lines > LOGGED ? (uint32_t)(lines - LOGGED) : 0;
+	return answer_rows(&o, log_row, why);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ * make.c - compile, then look at what the source exports. Nothing is in force yet. */
+#include "make.h"
+
+#include "trial.h"
+
+static void free_program(void *arg)
+{
+	program_free(arg);
+}
+
+int made_from(struct made *m, const struct patch_source *s, struct buf *said)
+{
+	int rc;
+
+	*m = (struct made){ .source = { .text = s->text, .len = s->len, .file = s->file,
+	                                .function = s->function } };
+	if (trial_compile(&m->source, said) < 0 ||
+	    !(m->program = program_compile(&m->source, said)))
+		return ACTOR_EARGS;
+	m->code = code_new(free_program, m->program);
+	m->exam = (struct exam){ &m->source, m->program, said };
+	rc = s->function ? exported_function(&m->exam, s->topic, s->handler, &m->e)
+	                 : exported_read(&m->exam, &m->e);
+	if (rc)
+		made_drop(m);
+	return rc;
+}
+
+void made_drop(struct made *m)
+{
+	exported_fini(&m->e);
+	code_drop(m->code);
+}
+
+const struct actor_handler *made_handler(const struct made *m, const struct type *type,
+                                         const char *name)
+{
+	for (int i = 0; i < m->e.n; i++)
+		for (const struct actor_handler *h = m->e.change[i].on;
+		     m->e.change[i].type == type && h->name; h++)
+			if (!strcmp(h->name, name))
+				return h;
+	return NULL;
+}

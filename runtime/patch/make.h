@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ * make.h - a patch's source compiled and held against what runs. The compile thread. */
+#ifndef MAKE_H
+#define MAKE_H
+
+#include "history.h"
+
+struct made {
+	struct source source;
+	struct program *program;
+	struct code *code;              /* one hold */
+	struct exam exam;
+	struct exported e;
+};
+
+/* 0, or an error with diagnostics said and nothing to drop. Borrows s and said. */
+int  made_from(struct made *m, const struct patch_source *s, struct buf *said);
+void made_drop(struct made *m);
+/* What it has for that handler of that type; NULL: nothing. */
+const struct actor_handler *made_handler(const struct made *m, const struct type *type,
+                                         const char *name);
+
+#endif

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: MIT
+ * revert.c - earlier code in force again.
+ *
+ * Superseded code is not kept in memory: what is needed again is compiled again from the
+ * journal. Patches
+ * of one handler are taken back newest first, so what a handler was before a patch is what the
+ * patch found
+ * when it came, but for patches that have been left out since.
+ *
+ * After a restart only what is on top is compiled: for each handler the newest patch that is
+ * neither taken
+ * back, nor suspect, nor made for another build of the type. */
+#include "revert.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "builds.h"
+#include "journal.h"
+#include "log.h"
+
+/* --- the journal's list of handlers ------------------------------------------------------- */
+
+struct one { struct type *type; char type_name[NAME_MAX_LEN + 1],
+            name[NAME_MAX_LEN + 1]; int64_t was; };
+/* Goes through "on":[{"type":..,"build":..,"on":[["hit",0],..]},..]. False from each ends it. */
+struct walk {
+	bool (*type)(void *arg, const char *name, const char *build);   /* may be NULL */
+	bool (*each)(void *arg, const struct one *one);
+	void *arg;
+};
+
+static void copy_text(char *out, size_t size, const struct value *v)
+{
+	snprintf(out, size, "%.*s", v->type == VALUE_STR ? (int)v->len : 0, v->str);
+}
+
+static bool walk_handlers(const struct walk *w, struct packed in, const char *type_title)
+{
+	struct one one = { .type = core_type(type_title) };
+	struct value list, v;
+
+	snprintf(one.type_name, sizeof one.type_name, "%s", type_title);
+	if (packed_next(&in, &list) != 1 || list.type != VALUE_LIST)
+		return false;
+	for (size_t i = 0; i < list.len; i++) {
+		if (packed_next(&in, &v) != 1 || packed_next(&in, &v) != 1)
+			return false;
+		copy_text(one.name, sizeof one.name, &v);
+		if (packed_next(&in, &v) != 1)
+			return false;
+		one.was = v.i;
+		if (!w->each(w->arg, &one))
+			return false;
+	}
+	return true;
+}
+
+static bool walk(const struct walk *w, struct packed on)
+{
+	struct value list, v;
+
+	if (packed_next(&on, &list) != 1 || list.type != VALUE_LIST)
+		return false;
+	for (size_t i = 0; i < list.len; i++) {
+		char type[NAME_MAX_LEN + 1], build[DIGEST_HEX];
+		struct packed handlers;
+
+		if (!journal_field(on, "type", &v, NULL))
+			return false;
+		copy_text(type, sizeof type, &v);
+		if (!journal_field(on, "build", &v, NULL))
+			return false;
+		copy_text(build, sizeof build, &v);
+		if (w->type && !w->type(w->arg, type, build))
+			return false;
+		if (!journal_field(on, "on", &v, &handlers) || !walk_handlers(w, handlers, type))
+			return false;
+		packed_skip(&on);
+	}
+	return true;
+}
+
+/* --- taking back --------------------------------------------------------------------------- */
+
+struct revert {
+	uint32_t number;
+	struct why *why;
+	int rc;
+	struct back *back;              /* the names are interned */
+	struct before now;              /* what each will be */
+	int n;
+	struct made *made;              /* of earlier patches that are compiled again */
+	struct patch_kept *kept;
+	uint32_t *made_number;
+	int made_count;
+};
+
+struct look { const struct one *one; struct handler_info info; bool found; };
+
+static void look_at(void *arg, const struct handler_info *h)
+{
+	struct look *l = arg;
+
+	if (!strcmp(h->name, l->one->name)) {
+		l->info = *h;
+		l->found = true;
+	}
+}
+
+struct find { const struct one *wanted; int64_t was; };
+
+static bool find_was(void *arg, const struct one *one)
+{
+	struct find *f = arg;
+
+	if (strcmp(one->type_name, f->wanted->type_name) != 0 || strcmp(one->name,
+	                                                                f->wanted->name) != 0)
+		return true;
+	f->was = one->was;
+	return false;
+}
+
+/* What the handler was before, passing over what has been left out since. */
+static int before(const struct one *one, int64_t *was, struct why *why)
+{
+	*was = one->was;
+	while (*was > 0 && history_state((uint32_t)*was) != PATCH_APPLIED) {
+		struct find f = { one, -1 };
+		struct walk w = { NULL, find_was, &f };
+		struct patch_kept k;
+		int rc = history_read((uint32_t)*was, &k, why);
+
+		if (rc < 0)
+			return rc;
+		walk(&w, k.on);
+		history_kept_free(&k);
+		*was = f.was;
+	}
+	return 0;
+}
+
+/* Compiled once, however many handlers it has. */
+static struct made *earlier(struct revert *r, uint32_t number)
+{
+	struct buf said = { 0 };
+	int i = 0;
+
+	while (i < r->made_count && r->made_number[i] != number)
+		i++;
+	if (i < r->made_count)
+		return &r->made[i];
+	r->rc = history_read(number, &r->kept[i], r->why);
+	if (r->rc < 0)
+		return NULL;
+	r->rc = made_from(&r->made[i], &r->kept[i].source, &said);
+	if (r->rc < 0) {
+		why_set(r->why, r->rc,
+		        "patch %u, which was in force before, does not compile any more: %.*s",
+		        number, (int)said.len, said.p);
+		history_kept_free(&r->kept[i]);
+	} else {
+		r->made_number[r->made_count++] = number;
+	}
+	buf_fini(&said);
+	return r->rc < 0 ? NULL : &r->made[i];
+}
+
+static void make_room(struct revert *r)
+{
+	size_t n = (size_t)r->n + 1;
+
+	r->back = mem_resize(r->back, n * sizeof *r->back);
+	r->now.was = mem_resize(r->now.was, n * sizeof *r->now.was);
+}
+
+static bool take_back(void *arg, const struct one *one)
+{
+	struct revert *r = arg;
+	struct look l = { .one = one };
+	struct back b = { .type = one->type };
+	struct made *m;
+	int64_t was;
+
+	if (one->type)
+		core_handlers(one->type, look_at, &l);
+	if (!l.found || l.info.version != r->number) {
+		r->rc = why_set(r->why, ACTOR_EFAIL,
+		                "patch %u is superseded: %s.%s is patch %u's by now, which has "
+		                "to be reverted first", r->number, one->type_name, one->name,
+		                l.found ? l.info.version : 0);
+		return false;
+	}
+	b.name = l.info.name;
+	r->rc = before(one, &was, r->why);
+	if (r->rc < 0)
+		return false;
+	if (was > 0) {
+		m = earlier(r, (uint32_t)was);
+		if (!m)
+			return false;
+		b.on = made_handler(m, one->type, one->name);
+		if (!b.on) {
+			r->rc = why_set(r->why, ACTOR_EFAIL, "patch %u has no %s.%s any more",
+			                (uint32_t)was,
+			                one->type_name, one->name);
+			return false;
+		}
+		b.version = (uint32_t)was;
+		b.code = m->code;
+	}
+	make_room(r);
+	r->now.was[r->n] = was;
+	r->back[r->n++] = b;
+	r->now.n = (size_t)r->n;
+	return true;
+}
+
+static void revert_fini(struct revert *r)
+{
+	for (int i = 0; i < r->made_count; i++) {
+		made_drop(&r->made[i]);
+		history_kept_free(&r->kept[i]);
+	}
+	mem_free(r->made);
+	mem_free(r->kept);
+	mem_free(r->made_number);
+	mem_free(r->back);
+	mem_free(r->now.was);
+}
+
+static bool count_one(void *arg, const struct one *one)
+{
+	(void)one;
+	++*(size_t *)arg;
+	return true;
+}
+
+static int take_all_back(uint32_t number, const struct patch_source *who, struct why *why)
+{
+	struct revert r = { .number = number, .why = why };
+	struct walk w = { NULL, take_back, &r };
+	struct patch_kept k;
+	size_t n = 0;
+
+	r.rc = history_read(number, &k, why);
+	if (r.rc < 0)
+		return r.rc;
+	walk(&(struct walk){ NULL, count_one, &n }, k.on);
+	r.made = mem_alloc((n + 1) * sizeof *r.made);
+	r.kept = mem_alloc((n + 1) * sizeof *r.kept);
+	r.made_number = mem_alloc((n + 1) * sizeof *r.made_number);
+	if (!walk(&w, k.on) && !r.rc)
+		r.rc = why_set(why, ACTOR_EFAIL,
+		               "patch %u: its line of the journal is no such line", number);
+	if (!r.rc)
+		r.rc = history_reverting(number, who->author, who->origin, why);
+	if (!r.rc) {
+		r.rc = core_restore(r.back, r.n, why);
+		history_reverted(number, &r.now);
+	}
+	history_kept_free(&k);
+	revert_fini(&r);
+	return r.rc;
+}
+
+int revert_patch(uint32_t number, const struct patch_source *who, struct why *why)
+{
+	int rc;
+
+	if (!number)
+		return why_set(why, ACTOR_ENOENT,
+		               "0 is what the node started with: there is nothing before it");
+	switch (history_state(number)) {
+	case PATCH_NONE:
+		return why_set(why, ACTOR_ENOENT, "there is no patch %u, the newest is %u", number,
+		               history_last());
+	case PATCH_REVERTED:
+		return why_set(why, ACTOR_EFAIL, "patch %u has been reverted already", number);
+	case PATCH_RAN:
+		return why_set(why, ACTOR_EFAIL,
+		               "patch %u had only a process, which ran: there is nothing to take "
+		               "back", number);
+	case PATCH_INTENT:
+		return why_set(why, ACTOR_EFAIL, "patch %u is still on its way", number);
+	case PATCH_STALE:
+	case PATCH_SUSPECT:             /* nothing of it is in force */
+		rc = history_reverting(number, who->author, who->origin, why);
+		if (!rc)
+			history_reverted(number, NULL);
+		return rc;
+	case PATCH_APPLIED:
+		break;
+	}
+	return take_all_back(number, who, why);
+}
+
+/* --- bringing back -------------------------------------------------------------------- */
+
+struct top { uint64_t key; uint32_t number; };
+struct again {
+	struct top *tops;
+	size_t n, room;
+	uint32_t number;
+	char reason[512];
+};
+
+static bool same_build(void *arg, const char *name, const char *build)
+{
+	struct type *type = core_type(name);
+	struct again *a = arg;
+	char hex[DIGEST_HEX];
+
+	if (!type) {
+		snprintf(a->reason, sizeof a->reason, "there is no actor type %s any more", name);
+		return false;
+	}
+	builds_of(type, hex);
+	if (!strcmp(hex, build))
+		return true;
+	snprintf(a->reason, sizeof a->reason, "it was made for another build of %s",
+	         *name ? name : "the global table");
+	return false;
+}
+
+static bool nothing(void *arg, const struct one *one)
+{
+	(void)arg, (void)one;
+	return true;
+}
+
+static bool on_top(void *arg, const struct one *one)
+{
+	struct again *a = arg;
+	unsigned char d[DIGEST];
+	uint64_t key;
+	size_t i = 0;
+
+	digest_of(one->type_name, strlen(one->type_name) + 1, one->name, strlen(one->name), d);
+	memcpy(&key, d, sizeof key);
+	while (i < a->n && a->tops[i].key != key)
+		i++;
+	if (i == a->room) {
+		a->room = a->room ? 2 * a->room : 64;
+		a->tops = mem_resize(a->tops, a->room * sizeof *a->tops);
+	}
+	a->tops[i] = (struct top){ key, a->number };
+	a->n += i == a->n;
+	return true;
+}
+
+static void consider(void *arg, uint32_t number, struct packed on)
+{
+	struct again *a = arg;
+
+	a->number = number;
+	if (walk(&(struct walk){ same_build, nothing, a }, on))
+		walk(&(struct walk){ NULL, on_top, a }, on);
+	else
+		history_stale(number, a->reason);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = ((const struct top *)a)->number, y = ((const struct top *)b)->number;
+
+	return (x > y) - (x < y);
+}
+
+struct kit { struct patch_kept *kept; struct made *made; uint32_t *number; size_t n; };
+
+static void kit_free(struct kit *k)
+{
+	for (size_t i = 0; i < k->n; i++) {
+		made_drop(&k->made[i]);
+		history_kept_free(&k->kept[i]);
+	}
+	mem_free(k->kept);
+	mem_free(k->made);
+	mem_free(k->number);
+}
+
+/* Compiles all that is on top. False: one does not compile, it is stale by now. */
+static bool compile_tops(const struct again *a, struct kit *k)
+{
+	struct buf said = { 0 };
+	struct why why = { "" };
+	bool good = true;
+
+	*k = (struct kit){ .kept = mem_alloc((a->n + 1) * sizeof *k->kept),
+	                   .made = mem_alloc((a->n + 1) * sizeof *k->made),
+	                   .number = mem_alloc((a->n + 1) * sizeof *k->number) };
+	for (size_t i = 0; good && i < a->n; i++) {
+		uint32_t number = a->tops[i].number;
+
+		if (i && number == a->tops[i - 1].number)
+			continue;
+		if (history_read(number, &k->kept[k->n], &why) < 0) {
+			history_stale(number, why.text);
+			good = false;
+		} else if (made_from(&k->made[k->n], &k->kept[k->n].source, &said) < 0) {
+			buf_add(&said, "", 1);
+			history_stale(number, said.p);
+			history_kept_free(&k->kept[k->n]);
+			good = false;
+		} else {
+			k->number[k->n++] = number;
+		}
+	}
+	buf_fini(&said);
+	return good;
+}
+
+static void lay(uint32_t number, struct made *m, revert_ran *ran)
+{
+	struct before b;
+	struct why why;
+
+	history_before(&m->e, &b);
+	if (core_change(m->e.change, m->e.n, number, m->code, false, &why) < 0) {
+		mem_free(b.was);
+		history_stale(number, why.text);
+		return;
+	}
+	history_laid(number, &b);
+	log_line(LOG_INFO, "patch", "%u in force again: %.*s", number, (int)m->e.handlers.len,
+	         m->e.handlers.p);
+	if (m->e.process && history_again(number, &why) == 0) {
+		ran(number, m->e.process, m->code);
+		m->code = NULL;
+	}
+}
+
+int revert_bring_back(revert_ran *ran, struct why *why)
+{
+	struct again a = { .n = 0 };
+	bool whole = false;
+	struct kit kit;
+	int rc = 0;
+
+	while (!whole) {
+		a.n = 0;
+		rc = history_applied(consider, &a, why);
+		if (rc < 0)
+			break;
+		if (a.n)
+			qsort(a.tops, a.n, sizeof *a.tops, by_number);
+		whole = compile_tops(&a, &kit);
+		for (size_t i = 0; whole && i < kit.n; i++)
+			lay(kit.number[i], &kit.made[i], ran);
+		kit_free(&kit);
+	}
+	mem_free(a.tops);
+	return rc;
+}

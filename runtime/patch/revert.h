@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ * revert.h - what was in force before: after a patch is taken back, and after a restart. The
+ * compile
+ * thread. */
+#ifndef REVERT_H
+#define REVERT_H
+
+#include "make.h"
+
+/* Each handler of the patch is again what it was before. 0, or an error with why and nothing
+ * changed. */
+int revert_patch(uint32_t number, const struct patch_source *who, struct why *why);
+
+/* At the start, when the actors are there: all that the journal says is in force. ran: for each
+ * with a process, which
+ * is to run again; takes the hold on code. */
+typedef void revert_ran(uint32_t number, int (*process)(actor *self), struct code *code);
+int revert_bring_back(revert_ran *ran, struct why *why);
+
+#endif

@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: MIT
+"""What is recorded of patches: reverts, show and log, restarts (kill -9 included), and journals that
+were cut, changed, of another version, or have no room left."""
+
+import os
+import re
+import subprocess
+import unittest
+
+from harness import ACTORCTL, TROUBLE, Case, make_folder, until
+
+HEAD = '#include "actor.h"\n#include "counter.h"\n'
+
+
+def hit(factor, name="hit", args="by:int"):
+    """A patch of counter.hit, which then adds so many times what it is told."""
+    return HEAD + """
+static int f(actor *self, const msg *m)
+{
+	struct counter *c = actor_state(self);
+
+	c->hits += %d * msg_int(m, 0);
+	return msg_reply(m, c->hits);
+}
+const struct actor_type patch = { .name = "counter", .state = sizeof(struct counter),
+	.on = ON({ "%s", "%s", f, 0 }) };
+""" % (factor, name, args)
+
+
+PROCESS = '#include "actor.h"\nint process(actor *self) { (void)self; %s; }\n'
+TABLE = ('static int f(actor *self, const msg *m) { (void)self; return msg_reply(m, 1); }\n'
+         'const struct actor_type patch = { .name = "echo", .on = ON({ "%s", "", f, 0 }) };\n')
+
+
+class Journal(Case):
+    options = None
+    trouble = TROUBLE
+
+    def setUp(self):
+        super().setUp()
+        self.folder = make_folder()
+        self.file = self.folder / "state" / "patches.journal"
+
+    def begin(self, *args, **more):
+        self.r = self.start(*args, redis="none", listen="none", folder=self.folder, stop=False,
+                            **more)
+        self.addCleanup(self.end)
+
+    def end(self):
+        if self.r.process.poll() is None:
+            self.r.stop(trouble=self.trouble)
+
+    def apply(self, source, *args, code=0):
+        path = self.folder / "patch.c"
+        path.write_text(source)
+        done = self.r.actorctl("patch", "apply", path, *args)
+        self.assertEqual(done.code, code, done.err)
+        return int(done.out) if not code else done.err
+
+    def hit(self, by=1):
+        done = self.r.actorctl("call", "counter", "hit", str(by))
+        self.assertEqual(done.code, 0, done.err)
+        return int(done.out)
+
+    def states(self):
+        return {p["number"]: p["state"] for p in self.r.json("patch", "list")}
+
+    def revert(self, number, *args, code=0, says=""):
+        done = self.r.actorctl("patch", "revert", str(number), *args)
+        self.assertEqual(done.code, code, done.err)
+        self.assertIn(says, done.err)
+
+    def again(self, *args, killed=False, **more):
+        self.r.kill() if killed else self.end()
+        self.begin(*args, **more)
+
+
+class Reverts(Journal):
+    def test_newest_first_down_to_the_first(self):
+        self.begin()
+        for factor in 10, 100, 1000:
+            self.apply(hit(factor))
+        self.assertEqual(self.hit(), 1000)
+        self.revert(1, code=1, says="superseded: counter.hit is patch 3's by now")
+        self.revert(3)
+        self.assertEqual(self.hit(), 1100)
+        self.assertEqual(self.states(), {1: "superseded", 2: "in force", 3: "reverted"})
+        self.revert(2)
+        self.revert(1)
+        self.assertEqual(self.hit(), 1101)
+        self.assertEqual(set(self.states().values()), {"reverted"})
+        self.revert(1, code=1, says="reverted already")
+        self.revert(4, code=3, says="there is no patch 4, the newest is 3")
+        self.revert(0, code=3, says="nothing before it")
+        self.assertEqual(self.r.actorctl("patch", "revert", "x").code, 2)
+        self.assertEqual(self.r.actorctl("patch", "revert", "99999999999").code, 3)
+
+    def test_a_handler_that_came_goes_and_comes_again(self):
+        self.begin()
+        for i in 1, 2:
+            self.assertEqual(self.apply(hit(2, "twice")), i)
+            self.assertEqual(self.r.actorctl("call", "counter", "twice", "4").code, 0)
+            self.revert(i)
+            done = self.r.actorctl("call", "counter", "twice", "4")
+            self.assertEqual(done.code, 3)
+            self.assertIn("it has: hit", done.err)
+        self.apply(hit(2, "twice", "by:int also:str?"))
+        self.assertEqual(self.r.actorctl("call", "counter", "twice", "4", "x").code, 0)
+
+    def test_a_process_cannot_be_taken_back(self):
+        self.begin()
+        self.apply(PROCESS % "return 0")
+        self.assertEqual(self.states(), {1: "ran"})
+        self.revert(1, code=1, says="only a process")
+
+    def test_an_eval(self):
+        self.begin()
+        source = HEAD + "static int f(actor *s, const msg *m) { (void)s; return msg_reply(m, -5); }"
+        for n in 1, 2:
+            done = self.r.actorctl("call", "patch", "eval", "counter", "hit",
+                                   source.replace("-5", str(-5 * n)), "f")
+            self.assertEqual(done.code, 0, done.err)
+        self.revert(2)
+        self.assertEqual(self.hit(), -5)
+        self.again()
+        self.assertEqual(self.hit(), -5)
+
+
+class Told(Journal):
+    def test_show_list_and_log(self):
+        self.begin()
+        self.apply(hit(3), "--note", "ticket 4711", "--author", "ann")
+        self.revert(1, "--author", "bob")
+        shown = self.r.json("patch", "show", "1")[0]
+        self.assertEqual(shown["source"], hit(3))
+        self.assertEqual([shown[k] for k in ("author", "note", "state", "handlers")],
+                         ["ann", "ticket 4711", "reverted", "counter.hit"])
+        sha = subprocess.run(["sha256sum"], input=hit(3).encode(), capture_output=True).stdout
+        self.assertEqual(shown["sha256"], sha.decode().split()[0])
+        out = self.r.actorctl("patch", "show", "1").out
+        self.assertIn("ticket 4711", out)
+        self.assertTrue(out.endswith(hit(3)), out)
+        log = self.r.json("patch", "log")
+        self.assertEqual([l["event"] for l in log],
+                         ["begin", "intent", "in force", "revert", "reverted"])
+        self.assertEqual(log[3]["author"], "bob")
+        self.assertEqual(self.r.json("patch", "log", "--verify")[0]["lines"], 5)
+        self.assertEqual(self.r.actorctl("patch", "show", "9").code, 3)
+        self.assertEqual(os.stat(self.file).st_mode & 0o777, 0o600)
+
+
+class Restarts(Journal):
+    def test_what_was_in_force_is_so_again(self):
+        for killed in False, True:
+            self.folder = make_folder()
+            self.begin()
+            self.apply(hit(10))
+            self.apply(hit(100))
+            self.apply(hit(2, "twice"))
+            self.apply(hit(1000))
+            self.revert(4)
+            before = self.states()
+            self.again(killed=killed)
+            self.assertEqual(self.states(), before)
+            self.assertEqual(self.hit(), 100)
+            self.assertEqual(self.r.actorctl("call", "counter", "twice", "1").out, "102\n")
+            self.revert(2)
+            self.assertEqual(self.hit(), 112)
+            self.assertEqual(self.apply(hit(7)), 5)
+            self.again(killed=killed)
+            self.assertEqual(self.hit(), 7)
+            self.revert(5)
+            self.revert(1)
+            self.assertEqual(self.hit(), 8)
+            self.end()
+
+    def test_a_process_runs_again(self):
+        self.begin()
+        self.apply(PROCESS % 'return actor_send(self, actor_find("counter"), "hit", 5)' +
+                   TABLE % "more")
+        self.apply(PROCESS % 'return actor_send(self, actor_find("counter"), "hit", 7)')
+        self.assertEqual(self.hit(0), 12)
+        self.again(killed=True)
+        until(lambda: self.hit(0) == 5, "the process of the patch in force, and no other")
+        self.assertEqual(self.states(), {1: "in force", 2: "ran"})
+
+    def test_the_suspect_of_a_crash_is_left_out(self):
+        self.begin("--workers", "2")
+        self.apply(hit(3))
+        path = self.folder / "hang.c"
+        path.write_text(PROCESS % "for (;;)" + TABLE % "more")
+        hanging = subprocess.Popen([ACTORCTL, "--control", self.r.control, "patch",
+                                    "apply", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        until(lambda: self.r.actorctl("call", "echo", "more").code == 0, "the table in force")
+        self.again(killed=True)
+        hanging.communicate()
+        self.assertEqual(self.states(), {1: "in force", 2: "suspect"})
+        self.assertEqual(self.r.actorctl("call", "echo", "more").code, 3)
+        self.assertEqual(self.hit(), 3)
+        self.r.err.wait("2 is left out: the runtime ended while it was about to come in force")
+        self.again()
+        self.assertEqual(self.states(), {1: "in force", 2: "suspect"})
+        self.revert(2)
+        self.assertEqual(self.states()[2], "reverted")
+
+    def test_made_for_another_build(self):
+        path = self.folder / "room.c"
+        text = ('#include "actor.h"\nstatic int who(actor *s, const msg *m)\n'
+                '{ (void)s; return msg_reply(m, "%s"); }\nconst struct actor_type room = '
+                '{ .name = "room", .on = ON({ "who", "", who, 0 }) };\n')
+        patch = text.replace("room =", "patch =")
+        path.write_text(text % "one")
+        self.begin(path)
+        self.apply(hit(5))
+        self.apply(patch % "patched")
+        path.write_text(text % "two")
+        self.again(path)
+        self.assertEqual(self.states(), {1: "in force", 2: "stale"})
+        self.r.err.wait("2 is stale and left out: it was made for another build of room")
+        self.assertEqual(self.r.actorctl("call", "room", "who").out, "two\n")
+        self.again()
+        self.r.err.wait("2 is stale and left out: there is no actor type room any more")
+        path.write_text(text % "one")
+        self.again(path)
+        self.assertEqual(self.r.actorctl("call", "room", "who").out, "patched\n")
+        self.assertEqual(self.hit(), 5)
+
+
+class Damage(Journal):
+    """The runtime says what is wrong and serves on."""
+
+    trouble = re.compile("Sanitizer")
+
+    def damaged(self, change, says, keeps=0):
+        self.begin()
+        for factor in 10, 100:
+            self.apply(hit(factor))
+        data = change(self.file.read_bytes())
+        self.file.write_bytes(data)
+        done = self.r.actorctl("patch", "log", "--verify")
+        self.assertEqual(done.code, 1)
+        self.assertEqual(self.hit(), 100)
+        self.r.kill()
+        self.begin()
+        self.r.err.wait(says)
+        self.assertEqual(self.hit(), keeps)
+        self.assertEqual(self.r.actorctl("patch", "log", "--verify").code, 0)
+        self.apply(hit(9))
+        self.again()
+        self.assertEqual(self.hit(), 9)
+        return done.err
+
+    def test_a_flipped_bit(self):
+        def flip(data):
+            at = data.index(b"10 * msg_int")
+            return data[:at] + b"5" + data[at + 1:]
+        said = self.damaged(flip, "line 2: it has been changed.* put aside as .*aside-", 1)
+        self.assertIn("line 2: it has been changed", said)
+        self.assertEqual(len(list(self.file.parent.glob("patches.journal.aside-*"))), 1)
+
+    def test_every_byte_counts(self):
+        self.begin()
+        self.apply(TABLE.join(['#include "actor.h"\n', ""]) % "x")
+        self.end()
+        data = self.file.read_bytes()
+        for at in self.random.sample(range(len(data)), 12):
+            self.file.write_bytes(data[:at] + bytes([data[at] ^ 1 << self.random.randrange(8)]) +
+                                  data[at + 1:])
+            self.begin()
+            self.assertIsNotNone(self.r.err.wait("is put aside|is cut off"))
+            self.assertEqual(self.r.actorctl("ping").code, 0)
+            self.end()
+
+    def test_cut_in_half(self):
+        said = self.damaged(lambda data: data[:data.index(b'"patch":2') + 30],
+                            "line 4 was not finished: it is cut off", 10)
+        self.assertIn("lines", said)
+
+    def test_of_another_version(self):
+        self.damaged(lambda data: data.replace(b'"format":1', b'"format":2'),
+                     "was not written by this version of actord", 1)
+
+    def test_cut_under_a_running_runtime(self):
+        self.begin()
+        self.apply(hit(10))
+        os.truncate(self.file, self.file.stat().st_size // 2)
+        said = self.apply(hit(100), code=6)
+        self.assertIn("has been changed by somebody else", said)
+        self.assertIn("nothing was changed", said)
+        self.assertEqual(self.hit(), 10)
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounts a small file system")
+    def test_a_full_disk(self):
+        state = self.folder / "state"
+        state.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", state]).returncode:
+            self.skipTest("no mount here")
+        self.addCleanup(subprocess.run, ["umount", "-l", state])
+        self.begin()
+        self.apply(hit(10))
+        (state / "filler").write_bytes(b"")
+        with open(state / "filler", "wb", 0) as f:
+            try:
+                while f.write(b"x" * 4096):
+                    pass
+            except OSError:
+                pass
+        said = [self.apply(hit(100) + "/*%s*/" % ("x" * 5000), code=6)]
+        self.assertIn("No space left on device", said[0])
+        self.assertEqual(self.hit(), 10)
+        self.assertEqual(self.r.actorctl("patch", "log", "--verify").code, 0)
+        (state / "filler").unlink()
+        self.apply(hit(100))
+        self.again()
+        self.assertEqual(self.hit(), 100)
+
+
+if __name__ == "__main__":
+    unittest.main()

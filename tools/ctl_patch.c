@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT
+ * ctl_patch.c - the life of a patch, as commands. */
+#include "ctl_patch.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "ctl_ask.h"
+#include "ctl_show.h"
+#include "json.h"
+
+/* The line of the first byte that is no UTF-8, or 0. */
+static int bad_line(const struct buf *text)
+{
+	const char *at = text->p, *end = text->p + text->len, *nl;
+	int line;
+
+	for (line = 1; at < end; line++, at = nl + 1) {
+		nl = memchr(at, '\n', (size_t)(end - at));
+		nl = nl ? nl : end;
+		if (!utf8_valid(at, (size_t)(nl - at)))
+			return line;
+	}
+	return 0;
+}
+
+static const char *who(const struct ctl *c)
+{
+	const struct passwd *user = c->author ? NULL : getpwuid(geteuid());
+
+	return c->author ? c->author : user ? user->pw_name : "";
+}
+
+/* What goes into the journal beside the patch. */
+static void add_options(const struct ctl *c, struct question *q, const char *file)
+{
+	pack_map(&q->args, 4);
+	pack_text(&q->args, "file");
+	pack_text(&q->args, file);
+	pack_text(&q->args, "author");
+	pack_text(&q->args, who(c));
+	pack_text(&q->args, "note");
+	pack_text(&q->args, c->note ? c->note : "");
+	pack_text(&q->args, "lose_changes");
+	pack_bool(&q->args, c->lose);
+	q->count++;
+}
+
+/* SOURCE and {"file": FILE, ...}, so that diagnostics name it. */
+static int add_source(const struct ctl *c, struct question *q, const char *path)
+{
+	const char *name = strcmp(path, "-") == 0 ? "stdin" : path;
+	struct buf text = { 0 };
+	char why[64];
+	int rc = read_file(c, path, &text), line = rc ? 0 : bad_line(&text);
+
+	if (line) {
+		snprintf(why, sizeof why, ":%d: error: a byte that is not UTF-8", line);
+		buf_clear(&text);
+		buf_printf(&text, "%s%s", name, why);
+		rc = ctl_fail_bare(c, CTL_REJECTED, text.p);
+	} else if (rc == CTL_DONE) {
+		add_text(q, text.p, text.len);
+		add_options(c, q, name);
+	}
+	buf_fini(&text);
+	return rc;
+}
+
+static int run_patch(const struct ctl *c, const char *what, const char *path, struct question *q)
+{
+	int rc;
+
+	*q = (struct question){ .to = "patch", .what = what, .patch = true, .link = { .fd = -1 } };
+	rc = add_source(c, q, path);
+	return rc ? rc : ask(c, q, patience_ms(c, LONG_MS));
+}
+
+/* The handlers it would change, and what a compiler beside the runtime warns of. */
+static void print_check(const struct ctl *c, struct packed args)
+{
+	struct packed more = args;
+	struct buf out = { 0 }, warnings = { 0 };
+	struct value v;
+
+	packed_skip(&more);
+	args.end = more.at;
+	if (packed_next(&more, &v) == 1 && v.type == VALUE_STR)
+		buf_add(&warnings, v.str, v.len);
+	if (!c->json) {
+		print_values(c, args);
+		buf_add(&warnings, "", 1);
+		ctl_fail_bare(c, CTL_DONE, warnings.p);
+	} else {
+		buf_text(&out, "{\"ok\":true");
+		if (warnings.len) {
+			buf_text(&out, ",\"warnings\":");
+			json_text(&out, warnings.p, warnings.len);
+		}
+		buf_text(&out, "}\n");
+	}
+	print(&out);
+	buf_fini(&warnings);
+}
+
+int run_check(const struct ctl *c, int argc, char **argv)
+{
+	struct question q;
+	int rc = run_patch(c, "check", argv[0], &q);
+
+	(void)argc;
+	if (rc == CTL_DONE)
+		print_check(c, q.answer.args);
+	question_end(&q);
+	return rc;
+}
+
+int run_apply(const struct ctl *c, int argc, char **argv)
+{
+	struct question q;
+	int rc = run_patch(c, "apply", argv[0], &q);
+	struct buf b = { 0 };
+
+	(void)argc;
+	if (rc == CTL_DONE) {
+		buf_text(&b, c->json ? "{\"patch\":" : "");
+		show_json(&b, &q.answer.args);
+		buf_text(&b, c->json ? "}\n" : "\n");
+	}
+	print(&b);
+	question_end(&q);
+	return rc;
+}
+
+int run_list(const struct ctl *c, int argc, char **argv)
+{
+	struct question q = { .to = "patch", .what = "list" };
+	int rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
+
+	(void)argc, (void)argv;
+	if (rc == CTL_DONE)
+		print_rows(c, q.answer.args);
+	question_end(&q);
+	return rc;
+}
+
+static int add_number(const struct ctl *c, struct question *q, const char *word)
+{
+	char *end;
+	long long n = strtoll(word, &end, 10);
+
+	if (*end || end == word || n < 0)
+		return ctl_fail(c, CTL_USAGE, "`%s` is no patch's number; see actorctl patch list",
+		                word);
+	pack_int(&q->args, n);
+	q->count++;
+	return CTL_DONE;
+}
+
+int run_revert(const struct ctl *c, int argc, char **argv)
+{
+	struct question q = { .to = "patch", .what = "revert", .link = { .fd = -1 } };
+	int rc = add_number(c, &q, argv[0]);
+
+	(void)argc;
+	if (rc == CTL_DONE) {
+		add_options(c, &q, "");
+		rc = ask(c, &q, patience_ms(c, LONG_MS));
+	}
+	if (rc == CTL_DONE)
+		done(c, "reverted");
+	question_end(&q);
+	return rc;
+}
+
+/* A line a field, then the source as it is. */
+static void print_patch(const struct ctl *c, struct packed map)
+{
+	struct buf b = { 0 }, source = { 0 };
+	struct value head, key, v;
+
+	if (packed_next(&map, &head) != 1 || head.type != VALUE_MAP)
+		return;
+	for (size_t i = 0; i < head.len && packed_next(&map, &key) == 1; i++) {
+		struct packed at = map;
+
+		if (packed_next(&at, &v) != 1 || packed_skip(&map) < 0)
+			break;
+		if (key.len == 6 && !memcmp(key.str, "source", 6)) {
+			bare(&source, c, v.str, v.len);
+			continue;
+		}
+		buf_printf(&b, "%-10.*s", (int)key.len, key.str);
+		if (v.type == VALUE_STR)
+			bare(&b, c, v.str, v.len);
+		else
+			buf_printf(&b, "%lld", (long long)v.i);
+		buf_text(&b, "\n");
+	}
+	buf_text(&b, "\n");
+	print(&b);
+	print(&source);
+}
+
+int run_show(const struct ctl *c, int argc, char **argv)
+{
+	struct question q = { .to = "patch", .what = "show", .link = { .fd = -1 } };
+	int rc = add_number(c, &q, argv[0]);
+	struct buf b = { 0 };
+
+	(void)argc;
+	if (rc == CTL_DONE)
+		rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
+	if (rc == CTL_DONE && c->json) {
+		show_json(&b, &q.answer.args);
+		buf_text(&b, "\n");
+	} else if (rc == CTL_DONE) {
+		print_patch(c, q.answer.args);
+	}
+	print(&b);
+	question_end(&q);
+	return rc;
+}
+
+int run_log(const struct ctl *c, int argc, char **argv)
+{
+	struct question q = { .to = "patch", .what = "log", .link = { .fd = -1 } };
+	struct buf b = { 0 };
+	int rc;
+
+	(void)argc, (void)argv;
+	pack_bool(&q.args, c->verify);
+	q.count++;
+	rc = ask(c, &q, patience_ms(c, LONG_MS));
+	if (rc == CTL_DONE && !c->verify) {
+		print_rows(c, q.answer.args);
+	} else if (rc == CTL_DONE && c->json) {
+		show_json(&b, &q.answer.args);
+		buf_text(&b, "\n");
+	} else if (rc == CTL_DONE) {
+		show_map(&b, c, q.answer.args);
+	}
+	print(&b);
+	question_end(&q);
+	return rc;
+}

@@ -57,6 +57,12 @@ struct actor_mailbox {
 	enum actor_full full;
 };
 
+enum actor_where {
+	ACTOR_POOL,             /* on some worker: handlers compute, and do not block */
+	ACTOR_LOOP,             /* on the I/O loop, for what is short and must not wait for a worker */
+	ACTOR_THREAD,           /* on a thread of its own, begun and ended with it: handlers may block */
+};
+
 struct actor_type {
 	const char *name;
 	size_t state;           /* bytes, zeroed before start; 0: this source touches none */
@@ -64,6 +70,7 @@ struct actor_type {
 	int (*start)(actor *self);              /* may be NULL, as may stop */
 	void (*stop)(actor *self);
 	struct actor_mailbox mailbox;
+	enum actor_where where;
 };
 #define ON(...) (const struct actor_handler[]){ __VA_ARGS__, { 0, 0, 0, 0 } }
 

@@ -45,6 +45,7 @@ struct home *home_new(const char *name, void (*wake)(void *arg), void *arg);
 void home_enter(struct home *h);        /* by the thread itself, first of all */
 bool home_run(struct home *h);          /* its thread: runs what is ready, a bounded share; true: there is more */
 void home_leave(struct home *h);        /* its thread, last of all */
+void core_set_loop(struct home *h);     /* where actors live that want the I/O loop; NULL: nowhere (any more) */
 void home_free(struct home *h);         /* after core_stop */
 
 /* The next moment a timer is due, in ns of now_ns(), or INT64_MAX; and doing what is due by now. Both are
@@ -75,7 +76,7 @@ bool         type_native(const struct type *t);
 struct spawn {
 	struct type *type;
 	const char *name;               /* NULL: none; taken: ACTOR_EFAIL */
-	struct home *home;              /* NULL: the pool */
+	struct home *home;              /* NULL: where the type says, mostly the pool */
 	const void *init; size_t size;  /* copied to the front of the state before start */
 };
 /* The actor's start runs as its first turn, before any message. Negative with why, else 0. */

@@ -9,7 +9,7 @@
 
 #include "run.h"
 
-enum { HOMES_MAX = 32, TURNS = 256 };
+enum { HOMES_MAX = 160, TURNS = 256 };
 
 struct home {
 	struct worker w;
@@ -81,6 +81,19 @@ void home_free(struct home *h)
 uint8_t home_number(const struct home *h)
 {
 	return h ? h->number : HOME_POOL;
+}
+
+bool home_ended(struct home *h)
+{
+	bool ended = h->w.buried;
+
+	h->w.buried = false;
+	return ended;
+}
+
+const char *home_handler(const struct home *h)
+{
+	return LOAD(&h->w.handler);
 }
 
 const char *home_title(uint8_t number)

@@ -5,6 +5,8 @@
 #include "hold.h"
 #include "log.h"
 
+int (*life_place)(struct actor *a, struct why *why);
+
 static _Atomic uint64_t births;
 
 const char *life_title(const struct actor *a)
@@ -118,6 +120,7 @@ int life_spawn(const struct spawn *s, uint8_t home, actor_id *id, struct why *wh
 	struct name *name = s->name ? name_of(s->name, strlen(s->name)) : NULL;
 	struct worker *w;
 	struct actor *a;
+	int rc;
 
 	if (s->name && (!name || name_foreign(name)))
 		return why_set(why, ACTOR_EARGS, "an actor's name has at most %d bytes and does not begin with list:",
@@ -133,6 +136,14 @@ int life_spawn(const struct spawn *s, uint8_t home, actor_id *id, struct why *wh
 		free_state(a);
 		cell_free(a);
 		return taken(s->name, why);
+	}
+	rc = s->type->where && !home && life_place ? life_place(a, why) : 0;
+	if (unlikely(rc < 0)) {
+		if (name)
+			name_unbind(name, *id);
+		free_state(a);
+		cell_free(a);
+		return rc;
 	}
 	w = worker_acquire();
 	publish(w, a);
@@ -200,6 +211,7 @@ void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)
 	drop_chain(w, queue, 0, why.text);
 	drop_chain(w, HEAD_TOP(h), keep, why.text);
 	free_state(a);
+	w->buried = true;
 	/* Thirty-one bits: the top one tells a name from an incarnation. */
 	STORE_RELEASE(&a->gen, LOAD(&a->gen) % 0x7fffffff + 1);
 	cell_free(a);

@@ -5,6 +5,8 @@
 
 #include "ask.h"
 
+/* Sets the home of a new actor whose type says where it runs; NULL: the pool. Negative with why. */
+extern int (*life_place)(struct actor *a, struct why *why);
 /* home: HOME_POOL or a home's number. */
 int  life_spawn(const struct spawn *s, uint8_t home, actor_id *id, struct why *why);
 void life_start(struct worker *w, struct actor *a);     /* owner: its first message */

@@ -8,6 +8,7 @@
 #include "pool.h"
 #include "ports.h"
 #include "seeded.h"
+#include "thread.h"
 
 int core_start(const struct core_config *c, struct why *why)
 {
@@ -23,6 +24,7 @@ int core_start(const struct core_config *c, struct why *why)
 		return 0;
 	}
 	post_ready = queue_ready;
+	thread_init();
 	pool.n = c->workers;
 	for (int i = 0; i < pool.n && !rc; i++)
 		rc = pool_add(i, why);
@@ -34,12 +36,18 @@ static void pause_ms(int ms)
 	ports.clock.wait_ms(ports.clock.arg, ms);
 }
 
+/* On the pool, or a thread of its own: not at one of the rooms' homes. */
+static bool is_ours(const struct actor *a)
+{
+	return a->home == HOME_POOL || thread_is(a->home);
+}
+
 static bool pool_quiet(void)
 {
 	for (uint32_t i = 1; i < cell_count(); i++) {
 		uint64_t h = LOAD_ACQUIRE(&cell_at(i)->head);
 
-		if (cell_at(i)->home == HOME_POOL && HEAD_TOP(h) != TOP_IDLE && HEAD_TOP(h) != TOP_DEAD)
+		if (is_ours(cell_at(i)) && HEAD_TOP(h) != TOP_IDLE && HEAD_TOP(h) != TOP_DEAD)
 			return false;
 	}
 	return true;
@@ -79,7 +87,7 @@ static void stop_actors(int64_t until)
 	for (uint32_t i = 1; i < cell_count(); i++) {
 		struct actor *a = cell_at(i);
 
-		if (a->home == HOME_POOL && HEAD_TOP(LOAD_ACQUIRE(&a->head)) != TOP_DEAD)
+		if (is_ours(a) && HEAD_TOP(LOAD_ACQUIRE(&a->head)) != TOP_DEAD)
 			list[n++] = (struct living){ cell_id(a), a->born, LOAD(&a->type)->stop != NULL };
 	}
 	qsort(list, n, sizeof *list, younger_first);
@@ -119,11 +127,13 @@ static bool join(struct pooler *p)
 
 bool core_stop(int ms)
 {
-	bool all = true;
+	int64_t until = now_ms() + ms;
+	bool all;
 
-	stop_actors(now_ms() + ms);
+	stop_actors(until);
 	if (!pool.n)
 		return seeded_stop();
+	all = thread_ended_all(until);
 	STORE(&pool.stop, 1);
 	watch_stop();
 	for (int i = 0; i < LOAD(&pool.threads); i++)

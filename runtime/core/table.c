@@ -280,7 +280,7 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 
 	o = o ? o : &none;
 	*type = (struct type){ .state = t->state, .name = name_text(name), .start = t->start, .stop = t->stop,
-	                       .proxy = o->proxy, .native = o->native, .full = t->mailbox.full };
+	                       .proxy = o->proxy, .native = o->native, .full = t->mailbox.full, .where = t->where };
 	type->max_count = o->max_count ? o->max_count : t->mailbox.messages ? t->mailbox.messages : MESSAGES_DEFAULT;
 	bytes = o->max_bytes ? o->max_bytes : t->mailbox.bytes ? t->mailbox.bytes : BYTES_DEFAULT;
 	type->max_units = bytes / (uint32_t)sizeof(struct msg);

@@ -39,6 +39,7 @@ struct type {
 	void (*stop)(actor *self);
 	bool proxy, native;
 	enum actor_full full;
+	enum actor_where where;
 	struct code *code;
 };
 

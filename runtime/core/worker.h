@@ -10,7 +10,7 @@
 
 #include "cell.h"
 
-enum { WORKERS_MAX = 128, CALL_SLOTS = 1 << 20 };
+enum { WORKERS_MAX = 256, CALL_SLOTS = 1 << 20 };
 
 struct call_count { _Atomic uint64_t calls, failures, ns; };
 
@@ -32,6 +32,7 @@ struct worker {
 	uint8_t origin;                 /* enum origin of what is being handled */
 	char failure[256];              /* what msg_fail() said where nobody waits for an answer */
 	bool pooled;                    /* a worker of the pool, not a home */
+	bool buried;                    /* an actor that it ran has ended; see home_ended() */
 	uint32_t sample;
 	/* The owner writes, others look. */
 	_Atomic(struct actor *) actor;  /* whose turn it is; NULL: none */

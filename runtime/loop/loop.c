@@ -206,6 +206,7 @@ struct loop *loop_new(struct why *why)
 	l->posted = event_new(l->base, -1, 0, on_posted, l);
 	l->due = event_new(l->base, -1, 0, on_due, l);
 	l->home = home_new("io", wake, l);
+	core_set_loop(l->home);
 	core_on_earlier_timer(earlier, l);
 	earlier(l);
 	return l;
@@ -251,6 +252,7 @@ void loop_free(struct loop *l)
 	if (!l)
 		return;
 	core_on_earlier_timer(NULL, NULL);
+	core_set_loop(NULL);
 	for (p = posts_take(l); p; p = next) {
 		next = p->next;
 		mem_free(p);

@@ -1,0 +1,59 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Where an actor runs: on a thread of its own, which may block, on the I/O loop, on the pool."""
+
+import unittest
+
+from harness import ANSWERS, HERE, Case
+
+
+class Where(Case):
+    options = ("--workers", "1")
+    actors = ("blocker.c", "clerk.c")
+
+    def home(self, name):
+        return next(a["home"] for a in self.runtime.json("ps") if a["name"] == name)
+
+    def test_homes(self):
+        self.assertRegex(self.home("blocker"), r"^thread \d+$")
+        self.assertEqual(self.home("clerk"), "io")
+        self.assertEqual(self.home("echo"), "pool")
+
+    def test_one_that_blocks_holds_up_nobody(self):
+        lines = len(self.runtime.err.lines)
+        for i in range(3):
+            self.caller.send("blocker", "busy", 300, id=i)
+        other = self.runtime.caller()
+        for i in range(50):
+            self.assertEqual(other.call("echo", "say", i), [i])
+            self.assertEqual(other.call("clerk", "say", str(i)), [str(i)])
+        self.assertEqual(other.db.llen(self.caller.ct), 0)
+        self.assertEqual([self.caller.answer()["id"] for _ in range(3)], [0, 1, 2])
+        self.assertFalse([x for x in self.runtime.err.lines[lines:] if "has been in" in x])
+
+    def test_they_are_patched(self):
+        for name, handler in ("blocker", "busy"), ("clerk", "say"):
+            self.caller.eval(name, handler, ANSWERS % 42, "answers")
+            args = [1] if name == "blocker" else ["x"]
+            self.assertEqual(self.caller.call(name, handler, *args), [42])
+            self.assertEqual(self.runtime.actorctl("patch", "revert", str(
+                self.runtime.json("patch", "list")[-1]["number"])).code, 0)
+
+    def test_clients(self):
+        self.assertEqual(self.runtime.client().call("say", "hello", tpc="clerk"), ["hello"])
+
+
+class Stop(Case):
+    options = None
+    actors = ()
+
+    def test_in_the_middle_of_it(self):
+        """A node that stops waits for what is under way, and no longer than it says."""
+        runtime = self.start(HERE / "actors/blocker.c", redis="none")
+        done = runtime.actorctl("send", "blocker", "busy", "700")
+        self.assertEqual(done.code, 0, done)
+        runtime.stop()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT
+ * test_thread.c - actors with a thread of their own, which may block, and actors on the loop. */
+#include "thread.h"
+#include "running.h"
+
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { OWN = 128 };
+
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic int started, ended;
+
+static long thread_number(void)
+{
+	return syscall(SYS_gettid);
+}
+
+static int start(actor *self)
+{
+	(void)self;
+	started++;
+	return 0;
+}
+
+static void stop(actor *self)
+{
+	(void)self;
+	ended++;
+}
+
+static int where(actor *self, const msg *m)
+{
+	(void)self, (void)m;
+	happened(thread_number(), "where");
+	return 0;
+}
+
+static int block(actor *self, const msg *m)
+{
+	(void)self, (void)m;
+	happened(0, "blocked");
+	pthread_mutex_lock(&gate);
+	pthread_mutex_unlock(&gate);
+	return 0;
+}
+
+static int got(actor *self, const msg *m)
+{
+	(void)self;
+	happened(msg_error(m), "got");
+	return 0;
+}
+
+static int hit(actor *self, const msg *m)
+{
+	(void)self;
+	return msg_reply(m, msg_int(m, 0) + 1);
+}
+
+static int ask(actor *self, const msg *m)
+{
+	(void)m;
+	return actor_ask(self, actor_find("other"), "hit", "got", 5000, 1) < 0 ? ACTOR_EFAIL : 0;
+}
+
+static int end(actor *self, const msg *m)
+{
+	(void)m;
+	core_end(self);
+	return 0;
+}
+
+static int fails(actor *self)
+{
+	(void)self;
+	ended++;
+	return ACTOR_EFAIL;
+}
+
+#define HANDLERS \
+	ON({ "where", "", where, 0 }, { "block", "", block, 0 }, { "got", "...", got, 0 }, \
+	   { "hit", "n:int", hit, 0 }, { "ask", "", ask, 0 }, { "end", "", end, 0 })
+static const struct actor_type own_type = {
+	.name = "own", .on = HANDLERS, .start = start, .stop = stop, .where = ACTOR_THREAD,
+};
+static const struct actor_type pool_type = { .name = "pooled", .on = HANDLERS };
+static const struct actor_type loop_type = { .name = "looped",
+	                                     .on = HANDLERS,
+	                                     .where = ACTOR_LOOP };
+static const struct actor_type fails_type = {
+	.name = "fails", .start = fails, .where = ACTOR_THREAD, .on = HANDLERS
+};
+static struct type *own, *pooled, *looped, *failing;
+
+static void tell(actor_ref to, const char *what)
+{
+	struct call c = { .to = to, .what = what };
+	struct why why = { "" };
+
+	if (core_send(NULL, &c, &why) < 0)
+		fail_msg("%s: %s", what, why.text);
+}
+
+static int64_t where_is(actor_id id)
+{
+	events = 0;
+	tell(id, "where");
+	expect_events(1);
+	return last;
+}
+
+static void gone(actor_id id)
+{
+	core_end(core_actor(id));
+	while (core_alive(id))
+		sched_yield();
+}
+
+/* More of them block than there are workers; the pool goes on. */
+static void test_they_block_and_nobody_waits(void **state)
+{
+	actor_id blocked[4], other = spawn(pooled, "other");
+	struct actor_info info;
+	int64_t there;
+
+	(void)state;
+	pthread_mutex_lock(&gate);
+	for (int i = 0; i < 4; i++) {
+		blocked[i] = spawn(own, NULL);
+		tell(blocked[i], "block");
+		expect_events(i + 1);
+	}
+	assert_int_equal(core_inspect(blocked[0], &info), 0);
+	assert_string_equal(info.state, "running");
+	assert_non_null(strstr(info.home, "thread "));
+	assert_false(core_drain(10));
+	there = where_is(other);
+	assert_int_not_equal(there, thread_number());
+	pthread_mutex_unlock(&gate);
+	assert_true(core_drain(5000));
+	assert_int_not_equal(where_is(blocked[0]), where_is(blocked[1]));
+	there = where_is(blocked[2]);
+	assert_int_equal(where_is(blocked[2]), there);
+	for (int i = 0; i < 4; i++)
+		gone(blocked[i]);
+	gone(other);
+}
+
+static void test_asks_go_both_ways(void **state)
+{
+	actor_id here = spawn(own, NULL), other = spawn(own, "other");
+
+	(void)state;
+	tell(here, "ask");
+	expect_events(1);
+	assert_int_equal(last, 0);
+	gone(other);
+	other = spawn(pooled, "other");
+	tell(here, "ask");
+	expect_events(2);
+	gone(here);
+	gone(other);
+}
+
+/* The threads are used up, and come back as actors end, by whatever way. */
+static void test_as_many_as_there_may_be(void **state)
+{
+	struct spawn s = { .type = own };
+	struct why why = { "" };
+	actor_id id[OWN], more;
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		while (thread_count() > 0)
+			sched_yield();
+		started = ended = 0;
+		for (int i = 0; i < OWN; i++)
+			id[i] = spawn(own, NULL);
+		s.name = "one more";
+		assert_int_equal(core_spawn(&s, &more, &why), ACTOR_ENOMEM);
+		assert_non_null(strstr(why.text, "128 actors have a thread of their own"));
+		assert_false(core_alive(actor_find("one more")));
+		for (int i = 0; i < OWN; i++)
+			tell(id[i], "end");
+		while (ended < OWN)
+			sched_yield();
+		assert_int_equal(started, OWN);
+	}
+}
+
+static void test_a_start_that_fails(void **state)
+{
+	(void)state;
+	ended = 0;
+	spawn(failing, NULL);
+	while (!ended || thread_count() > 0)
+		sched_yield();
+}
+
+static struct home *home;
+static _Atomic int woken;
+
+static void wake(void *arg)
+{
+	(void)arg;
+	woken = 1;
+}
+
+static void test_on_the_loop(void **state)
+{
+	struct spawn s = { .type = looped };
+	struct why why = { "" };
+	actor_id id;
+
+	(void)state;
+	assert_int_equal(core_spawn(&s, &id, &why), ACTOR_EFAIL);
+	assert_non_null(strstr(why.text, "no I/O loop"));
+	home = home_new("loop", wake, NULL);
+	core_set_loop(home);
+	home_enter(home);
+	id = spawn(looped, NULL);
+	tell(id, "where");
+	while (home_run(home))
+		;
+	expect_events(1);
+	assert_int_equal(last, thread_number());
+	core_end(core_actor(id));
+	while (home_run(home))
+		;
+	core_set_loop(NULL);
+	home_leave(home);
+}
+
+static int own_setup(void **state)
+{
+	if (group_setup(state))
+		return -1;
+	own = add(&own_type);
+	pooled = add(&pool_type);
+	looped = add(&loop_type);
+	failing = add(&fails_type);
+	return 0;
+}
+
+/* Those that are left are stopped in time. */
+static int own_teardown(void **state)
+{
+	int before = ended, rc;
+
+	where_is(spawn(own, NULL));
+	where_is(spawn(own, NULL));
+	rc = group_teardown(state);
+	home_free(home);
+	return rc || ended != before + 2;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_they_block_and_nobody_waits, setup),
+		cmocka_unit_test_setup(test_asks_go_both_ways, setup),
+		cmocka_unit_test_setup(test_as_many_as_there_may_be, setup),
+		cmocka_unit_test_setup(test_a_start_that_fails, setup),
+		cmocka_unit_test_setup(test_on_the_loop, setup),
+	};
+
+	return cmocka_run_group_tests(tests, own_setup, own_teardown);
+}

@@ -6,7 +6,7 @@
 
 #include <pthread.h>
 
-struct build { struct type *type; char hex[DIGEST_HEX]; };
+struct build { struct type *type; char hex[DIGEST_HEX]; char *layout; };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct build *builds;
@@ -29,17 +29,38 @@ static struct build *find(const struct type *type)
 static struct build *add(struct type *type, const void *made_from, size_t len)
 {
 	builds = mem_resize(builds, (count + 1) * sizeof *builds);
-	builds[count].type = type;
+	builds[count] = (struct build){ .type = type };
 	digest_text(made_from, len, builds[count].hex);
 	return &builds[count++];
 }
 
-void builds_note(struct type *type, const void *made_from, size_t len)
+/* A header that its source includes changes the layout, but not the source. */
+void builds_note(struct type *type, const void *made_from, size_t len, const char *layout)
 {
+	struct buf text = { 0 };
+	struct build *b;
+
+	buf_add(&text, made_from, len);
+	buf_text(&text, layout ? layout : "");
 	pthread_mutex_lock(&lock);
-	if (!find(type))
-		add(type, made_from, len);
+	if (!find(type)) {
+		b = add(type, text.p, text.len);
+		b->layout = layout ? mem_string(layout, strlen(layout)) : NULL;
+	}
 	pthread_mutex_unlock(&lock);
+	buf_fini(&text);
+}
+
+const char *builds_layout(struct type *type)
+{
+	struct build *b;
+	const char *layout;
+
+	pthread_mutex_lock(&lock);
+	b = find(type);
+	layout = b ? b->layout : NULL;
+	pthread_mutex_unlock(&lock);
+	return layout;
 }
 
 void builds_of(struct type *type, char hex[DIGEST_HEX])

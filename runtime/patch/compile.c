@@ -41,6 +41,7 @@ struct compile {
 	bool listed_calls;
 	const char *text;
 	struct program *program;
+	struct views views;
 };
 
 int diagnose(struct buf *said, const char *file, int line, const char *fmt, ...)
@@ -210,7 +211,7 @@ static char *plain_name(const char *file)
 
 /* A line break ends the source: one that ends in `#include<` would hang the compiler. The function
  * wanted may be static, which a symbol's name does not reach: a pointer to it at the end does. */
-static void whole_text(const struct source *s, struct buf *b)
+static void whole_text(const struct source *s, struct views *v, struct buf *b)
 {
 	buf_reserve(b, s->len + 512);
 	buf_text(b, "char " FIRST_DATA " __attribute__((aligned(4096))) = 1;\n");
@@ -222,6 +223,8 @@ static void whole_text(const struct source *s, struct buf *b)
 		buf_text(b, "int (*const " FUNCTION ")(struct actor *, const struct msg *) = &");
 		buf_printf(b, "%s;", s->function);
 	}
+	buf_text(b, "\n");
+	views_find(v, s->text, s->len, b);
 	buf_add(b, "\n", 2);
 }
 
@@ -238,7 +241,7 @@ static TCCState *state_new(struct compile *c)
 	TCCState *tcc = tcc_new();
 
 	tcc_set_error_func(tcc, c, say);
-	tcc_set_options(tcc, "-nostdlib -nostdinc -Wall -Werror -std=c11");
+	tcc_set_options(tcc, "-g -nostdlib -nostdinc -Wall -Werror -std=c11");
 	tcc_add_sysinclude_path(tcc, "include"); /* <name> is asked of headers.c as include/name */
 	tcc_set_output_type(tcc, TCC_OUTPUT_MEMORY);
 	add_symbols(tcc, allowed);
@@ -273,6 +276,8 @@ static struct program *relocate(TCCState *tcc, const struct source *s)
 	p->patch = symbol(tcc, "patch");
 	p->patches = symbol(tcc, "patches");
 	p->process = symbol(tcc, "process");
+	p->migrate = symbol(tcc, "migrate");
+	p->migrate_back = symbol(tcc, "migrate_back");
 	p->own = symbol(tcc, s->own);
 	p->function = s->function ? symbol(tcc, FUNCTION) : NULL;
 	return p;
@@ -284,13 +289,27 @@ static bool protect(struct program *p)
 	       (!p->text || !mprotect(p->at, p->text, PROT_READ | PROT_EXEC));
 }
 
+/* libtcc's own, in all versions that Debian 12 and 13 have: the front of its sections. */
+struct section { unsigned long used; unsigned char *data; };
+struct section *find_section(TCCState *tcc, const char *name);
+
+static void read_views(struct compile *c, TCCState *tcc)
+{
+	const struct section *stab = find_section(tcc, ".stab"), *str = find_section(tcc, ".stabstr");
+
+	if (c->views.n && stab->data && str->data)
+		views_read(&c->views, stab->data, stab->used, (const char *)str->data, str->used);
+}
+
 static void run(void *arg)
 {
 	struct compile *c = arg;
 	TCCState *tcc = state_new(c);
 
-	if (!tcc_compile_string(tcc, c->text))
+	if (!tcc_compile_string(tcc, c->text)) {
+		read_views(c, tcc);
 		c->program = relocate(tcc, c->source);
+	}
 	tcc_delete(tcc);
 }
 
@@ -321,10 +340,14 @@ struct program *program_compile(const struct source *s, struct buf *said)
 
 	plain.file = file;
 	if (!refuse(&plain, said)) {
-		whole_text(&plain, &text);
+		whole_text(&plain, &c.views, &text);
 		c.text = text.p;
 		p = compile(&c);
 	}
+	if (p)
+		p->views = c.views;
+	else
+		views_fini(&c.views);
 	buf_fini(&text);
 	mem_free(file);
 	return p;
@@ -332,6 +355,8 @@ struct program *program_compile(const struct source *s, struct buf *said)
 
 void program_free(struct program *p)
 {
+	if (p)
+		views_fini(&p->views);
 	if (p)
 		munmap(p->at, (p->size + 4095) & ~(size_t)4095);   /* TSan forgets whole pages */
 	mem_free(p);

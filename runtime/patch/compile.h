@@ -4,6 +4,7 @@
 #define COMPILE_H
 
 #include "core.h"
+#include "layout.h"
 
 enum { SOURCE_MAX = 1 << 20 };  /* bytes of one source */
 
@@ -20,7 +21,8 @@ struct program {
 	char *at;
 	size_t text, size;
 	/* Where the source defines them, else NULL; not checked: whatever the source made them. */
-	const void *patch, *patches, *process, *own, *function;
+	const void *patch, *patches, *process, *own, *function, *migrate, *migrate_back;
+	struct views views;             /* what it believes of the states it uses */
 };
 
 /* Any thread; one at a time. Gives. NULL with diagnostics appended to said, `file:line: text`, one

@@ -10,6 +10,8 @@
  * Threads: any. */
 #include "exported.h"
 
+#include "builds.h"
+
 #include <ctype.h>
 #include <stdio.h>
 
@@ -177,6 +179,73 @@ static void list_change(struct exported *e, const char *name, const struct actor
 		buf_printf(&e->handlers, "%s%s.%s", comma, name, on->name);
 }
 
+static int other_layout(const struct exam *x, const struct actor_type *t, struct type *type)
+{
+	const struct view *v = views_of(&x->program->views, t->name);
+	const char *layout = builds_layout(type);
+	struct buf words = { 0 };
+	int rc;
+
+	if (layout && v && v->text)
+		layout_difference(layout, v->text, &words);
+	buf_add(&words, "", 1);
+	rc = refuse(x, line_quoting(x, t->name),
+	            "%s: its state is %zu bytes here, the patch's .state is %zu: it "
+	            "was made for another layout%s%s", title(t->name), type_state(type), t->state,
+	            *words.p ? ": " : "", words.p);
+	buf_fini(&words);
+	return rc;
+}
+
+/* The view of .state is held against what runs, field by field. */
+static int hold_layout(const struct exam *x, const struct actor_type *t, struct type *type)
+{
+	const struct view *v = views_of(&x->program->views, t->name);
+	const char *layout = builds_layout(type);
+
+	if (!t->state || !layout)
+		return 0;
+	if (!v || !v->text || (v->size && v->size != t->state))
+		return refuse(x, line_quoting(x, t->name),
+		              "%s: it cannot be seen what the patch believes the state to "
+		              "be: write .state = sizeof(struct ...) in its table", title(t->name));
+	return strcmp(layout, v->text) ? other_layout(x, t, type) : 0;
+}
+
+/* What handlers take the state for: one of the actors that the patch names must have it so. */
+static int hold_uses(const struct exam *x, const struct exported *e)
+{
+	const struct views *all = &x->program->views;
+	struct buf words = { 0 };
+	int rc = 0;
+
+	for (int i = 0; !rc && i < all->n; i++) {
+		const struct view *v = &all->view[i];
+		const char *layout = NULL;
+		bool fits = v->name != NULL;
+
+		for (int k = 0; k < e->n && !fits; k++) {
+			layout = builds_layout(e->change[k].type);
+			fits = !layout || (v->text && !strcmp(layout, v->text));
+		}
+		if (fits || !layout)
+			continue;
+		if (v->text)
+			layout_difference(layout, v->text, &words);
+		buf_add(&words, "", 1);
+		rc = refuse(x, line_of(x, "actor_state"),
+		            "%s: a handler takes its state for something else: %s",
+		            title(type_name(e->change[e->n - 1].type)),
+		            v->text ? words.p : "a type that is not complete");
+	}
+	if (!rc && all->blind && e->n && builds_layout(e->change[0].type) && !e->stated)
+		rc = refuse(x, line_of(x, "actor_state"),
+		            "it uses the state, but does not say as what: write .state = "
+		            "sizeof(struct ...) in its table, or struct ... *s = actor_state(self)");
+	buf_fini(&words);
+	return rc;
+}
+
 static int hold(const struct exam *x, const struct actor_type *t, struct exported *e)
 {
 	static const struct actor_mailbox no_mailbox;
@@ -186,10 +255,10 @@ static int hold(const struct exam *x, const struct actor_type *t, struct exporte
 	if (!type)
 		return ACTOR_ENOENT;
 	if (t->state && t->state != type_state(type))
-		return refuse(x, line,
-		              "%s: its state is %zu bytes here, the patch's .state is %zu: it was "
-		              "made for another layout",
-		              title(t->name), type_state(type), t->state);
+		return other_layout(x, t, type);
+	if (hold_layout(x, t, type) < 0)
+		return ACTOR_EARGS;
+	e->stated |= t->state != 0;
 	if (t->start || t->stop || memcmp(&t->mailbox, &no_mailbox, sizeof no_mailbox))
 		return refuse(x, line, "%s: a patch replaces handlers, it cannot replace .start, "
 		              ".stop or .mailbox", title(t->name));
@@ -254,6 +323,8 @@ int exported_read(const struct exam *x, struct exported *e)
 	if (!rc)
 		rc = take_list(x, e);
 	if (!rc)
+		rc = hold_uses(x, e);
+	if (!rc)
 		rc = take_process(x, e);
 	if (!rc && !e->n && !e->process)
 		rc = refuse(
@@ -309,7 +380,7 @@ int exported_function(const struct exam *x, const char *actor_name, const char *
 	core_handlers(type, find_handler, &e->one[0]);
 	e->change[e->n++] = (struct change){ type, e->one };
 	list_change(e, actor_name, e->one);
-	return 0;
+	return hold_uses(x, e);
 }
 
 void exported_fini(struct exported *e)

@@ -10,6 +10,7 @@ enum { TARGETS_MAX = 64 };      /* actors that one patch changes */
 struct exported {
 	struct change change[TARGETS_MAX];
 	int n;
+	bool stated;                            /* one at least says what its state is */
 	struct actor_handler one[2];            /* of an eval: the table that its function makes */
 	int (*process)(actor *self);            /* NULL: none */
 	struct buf targets, handlers;           /* "counter, rpc"; "counter.hit, rpc.test" */

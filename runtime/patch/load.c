@@ -15,6 +15,7 @@
 
 #include "builds.h"
 #include "exported.h"
+#include "headers.h"
 
 /* "room" of "games/room.c". False with why: that is no name of a C object. */
 static bool own_name(const char *path, const char *suffix, char name[NAME_MAX_LEN + 1],
@@ -59,6 +60,30 @@ static void free_program(void *arg)
 	program_free(arg);
 }
 
+static const char *layout_in(const struct program *p, const char *name)
+{
+	const struct view *v = views_of(&p->views, name);
+
+	return v ? v->text : NULL;
+}
+
+/* Compiled once more: gcc, which made what runs, does not say here what it believes of the
+ * state. */
+void patch_shipped(struct type *type, const char *name)
+{
+	struct source s = { .file = name };
+	struct buf said = { 0 };
+	struct program *p;
+
+	s.text = headers_shipped(name, &s.len);
+	if (!s.text)
+		return;
+	p = program_compile(&s, &said);
+	builds_note(type, s.text, s.len, p ? layout_in(p, type_name(type)) : NULL);
+	program_free(p);
+	buf_fini(&said);
+}
+
 static struct type *add_program(const struct source *s, struct program *p, struct why *why)
 {
 	struct code *code = code_new(free_program, p);
@@ -72,7 +97,7 @@ static struct type *add_program(const struct source *s, struct program *p, struc
 	else if (!(type = core_add_type(t, NULL, code, &inner)))
 		why_set(why, ACTOR_EARGS, "%.200s: %.300s", s->file, inner.text);
 	if (type)
-		builds_note(type, s->text, s->len);
+		builds_note(type, s->text, s->len, layout_in(p, type_name(type)));
 	buf_fini(&said);
 	code_drop(code);
 	return type;
@@ -126,7 +151,7 @@ static void note_object(struct type *type, const char *path)
 	} while (n);
 	if (f)
 		fclose(f);
-	builds_note(type, text.p, text.len);
+	builds_note(type, text.p, text.len, NULL);
 	buf_fini(&text);
 }
 

@@ -20,8 +20,6 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "builds.h"
-#include "headers.h"
 #include "job.h"
 #include "log.h"
 #include "trial.h"
@@ -507,15 +505,6 @@ void patch_bring_back(void)
 	while (!back)
 		pthread_cond_wait(&brought_back, &lock);
 	pthread_mutex_unlock(&lock);
-}
-
-void patch_shipped(struct type *type, const char *name)
-{
-	size_t len;
-	const char *text = headers_shipped(name, &len);
-
-	if (text)
-		builds_note(type, text, len);
 }
 
 void patch_each(void (*each)(void *arg, const struct patch_info *p), void *arg)

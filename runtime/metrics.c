@@ -172,7 +172,7 @@ static void handlers(struct buf *out)
 	family(out, &r, "actord_handler_calls_total", "Calls of each handler.", calls);
 	family(out, &r, "actord_handler_failures_total", "Calls that failed.", failures);
 	family(out, &r, "actord_handler_seconds_total",
-	       "Time spent in each handler, estimated from one call in 64.", run_seconds);
+	       "Time spent in each handler, from the calls that were timed (one in 64 at least).", run_seconds);
 	family(out, &r, "actord_handler_patch_number",
 	       "The patch that each handler came with; 0: it is the original.", patch_number);
 	mem_free(r.row);

@@ -195,12 +195,15 @@ static int read_option(struct request *r, char **argv, int *i)
 	return CTL_DONE;
 }
 
-/* Is the next word an argument of the command, whatever it looks like? */
-static bool is_argument(struct request *r)
+/* Is the word an argument of the command, whatever it looks like? A command that has options of its
+ * own still has help. */
+static bool is_argument(struct request *r, const char *word)
 {
 	int used;
 	const struct command *k = find_command(r->words, r->count, &used);
 
+	if (k && k->options_until == 0 && (!strcmp(word, "--help") || !strcmp(word, "--json")))
+		return false;
 	return k && k->options_until >= 0 && r->count >= used + k->options_until;
 }
 
@@ -210,10 +213,11 @@ static int read_words(struct request *r, int argc, char **argv)
 	int i, rc = CTL_DONE;
 
 	for (i = 1; i < argc && rc == CTL_DONE; i++) {
-		options = options && !is_argument(r);
-		if (options && strcmp(argv[i], "--") == 0)
+		bool option = options && argv[i][0] == '-' && argv[i][1] && !is_argument(r, argv[i]);
+
+		if (option && strcmp(argv[i], "--") == 0)
 			options = false;
-		else if (options && argv[i][0] == '-' && argv[i][1])
+		else if (option)
 			rc = read_option(r, argv, &i);
 		else if (r->count == WORDS_MAX)
 			rc = ctl_fail(&r->ctl, CTL_USAGE, "too many words");

@@ -10,6 +10,7 @@
 #include "ctl_ask.h"
 #include "ctl_patch.h"
 #include "ctl_show.h"
+#include "ctl_top.h"
 #include "json.h"
 #include "signature.h"
 
@@ -196,6 +197,7 @@ const struct command commands[] = {
 	{ "ps", "", 0, 0, -1, "a row per actor",
 		"With --json an object a line. At most 10,000 rows.\n\n"
 		"  actorctl ps\n  actorctl --json ps | jq -r .name\n", run_ps },
+	{ "top", "[OPTION...]", 0, -1, 0, "what is busy, live", TOP_HELP, run_top },
 	{ "call", "NAME HANDLER [ARG...]", 2, -1, 2, "sends, waits, prints the answer",
 		"Prints the answer, one value a line: a str as it is, the rest as JSON; with\n"
 		"--json {\"args\":[...]}.\n\n" WORDS "\n"

@@ -15,6 +15,7 @@
 #include "argument.h"
 #include "asked.h"
 #include "ports.h"
+#include "top.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -34,6 +35,7 @@ struct commands {
 	unsigned waiting_count;
 	void *calls;                            /* of struct call_under_way, by its question */
 	unsigned call_count;
+	struct top *top;
 };
 
 struct call_under_way { struct asked asked; msg_caller caller; };
@@ -489,6 +491,18 @@ static int on_called(actor *self, const msg *m)
 	return 0;
 }
 
+/* --- top ---------------------------------------------------------------------- */
+
+static int on_top(actor *self, const msg *m)
+{
+	struct top_query q = { msg_int(m, 0), msg_str(m, 1), msg_str(m, 2), msg_int(m, 3) };
+	struct buf b = { 0 };
+	struct why why;
+	int rc = top_answer(commands_of(self)->top, &q, &b, &why);
+
+	return rc < 0 ? refuse(self, msg_defer(m), rc, why.text) : reply(self, m, &b, 1);
+}
+
 /* --- its life ----------------------------------------------------------------- */
 
 static const struct actor_type node_type = {
@@ -499,6 +513,7 @@ static const struct actor_type node_type = {
 	            { "inspect", "", on_inspect, 0 },
 	            { "inspect_actor", "name:str", on_inspect_actor, 0 },
 	            { "ps", "", on_ps, 0 },
+	            { "top", "since:int sort:str filter:str rows:int", on_top, 0 },
 	            { "call", "name:str handler:str args:list timeout_ms:int", on_call, 0 },
 	            { "send", "name:str handler:str args:list", on_send, 0 },
 	            { "called", "...", on_called, 0 }),
@@ -513,11 +528,12 @@ struct commands *commands_new(struct home *home, const struct control_sources *s
 
 	n->sources = *sources;
 	n->started_ms = now_ms();
+	n->top = top_new();
 	s.init = &n;
 	s.size = sizeof n;
 	s.type = core_add_type(&node_type, &options, NULL, why);
 	if (!s.type || core_spawn(&s, &n->self, why) != 0) {
-		mem_free(n);
+		commands_free(n);
 		return NULL;
 	}
 	return n;
@@ -528,5 +544,6 @@ void commands_free(struct commands *n)
 	if (!n)
 		return;
 	asked_free(&n->calls, mem_free);
+	top_free(n->top);
 	mem_free(n);
 }

@@ -118,8 +118,12 @@ struct handler_info {
 	const char *name, *args;        /* borrowed for ever */
 	int flags;
 	uint32_t version;               /* number of the patch it came with; 0: from the start */
-	uint64_t calls, failures, ns;   /* ns: total, sampled */
+	uint64_t calls, failures, ns;   /* ns: total, from calls that were timed */
+	uint32_t slot;
 };
+/* How many calls took how long, from those that were timed: places are half octaves. */
+enum { TIME_PLACES = 64 };
+struct handler_times { uint64_t count[TIME_PLACES]; int64_t most_ns; };
 struct actor_info {
 	actor_id id;
 	const char *name, *type, *home; /* name NULL: none; home "pool" or a home's name */
@@ -148,7 +152,12 @@ void core_actors(void (*each)(void *arg, const struct actor_info *a), void *arg)
 int  core_inspect(actor_ref ref, struct actor_info *out);       /* ACTOR_ENOENT */
 void core_handlers(struct type *t, void (*each)(void *arg, const struct handler_info *h), void *arg);
 int  core_handler(actor_ref to, const char *what, struct handler_info *out);    /* ACTOR_ENOENT */
+void core_handler_times(const struct handler_info *h, struct handler_times *out);
+int64_t core_times_part(const struct handler_times *t, double part);    /* ns that this part (0.99) stay below */
 const char *core_text_handler(actor_ref to);    /* the handler with ON_TEXT, or NULL */
+/* Of the actors with something in their mailbox; for a million that have not it takes milliseconds. */
+struct waiting_info { actor_id id; struct type *of; uint32_t depth; };
+void core_waiting(void (*each)(void *arg, const struct waiting_info *w), void *arg);
 void core_workers(void (*each)(void *arg, const struct worker_info *w), void *arg);
 void core_totals(struct core_totals *out);
 /* The same, but no actor is looked at: waiting is what was sent and is neither handled nor a dead letter. */

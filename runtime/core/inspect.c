@@ -3,34 +3,13 @@
  *
  * From any thread, without stopping any: only what is atomic is read, so a picture is true of each actor and of
  * no single moment. */
-#include <pthread.h>
 #include <stdio.h>
 #include <x86intrin.h>
 
 #include "home.h"
 #include "log.h"
 #include "ports.h"
-
-static double cycles_a_ns;
-
-static void measure_cycles(void)
-{
-	uint64_t cycles = __rdtsc();
-	int64_t ns = now_ns();
-
-	while (now_ns() - ns < 2000000)
-		__builtin_ia32_pause();
-	cycles_a_ns = (double)(__rdtsc() - cycles) / (double)(now_ns() - ns);
-}
-
-/* Of the cycle counter that turns are timed with, against the clock. */
-static double cycles_per_ns(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, measure_cycles);
-	return cycles_a_ns;
-}
+#include "times.h"
 
 static const char *state_of(const struct actor *a, uint64_t h)
 {
@@ -81,6 +60,17 @@ void core_actors(void (*each)(void *, const struct actor_info *), void *arg)
 	}
 }
 
+void core_waiting(void (*each)(void *, const struct waiting_info *), void *arg)
+{
+	for (uint32_t i = 1, n = cell_count(); i < n; i++) {
+		struct actor *a = cell_at(i);
+		uint64_t h = LOAD_ACQUIRE(&a->head);
+
+		if (HEAD_COUNT(h) && HEAD_TOP(h) != TOP_DEAD)
+			each(arg, &(struct waiting_info){ cell_id(a), LOAD(&a->type), HEAD_COUNT(h) });
+	}
+}
+
 int core_inspect(actor_ref ref, struct actor_info *out)
 {
 	struct target t;
@@ -94,7 +84,8 @@ static void handler_info(const struct entry *e, struct handler_info *out)
 {
 	uint64_t cycles = 0;
 
-	*out = (struct handler_info){ .name = e->name, .args = e->args, .flags = e->flags, .version = e->version };
+	*out = (struct handler_info){ .name = e->name, .args = e->args, .flags = e->flags, .version = e->version,
+	                              .slot = e->count };
 	for (uint32_t i = 0; i < worker_count(); i++) {
 		struct worker *w = worker_at(i);
 
@@ -104,7 +95,7 @@ static void handler_info(const struct entry *e, struct handler_info *out)
 		out->failures += LOAD(&w->calls[e->count].failures);
 		cycles += LOAD(&w->calls[e->count].ns);
 	}
-	out->ns = (uint64_t)((double)cycles / cycles_per_ns());
+	out->ns = (uint64_t)((double)cycles / times_cycles_per_ns());
 }
 
 void core_handlers(struct type *t, void (*each)(void *, const struct handler_info *), void *arg)
@@ -164,7 +155,7 @@ static int64_t began(struct worker *w)
 
 	if (w->pooled)
 		return since ? since : now;
-	return now - (int64_t)((double)(__rdtsc() - LOAD(&w->began)) / cycles_per_ns());
+	return now - (int64_t)((double)(__rdtsc() - LOAD(&w->began)) / times_cycles_per_ns());
 }
 
 void core_workers(void (*each)(void *, const struct worker_info *), void *arg)

@@ -14,8 +14,9 @@
 #include "life.h"
 #include "log.h"
 #include "ports.h"
+#include "times.h"
 
-enum { TURN_MESSAGES = 1024, SAMPLE = 64, LOGGED_A_SECOND = 10 };
+enum { TURN_MESSAGES = 1024, LOGGED_A_SECOND = 10 };
 
 /* --- failures ---------------------------------------------------------------------------------------- */
 
@@ -92,7 +93,7 @@ INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct 
 	w->origin = m->flags >> MSG_ORIGIN_SHIFT;
 	STORE(&w->handler, e->name);
 	COUNT_UP(&count->calls, 1);
-	if (unlikely(++w->sample % SAMPLE == 0))
+	if (unlikely(!--w->sample_left))
 		began = __rdtsc();
 	rc = e->fn(a, m);
 	w->in_handler = false;
@@ -100,7 +101,7 @@ INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct 
 	if (unlikely(w->box.top))
 		post_box(w);
 	if (unlikely(began))
-		COUNT_UP(&count->ns, (__rdtsc() - began) * SAMPLE);
+		times_add(w, count, began);
 	if (unlikely(rc < 0))
 		failed(w, a, m, e, rc, asked);
 	else if (asked && m->corr)

@@ -37,6 +37,7 @@ static void init(struct worker *w, const char *name)
 
 	pthread_once(&once, choose_fence);
 	snprintf(w->name, sizeof w->name, "%s", name);
+	w->sample_left = w->sample_every = 1;
 	w->calls = calls == MAP_FAILED ? mem_alloc(size) : calls;
 }
 

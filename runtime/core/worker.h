@@ -12,7 +12,8 @@
 
 enum { WORKERS_MAX = 256, CALL_SLOTS = 1 << 20 };
 
-struct call_count { _Atomic uint64_t calls, failures, ns; };
+struct call_times;
+struct call_count { _Atomic uint64_t calls, failures, ns; _Atomic(struct call_times *) times; };
 
 struct worker {
 	/* The owner writes, all the time. */
@@ -33,7 +34,8 @@ struct worker {
 	char failure[256];              /* what msg_fail() said where nobody waits for an answer */
 	bool pooled;                    /* a worker of the pool, not a home */
 	bool buried;                    /* an actor that it ran has ended; see home_ended() */
-	uint32_t sample;
+	uint32_t sample_left, sample_every;     /* calls until one is timed, and how many it stands for */
+	uint64_t sampled;               /* when the last one was; cycle counter */
 	/* The owner writes, others look. */
 	_Atomic(struct actor *) actor;  /* whose turn it is; NULL: none */
 	_Atomic(const char *) handler;

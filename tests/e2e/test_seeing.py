@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Seeing what runs: metrics, readiness."""
+"""Seeing what runs: metrics, readiness, top."""
 
+import json
 import re
+import signal
+import subprocess
 import unittest
 
-from harness import Case, Runtime, free_port, until
+from harness import ACTORCTL, PATIENCE, Case, Runtime, free_port, until
 
 SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-z]+="(?:[^"\\\n]|\\.)*",?)+\})? (\S+)$')
 
@@ -55,6 +58,79 @@ class Metrics(Case):
     def test_no_instances_in_labels(self):
         labels = {name for text in samples(self.runtime) for name in re.findall(r'([a-z]+)="', text)}
         self.assertEqual(labels, {"version", "node", "worker", "type", "handler"})
+
+
+class Top(Case):
+    actors = ("slow.c",)
+
+    def top(self, *args, during=()):
+        """The refreshes from before the first of the calls until after the last."""
+        command = [ACTORCTL, "--control", self.runtime.control, "--json", "top", "-d", "300", *args]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as tool:
+            tool.stdout.readline()
+            for call in during:
+                self.runtime.actorctl("call", *call)
+            lines = [tool.stdout.readline(), tool.stdout.readline()]
+            tool.send_signal(signal.SIGINT)
+            lines += tool.stdout.readlines()
+            self.assertEqual(tool.wait(10 * PATIENCE), 0, tool.stderr.read())
+        return [json.loads(line) for line in lines]
+
+    def row(self, objects, handler, kind="slow"):
+        rows = [r for o in objects for r in o["handlers"]
+                if (r["type"], r["handler"]) == (kind, handler)]
+        return max(rows, key=lambda r: r["per_s"], default=None)
+
+    def test_finds_the_slow_one(self):
+        calls = [("slow", "quick"), ("slow", "work", "40"), ("slow", "fails")]
+        seen = self.top("--sort", "cpu", during=calls)
+        for one in seen:
+            self.assertLessEqual({"snapshot", "window_ms", "actors", "waiting", "per_s", "failed",
+                                  "dead_letters", "cpu", "handlers", "mailboxes", "running"},
+                                 set(one))
+            self.assertGreaterEqual(one["window_ms"], 290)
+        work, quick = self.row(seen, "work"), self.row(seen, "quick")
+        self.assertTrue(39000 <= work["mean_us"] <= 80000, work)
+        self.assertTrue(39000 <= work["p99_us"] <= 80000, work)
+        self.assertGreater(work["cpu"], 5)
+        self.assertLess(quick["mean_us"], 20000)
+        self.assertEqual(self.row(seen, "fails")["failed"], 1)
+        busy = max(seen, key=lambda one: one["cpu"])["handlers"]
+        self.assertEqual((busy[0]["type"], busy[0]["handler"]), ("slow", "work"))
+
+    def test_filter_rows_and_errors(self):
+        seen = self.top("--filter", "node.", "--rows", "1", during=[("slow", "quick")])
+        self.assertTrue(all([r["type"] for r in one["handlers"]] == ["node"] for one in seen))
+        for args, words in ((["--sort", "x"], "rate, cpu"), (["--rows", "0"], "1 to"),
+                            (["--nonsense"], "--help"), (["word"], "--help"), (["-n"], "value")):
+            done = self.runtime.actorctl("top", *args)
+            self.assertEqual(done.code, 2, done)
+            self.assertIn(words, done.err)
+
+    def test_mailboxes_and_what_runs(self):
+        for _ in range(21):
+            self.runtime.actorctl("send", "slow", "work", "100")
+        one, = self.runtime.json("top", "-n", "1", "-d", "200")
+        self.assertEqual(one["mailboxes"][0]["mailbox"], "slow")
+        self.assertGreater(one["mailboxes"][0]["waiting"], 3)
+        self.assertEqual([(r["actor"], r["handler"]) for r in one["running"]], [("slow", "work")])
+        self.assertGreater(one["waiting"], 3)
+        self.runtime.json("--timeout", "20000", "call", "slow", "quick")
+
+    def test_text(self):
+        done = self.runtime.actorctl("top", "-n", "2", "-d", "50")
+        self.assertEqual(done.code, 0, done)
+        self.assertEqual(done.out.count("messages/s"), 2)
+        self.assertIn("MEAN US", done.out)
+        self.assertNotIn("\033", done.out)
+
+    def test_ends_by_ctrl_c(self):
+        with subprocess.Popen([ACTORCTL, "--control", self.runtime.control, "top", "-d", "20"],
+                              stdout=subprocess.PIPE) as tool:
+            self.assertIn(b"messages/s", tool.stdout.readline())
+            tool.send_signal(signal.SIGINT)
+            tool.stdout.read()
+            self.assertEqual(tool.wait(10 * PATIENCE), 0)
 
 
 class Readiness(unittest.TestCase):

@@ -35,7 +35,7 @@ struct lane { int64_t tried, accepted, handled, last; bool died; };
 
 static struct {
 	struct lane lane[BORN][SINKS];          /* by a client's number of birth; 0: from outside */
-	int born;
+	int born, sink_born[SINKS];             /* how often */
 	bool quiet;
 	unsigned handled, asked, answered, patched;
 } world;
@@ -62,6 +62,8 @@ static void took(actor *self, const msg *m)
 {
 	struct lane *l = &world.lane[msg_int(m, 0)][sink_index(self)];
 
+	if (msg_int(m, 2) != world.sink_born[sink_index(self)])
+		kit_failed("%s has a message that was sent before its birth", actor_name(self));
 	if (msg_int(m, 1) <= l->last)
 		kit_failed("%s has %lld of sender %lld after %lld", actor_name(self),
 		           (long long)msg_int(m, 1), (long long)msg_int(m, 0), (long long)l->last);
@@ -87,12 +89,12 @@ static int deliver(actor *self, int64_t me, int to, bool large)
 {
 	static char text[5000];
 	struct lane *l = &world.lane[me][to];
-	int rc;
+	int born = world.sink_born[to], rc;
 
 	memset(text, 'x', sizeof text - 1);
 	l->tried++;
-	rc = large ? actor_send(self, actor_find(sink_name[to]), "take", me, l->tried, text)
-	           : actor_send(self, actor_find(sink_name[to]), "take", me, l->tried);
+	rc = large ? actor_send(self, actor_find(sink_name[to]), "take", me, l->tried, born, text)
+	           : actor_send(self, actor_find(sink_name[to]), "take", me, l->tried, born);
 	l->accepted += rc == 0;
 	return rc;
 }
@@ -125,7 +127,7 @@ static int sink_start(actor *self)
 
 #define SINK(kind, fn, limit, when_full) static const struct actor_type kind = { \
 	.name = #kind, .state = 8, .start = sink_start, \
-	.on = ON({ "take", "from:int n:int what:str?", fn, 0 }), \
+	.on = ON({ "take", "from:int n:int born:int what:str?", fn, 0 }), \
 	.mailbox = { .messages = limit, .full = when_full } }
 SINK(refuser, take, 3, FULL_REFUSE);
 SINK(holder, pass_on, 2, FULL_HOLD);
@@ -284,8 +286,8 @@ static const char *anybody(void)
 static void people(void)
 {
 	for (int i = 0; i < SINKS; i++)
-		if (!actor_alive(actor_find(sink_name[i])))
-			kit_spawn(sink_type[i], sink_name[i]);
+		if (!actor_alive(actor_find(sink_name[i])) && kit_spawn(sink_type[i], sink_name[i]))
+			world.sink_born[i]++;
 	for (int i = 0; i < DESKS; i++)
 		if (!actor_alive(actor_find(desk_name[i])))
 			kit_spawn(desk_type[i], desk_name[i]);
@@ -303,7 +305,7 @@ static void kill_one(const char *name)
 static void act(void)
 {
 	static const struct actor_handler fresh[] = {
-		{ "take", "from:int n:int what:str?", take_new, 0 }, { 0, 0, 0, 0 },
+		{ "take", "from:int n:int born:int what:str?", take_new, 0 }, { 0, 0, 0, 0 },
 	};
 
 	switch (kit_random(12)) {

@@ -313,7 +313,10 @@ static int core_and_loop(struct node *n, struct why *why)
 static int rooms_start(struct node *n, struct why *why)
 {
 	const struct node_config *c = n->config;
-	struct patch_config patch = { .unsigned_redis = n->embedded, .state = state_path(n->state) };
+	struct patch_config patch = {
+		.unsigned_redis = n->embedded, .state = state_path(n->state),
+		.keys = c->patch_keys, .node = n->name, .groups = c->groups,
+	};
 	struct control_sources sources = { .node = n->name, .sections = sections, .arg = n };
 	struct bus_config bus = { .node = n->name };
 	struct cast cast = { c->topic, c->actors, c->actor_count };

@@ -17,6 +17,7 @@ struct node_config {
 	const char *topic, *control, *state, *node, *origins;
 	int workers;                                    /* 0: as many as there are processors */
 	int unsigned_patches;                           /* below 0: nobody said */
+	const char *patch_keys, *groups;
 	const char *const *actors; int actor_count;     /* ACTOR.c, ACTOR.so, DIR */
 };
 /* Runs until SIGTERM or SIGINT. Returns the process's exit status: 0, or 2 after one line on

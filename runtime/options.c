@@ -172,6 +172,16 @@ static int set_unsigned_patches(struct node_config *c, const char *value, struct
 	return 0;
 }
 
+static int set_patch_keys(struct node_config *c, const char *value, struct why *why)
+{
+	return filled(value, &c->patch_keys, why);
+}
+
+static int set_group(struct node_config *c, const char *value, struct why *why)
+{
+	return filled(value, &c->groups, why);
+}
+
 static int set_allow_origin(struct node_config *c, const char *value, struct why *why)
 {
 	return filled(value, &c->origins, why);
@@ -202,6 +212,10 @@ static const struct option table[] = {
 	{ "state", "DIR", "what must outlast a restart (as root /var/lib/actord, else\n"
 	  "$XDG_STATE_HOME/actord or ~/.local/state/actord)", set_state },
 	{ "node", "NAME", "this node's name (made at the first start and kept)", set_node },
+	{ "patch-keys", "FILE", "take patches from Redis that are signed by one of these keys: a\n"
+	  "line each, as actorctl keygen prints them", set_patch_keys },
+	{ "group", "LIST", "groups that this node is in, separated by commas: a signed\n"
+	  "patch may be for one of them", set_group },
 	{ "unsigned-patches", NULL, "take unsigned patches from this Redis (the default only with\n"
 	  "the embedded one); =no refuses them", set_unsigned_patches },
 	{ "allow-origin", "LIST", "other origins than its own that browsers may connect from,\n"

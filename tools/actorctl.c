@@ -213,7 +213,8 @@ static int read_words(struct request *r, int argc, char **argv)
 	int i, rc = CTL_DONE;
 
 	for (i = 1; i < argc && rc == CTL_DONE; i++) {
-		bool option = options && argv[i][0] == '-' && argv[i][1] && !is_argument(r, argv[i]);
+		bool option = options && argv[i][0] == '-' && argv[i][1] &&
+		              !is_argument(r, argv[i]);
 
 		if (option && strcmp(argv[i], "--") == 0)
 			options = false;

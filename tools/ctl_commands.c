@@ -8,6 +8,7 @@
 
 #include "actor.h"
 #include "ctl_ask.h"
+#include "ctl_keys.h"
 #include "ctl_patch.h"
 #include "ctl_show.h"
 #include "ctl_top.h"
@@ -228,5 +229,9 @@ const struct command commands[] = {
 	{ "patch log", "", 0, 0, -1, "the journal of all that was done with patches",
 		"The newest 1,000 lines. With --verify, whether each line follows from the one before\n"
 		"and none is missing; exit 1 where not, with the line.\n", run_log },
+	{ "keygen", "[FILE]", 0, 1, -1, "makes a pair of keys to sign patches with", keygen_help,
+		run_keygen },
+	{ "sign", "FILE --key KEY [OPTION...]", 0, -1, 0, "signs a patch, prints it", sign_help,
+		run_sign },
 	{ NULL, NULL, 0, 0, 0, NULL, NULL, NULL },
 };

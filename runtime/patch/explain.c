@@ -294,8 +294,9 @@ static int line_named(const struct source *s, struct piece d)
 {
 	size_t len = strlen(s->file);
 
-	return d.len > len + 1 && !memcmp(d.p, s->file, len) && d.p[len] == ':' ? atoi(d.p + len + 1)
-	                                                                        : 0;
+	bool ours = d.len > len + 1 && !memcmp(d.p, s->file, len) && d.p[len] == ':';
+
+	return ours ? atoi(d.p + len + 1) : 0;
 }
 
 static void one(const struct source *s, struct buf *out, struct piece d)

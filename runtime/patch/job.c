@@ -21,6 +21,7 @@ void job_free(struct job *j)
 	mem_free(j->topic);
 	mem_free(j->handler);
 	mem_free(j->function);
+	mem_free(j->terms);
 	buf_fini(&j->said);
 	buf_fini(&j->warnings);
 	buf_fini(&j->out);
@@ -54,6 +55,19 @@ static int change_refused(struct job *j, const struct made *m, const char *words
 	return diagnose(&j->said, j->file, exported_line(&m->exam, &m->e, words), "%s", words);
 }
 
+/* Does its signature let it do that, and did it let it only now? */
+static int within_terms(struct job *j, const struct made *m, struct why *why)
+{
+	if (!j->terms)
+		return 0;
+	if (m->e.process && strcmp(j->terms->actors, "*"))
+		return why_set(why, ACTOR_EARGS, "it has a process, which may reach every actor, "
+		               "and was signed for %.200s only", j->terms->actors);
+	if (keys_allow(j->terms, m->e.targets.p ? m->e.targets.p : "", why))
+		return ACTOR_EARGS;
+	return j->kind == CHECK ? 0 : keys_spend(j->terms, why);
+}
+
 /* All its tables, or none; between two lines of the journal. */
 static int put_in_force(struct job *j, struct made *m)
 {
@@ -64,6 +78,8 @@ static int put_in_force(struct job *j, struct made *m)
 
 	if (m->e.n && core_change(m->e.change, m->e.n, 0, m->code, true, &why) < 0)
 		return change_refused(j, m, why.text);
+	if (within_terms(j, m, &why) < 0)
+		return diagnose(&j->said, j->file, 0, "%s", why.text);
 	if (j->kind == CHECK) {
 		buf_add(&j->said, m->e.handlers.p, m->e.handlers.len);
 		return 0;
@@ -103,12 +119,48 @@ static int attempt(struct job *j)
 	return rc;
 }
 
+static void become(char **to, const char *text)
+{
+	mem_free(*to);
+	*to = mem_string(text, strlen(text));
+}
+
+/* From here on the job is the source behind the terms, and says what they say. Where no key is
+ * known a signature is what it looks like to C: comments. */
+static int check_signature(struct job *j)
+{
+	struct signed_terms t;
+	const char *source;
+	struct why why;
+	size_t len;
+
+	if (!keys_given() || !signed_looks(j->text, j->len))
+		return 0;
+	if (j->kind == EVAL)
+		return diagnose(&j->said, j->file, 0, "a signature does not cover which handler an "
+		                "eval replaces: send a signed patch to apply or exec");
+	if (keys_check(j->text, j->len, &t, &source, &len, &why) < 0)
+		return diagnose(&j->said, j->file, 0, "%s", why.text);
+	j->terms = mem_alloc(sizeof t);
+	*j->terms = t;
+	memmove(j->text, source, len);
+	j->text[len] = 0;
+	j->len = len;
+	become(&j->file, *t.file ? t.file : "patch.c");
+	become(&j->author, t.author);
+	become(&j->note, t.note);
+	return 0;
+}
+
 static int make(struct job *j)
 {
-	struct source s = { .text = j->text, .len = j->len, .file = j->file,
-	                    .function = j->function };
-	int rc = attempt(j);
+	int rc = check_signature(j);
+	struct source s;
 
+	if (!rc)
+		rc = attempt(j);
+	s = (struct source){ .text = j->text, .len = j->len, .file = j->file,
+	                     .function = j->function };
 	if (rc < 0) {
 		explain(&s, &j->said);
 	} else if (j->kind == CHECK) {

@@ -3,6 +3,7 @@
 #ifndef JOB_H
 #define JOB_H
 
+#include "keys.h"
 #include "revert.h"
 
 enum kind { APPLY, CHECK, EVAL, REVERT, LIST, SHOW, LOG, VERIFY, BRING_BACK };
@@ -15,6 +16,7 @@ struct job {
 	char *text; size_t len;
 	char *file, *note, *author;
 	char *topic, *handler, *function;       /* EVAL */
+	struct signed_terms *terms;             /* of its signature; NULL: it has none */
 	uint32_t number;                        /* given; of what is asked for: REVERT, SHOW */
 	/* what came of it */
 	int code;                               /* 0, or an error with the diagnostics in said */

@@ -34,7 +34,8 @@ static bool find_compiler(char path[PATH_SIZE])
 
 	for (size_t i = 0; folders && i < ARRAY_LEN(names); i++)
 		for (p = folders; *p; p += strcspn(p, ":"), p += *p == ':') {
-			int n = snprintf(path, PATH_SIZE, "%.*s/%s", (int)strcspn(p, ":"), p, names[i]);
+			int len = (int)strcspn(p, ":");
+			int n = snprintf(path, PATH_SIZE, "%.*s/%s", len, p, names[i]);
 
 			if (n < PATH_SIZE && *path == '/' && !access(path, X_OK))
 				return true;
@@ -103,7 +104,8 @@ static void folder_remove(char *folder)
 static pid_t spawn(char *compiler, char *folder, int out)
 {
 	char *argv[] = { "sh", "-c", limited, compiler, "-x", "c", "-std=gnu11", "-O2", "-Wall",
-		"-Wextra", "-Wno-unused-parameter", "-I", folder, "-S", "-o", "/dev/null", "-", NULL };
+		"-Wextra", "-Wno-unused-parameter", "-I", folder, "-S", "-o",
+		"/dev/null", "-", NULL };
 	char path[PATH_SIZE + 8], tmp[PATH_SIZE + 8], source[PATH_SIZE + 16];
 	char *env[] = { path, tmp, "LC_ALL=C", NULL };
 	posix_spawn_file_actions_t files;

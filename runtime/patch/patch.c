@@ -21,6 +21,7 @@
 #include <time.h>
 
 #include "job.h"
+#include "keys.h"
 #include "log.h"
 #include "trial.h"
 
@@ -199,16 +200,21 @@ static char *text_at(const msg *m, int i)
 	return mem_string(msg_str(m, i), msg_len(m, i));
 }
 
-/* May this come from there? False: refused, the sender has been told. */
-static bool allowed_from(const msg *m)
+/* May this come from there? False: refused, the sender has been told. Whether a signature holds the
+ * compile thread finds out. */
+static bool allowed_from(const msg *m, bool is_signed)
 {
 	enum origin o = msg_origin(m);
 
 	if (o == FROM_CLIENT)
 		msg_fail(m, "clients cannot send patches");
-	else if (o == FROM_REDIS && !config.unsigned_redis)
-		msg_fail(m, "unsigned patches are not taken from this Redis: start actord with "
-		            "--unsigned-patches, or send the patch with actorctl");
+	else if (o == FROM_REDIS && !config.unsigned_redis && !keys_given())
+		msg_fail(m, "patches are not taken from this Redis: start actord with --patch-keys "
+		            "and sign them, or with --unsigned-patches, or send them with "
+		            "actorctl");
+	else if (o == FROM_REDIS && !config.unsigned_redis && !is_signed)
+		msg_fail(m, "only signed patches are taken from this Redis: send what `actorctl "
+		            "sign FILE --key KEY` prints, or use actorctl where the runtime is");
 	else
 		return true;
 	return false;
@@ -282,7 +288,7 @@ static int take(actor *self, const msg *m, enum kind kind)
 {
 	struct job *j;
 
-	if (!allowed_from(m))
+	if (!allowed_from(m, signed_looks(msg_str(m, 0), msg_len(m, 0))))
 		return 0;
 	j = job_new(m, kind, 0, "patch.c");
 	options(j, m);
@@ -303,7 +309,7 @@ static int eval(actor *self, const msg *m)
 {
 	struct job *j;
 
-	if (!allowed_from(m))
+	if (!allowed_from(m, false))
 		return 0;
 	j = job_new(m, EVAL, 2, "eval.c");
 	j->topic = text_at(m, 0);
@@ -336,7 +342,7 @@ static int revert(actor *self, const msg *m)
 {
 	struct job *j;
 
-	if (!allowed_from(m))
+	if (!allowed_from(m, false))
 		return 0;
 	j = job_new(m, REVERT, -1, "");
 	options(j, m);
@@ -455,10 +461,14 @@ int patch_start(const struct patch_config *c, struct why *why)
 {
 	static const struct type_options options = { .native = true };
 	struct spawn spawn = { .type = core_type("patch"), .name = "patch" };
+	struct keys_config keys = { c->keys, c->state, c->node, c->groups };
+	struct why reason;
 	int rc;
 
 	config = *c;
 	quiet = stopping = back = false;
+	if (keys_open(&keys, &reason) < 0)
+		return why_set(why, ACTOR_EARGS, "--patch-keys: %s", reason.text);
 	if (history_open(c->state, why) < 0)
 		return ACTOR_EFAIL;
 	if (!spawn.type)
@@ -492,6 +502,7 @@ void patch_stop(void)
 	while ((j = jobs_pop(&finished)))
 		job_free(j);
 	history_close();
+	keys_close();
 }
 
 void patch_bring_back(void)

@@ -11,6 +11,8 @@ struct patch_config {
 	bool unsigned_redis;            /* take unsigned patches that came through Redis */
 	/* the folder of the journal; NULL: nothing outlasts the process */
 	const char *state;
+	const char *keys;               /* the file of --patch-keys; NULL: none are taken */
+	const char *node, *groups;      /* whom signed patches may be for */
 };
 /* Makes the actor `patch` and the compile thread. */
 int  patch_start(const struct patch_config *c, struct why *why);

@@ -45,7 +45,7 @@
 #endif
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
 	__has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-enum { SANITIZED = true };      /* they need terabytes of addresses, and system calls of their own */
+enum { SANITIZED = true };      /* they need terabytes of addresses, and more system calls */
 #else
 enum { SANITIZED = false };
 #endif

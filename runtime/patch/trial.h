@@ -10,7 +10,7 @@
 enum {
 	TRIAL_CPU_MS   = 1000,          /* a source */
 	TRIAL_WALL_MS  = 10000,
-	TRIAL_STACK    = 64 << 20,      /* less than the compile thread's: what passes here passes there */
+	TRIAL_STACK    = 64 << 20,      /* less than the compile thread's, so that it holds there */
 	TRIAL_MEMORY   = 1 << 30,       /* of address space */
 };
 

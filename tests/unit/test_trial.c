@@ -198,8 +198,8 @@ static double took_us(int times, bool trial)
 			program_free(program_compile(&s, &said));
 	}
 	clock_gettime(CLOCK_MONOTONIC, &to);
-	return ((double)(to.tv_sec - from.tv_sec) * 1e6 + (double)(to.tv_nsec - from.tv_nsec) / 1e3) /
-	       times;
+	return ((double)(to.tv_sec - from.tv_sec) * 1e6 +
+	        (double)(to.tv_nsec - from.tv_nsec) / 1e3) / times;
 }
 
 static void what_it_costs(void **state)

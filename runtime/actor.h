@@ -153,6 +153,27 @@ int64_t actor_ask_out(actor *self, actor_ref to, const char *what, const char *t
 int     msg_reply_out(const msg *m, msg_out *o);
 int     actor_answer_out(actor *self, msg_caller to, msg_out *o);
 
+/* Groups, by name: what is published is sent to each member's handler `then`; one member can be
+ * picked, to send to. The node's own are "started" and "stopped" (node:str), "client in" and
+ * "client out" (guid:str, from the client). Return 0, how many it was sent to, or an error. */
+enum actor_choice {
+	PICK_TURN,              /* one after the other */
+	PICK_IDLEST,            /* the one with the fewest messages */
+	PICK_KEY,               /* for one key the same one, as long as it is there */
+};
+int       actor_join(actor *self, const char *group, const char *then);
+int       actor_leave(actor *self, const char *group);
+actor_ref actor_pick(const char *group, enum actor_choice by, const char *key);  /* 0: nobody */
+#define actor_publish(self, group, ...) \
+	SITE_(actor_publish_(self, group, &s_, VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
+
+/* After actor_become(self, "shut") a message for hit runs the handler named "shut.hit", if there is
+ * one; NULL: as at first. Stash keeps a message and its caller; unstash brings them all back, before
+ * what waits, and returns their number. */
+int actor_become(actor *self, const char *mode);
+int actor_stash(actor *self, const msg *m);
+int actor_unstash(actor *self);
+
 void       *actor_state(actor *self);
 const char *actor_name(actor *self);
 actor_ref   actor_self(actor *self);
@@ -203,6 +224,7 @@ int64_t actor_ask_(actor *, actor_ref, const char *, struct actor_site *, const 
 int64_t actor_after_(actor *, int64_t, const char *, struct actor_site *, const uint64_t *);
 int64_t actor_window_(actor *, int64_t, const char *, const char *, const char *, struct actor_site *, const uint64_t *);
 int64_t actor_cron_(actor *, const char *, const char *, struct actor_site *, const uint64_t *);
+int     actor_publish_(actor *, const char *, const struct actor_site *, const uint64_t *);
 int     msg_reply_(const msg *, const struct actor_site *, const uint64_t *);
 int     actor_answer_(actor *, msg_caller, const struct actor_site *, const uint64_t *);
 

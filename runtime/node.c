@@ -64,6 +64,16 @@ struct node {
 
 /* --- ready ---------------------------------------------------------------------------------- */
 
+/* Those who want to know have joined the groups "started" and "stopped". */
+static void tell_group(struct node *n, const char *group)
+{
+	struct buf b = { 0 };
+
+	pack_text(&b, n->name);
+	core_publish(NULL, group, (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len }, 1);
+	buf_fini(&b);
+}
+
 static void say_ready(struct node *n)
 {
 	const char *listen = n->gateway ? gateway_address(n->gateway) : "none";
@@ -79,6 +89,7 @@ static void say_ready(struct node *n)
 	       n->name, state_path(n->state), ACTORD_VERSION);
 	fflush(stdout);
 	control_ready(n->control);
+	tell_group(n, "started");
 }
 
 static void on_redis(void *arg)
@@ -412,6 +423,7 @@ static void on_stop(void *arg, int signo)
 	if (n->bus)
 		bus_quiet(n->bus);
 	patch_quiet();
+	tell_group(n, "stopped");
 	look(n);
 }
 

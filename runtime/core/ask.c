@@ -8,12 +8,6 @@
 
 enum { TEXT_MAX = 8192, SERIALS = 1 << 27 };    /* bytes of a refusal in words */
 
-struct pending {
-	struct wait *wait;              /* places 1 to size - 1 */
-	uint32_t size, free, serial;
-	uint32_t asks;                  /* WAIT_ASK and WAIT_TIMER */
-};
-
 /* --- the table ---------------------------------------------------------------------------------------- */
 
 static void grow(struct pending *p)
@@ -28,14 +22,19 @@ static void grow(struct pending *p)
 	p->size = size;
 }
 
+struct pending *ask_pending(actor *self)
+{
+	if (!self->pending)
+		self->pending = mem_alloc(sizeof *self->pending);
+	return self->pending;
+}
+
 struct wait *wait_new(actor *self, enum wait_kind kind, uint64_t due)
 {
-	struct pending *p = self->pending;
+	struct pending *p = ask_pending(self);
 	struct wait *x;
 	uint32_t at;
 
-	if (!p)
-		p = self->pending = mem_alloc(sizeof *p);
 	if (kind != WAIT_CALLER && p->asks >= ASKS_MAX)
 		return NULL;
 	if (!p->free && p->size > WAITS_MAX)
@@ -88,6 +87,8 @@ void ask_bury(struct worker *w, actor *self, const char *reason)
 		if (x->kind == WAIT_CALLER)
 			post_answer(w, x->from, x->corr, NULL, 0, ACTOR_ENOENT, reason);
 	}
+	if (p && p->stash_first)
+		post_dead_chain(w, p->stash_first, p->stash_last, reason);
 	if (p)
 		mem_free(p->wait);
 	mem_free(p);

@@ -30,6 +30,15 @@ struct wait {
 	uint64_t from, corr;            /* CALLER */
 };
 
+struct pending {
+	struct wait *wait;              /* places 1 to size - 1 */
+	uint32_t size, free, serial;
+	uint32_t asks;                  /* WAIT_ASK and WAIT_TIMER */
+	const char *mode;               /* interned; NULL: as at first. See mode.h */
+	uint32_t stash_first, stash_last, stash_n, stash_units; /* messages kept for later, oldest first */
+};
+struct pending *ask_pending(actor *self);       /* made, if there was none */
+
 int64_t ask_send(struct worker *w, actor *self, struct letter *l, struct packed in, unsigned count,
                  const char *then, int ms, struct why *why);
 struct wait *ask_find(actor *self, int64_t number, enum wait_kind kind);        /* NULL: not (any more) */

@@ -102,6 +102,9 @@ int     core_answer(actor *self, msg_caller to, struct packed args, unsigned cou
 int         msg_pack(const msg *m, int first, struct buf *out);         /* values from first on; their number */
 enum origin msg_origin(const msg *m);
 
+/* To the members of a group; any thread. How many it was sent to, or an error. */
+int         core_publish(actor *self, const char *group, struct packed args, unsigned count);
+
 /* --- names -------------------------------------------------------------------------------------------- */
 /* A live actor of this name is here now. */
 bool core_alive(actor_ref ref);

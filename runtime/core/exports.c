@@ -13,6 +13,8 @@ const struct export core_exports[] = {
 	EXPORT(actor_send_out), EXPORT(actor_ask_out), EXPORT(msg_reply_out), EXPORT(actor_answer_out),
 	EXPORT(actor_state), EXPORT(actor_name), EXPORT(actor_self), EXPORT(actor_find), EXPORT(actor_alive),
 	EXPORT(actor_refuse),
+	EXPORT(actor_become), EXPORT(actor_stash), EXPORT(actor_unstash), EXPORT(actor_join),
+	EXPORT(actor_leave), EXPORT(actor_pick), EXPORT(actor_publish_),
 	EXPORT(actor_cancel), EXPORT(actor_now), EXPORT(actor_log),
 	EXPORT(actor_send_), EXPORT(actor_ask_), EXPORT(actor_after_), EXPORT(actor_window_),
 	EXPORT(actor_cron_), EXPORT(msg_reply_), EXPORT(actor_answer_),

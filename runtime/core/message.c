@@ -241,6 +241,21 @@ struct msg *message_make(struct message_pool *p, const struct arg *args, unsigne
 	return m;
 }
 
+struct msg *message_copy(struct message_pool *p, const struct msg *m)
+{
+	int cls = m->flags & MSG_CLASS;
+	struct msg *copy = message_new(p, cls);
+
+	memcpy(copy, m, sizeof *m << cls);
+	if (m->flags & MSG_HEAP) {
+		void *body = mem_alloc(m->slot[1]);
+
+		memcpy(body, msg_body(m), m->slot[1]);
+		copy->slot[0] = (uint64_t)(uintptr_t)body;
+	}
+	return copy;
+}
+
 void message_pack_one(const struct msg *m, unsigned i, struct buf *out)
 {
 	struct arg a;

@@ -13,6 +13,7 @@
 #include "hold.h"
 #include "life.h"
 #include "log.h"
+#include "mode.h"
 #include "ports.h"
 #include "times.h"
 
@@ -115,6 +116,8 @@ INLINE void ordinary(struct worker *w, struct actor *a, struct msg *m)
 	struct table *tab = LOAD_ACQUIRE(&LOAD(&a->type)->table);       /* partner: core_change() */
 	const struct entry *e = &tab->entry[m->fn];
 
+	if (unlikely(LOAD(&a->started) & HAS_BECOME))
+		e = mode_entry(a, tab, e);
 	if (unlikely(e->sig != m->sig) && !check_again(w, a, m, e))
 		return;
 	call(w, a, m, e);
@@ -158,6 +161,7 @@ static COLD void answered(struct worker *w, struct actor *a, struct msg *m)
 {
 	struct wait *x = ask_find(a, (int64_t)m->corr, WAIT_ASK);
 	struct table *tab = LOAD_ACQUIRE(&LOAD(&a->type)->table);
+	const struct entry *e;
 	struct msg *error = NULL;
 	struct why why;
 	int fn, rc;
@@ -170,10 +174,11 @@ static COLD void answered(struct worker *w, struct actor *a, struct msg *m)
 	ask_done(a, x);
 	if (fn < 0)
 		return;
-	rc = m->flags & MSG_ERR ? 0 : fit_answer(m, &tab->entry[fn], &why);
+	e = mode_entry(a, tab, &tab->entry[fn]);
+	rc = m->flags & MSG_ERR ? 0 : fit_answer(m, e, &why);
 	if (rc < 0)
 		error = as_error(w, m, rc, why.text);
-	call(w, a, error ? error : m, &tab->entry[fn]);
+	call(w, a, error ? error : m, e);
 	if (error)
 		message_free(&w->pool, error);
 }
@@ -316,9 +321,13 @@ static COLD void run_control(struct worker *w, struct actor *a)
 		struct msg *m = msg_at(i);
 
 		i = m->next;
-		handle(w, a, m);
+		if (unlikely(LOAD(&a->stopping)) && m->fn < FN_SPECIAL) {       /* from a stash */
+			post_dead(w, m, "the actor has ended");
+		} else {
+			handle(w, a, m);
+			COUNT_UP(&w->handled, 1);
+		}
 		message_free(&w->pool, m);
-		COUNT_UP(&w->handled, 1);
 	}
 }
 

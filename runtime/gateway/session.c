@@ -53,6 +53,7 @@ struct session {
 	struct waiting **calls;
 	struct held *held, **held_end;
 	struct session *next, **link;   /* among those with a held frame */
+	char *guid;                     /* from its login on */
 };
 
 static const struct frames_port *port;
@@ -203,6 +204,24 @@ static actor_ref whom(const struct text *tpc)
 	return actor_find(n && name_bearer(n) ? name_text(n) : "");
 }
 
+/* Those who want to know who comes and goes have joined these groups. */
+static void tell_group(const struct session *s, const char *group)
+{
+	buf_clear(&values);
+	pack_text(&values, s->guid);
+	core_publish(core_actor(s->id), group, packed_values(), 1);
+}
+
+static void came_in(struct session *s, const struct value *guid)
+{
+	size_t len = guid->len < NAME_MAX_LEN ? guid->len : NAME_MAX_LEN;
+
+	while (len < guid->len && (guid->str[len] & 0xc0) == 0x80)      /* whole characters */
+		len--;
+	s->guid = mem_string(guid->str, len);
+	tell_group(s, "client in");
+}
+
 static int login(struct session *s, const struct envelope *e)
 {
 	struct envelope back = { .enc = e->enc, .cb = { "loginback", 9 }, .id = e->id };
@@ -214,7 +233,9 @@ static int login(struct session *s, const struct envelope *e)
 	buf_clear(&values);
 	pack_int(&values, !s->in);
 	answer_values(s, &back, 1);
-	if (!s->in)
+	if (s->in)
+		came_in(s, &guid);
+	else
 		close_session(s, CLOSE_POLICY, "login takes a GUID and a password's hash");
 	return 0;
 }
@@ -468,6 +489,9 @@ void session_gone(struct session *s)
 {
 	actor *self = core_actor(s->id);
 
+	if (s->guid)
+		tell_group(s, "client out");
+	mem_free(s->guid);
 	if (self) {
 		*session_of(self) = NULL;
 		core_end(self);

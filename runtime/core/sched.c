@@ -138,8 +138,7 @@ bool core_stop(int ms)
 	watch_stop();
 	for (int i = 0; i < LOAD(&pool.threads); i++)
 		all = join(pool.worker[i]) && all;
-	for (int i = 0; all && i < LOAD(&pool.threads); i++)
-		free(pool.worker[i]);
+	/* Their records stay: a thread that is no worker may be looking at them (worker_reclaim). */
 	worker_reclaim();
 	return all;
 }

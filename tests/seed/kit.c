@@ -360,6 +360,7 @@ static struct kind *kind_as(const struct actor_type *t)
 	trace_table(k->on, t->on);
 	k->traced = *t;
 	k->traced.on = k->on;
+	k->traced.where = ACTOR_POOL;           /* all on this one thread */
 	k->traced.start = start;
 	k->traced.stop = stop;
 	k->type = core_add_type(&k->traced, NULL, NULL, &why);

@@ -23,7 +23,8 @@ enum { SEEDS = 500 };
 #else
 enum { SEEDS = 10000 };
 #endif
-enum { CLIENTS = 3, SINKS = 6, DESKS = 2, BORN = 64, PENDING = 64, ACTS = 50, QUIET_MS = 10000 };
+enum { BEAT_MS = 7, CLIENTS = 3, SINKS = 6, DESKS = 2, BORN = 64, PENDING = 64, ACTS = 50,
+      QUIET_MS = 10000 };
 
 static const char *const client_name[CLIENTS] = { "ann", "ben", "eve" };
 static const char *const sink_name[SINKS] = { "refuser", "holder", "pipe", "drain", "oldest",
@@ -44,6 +45,7 @@ struct client {
 	int64_t me;
 	int64_t pending[PENDING];
 	unsigned n;
+	int64_t beat, beats, since;
 	int64_t decoy, serial;          /* a timer to be cancelled; 0: none is set */
 };
 
@@ -247,6 +249,19 @@ static int tick(actor *self, const msg *m)
 	return (int)actor_after(self, (int)kit_random(10), "tick") < 0 ? ACTOR_EFAIL : 0;
 }
 
+/* Times that were missed come once, so there are never more than there were times. */
+static int beat(actor *self, const msg *m)
+{
+	struct client *c = actor_state(self);
+
+	(void)m;
+	if (++c->beats > (kit_now() - c->since) / BEAT_MS)
+		kit_failed("%s: %lld beats of %d ms in %lld ms", actor_name(self),
+		           (long long)c->beats,
+		           BEAT_MS, (long long)(kit_now() - c->since));
+	return world.quiet ? actor_cancel(self, c->beat) : 0;
+}
+
 /* Whether anything is still owed to it: asked when all is quiet. */
 static int account(actor *self, const msg *m)
 {
@@ -263,13 +278,16 @@ static int client_start(actor *self)
 	struct client *c = actor_state(self);
 
 	c->me = ++world.born;
+	c->since = kit_now();
+	c->beat = actor_every(self, BEAT_MS, "beat");
 	return actor_after(self, 1, "tick") < 0 ? ACTOR_EFAIL : 0;
 }
 
 static const struct actor_type client = {
 	.name = "client", .state = sizeof(struct client), .start = client_start,
 	.on = ON({ "tick", "", tick, 0 }, { "got", "n:int", got, 0 },
-	         { "never", "n:int", never, 0 }, { "account", "", account, 0 }),
+	         { "never", "n:int", never, 0 }, { "account", "", account, 0 },
+	         { "beat", "", beat, 0 }),
 };
 
 /* --- the run ----------------------------------------------------------------------------- */

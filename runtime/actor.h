@@ -63,6 +63,21 @@ enum actor_where {
 	ACTOR_THREAD,           /* on a thread of its own, begun and ended with it: handlers may block */
 };
 
+/* When it ends, whoever spawned it starts it again, or not. Stopped by somebody else, no one is. */
+enum actor_restart {
+	RESTART_TRANSIENT,      /* after a failure, not after it stopped itself */
+	RESTART_PERMANENT,      /* after either */
+	RESTART_TEMPORARY,      /* never */
+};
+
+enum actor_strategy {           /* who of its children starts again with one that failed */
+	ONE_FOR_ONE, ONE_FOR_ALL,
+	REST_FOR_ONE,           /* those that were spawned after it */
+};
+
+/* What fails more often takes its parent with it; at the top, the node. Top-level actors: one for one, 10 in 10 s. */
+struct actor_children { enum actor_strategy strategy; unsigned restarts, seconds; };    /* 0: 10, in 10 s */
+
 struct actor_type {
 	const char *name;
 	size_t state;           /* bytes, zeroed before start; 0: this source touches none */
@@ -71,6 +86,8 @@ struct actor_type {
 	void (*stop)(actor *self);
 	struct actor_mailbox mailbox;
 	enum actor_where where;
+	enum actor_restart restart;
+	struct actor_children children;
 };
 #define ON(...) (const struct actor_handler[]){ __VA_ARGS__, { 0, 0, 0, 0 } }
 
@@ -183,6 +200,24 @@ int         actor_cancel(actor *self, int64_t timer);
 int64_t     actor_now(void);                /* ms, of a clock that only goes forward */
 void        actor_log(actor *self, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* --- children, and who is told of an end ------------------------------------------
+ * A handler refuses by msg_fail(): its caller is told (or it is a dead letter), the actor goes on as it is. Any other
+ * negative return is told to who waits for an answer; where nobody does, the actor has FAILED: its stop is called,
+ * its children end, and it starts again: same name, zeroed state, mailbox kept, the message in the dead letters. */
+/* type: &its_table, or its name. name: NULL for none. Values go to its handler `init`, after each start. Returns a
+ * reference (by name it follows restarts), or 0: see actor_why. Children end before their parent, the youngest first. */
+#define actor_spawn(self, type, name, ...) \
+	SITE_(actor_spawn_(self, type, BY_NAME_(type), name, &s_, VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
+int       actor_stop(actor *self, actor_ref who);           /* itself too: when the handler returns */
+int       actor_drain(actor *self, actor_ref who, int ms);  /* what waits is handled before, for ms at most */
+actor_ref actor_parent(actor *self);                        /* 0: the node */
+/* When `who` ends or fails: then(number:int name:str reason:str), once. The number, or an error. */
+int64_t   actor_monitor(actor *self, actor_ref who, const char *then);
+int       actor_demonitor(actor *self, int64_t number);
+int       actor_link(actor *self, actor_ref with);          /* when one fails, so does the other */
+int       actor_unlink(actor *self, actor_ref with);
+const char *actor_why(actor *self);     /* in words, why one of these has just returned an error */
+
 /* --- how values keep their types, and how a call site remembers what it resolved to:
  * a static record a call, bound at the first message and checked at each by one compare. */
 struct actor_site { uint64_t bound; const char *types; int n; unsigned tags; };
@@ -219,6 +254,10 @@ static inline uint64_t v_num_(double v) { union { double d; uint64_t u; } x; x.d
 	static struct actor_site s_ = { 0, t_ + 1, (int)sizeof t_ - 2, 0 }; \
 	call; })
 
+#define BY_NAME_(type) _Generic((type), char *: 1, const char *: 1, \
+	struct actor_type *: 0, const struct actor_type *: 0)
+
+actor_ref actor_spawn_(actor *, const void *, int, const char *, const struct actor_site *, const uint64_t *);
 int     actor_send_(actor *, actor_ref, const char *, struct actor_site *, const uint64_t *);
 int64_t actor_ask_(actor *, actor_ref, const char *, struct actor_site *, const char *, int, const uint64_t *);
 int64_t actor_after_(actor *, int64_t, const char *, struct actor_site *, const uint64_t *);

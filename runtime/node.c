@@ -18,6 +18,7 @@
 #include <sched.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -382,13 +383,14 @@ static int start(struct node *n, struct why *why)
 
 /* --- the stop ------------------------------------------------------------------------------- */
 
+static _Atomic int exit_status;
 static char socket_path[sizeof ((struct why *)0)->text];
 
 static void on_alarm(int signo)
 {
 	(void)signo;
 	unlink(socket_path);
-	_exit(0);
+	_exit(exit_status);
 }
 
 static void look(void *arg)
@@ -406,18 +408,12 @@ static void look(void *arg)
 	loop_stop(n->loop);
 }
 
-static void on_stop(void *arg, int signo)
+static void begin_stop(struct node *n, const char *why)
 {
-	struct node *n = arg;
-
-	if (n->stopping) {
-		n->stop_until_ms = 0;
-		return;
-	}
 	n->stopping = true;
 	n->stop_until_ms = now_ms() + DRAIN_MS;
 	alarm(ALARM_S);
-	log_line(LOG_INFO, "node", "stopping (%s)", strsignal(signo));
+	log_line(LOG_INFO, "node", "stopping (%s)", why);
 	if (n->gateway)
 		gateway_quiet(n->gateway);
 	if (n->bus)
@@ -427,12 +423,41 @@ static void on_stop(void *arg, int signo)
 	look(n);
 }
 
+static void on_stop(void *arg, int signo)
+{
+	struct node *n = arg;
+
+	if (n->stopping)
+		n->stop_until_ms = 0;
+	else
+		begin_stop(n, strsignal(signo));
+}
+
+static void end_given_up(void *arg)
+{
+	struct node *n = arg;
+
+	if (!n->stopping)
+		begin_stop(n, "given up");
+}
+
+/* Any thread. Once: what fails while the node ends is of no more interest. */
+static void on_give_up(void *arg, const char *reason)
+{
+	struct node *n = arg;
+
+	if (atomic_exchange(&exit_status, 1))
+		return;
+	fprintf(stderr, "actord: %s\n", reason);
+	loop_post(n->loop, end_given_up, n);
+}
+
 /* A worker is still inside a handler: what it may touch stays as it is until the process ends. */
 static void abandon(struct node *n)
 {
 	unlink(socket_path);
 	server_stop(n->server);
-	_exit(0);
+	_exit(exit_status);
 }
 
 static void finish(struct node *n)
@@ -531,6 +556,7 @@ int node_run(const struct node_config *c)
 
 	raise_limit();
 	block_signals(&before);
+	core_on_give_up(on_give_up, &n);
 	error = start(&n, &why);
 	if (error) {
 		fprintf(stderr, "actord: %s\n", why.text);
@@ -541,5 +567,5 @@ int node_run(const struct node_config *c)
 		block_stops();
 	}
 	finish(&n);
-	return error ? 2 : 0;
+	return error ? 2 : exit_status;
 }

@@ -24,6 +24,7 @@ enum {
 	ROWS_MAX = 10000,               /* of ps, so that an answer stays far below MESSAGE_MAX */
 	WAITING_MAX = 4096,             /* who waits for `ready`, and calls under way */
 	TIMEOUT_MAX_MS = 3600000,
+	LETTERS_SHOWN = 20,
 };
 
 struct commands {
@@ -218,6 +219,44 @@ static void add_messages(struct pairs *out, const struct core_totals *t)
 	close_map(&p, key(out, "messages"));
 }
 
+/* The last of them, oldest first. */
+struct letters { uint64_t from; struct rows rows; };
+
+static void count_letter(void *arg, const struct dead_letter *d)
+{
+	struct letters *l = arg;
+
+	l->from = d->number > LETTERS_SHOWN ? d->number - LETTERS_SHOWN : 0;
+}
+
+static void letter_row(void *arg, const struct dead_letter *d)
+{
+	struct letters *l = arg;
+	struct pairs p = { 0 };
+
+	if (d->number <= l->from)
+		return;
+	add_uint(&p, "number", d->number);
+	add_int(&p, "wall_ms", d->wall_ms);
+	add_text(&p, "actor", d->actor);
+	add_text(&p, "handler", d->handler);
+	add_text(&p, "reason", d->reason);
+	pack_list(key(&p, "args"), d->count);
+	buf_add(&p.b, d->args.at, (size_t)(d->args.end - d->args.at));
+	add_uint(&p, "bytes", d->bytes);
+	close_map(&p, &l->rows.b);
+	l->rows.n++;
+}
+
+static void add_letters(struct pairs *out)
+{
+	struct letters l = { 0 };
+
+	core_dead_letters(count_letter, &l);
+	core_dead_letters(letter_row, &l);
+	close_list(&l.rows, key(out, "dead_letters"));
+}
+
 static int on_inspect(actor *self, const msg *m)
 {
 	struct commands *n = commands_of(self);
@@ -238,6 +277,7 @@ static int on_inspect(actor *self, const msg *m)
 	close_list(&workers, key(&p, "workers"));
 	add_mailboxes(&p, n->self);
 	add_messages(&p, &t);
+	add_letters(&p);
 	if (n->sources.sections)
 		p.n += n->sources.sections(n->sources.arg, &p.b);
 	close_map(&p, &b);
@@ -249,7 +289,7 @@ static int on_inspect(actor *self, const msg *m)
 /* The word of its life; whether it is in a handler this moment is its `activity`. */
 static const char *life(const struct actor_info *a)
 {
-	bool between = strcmp(a->state, "starting") == 0 || strcmp(a->state, "stopping") == 0;
+	bool between = strstr("starting stopping restarting", a->state) != NULL;
 
 	return between ? a->state : "running";
 }
@@ -290,6 +330,31 @@ static void add_mailbox(struct pairs *out, const struct actor_info *a)
 	close_map(&p, key(out, "mailbox"));
 }
 
+struct children { actor_id parent; struct rows rows; };
+
+static void child_row(void *arg, const struct actor_info *a)
+{
+	struct children *c = arg;
+
+	if (a->parent != c->parent || c->rows.n == ROWS_MAX)
+		return;
+	pack_text(&c->rows.b, a->name ? a->name : a->type);
+	c->rows.n++;
+}
+
+static void add_family(struct pairs *p, const struct actor_info *a)
+{
+	struct children c = { .parent = a->id };
+	struct actor_info parent;
+
+	if (!a->parent || core_inspect(a->parent, &parent) != 0)
+		add_text(p, "parent", NULL);
+	else
+		add_text(p, "parent", parent.name ? parent.name : parent.type);
+	core_actors(child_row, &c);
+	close_list(&c.rows, key(p, "children"));
+}
+
 static int on_inspect_actor(actor *self, const msg *m)
 {
 	struct rows handlers = { 0 };
@@ -306,6 +371,7 @@ static int on_inspect_actor(actor *self, const msg *m)
 	add_uint(&p, "state_bytes", a.state_size);
 	add_uint(&p, "asks", a.asks);
 	add_uint(&p, "restarts", a.restarts);
+	add_family(&p, &a);
 	close_list(&handlers, key(&p, "handlers"));
 	close_map(&p, &b);
 	return reply(self, m, &b, 1);

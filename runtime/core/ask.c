@@ -215,6 +215,7 @@ int msg_fail(const msg *m, const char *fmt, ...)
 		post_answer(w, m->from, corr, NULL, 0, ACTOR_EFAIL, text);
 	else
 		memcpy(w->failure, text, sizeof w->failure - 1);
+	w->in_handler |= IN_REFUSAL;
 	return ACTOR_EFAIL;
 }
 

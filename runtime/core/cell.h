@@ -27,6 +27,8 @@
 #include "sync.h"
 
 struct type;
+struct kin;
+struct bond;
 
 /* Messages as they will hang in a mailbox: top the newest, last the oldest. top 0: none. */
 struct chain { uint32_t top, last; uint64_t weight; };
@@ -51,22 +53,24 @@ struct actor {
 	uint32_t q;                     /* owner: taken, in order, not yet handled */
 	_Atomic uint32_t link;          /* whoever has it ready: next in a queue */
 	_Atomic uint8_t home;           /* where it lives: HOME_POOL, or a home's number */
-	_Atomic uint8_t stopping;       /* owner: what comes is not run any more */
+	_Atomic uint8_t stopping;       /* owner: it ends; see kin.h. What comes is not run (yet) */
 	_Atomic uint8_t started;        /* owner: start has been called */
-	uint8_t spare;
+	_Atomic uint8_t parked;         /* it ends and waits for an order: who sets this to 0 makes it ready */
 	_Atomic uint32_t control;       /* the lane that overtakes: a chain, newest first */
 	_Atomic uint32_t waiters;       /* held senders; see hold.c. A newborn keeps what it finds here */
 	_Atomic uint32_t held_on;       /* whom it waits, or is going to wait, for */
+	_Atomic uint64_t parent;        /* id; 0: the node */
 	/* Its state where it fits, else a pointer to it. */
 	_Alignas(64) unsigned char state[STATE_INLINE];
 	/* Seldom. */
 	_Alignas(64) _Atomic(struct name *) name;       /* NULL: none */
 	struct pending *pending;        /* owner: asks, kept callers, timers; see ask.h. NULL: none so far */
-	_Atomic uint64_t born;          /* number of its birth: actors stop in reverse order */
+	_Atomic uint64_t born;          /* number of its birth, which restarts keep: actors stop in reverse order */
 	_Atomic uint32_t asks;          /* owner: how many wait for an answer */
 	_Atomic uint32_t restarts;
 	struct chain kept;              /* owner: what found a full mailbox; held while there is any */
-	uint64_t later[2];              /* the supervisor's: parent, children, links */
+	struct kin *kin;                /* owner: children, links, monitors; see kin.h. NULL: none so far */
+	struct bond *bond;              /* its place among its parent's children; NULL: none */
 };
 _Static_assert(sizeof(struct actor) == 192, "three cache lines");
 
@@ -85,6 +89,9 @@ static inline uint64_t cell_id(const struct actor *a)
 {
 	return (uint64_t)LOAD(&a->gen) << 32 | cell_index(a);
 }
+
+/* Thirty-one bits: the top one tells a name from an incarnation. */
+static inline uint32_t cell_next_gen(uint32_t gen) { return gen % 0x7fffffff + 1; }
 
 int      cell_init(uint32_t max_actors, struct why *why);
 uint32_t cell_count(void);              /* cells ever used: indices below it may be looked at */

@@ -33,6 +33,8 @@ bool core_drain(int ms);
 /* Ends the pool's actors in reverse order of their start (their stop is called), then the pool.
  * After that no handler runs, and homes may be freed. False: one does not come back, so nothing may. */
 bool core_stop(int ms);
+/* More actors of the node failed in a short time than it restarts: the node is to end. From any thread. */
+void core_on_give_up(void (*give_up)(void *arg, const char *reason), void *arg);
 /* Without threads the caller's is the one worker: a turn of one actor that is ready, chosen by
  * ports.choice. False: none is. Who calls lets time pass between turns (core_next_timer(),
  * core_run_timers()). */
@@ -82,6 +84,9 @@ struct spawn {
 /* The actor's start runs as its first turn, before any message. Negative with why, else 0. */
 int    core_spawn(const struct spawn *s, actor_id *id, struct why *why);
 actor *core_actor(actor_id id);         /* of this very incarnation: only for its own thread. NULL: gone */
+/* Any thread, by name or incarnation: its stop is called after its children's; what waits is handled before, for
+ * drain_ms at most. It is not restarted. ACTOR_ENOENT; ACTOR_EARGS: it is part of the runtime. */
+int    core_stop_actor(actor_ref ref, int drain_ms, struct why *why);
 /* Its own thread (a home's actor): no more messages; what waits is answered with ACTOR_ENOENT. */
 void   core_end(actor *self);
 
@@ -130,7 +135,8 @@ struct handler_times { uint64_t count[TIME_PLACES]; int64_t most_ns; };
 struct actor_info {
 	actor_id id;
 	const char *name, *type, *home; /* name NULL: none; home "pool" or a home's name */
-	const char *state;              /* starting, idle, ready, running, stopping */
+	const char *state;              /* starting, idle, ready, running, held, stopping, restarting */
+	actor_id parent;                /* 0: the node */
 	uint32_t depth, bytes, max_count, max_bytes;
 	uint32_t asks, restarts;
 	size_t state_size;
@@ -150,6 +156,17 @@ struct core_totals {
 	uint64_t expired;               /* not handled, as the asker had given up */
 	uint32_t actors, waiting;
 };
+
+/* What nobody handled, or what a handler failed at: the last few hundred, oldest first. */
+struct dead_letter {
+	uint64_t number;
+	int64_t wall_ms;
+	const char *actor, *handler;    /* borrowed for ever; "": not known any more */
+	const char *reason;
+	struct packed args; unsigned count;     /* none where they are too large to keep */
+	uint32_t bytes;                 /* of the whole message's values */
+};
+void core_dead_letters(void (*each)(void *arg, const struct dead_letter *d), void *arg);
 
 void core_actors(void (*each)(void *arg, const struct actor_info *a), void *arg);
 int  core_inspect(actor_ref ref, struct actor_info *out);       /* ACTOR_ENOENT */
@@ -171,6 +188,8 @@ void core_types(void (*each)(void *arg, struct type *t), void *arg);    /* all, 
 /* Compiled code that tables may point into. It is freed, through the function given, when the maker has dropped
  * it, no table holds it and no thread can be inside it. */
 struct code *code_new(void (*free)(void *arg), void *arg);      /* gives one hold */
+/* Where it lies: types that its handlers spawn hold it too. */
+void code_lies(struct code *c, const void *at, size_t size);
 void code_drop(struct code *c);                                 /* takes the hold; NULL is fine */
 
 struct change { struct type *type; const struct actor_handler *on; };

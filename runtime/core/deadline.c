@@ -131,6 +131,11 @@ struct timer_entry *deadline_set(actor *self, int64_t number, uint16_t fn, int64
 	return e;
 }
 
+void deadline_order(actor *self, uint16_t fn, int64_t ms)
+{
+	deadline_set(self, 0, fn, deadline_in(ms), false);
+}
+
 void deadline_again(struct timer_entry *e, int64_t due_ms)
 {
 	pthread_mutex_lock(&deadlines.lock);
@@ -177,7 +182,10 @@ static void post_due(const struct due *due, uint32_t n)
 	struct worker *w = worker_acquire();
 
 	for (uint32_t i = 0; i < n; i++)
-		post_special(w, due[i].actor, due[i].fn, (uint64_t)due[i].number);
+		if (due[i].number)
+			post_special(w, due[i].actor, due[i].fn, (uint64_t)due[i].number);
+		else
+			post_order(w, due[i].actor, &(struct order){ due[i].fn, 0, 0, "" });
 	worker_release(w);
 }
 
@@ -206,6 +214,18 @@ static bool look_at_clock(int64_t now)
 	return moved > STEP_MS || moved < -STEP_MS;
 }
 
+/* Under the lock. An order's entry belongs to nobody: it is unused again. */
+static struct due taken(struct timer_entry *e)
+{
+	struct due due = due_of(e);
+
+	if (!due.number) {
+		e->next = deadlines.unused;
+		deadlines.unused = e;
+	}
+	return due;
+}
+
 void core_run_timers(void)
 {
 	enum { AT_ONCE = 128 };
@@ -224,7 +244,7 @@ void core_run_timers(void)
 			if (x == &deadlines.look)
 				set |= look_at_clock(now);
 			else
-				due[n++] = due_of((struct timer_entry *)x);
+				due[n++] = taken((struct timer_entry *)x);
 		}
 		pthread_mutex_unlock(&deadlines.lock);
 		post_due(due, n);

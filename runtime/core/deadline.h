@@ -35,6 +35,8 @@ static inline bool deadline_passed(uint64_t number)
  * clock. Gives. */
 struct timer_entry *deadline_set(actor *self, int64_t number, uint16_t fn, int64_t due_ms,
                                  bool clocked);
+/* An order (post.h) to self, if this generation is still there then. */
+void deadline_order(actor *self, uint16_t fn, int64_t ms);
 void deadline_again(struct timer_entry *e, int64_t due_ms);     /* one that has come */
 void deadline_clear(struct timer_entry *e);                     /* takes; NULL is fine */
 void deadline_init(void);

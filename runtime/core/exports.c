@@ -16,6 +16,8 @@ const struct export core_exports[] = {
 	EXPORT(actor_become), EXPORT(actor_stash), EXPORT(actor_unstash), EXPORT(actor_join),
 	EXPORT(actor_leave), EXPORT(actor_pick), EXPORT(actor_publish_),
 	EXPORT(actor_cancel), EXPORT(actor_now), EXPORT(actor_log),
+	EXPORT(actor_spawn_), EXPORT(actor_stop), EXPORT(actor_drain), EXPORT(actor_parent), EXPORT(actor_monitor),
+	EXPORT(actor_demonitor), EXPORT(actor_link), EXPORT(actor_unlink), EXPORT(actor_why),
 	EXPORT(actor_send_), EXPORT(actor_ask_), EXPORT(actor_after_), EXPORT(actor_window_),
 	EXPORT(actor_cron_), EXPORT(msg_reply_), EXPORT(actor_answer_),
 	{ NULL, NULL },

@@ -66,7 +66,7 @@ static bool push(struct worker *w, struct actor *self, struct actor *on, bool be
 		post_ready(w, on);
 		break;
 	case PUSH_DEAD:
-		post_dead_chain(w, kept.top, kept.last, "the actor has ended");
+		post_dead_chain(w, on, kept.top, kept.last, "the actor has ended");
 		break;
 	case PUSH_DONE:
 		break;

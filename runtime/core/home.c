@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "run.h"
+#include "supervise.h"
 
 enum { HOMES_MAX = 160, TURNS = 256 };
 
@@ -62,7 +63,7 @@ static void bury_all(struct home *h)
 		struct actor *a = cell_at(i);
 
 		if (a->home == h->number && HEAD_TOP(LOAD_ACQUIRE(&a->head)) != TOP_DEAD)
-			life_bury(&h->w, a, a->q, 0);
+			supervise_bury(&h->w, a, a->q, 0);
 	}
 	worker_turn_end(&h->w);
 	worker_self = before;
@@ -165,5 +166,7 @@ bool home_run(struct home *h)
 
 int core_spawn(const struct spawn *s, actor_id *id, struct why *why)
 {
-	return life_spawn(s, home_number(s->home), id, why);
+	struct birth b = { .home = home_number(s->home) };
+
+	return life_spawn(s, &b, id, why);
 }

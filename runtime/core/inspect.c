@@ -14,7 +14,7 @@
 static const char *state_of(const struct actor *a, uint64_t h)
 {
 	if (LOAD(&a->stopping))
-		return "stopping";
+		return LOAD(&a->stopping) & END_OVER ? "restarting" : "stopping";
 	if (!LOAD(&a->started))
 		return "starting";
 	if (HEAD_TOP(h) == TOP_IDLE)
@@ -42,7 +42,7 @@ static bool describe(struct actor *a, struct actor_info *out)
 	type = LOAD_ACQUIRE(&a->type);
 	*out = (struct actor_info){ .id = id, .name = name ? name_text(name) : NULL, .type = type->name,
 	                            .home = home_title(a->home), .state = state_of(a, h), .of = type,
-	                            .depth = HEAD_COUNT(h), .bytes = HEAD_UNITS(h) * (uint32_t)sizeof(struct msg),
+	                            .parent = LOAD(&a->parent), .depth = HEAD_COUNT(h), .bytes = HEAD_UNITS(h) * (uint32_t)sizeof(struct msg),
 	                            .max_count = LOAD(&a->max_count),
 	                            .max_bytes = LOAD(&a->max_units) * (uint32_t)sizeof(struct msg),
 	                            .asks = LOAD(&a->asks), .restarts = LOAD(&a->restarts),

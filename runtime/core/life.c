@@ -2,6 +2,8 @@
  * life.c - birth and burial. */
 #include "life.h"
 
+#include <stdio.h>
+
 #include "hold.h"
 #include "log.h"
 
@@ -27,12 +29,16 @@ void *actor_state(actor *self)
 
 const char *actor_name(actor *self)
 {
-	return self->name ? name_text(self->name) : "";
+	struct name *name = LOAD(&self->name);
+
+	return name ? name_text(name) : "";
 }
 
 actor_ref actor_self(actor *self)
 {
-	return self->name ? actor_find(name_text(self->name)) : cell_id(self);
+	struct name *name = LOAD(&self->name);
+
+	return name ? actor_find(name_text(name)) : cell_id(self);
 }
 
 /* --- birth ------------------------------------------------------------------------------------------- */
@@ -45,19 +51,35 @@ static void set_limits(struct actor *a, struct type *type)
 	STORE(&a->max_units, type->max_units);
 }
 
-static bool set_state(struct actor *a, const struct spawn *s)
+static void set_state(struct actor *a, const void *init, size_t size)
 {
-	void *state = a->state;
+	size_t whole = LOAD(&a->type)->state;
 
-	memset(a->state, 0, sizeof a->state);
+	if (likely(whole <= STATE_INLINE))
+		memset(a->state, 0, sizeof a->state);
+	else
+		memset(actor_state(a), 0, whole);
+	if (size)
+		memcpy(actor_state(a), init, size);
+}
+
+static bool make_state(struct actor *a, const struct spawn *s)
+{
 	if (s->type->state > STATE_INLINE) {
-		state = mem_try(s->type->state);
+		void *state = mem_try(s->type->state);
+
 		if (!state)
 			return false;
 		memcpy(a->state, &state, sizeof state);
 	}
-	if (s->size)
-		memcpy(state, s->init, s->size);
+	set_state(a, s->init, s->size);
+	if (s->size && !s->type->native) {      /* a restart begins with the same */
+		struct kin *k = kin_of(a);
+
+		k->state = mem_alloc(s->size);
+		k->state_size = s->size;
+		memcpy(k->state, s->init, s->size);
+	}
 	return true;
 }
 
@@ -76,15 +98,20 @@ static struct actor *conceive(const struct spawn *s, uint8_t home)
 
 	if (!a)
 		return NULL;
-	if (!set_state(a, s)) {
+	set_limits(a, s->type);
+	a->kin = NULL;
+	a->bond = NULL;
+	if (!make_state(a, s)) {
 		cell_free(a);
 		return NULL;
 	}
-	set_limits(a, s->type);
 	a->q = 0;
 	STORE(&a->home, home);
 	STORE(&a->stopping, 0);
+	STORE(&a->parked, 0);
 	STORE(&a->started, 0);
+	STORE(&a->restarts, 0);
+	STORE(&a->parent, 0);
 	STORE(&a->name, s->name ? name_of(s->name, strlen(s->name)) : NULL);
 	a->pending = NULL;
 	a->kept = (struct chain){ 0 };
@@ -96,18 +123,73 @@ static struct actor *conceive(const struct spawn *s, uint8_t home)
 	return a;
 }
 
-/* From DEAD to having one message: whoever finds the name before that cannot get in front of start. */
-static void publish(struct worker *w, struct actor *a)
+/* From DEAD to having its first messages: whoever finds the name before that cannot get in front of start. */
+static void publish(struct worker *w, struct actor *a, struct msg *init)
 {
-	struct msg *m = message_make(&w->pool, NULL, 0);
+	struct msg *m = message_make(&w->pool, NULL, 0), *top = m;
+	uint64_t weight = HEAD_WEIGHT(msg_units(m));
 
 	m->next = TOP_IDLE;
 	m->gen = LOAD(&a->gen);
 	m->fn = FN_START;
 	m->from = m->corr = 0;
 	COUNT_UP(&w->sent, 1);
-	STORE_RELEASE(&a->head, HEAD_WEIGHT(msg_units(m)) | msg_index(m));
+	if (init) {
+		init->next = msg_index(m);
+		weight += HEAD_WEIGHT(msg_units(init));
+		top = init;
+		COUNT_UP(&w->sent, 1);
+	}
+	STORE_RELEASE(&a->head, weight | msg_index(top));
 	post_ready(w, a);
+}
+
+static void unborn(struct actor *a)
+{
+	free_state(a);
+	kin_free(a);
+	cell_free(a);
+}
+
+/* The values of its `init`, kept for restarts too. */
+static struct msg *first_message(struct worker *w, struct actor *a, const struct birth *b, struct why *why)
+{
+	struct arg args[16];
+	struct kin *k = kin_of(a);
+	struct msg *m;
+
+	args_of_site(args, b->types, b->values, b->n);
+	m = send_prepare(w, a, "init", args, (unsigned)b->n, why);
+	if (!m)
+		return NULL;
+	m->from = b->parent ? cell_id(b->parent) : 0;
+	message_pack(m, 0, &k->init);
+	k->init_count = m->n;
+	return m;
+}
+
+struct msg *life_init(struct worker *w, struct actor *a)
+{
+	struct kin *k = a->kin;
+	struct arg args[VALUES_MAX];
+	struct packed in;
+	struct msg *m;
+
+	if (!k || !k->init_count)
+		return NULL;
+	in = (struct packed){ (uint8_t *)k->init.p, (uint8_t *)k->init.p + k->init.len };
+	if (args_of_packed(args, in, k->init_count, NULL) < 0)
+		return NULL;
+	m = send_prepare(w, a, "init", args, k->init_count, NULL);
+	if (m)
+		m->from = LOAD(&a->parent);
+	return m;
+}
+
+static void adopt(struct actor *parent, struct actor *a)
+{
+	a->bond = bond_new(parent, a);
+	STORE(&a->parent, cell_id(parent));
 }
 
 static int taken(const char *name, struct why *why)
@@ -115,38 +197,54 @@ static int taken(const char *name, struct why *why)
 	return why_set(why, ACTOR_EFAIL, "there is an actor named %s already", *name ? name : "\"\"");
 }
 
-int life_spawn(const struct spawn *s, uint8_t home, actor_id *id, struct why *why)
+int life_spawn(const struct spawn *s, const struct birth *b, actor_id *id, struct why *why)
 {
 	struct name *name = s->name ? name_of(s->name, strlen(s->name)) : NULL;
+	struct msg *init = NULL;
 	struct worker *w;
 	struct actor *a;
-	int rc;
+	int rc = 0;
 
 	if (s->name && (!name || name_foreign(name)))
 		return why_set(why, ACTOR_EARGS, "an actor's name has at most %d bytes and does not begin with list:",
 		               NAME_MAX_LEN);
 	if (name && name_bearer(name))
 		return taken(s->name, why);
-	a = conceive(s, home);
+	a = conceive(s, b->home);
 	if (!a)
 		return why_set(why, ACTOR_ENOMEM,
 		               "the limit of actors is reached, or there is no memory for one more");
+	w = worker_acquire();
 	*id = cell_id(a);
+	if (b->n && !(init = first_message(w, a, b, why))) {
+		unborn(a);
+		worker_release(w);
+		return ACTOR_EARGS;
+	}
 	if (name && !name_bind(name, *id)) {
-		free_state(a);
-		cell_free(a);
+		if (init)
+			message_free(&w->pool, init);
+		unborn(a);
+		worker_release(w);
 		return taken(s->name, why);
 	}
-	rc = s->type->where && !home && life_place ? life_place(a, why) : 0;
+	if (unlikely(s->type->where) && !b->home && life_place) {
+		worker_release(w);              /* it makes a thread */
+		rc = life_place(a, why);
+		w = worker_acquire();
+	}
 	if (unlikely(rc < 0)) {
 		if (name)
 			name_unbind(name, *id);
-		free_state(a);
-		cell_free(a);
+		if (init)
+			message_free(&w->pool, init);
+		unborn(a);
+		worker_release(w);
 		return rc;
 	}
-	w = worker_acquire();
-	publish(w, a);
+	if (b->parent)
+		adopt(b->parent, a);
+	publish(w, a, init);
 	worker_release(w);
 	if (name)
 		name_changed();
@@ -165,55 +263,79 @@ void life_start(struct worker *w, struct actor *a)
 		life_drop_outs(w);
 	if (rc >= 0)
 		return;
-	log_line(LOG_ERROR, "actor", "%s: start failed: %s: the actor has ended", life_title(a), error_name(rc));
+	log_line(LOG_ERROR, "actor", "%s: start failed: %s%s", life_title(a), error_name(rc),
+	         LOAD(&a->restarts) ? "" : ": the actor has ended");
+	snprintf(kin_of(a)->reason, sizeof kin_of(a)->reason, "start failed: %s", error_name(rc));
 	STORE(&a->started, 0);
-	STORE(&a->stopping, 1);
+	kin_end(a, END_TOLD);
+}
+
+void life_renew(struct actor *a)
+{
+	struct kin *k = a->kin;
+	struct name *name = LOAD(&a->name);
+	uint64_t before = cell_id(a);
+
+	set_state(a, k ? k->state : NULL, k ? k->state_size : 0);
+	COUNT_UP(&a->restarts, 1);
+	/* Partner: target_find(), which waits where a name's bearer is of a generation that has just ended. */
+	STORE_RELEASE(&a->gen, cell_next_gen(LOAD(&a->gen)));
+	if (name)
+		name_rebind(name, before, cell_id(a));
 }
 
 /* --- burial ------------------------------------------------------------------------------------------- */
 
 /* keep: the message being handled where it hangs, the oldest of its chain; it stays its handler's. */
-static void drop_chain(struct worker *w, uint32_t i, uint32_t keep, const char *reason)
+static void drop_chain(struct worker *w, struct actor *a, uint32_t i, uint32_t keep, const char *reason)
 {
 	while (i >= MSG_FIRST && i != keep) {
 		struct msg *m = msg_at(i);
 
 		i = m->next;
-		post_dead(w, m, reason);
+		post_dead(w, a, m, reason);
 		message_free(&w->pool, m);
 	}
 }
 
-void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)
+void life_stop(struct worker *w, struct actor *a)
 {
 	struct type *type = LOAD(&a->type);
-	struct why why;
-	uint64_t h;
 
 	STORE(&w->handler, "stop");
 	if (LOAD(&a->started) && type->stop)
 		type->stop(a);
+	STORE(&a->started, 0);
 	if (unlikely(w->outs))
 		life_drop_outs(w);
+}
+
+void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)
+{
+	struct name *name = LOAD(&a->name);
+	struct why why;
+	uint64_t h;
+
+	life_stop(w, a);
 	why_set(&why, 0, "%s has ended", life_title(a));
 	if (unlikely(LOAD(&a->held_on)))
 		hold_give_up(w, a);
 	ask_bury(w, a, why.text);
-	if (a->name) {
-		name_unbind(a->name, cell_id(a));
+	if (name) {
+		name_unbind(name, cell_id(a));
 		name_changed();
 	}
 	/* seq_cst: dead before waiters is looked at; partner: wait_for() in hold.c. */
 	h = atomic_exchange(&a->head, (uint64_t)TOP_DEAD);
 	if (atomic_load(&a->waiters))
 		hold_release(w, a);
-	drop_chain(w, atomic_exchange(&a->control, 0), 0, why.text);
-	drop_chain(w, queue, 0, why.text);
-	drop_chain(w, HEAD_TOP(h), keep, why.text);
+	drop_chain(w, a, atomic_exchange(&a->control, 0), 0, why.text);
+	drop_chain(w, a, queue, 0, why.text);
+	drop_chain(w, a, HEAD_TOP(h), keep, why.text);
 	free_state(a);
+	kin_free(a);
 	w->buried = true;
-	/* Thirty-one bits: the top one tells a name from an incarnation. */
-	STORE_RELEASE(&a->gen, LOAD(&a->gen) % 0x7fffffff + 1);
+	STORE_RELEASE(&a->gen, cell_next_gen(LOAD(&a->gen)));
 	cell_free(a);
 }
 
@@ -222,9 +344,9 @@ void core_end(actor *self)
 	struct worker *w = worker_acquire();
 
 	if (LOAD(&w->actor) == self)
-		STORE(&self->stopping, 1);
+		kin_end(self, END_TOLD);
 	else
-		post_control(w, cell_id(self), FN_STOP);
+		post_order(w, cell_id(self), &(struct order){ FN_STOP, 0, 0, "" });
 	worker_release(w);
 }
 
@@ -271,7 +393,6 @@ const char *core_ref_name(actor_ref ref)
 
 	if (n)
 		return name_text(n);
-	if (target_find(ref, &t, NULL) < 0 || !t.cell->name)
-		return NULL;
-	return name_text(t.cell->name);
+	n = target_find(ref, &t, NULL) < 0 ? NULL : LOAD(&t.cell->name);
+	return n ? name_text(n) : NULL;
 }

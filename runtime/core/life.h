@@ -4,12 +4,23 @@
 #define LIFE_H
 
 #include "ask.h"
+#include "kin.h"
 
 /* Sets the home of a new actor whose type says where it runs; NULL: the pool. Negative with why. */
 extern int (*life_place)(struct actor *a, struct why *why);
-/* home: HOME_POOL or a home's number. */
-int  life_spawn(const struct spawn *s, uint8_t home, actor_id *id, struct why *why);
+struct birth {
+	uint8_t home;                   /* HOME_POOL or a home's number */
+	struct actor *parent;           /* owned by this thread; NULL: the node */
+	const char *types; const uint64_t *values; int n;       /* of the message `init`; n 0: none */
+};
+int  life_spawn(const struct spawn *s, const struct birth *b, actor_id *id, struct why *why);
 void life_start(struct worker *w, struct actor *a);     /* owner: its first message */
+/* Owner, where an incarnation ends: calls stop if it was started. */
+void life_stop(struct worker *w, struct actor *a);
+/* Owner: the next incarnation, in the same cell under the same name. Not started yet. */
+void life_renew(struct actor *a);
+/* The message that follows start, made anew; NULL: none. */
+struct msg *life_init(struct worker *w, struct actor *a);
 /* Owner, at the end of a handler: calls stop, gives up what it waited for, answers what is in the mailbox
  * (queue: taken, not handled; keep: hangs there, but is the caller's; 0: none), frees the cell. */
 void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep);

@@ -29,7 +29,22 @@ enum {                          /* instead of a handler's index in fn: */
 	FN_LATE     = 0xff02,   /* the ask corr has waited long enough */
 	FN_TIMER    = 0xff03,   /* the timer corr is due */
 	FN_START    = 0xff04,
-	FN_STOP     = 0xff05,
+	FN_STOP     = 0xff05,   /* corr: ms that it may take to handle what waits; 0: at once */
+	FN_DOWN     = 0xff06,   /* a monitored actor has ended: number, name, reason */
+	/* Orders, which go by the control lane: value 0 says whom they are meant for, value 1 is a text. See supervise.c */
+	FN_ORDER    = 0xff10,
+	FN_RESTART  = 0xff10,   /* parent to child, after corr ms */
+	FN_CYCLE    = 0xff11,   /* parent to child: end, and wait for FN_RESTART */
+	FN_FAILED   = 0xff12,   /* child to parent (corr: its bond): I wait for FN_RESTART or FN_STOP */
+	FN_CYCLED   = 0xff13,   /* the same, as told */
+	FN_UP       = 0xff14,   /* child to parent: I have started again */
+	FN_ENDED    = 0xff15,   /* child to parent: I was */
+	FN_PATIENCE = 0xff16,   /* to oneself: a child may have taken too long to end */
+	FN_MONITOR  = 0xff17,   /* corr: the monitor's number */
+	FN_DEMONITOR = 0xff18,
+	FN_LINK     = 0xff19,
+	FN_UNLINK   = 0xff1a,
+	FN_EXIT     = 0xff1b,   /* a linked actor has ended; corr: 1 when by a failure */
 };
 enum { CLASSES = 5, MAGAZINE = 128, MAGAZINE_SMALL = 16, MSG_FIRST = 8, SLOTS_INLINE = 4 };
 

@@ -2,6 +2,8 @@
  * post.c - pushing what the limits do not hold back. */
 #include "post.h"
 
+#include "letters.h"
+
 void (*post_ready)(struct worker *w, struct actor *a);
 
 int post_beyond(struct worker *w, struct actor *a, struct msg *m)
@@ -68,14 +70,28 @@ void post_answer(struct worker *w, uint64_t to, uint64_t corr, const struct arg 
 		COUNT_UP(&w->late, 1);
 }
 
-void post_dead(struct worker *w, struct msg *m, const char *reason)
+/* Who wanted to know of the end is told that it has come. */
+static COLD void lost_order(struct worker *w, const struct msg *m, const char *reason)
 {
-	COUNT_UP(&w->dead, 1);
-	if (m->corr && !(m->flags & MSG_ANSWER) && m->fn < FN_SPECIAL)
-		post_answer(w, m->from, m->corr, NULL, 0, ACTOR_ENOENT, reason);
+	if (m->fn == FN_MONITOR)
+		post_down(w, m->from, m->corr, order_text(m), reason);
+	else if (m->fn == FN_LINK)
+		post_order(w, m->from, &(struct order){ FN_EXIT, msg_slots(m)[0], 1, reason });
 }
 
-void post_dead_chain(struct worker *w, uint32_t top, uint32_t last, const char *reason)
+COLD void post_dead(struct worker *w, const struct actor *a, struct msg *m, const char *reason)
+{
+	COUNT_UP(&w->dead, 1);
+	if (m->fn >= FN_ORDER) {
+		lost_order(w, m, reason);
+	} else if (m->fn < FN_SPECIAL) {
+		letters_add(a, m, reason);
+		if (m->corr && !(m->flags & MSG_ANSWER))
+			post_answer(w, m->from, m->corr, NULL, 0, ACTOR_ENOENT, reason);
+	}
+}
+
+void post_dead_chain(struct worker *w, const struct actor *a, uint32_t top, uint32_t last, const char *reason)
 {
 	bool end;
 
@@ -84,7 +100,7 @@ void post_dead_chain(struct worker *w, uint32_t top, uint32_t last, const char *
 
 		end = top == last;
 		top = m->next;
-		post_dead(w, m, reason);
+		post_dead(w, a, m, reason);
 		message_free(&w->pool, m);
 	} while (!end);
 }
@@ -99,36 +115,120 @@ COLD void post_box(struct worker *w)
 		post_ready(w, w->box_to);
 		break;
 	case PUSH_DEAD:                 /* it was there when the messages were sent */
-		post_dead_chain(w, box.top, box.last, "the actor has just ended");
+		post_dead_chain(w, w->box_to, box.top, box.last, "the actor has just ended");
 		break;
 	default:
 		break;
 	}
 }
 
-void post_control(struct worker *w, uint64_t id, uint16_t fn)
-{
-	struct actor *a = cell_at((uint32_t)id);
-	struct msg *m;
-	uint32_t top;
-	uint64_t h;
+/* --- orders ---------------------------------------------------------------------------------- */
 
-	if (LOAD_ACQUIRE(&a->gen) != id >> 32)
-		return;
-	m = message_make(&w->pool, NULL, 0);
-	m->gen = (uint32_t)(id >> 32);
-	m->from = m->corr = 0;
-	m->fn = fn;
-	top = LOAD(&a->control);
+static void lane_push(struct actor *a, struct msg *m)
+{
+	uint32_t top = LOAD(&a->control);
+
 	do
 		m->next = top;
 	while (!atomic_compare_exchange_weak(&a->control, &top, msg_index(m)));
+}
+
+/* a was buried before it could see what was pushed. What a newborn there is to get stays. */
+static COLD void sweep(struct worker *w, struct actor *a)
+{
+	uint32_t i = atomic_exchange(&a->control, 0);
+
+	while (i) {
+		struct msg *m = msg_at(i);
+
+		i = m->next;
+		if (m->gen && m->gen == LOAD_ACQUIRE(&a->gen)) {
+			lane_push(a, m);
+			continue;
+		}
+		post_dead(w, a, m, "it has ended");
+		message_free(&w->pool, m);
+	}
+}
+
+static void lane(struct worker *w, struct actor *a, struct msg *m)
+{
+	uint8_t one = 1;
+	uint64_t h;
+
+	lane_push(a, m);
 	COUNT_UP(&w->sent, 1);
-	/* Partner: the owner steps to IDLE, then looks at control; both sequentially consistent. */
+	/* Partner: the owner steps to IDLE, or parks, or buries, then looks at control; all sequentially consistent. */
 	h = atomic_load(&a->head);
 	while (HEAD_TOP(h) == TOP_IDLE)
 		if (atomic_compare_exchange_weak(&a->head, &h, HEAD_WITH(h, TOP_BUSY))) {
 			post_ready(w, a);
-			break;
+			return;
 		}
+	if (HEAD_TOP(h) == TOP_DEAD)
+		sweep(w, a);
+	else if (atomic_load(&a->parked) && atomic_compare_exchange_strong(&a->parked, &one, 0))
+		post_ready(w, a);
+}
+
+static struct msg *order_make(struct worker *w, uint64_t whom, const struct order *o)
+{
+	struct arg args[2] = {
+		{ .type = VALUE_INT, .bits = whom },
+		{ .type = VALUE_STR, .p = o->text ? o->text : "", .len = o->text ? (uint32_t)strlen(o->text) : 0 },
+	};
+	struct msg *m = message_make(&w->pool, args, 2);
+
+	m->fn = o->fn;
+	m->sig = 0;
+	m->gen = 0;
+	m->from = o->from;
+	m->corr = o->corr;
+	return m;
+}
+
+bool post_order(struct worker *w, uint64_t id, const struct order *o)
+{
+	struct actor *a = cell_at((uint32_t)id);
+	struct msg *m;
+
+	if (!id || LOAD_ACQUIRE(&a->gen) != id >> 32)
+		return false;
+	m = order_make(w, id, o);
+	m->gen = (uint32_t)(id >> 32);
+	lane(w, a, m);
+	return true;
+}
+
+void post_order_born(struct worker *w, uint32_t cell, uint64_t born, const struct order *o)
+{
+	lane(w, cell_at(cell), order_make(w, born, o));
+}
+
+const char *order_text(const struct msg *m)
+{
+	struct arg text;
+
+	arg_of_message(&text, m, 1);
+	return text.p;
+}
+
+void post_down(struct worker *w, uint64_t to, uint64_t number, const char *name, const char *reason)
+{
+	struct actor *a = cell_at((uint32_t)to);
+	struct arg args[3] = {
+		{ .type = VALUE_INT, .bits = number },
+		{ .type = VALUE_STR, .p = name, .len = (uint32_t)strlen(name) },
+		{ .type = VALUE_STR, .p = reason, .len = (uint32_t)strlen(reason) },
+	};
+	struct msg *m;
+
+	if (LOAD_ACQUIRE(&a->gen) != to >> 32)
+		return;
+	m = message_make(&w->pool, args, 3);
+	m->fn = FN_DOWN;
+	m->sig = 0;
+	m->gen = (uint32_t)(to >> 32);
+	m->from = m->corr = 0;
+	post_beyond(w, a, m);
 }

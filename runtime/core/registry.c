@@ -132,6 +132,11 @@ void name_unbind(struct name *n, uint64_t id)
 	atomic_compare_exchange_strong(&n->bearer, &id, 0);
 }
 
+void name_rebind(struct name *n, uint64_t from, uint64_t to)
+{
+	atomic_compare_exchange_strong(&n->bearer, &from, to);
+}
+
 void name_changed(void)
 {
 	if (on_change)

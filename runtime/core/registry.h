@@ -23,6 +23,7 @@ bool         name_foreign(const struct name *n);        /* begins with `list:`: 
 uint64_t name_bearer(const struct name *n);     /* id; 0: nobody. Acquire: pairs with name_bind() */
 bool     name_bind(struct name *n, uint64_t id);        /* false: somebody bears it */
 void     name_unbind(struct name *n, uint64_t id);      /* nothing where another bears it by now */
+void     name_rebind(struct name *n, uint64_t from, uint64_t to);       /* its bearer is born again */
 /* Tells who wants to know; by whoever bound or unbound, when the change can be seen from outside. */
 void     name_changed(void);
 void     name_on_change(void (*changed)(void *arg), void *arg);

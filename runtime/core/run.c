@@ -11,10 +11,11 @@
 
 #include "alarm.h"
 #include "hold.h"
-#include "life.h"
+#include "letters.h"
 #include "log.h"
 #include "mode.h"
 #include "ports.h"
+#include "supervise.h"
 #include "times.h"
 
 enum { TURN_MESSAGES = 1024, LOGGED_A_SECOND = 10 };
@@ -40,9 +41,13 @@ static void log_failure(struct actor *a, const char *what, int rc, const char *t
 	         error_name(rc), *text ? ": " : "", text, atomic_exchange(&left_out, 0));
 }
 
-/* asked: somebody waited for an answer when the handler began. */
-static COLD void failed(struct worker *w, struct actor *a, struct msg *m, const struct entry *e, int rc, bool asked)
+/* asked: somebody waited for an answer when the handler began. refused: it said so by msg_fail(), which is
+ * business; else, where nobody waits for an answer, the actor has failed. */
+static COLD void failed(struct worker *w, struct actor *a, struct msg *m, const struct entry *e, int rc, bool asked,
+                        bool refused)
 {
+	struct why why;
+
 	COUNT_UP(&w->failed, 1);
 	COUNT_UP(&w->calls[e->count].failures, 1);
 	if (m->corr && !(m->flags & MSG_ANSWER)) {
@@ -51,7 +56,12 @@ static COLD void failed(struct worker *w, struct actor *a, struct msg *m, const 
 	} else if (!asked) {
 		COUNT_UP(&w->dead, 1);
 		COUNT_UP(&w->spoilt, 1);
-		log_failure(a, e->name, rc, w->failure);
+		why_set(&why, 0, "%s %s: %s", e->name, refused ? "refused" : "failed",
+		        refused ? w->failure : error_name(rc));
+		letters_add_to(a, e->name, m, why.text);
+		log_failure(a, e->name, rc, refused ? w->failure : "");
+		if (!refused)
+			kin_fail(a, "%s", why.text);
 	}
 	*w->failure = 0;
 }
@@ -84,27 +94,29 @@ INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct 
 	struct call_count *count = &w->calls[e->count];
 	bool asked = m->corr && !(m->flags & MSG_ANSWER);
 	uint64_t began = 0;
+	bool refused;
 	int rc;
 
 	if (unlikely(asked && deadline_passed(m->corr))) {      /* nobody waits any more */
 		COUNT_UP(&w->expired, 1);
 		return;
 	}
-	w->in_handler = true;
+	w->in_handler = IN_HANDLER;
 	w->origin = m->flags >> MSG_ORIGIN_SHIFT;
 	STORE(&w->handler, e->name);
 	COUNT_UP(&count->calls, 1);
 	if (unlikely(!--w->sample_left))
 		began = __rdtsc();
 	rc = e->fn(a, m);
-	w->in_handler = false;
+	refused = w->in_handler & IN_REFUSAL;
+	w->in_handler = 0;
 	w->last_to = NULL;
 	if (unlikely(w->box.top))
 		post_box(w);
 	if (unlikely(began))
 		times_add(w, count, began);
 	if (unlikely(rc < 0))
-		failed(w, a, m, e, rc, asked);
+		failed(w, a, m, e, rc, asked, refused);
 	else if (asked && m->corr)
 		post_answer(w, m->from, m->corr, NULL, 0, 0, NULL);
 	if (unlikely(w->outs))
@@ -207,6 +219,18 @@ static COLD void timer_due(struct worker *w, struct actor *a, struct msg *m)
 	alarm_end(w, a, (int64_t)m->corr, due);
 }
 
+/* Who was monitored has ended. */
+static COLD void down(struct worker *w, struct actor *a, struct msg *m)
+{
+	const char *then = tie_down(a, (int64_t)msg_slots(m)[0]);
+	struct table *tab = LOAD_ACQUIRE(&LOAD(&a->type)->table);
+	int fn = then ? table_find(tab, then, strlen(then)) : -1;
+	struct why why;
+
+	if (fn >= 0 && fit_answer(m, &tab->entry[fn], &why) == 0)
+		call(w, a, m, &tab->entry[fn]);
+}
+
 static COLD void special(struct worker *w, struct actor *a, struct msg *m)
 {
 	switch (m->fn) {
@@ -214,19 +238,20 @@ static COLD void special(struct worker *w, struct actor *a, struct msg *m)
 	case FN_LATE:   too_late(w, a, m); break;
 	case FN_TIMER:  timer_due(w, a, m); break;
 	case FN_START:  life_start(w, a); break;
-	case FN_STOP:   STORE(&a->stopping, 1); break;
+	case FN_DOWN:   down(w, a, m); break;
+	default:        supervise_order(w, a, m);
 	}
 }
 
 static COLD void stale(struct worker *w, struct msg *m)
 {
 	COUNT_UP(&w->spoilt, 1);
-	post_dead(w, m, "the actor it was sent to has ended");
+	post_dead(w, NULL, m, "the actor it was sent to has ended");
 }
 
 INLINE void handle(struct worker *w, struct actor *a, struct msg *m)
 {
-	if (unlikely(m->gen != LOAD(&a->gen)))
+	if (unlikely(m->gen != LOAD(&a->gen)) && !supervise_meant(a, m))
 		stale(w, m);
 	else if (unlikely(m->fn >= FN_SPECIAL))
 		special(w, a, m);
@@ -265,7 +290,7 @@ static COLD uint32_t drop_oldest(struct worker *w, struct actor *a, uint32_t q)
 
 		q = m->next;
 		dropped += HEAD_WEIGHT(msg_units(m));
-		post_dead(w, m, "the mailbox was full, its type drops the oldest");
+		post_dead(w, a, m, "the mailbox was full, its type drops the oldest");
 		message_free(&w->pool, m);
 	}
 	atomic_fetch_sub(&a->head, dropped);
@@ -305,7 +330,7 @@ enum step { STEP_IDLE, STEP_CHANGED, STEP_BACK };
  * was idle, its count is 0, and it is ours again. */
 static enum step rest(struct worker *w, struct actor *a, uint64_t head)
 {
-	/* seq_cst: idle before the second look; partners: wait_for() in hold.c, post_control(). */
+	/* seq_cst: idle before the second look; partners: wait_for() in hold.c, lane() in post.c. */
 	if (unlikely(!atomic_compare_exchange_strong(&a->head, &head, (uint64_t)TOP_IDLE)))
 		return STEP_CHANGED;
 	if (likely(!(atomic_load(&a->waiters) | atomic_load(&a->control))))
@@ -331,6 +356,19 @@ static COLD void run_control(struct worker *w, struct actor *a)
 	}
 }
 
+/* After its lone message a ends. What does so often, and has nobody who wants to know, is quick about it. */
+static COLD bool ending(struct worker *w, struct actor *a, struct msg *m)
+{
+	bool plain = supervise_plain(a);
+
+	if (plain)
+		life_bury(w, a, 0, msg_index(m));
+	else
+		a->q = take(w, a, HEAD_WEIGHT(msg_units(m)), msg_index(m));
+	message_free(&w->pool, m);
+	return !plain;
+}
+
 /* The usual case: a lone message is handled where it hangs, and if nothing came meanwhile the actor
  * is idle with one CAS. False: it is idle, held or gone; true: go on with what has come, which is in a->q. */
 static bool lone(struct worker *w, struct actor *a, uint64_t h)
@@ -340,11 +378,8 @@ static bool lone(struct worker *w, struct actor *a, uint64_t h)
 
 	handle(w, a, m);
 	COUNT_UP(&w->handled, 1);
-	if (unlikely(LOAD(&a->stopping))) {
-		life_bury(w, a, 0, msg_index(m));
-		message_free(&w->pool, m);
-		return false;
-	}
+	if (unlikely(LOAD(&a->stopping)))
+		return ending(w, a, m);
 	step = unlikely(w->hold_on) ? STEP_CHANGED : rest(w, a, h);
 	if (unlikely(step == STEP_CHANGED))
 		a->q = take(w, a, HEAD_WEIGHT(msg_units(m)), msg_index(m));
@@ -377,6 +412,21 @@ static bool next_lot(struct worker *w, struct actor *a, uint32_t *q, uint64_t *d
 	return true;
 }
 
+/* Orders, and its end: what was taken is in a->q. False: it is gone, or parked. */
+static COLD bool see_to(struct worker *w, struct actor *a, uint64_t *done)
+{
+	if (LOAD(&a->control))
+		run_control(w, a);
+	if (!LOAD(&a->stopping))
+		return true;
+	if (supervise_plain(a)) {
+		life_bury(w, a, a->q, 0);
+		return false;
+	}
+	*done = give_room(w, a, *done);
+	return supervise_end(w, a);
+}
+
 /* One after the other. True: the turn is over, with more to do; false: idle, held or gone. */
 static bool one_by_one(struct worker *w, struct actor *a)
 {
@@ -387,11 +437,13 @@ static bool one_by_one(struct worker *w, struct actor *a)
 	for (;;) {
 		struct msg *m;
 
-		if (unlikely(LOAD(&a->control)))
-			run_control(w, a);
-		if (unlikely(LOAD(&a->stopping))) {
-			life_bury(w, a, q, 0);
-			return false;
+		if (unlikely(LOAD(&a->control) || LOAD(&a->stopping))) {
+			a->q = q;
+			if (!see_to(w, a, &done))
+				return false;
+			q = a->q;
+			a->q = 0;
+			continue;
 		}
 		if (!q) {
 			if (!next_lot(w, a, &q, &done))

@@ -8,6 +8,7 @@
 #include "pool.h"
 #include "ports.h"
 #include "seeded.h"
+#include "supervise.h"
 #include "thread.h"
 
 int core_start(const struct core_config *c, struct why *why)
@@ -19,6 +20,7 @@ int core_start(const struct core_config *c, struct why *why)
 	if (message_init(why) < 0 || cell_init(c->max_actors, why) < 0)
 		return ACTOR_ENOMEM;
 	deadline_init();
+	supervise_open();
 	if (!c->workers) {
 		seeded_start();
 		return 0;
@@ -47,7 +49,8 @@ static bool pool_quiet(void)
 	for (uint32_t i = 1; i < cell_count(); i++) {
 		uint64_t h = LOAD_ACQUIRE(&cell_at(i)->head);
 
-		if (is_ours(cell_at(i)) && HEAD_TOP(h) != TOP_IDLE && HEAD_TOP(h) != TOP_DEAD)
+		if (is_ours(cell_at(i)) && HEAD_TOP(h) != TOP_IDLE && HEAD_TOP(h) != TOP_DEAD &&
+		    !LOAD(&cell_at(i)->parked))
 			return false;
 	}
 	return true;
@@ -79,7 +82,8 @@ static bool is_gone(uint64_t id)
 	return LOAD_ACQUIRE(&cell_at((uint32_t)id)->gen) != id >> 32;
 }
 
-static void stop_actors(int64_t until)
+/* How many there were. */
+static size_t stop_living(int64_t until)
 {
 	struct living *list = mem_alloc(cell_count() * sizeof *list);
 	size_t n = 0;
@@ -88,13 +92,13 @@ static void stop_actors(int64_t until)
 		struct actor *a = cell_at(i);
 
 		if (is_ours(a) && HEAD_TOP(LOAD_ACQUIRE(&a->head)) != TOP_DEAD)
-			list[n++] = (struct living){ cell_id(a), a->born, LOAD(&a->type)->stop != NULL };
+			list[n++] = (struct living){ cell_id(a), LOAD(&a->born), LOAD(&a->type)->stop != NULL };
 	}
 	qsort(list, n, sizeof *list, younger_first);
 	for (size_t i = 0; i < n; i++) {
 		struct worker *w = worker_acquire();
 
-		post_control(w, list[i].id, FN_STOP);
+		post_order(w, list[i].id, &(struct order){ FN_STOP, 0, 0, "" });
 		worker_release(w);
 		while (list[i].stops && !is_gone(list[i].id) && now_ms() < until)
 			pause_ms(1);
@@ -103,6 +107,15 @@ static void stop_actors(int64_t until)
 		while (!is_gone(list[i].id) && now_ms() < until)
 			pause_ms(1);
 	mem_free(list);
+	return n;
+}
+
+/* One that was just beginning again when the list was made has another generation by now: once more. */
+static void stop_actors(int64_t until)
+{
+	supervise_close();
+	while (stop_living(until) && now_ms() < until)
+		;
 }
 
 /* False: it is inside a handler that does not return. */

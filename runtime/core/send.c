@@ -40,6 +40,17 @@ static COLD int nobody(struct name *n, struct why *why)
 	return why_set(why, ACTOR_ENOENT, "there is no actor named %s here", name_text(n));
 }
 
+/* The name's bearer has ended, or is being born again: a few instructions lie between the end of its generation and
+ * the name's next bearer (life_renew()). 0: nobody. */
+static COLD uint64_t next_bearer(const struct name *n, uint64_t before)
+{
+	uint64_t id = name_bearer(n);
+
+	for (int looks = 0; id == before && looks < 100000; looks++)
+		id = name_bearer(n);
+	return id == before ? 0 : id;
+}
+
 /* By name: whoever bears it now. */
 static int target_named(actor_ref to, struct target *t, struct why *why)
 {
@@ -48,7 +59,9 @@ static int target_named(actor_ref to, struct target *t, struct why *why)
 
 	if (!id && n && name_foreign(n))        /* nobody bears such a name */
 		id = LOAD_ACQUIRE(&route);
-	if (!id || target_find(id, t, NULL) < 0)
+	while (id && target_find(id, t, NULL) < 0)
+		id = next_bearer(n, id);
+	if (!id)
 		return nobody(n, why);
 	t->name = name_text(n);
 	return 0;
@@ -79,7 +92,7 @@ static COLD int no_room(struct worker *w, struct actor *a, struct msg *m)
 		return 0;
 	if (type->full == FULL_DROP_NEWEST || type->full == FULL_DROP_OLDEST) {
 		COUNT_UP(&w->sent, 1);
-		post_dead(w, m, "the mailbox is full, its type drops");
+		post_dead(w, a, m, "the mailbox is full, its type drops");
 		message_free(&w->pool, m);
 		return 0;
 	}

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 enum { MESSAGES_DEFAULT = 1024, BYTES_DEFAULT = 256 << 10 };
+enum { RESTARTS_DEFAULT = 10, SECONDS_DEFAULT = 10, RESTARTS_LIMIT = 1000, SOURCE_BUCKETS = 1024 };
 
 static _Atomic(struct type *) types[TYPES_MAX + 1];
 static _Atomic uint32_t type_count;
@@ -15,7 +16,14 @@ struct code {
 	_Atomic uint32_t holds;
 	void (*free)(void *arg);
 	void *arg;
+	const char *at;                 /* where it lies; NULL: nobody said */
+	size_t size;
+	struct code *next;              /* of those that have said */
 };
+
+static struct code *codes;
+static pthread_mutex_t codes_lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic(struct type *) sources[SOURCE_BUCKETS];  /* types, by the address they are spawned by */
 
 struct code *code_new(void (*fn)(void *), void *arg)
 {
@@ -34,10 +42,51 @@ static struct code *code_hold(struct code *c)
 	return c;
 }
 
+void code_lies(struct code *c, const void *at, size_t size)
+{
+	pthread_mutex_lock(&codes_lock);
+	c->at = at;
+	c->size = size;
+	c->next = codes;
+	codes = c;
+	pthread_mutex_unlock(&codes_lock);
+}
+
+/* The code that has this in it, held; NULL: it is part of the program. */
+static struct code *code_with(const void *at)
+{
+	uint32_t holds = 0;
+	struct code *c;
+
+	pthread_mutex_lock(&codes_lock);
+	for (c = codes; c; c = c->next)
+		if ((const char *)at >= c->at && (const char *)at < c->at + c->size)
+			break;
+	if (c)
+		holds = LOAD(&c->holds);
+	while (holds && !CAS(&c->holds, &holds, holds + 1))
+		;
+	pthread_mutex_unlock(&codes_lock);
+	return holds ? c : NULL;
+}
+
+static void code_forget(struct code *c)
+{
+	struct code **at = &codes;
+
+	pthread_mutex_lock(&codes_lock);
+	while (*at && *at != c)
+		at = &(*at)->next;
+	if (*at)
+		*at = c->next;
+	pthread_mutex_unlock(&codes_lock);
+}
+
 void code_drop(struct code *c)
 {
 	if (!c || atomic_fetch_sub(&c->holds, 1) != 1)
 		return;
+	code_forget(c);
 	c->free(c->arg);
 	mem_free(c);
 }
@@ -281,6 +330,12 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 	o = o ? o : &none;
 	*type = (struct type){ .state = t->state, .name = name_text(name), .start = t->start, .stop = t->stop,
 	                       .proxy = o->proxy, .native = o->native, .full = t->mailbox.full, .where = t->where };
+	type->restart = t->restart;
+	type->strategy = t->children.strategy;
+	type->restarts = t->children.restarts ? t->children.restarts : RESTARTS_DEFAULT;
+	type->seconds = t->children.seconds ? t->children.seconds : SECONDS_DEFAULT;
+	if (type->restarts > RESTARTS_LIMIT)
+		type->restarts = RESTARTS_LIMIT;
 	type->max_count = o->max_count ? o->max_count : t->mailbox.messages ? t->mailbox.messages : MESSAGES_DEFAULT;
 	bytes = o->max_bytes ? o->max_bytes : t->mailbox.bytes ? t->mailbox.bytes : BYTES_DEFAULT;
 	type->max_units = bytes / (uint32_t)sizeof(struct msg);
@@ -324,6 +379,57 @@ struct type *core_add_type(const struct actor_type *t, const struct type_options
 	}
 	pthread_mutex_unlock(&lock);
 	return type;
+}
+
+/* --- spawned by their sources ---------------------------------------------------------------- */
+
+static _Atomic(struct type *) *bucket(const struct actor_type *t)
+{
+	return &sources[(uintptr_t)t / sizeof(void *) % SOURCE_BUCKETS];
+}
+
+/* Another source's type of that name is used as it stands, if their states are alike: whose handlers are in force is
+ * for the first source and for patches to say. */
+static struct type *same_name(const struct actor_type *t, struct type *type, struct why *why)
+{
+	if (type->state == t->state && !type->native)
+		return type;
+	why_set(why, ACTOR_EARGS, "there is an actor type %s already, with %zu bytes of state; this one has %zu",
+	        type_title(type), type->state, t->state);
+	return NULL;
+}
+
+static struct type *register_source(const struct actor_type *t, struct why *why)
+{
+	struct code *code = code_with(t);
+	struct type *type = core_add_type(t, NULL, code, why);
+	_Atomic(struct type *) *b = bucket(t);
+
+	code_drop(code);
+	if (!type)
+		return NULL;
+	type->source = t;
+	pthread_mutex_lock(&lock);
+	type->next = LOAD(b);
+	STORE_RELEASE(b, type);                 /* partner: type_of() */
+	pthread_mutex_unlock(&lock);
+	return type;
+}
+
+struct type *type_of(const struct actor_type *t, struct why *why)
+{
+	struct type *type = LOAD_ACQUIRE(bucket(t));
+
+	while (type && (type->source != t || strcmp(type->name, t->name)))
+		type = type->next;
+	if (type)
+		return type;
+	type = t->name ? core_type(t->name) : NULL;
+	if (!type)
+		type = register_source(t, why);
+	if (!type && t->name)                   /* somebody else was quicker */
+		type = core_type(t->name);
+	return type ? same_name(t, type, why) : NULL;
 }
 
 /* --- patches -------------------------------------------------------------------------------- */

@@ -38,11 +38,18 @@ struct type {
 	int (*start)(actor *self);
 	void (*stop)(actor *self);
 	bool proxy, native;
+	enum actor_restart restart;
+	enum actor_strategy strategy;   /* of its children, with how often is too often: */
+	uint32_t restarts, seconds;
+	const struct actor_type *source;        /* by which actors spawn it */
+	struct type *next;              /* of the same bucket */
 	enum actor_full full;
 	enum actor_where where;
 	struct code *code;
 };
 
+/* The type that a C source means by t: known by its address or its name, else registered now. NULL with why. */
+struct type *type_of(const struct actor_type *t, struct why *why);
 struct type *type_at(uint32_t id);              /* ids from 1 */
 /* Inside a turn. Index of the handler, or -1. */
 int table_find(const struct table *t, const char *name, size_t len);

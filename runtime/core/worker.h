@@ -12,6 +12,8 @@
 
 enum { WORKERS_MAX = 256, CALL_SLOTS = 1 << 20 };
 
+enum { IN_HANDLER = 1, IN_REFUSAL = 2 };
+
 struct call_times;
 struct call_count { _Atomic uint64_t calls, failures, ns; _Atomic(struct call_times *) times; };
 
@@ -23,7 +25,7 @@ struct worker {
 	 * it will hang in a mailbox, and go with one CAS: when another target comes, or the handler ends. */
 	struct actor *last_to, *box_to;
 	struct chain box;
-	bool in_handler;
+	uint8_t in_handler;             /* IN_HANDLER, and IN_REFUSAL once msg_fail() was called */
 	/* A send of this handler found a mailbox full whose type holds senders: see hold.h. */
 	struct actor *hold_on;
 	struct chain kept;

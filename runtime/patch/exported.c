@@ -249,6 +249,7 @@ static int hold_uses(const struct exam *x, const struct exported *e)
 static int hold(const struct exam *x, const struct actor_type *t, struct exported *e)
 {
 	static const struct actor_mailbox no_mailbox;
+	static const struct actor_children no_children;
 	int line = line_quoting(x, t->name);
 	struct type *type = target(x, t->name);
 
@@ -259,9 +260,10 @@ static int hold(const struct exam *x, const struct actor_type *t, struct exporte
 	if (hold_layout(x, t, type) < 0)
 		return ACTOR_EARGS;
 	e->stated |= t->state != 0;
-	if (t->start || t->stop || memcmp(&t->mailbox, &no_mailbox, sizeof no_mailbox))
+	if (t->start || t->stop || memcmp(&t->mailbox, &no_mailbox, sizeof no_mailbox) || t->restart ||
+	    memcmp(&t->children, &no_children, sizeof no_children))
 		return refuse(x, line, "%s: a patch replaces handlers, it cannot replace .start, "
-		              ".stop or .mailbox", title(t->name));
+		              ".stop, .mailbox, .restart or .children", title(t->name));
 	if (!t->on || !t->on->name)
 		return refuse(x, line, "%s: the patch names no handler", title(t->name));
 	e->change[e->n++] = (struct change){ type, t->on };

@@ -92,6 +92,7 @@ static struct type *add_program(const struct source *s, struct program *p, struc
 	struct type *type = NULL;
 	struct why inner;
 
+	code_lies(code, p->at, p->size);
 	if (!t)
 		why_set(why, ACTOR_EARGS, "%.*s", (int)said.len, said.p);
 	else if (!(type = core_add_type(t, NULL, code, &inner)))

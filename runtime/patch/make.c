@@ -19,6 +19,7 @@ int made_from(struct made *m, const struct patch_source *s, struct buf *said)
 	    !(m->program = program_compile(&m->source, said)))
 		return ACTOR_EARGS;
 	m->code = code_new(free_program, m->program);
+	code_lies(m->code, m->program->at, m->program->size);
 	m->exam = (struct exam){ &m->source, m->program, said };
 	rc = s->function ? exported_function(&m->exam, s->topic, s->handler, &m->e)
 	                 : exported_read(&m->exam, &m->e);

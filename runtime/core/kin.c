@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ * kin.c - the records of kin.h. */
+#include "kin.h"
+
+#include <stdio.h>
+
+_Thread_local struct why kin_why;
+
+struct kin *kin_of(struct actor *a)
+{
+	if (!a->kin)
+		a->kin = mem_alloc(sizeof *a->kin);
+	return a->kin;
+}
+
+void kin_free(struct actor *a)
+{
+	struct kin *k = a->kin;
+
+	if (!k)
+		return;
+	a->kin = NULL;
+	mem_free(k->times);
+	mem_free(k->monitors);
+	mem_free(k->watchers);
+	mem_free(k->links);
+	mem_free(k->state);
+	buf_fini(&k->init);
+	mem_free(k);
+}
+
+const char *kin_reason(const struct actor *a)
+{
+	return a->kin && *a->kin->reason ? a->kin->reason : "stopped";
+}
+
+void kin_end(struct actor *a, uint8_t cause)
+{
+	if (!LOAD(&a->stopping))
+		STORE(&a->stopping, cause);
+}
+
+void kin_fail(struct actor *a, const char *fmt, ...)
+{
+	struct kin *k;
+	va_list ap;
+
+	if (LOAD(&a->stopping) || LOAD(&a->type)->native)
+		return;
+	k = kin_of(a);
+	va_start(ap, fmt);
+	vsnprintf(k->reason, sizeof k->reason, fmt, ap);
+	va_end(ap);
+	utf8_mend(k->reason, strlen(k->reason));
+	STORE(&a->stopping, END_FAILED);
+}
+
+/* --- bonds ---------- */
+
+struct bond *bond_new(struct actor *parent, struct actor *child)
+{
+	struct kin *k = kin_of(parent);
+	struct bond *b = mem_alloc(sizeof *b);
+
+	b->born = LOAD(&child->born);
+	b->cell = cell_index(child);
+	STORE(&b->holds, 2);
+	b->prev = k->last;
+	if (k->last)
+		k->last->next = b;
+	else
+		k->first = b;
+	k->last = b;
+	return b;
+}
+
+void bond_remove(struct kin *k, struct bond *b)
+{
+	*(b->prev ? &b->prev->next : &k->first) = b->next;
+	*(b->next ? &b->next->prev : &k->last) = b->prev;
+	bond_drop(b);
+}
+
+void bond_drop(struct bond *b)
+{
+	if (b && atomic_fetch_sub(&b->holds, 1) == 1)
+		mem_free(b);
+}

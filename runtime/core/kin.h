@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ * kin.h - what an actor has to do with others: its children, whom it watches, who watches it,
+ * its links, and why it ends. A record of its own, made when the first of these comes about:
+ * most actors have none.
+ *
+ * Everything here is its owner's alone. A bond is shared by parent and child, who each hold it:
+ * the parent writes it, the child only hands its address back in what it tells the parent. */
+#ifndef KIN_H
+#define KIN_H
+
+#include "post.h"
+
+/* Why an actor ends, and how far it has come: actor.stopping is a cause, and later a phase
+ * with it. */
+enum {
+	END_TOLD = 1,           /* by somebody else: for good */
+	END_ITSELF,             /* actor_stop() of itself */
+	END_FAILED,
+	END_CYCLED,             /* its parent's strategy wants it to start anew */
+	END_CAUSE = 7,
+	END_CHILDREN = 8,       /* its children are ended first */
+	END_OVER = 16,          /* this incarnation has stopped; waits for FN_RESTART or FN_STOP */
+};
+
+enum bond_state { BOND_UP, BOND_GOING, BOND_DOWN, BOND_COMING, BOND_TOLD };
+
+struct bond {
+	struct bond *prev, *next;       /* in the order of their first start */
+	uint64_t born;
+	uint32_t cell;
+	_Atomic uint16_t holds;
+	uint8_t state;                  /* enum bond_state, as the parent knows it */
+	bool cycle;                     /* is to end and start again with the one that failed */
+};
+
+struct monitor { int64_t number; uint64_t whom; const char *then; };    /* mine; then: interned */
+struct watcher { uint64_t who, number; };                               /* of me */
+
+struct kin {
+	struct bond *first, *last;
+	int64_t *times;                 /* of its children's last restarts, a ring */
+	uint32_t delay_ms;              /* before the next one */
+	int64_t until_ms;               /* so long a child that was told to end may take */
+	bool timed;                     /* FN_PATIENCE is on its way */
+	int32_t drain_ms;
+	struct monitor *monitors;
+	struct watcher *watchers;
+	uint64_t *links;
+	uint32_t monitor_count, watcher_count, link_count, serial;
+	struct buf init;                /* values of the message `init` that follows each start */
+	unsigned init_count;
+	void *state; size_t state_size; /* copied to the front of the state before each start */
+	char reason[192];               /* why it ends */
+};
+
+extern _Thread_local struct why kin_why;        /* what actor_why() says on this thread */
+
+struct kin *kin_of(struct actor *a);            /* made when there is none */
+void kin_free(struct actor *a);                 /* after its last end, without children */
+const char *kin_reason(const struct actor *a);
+/* Owner: from the end of what runs now on a is ending, if it is not yet. */
+void kin_end(struct actor *a, uint8_t cause);
+void kin_fail(struct actor *a, const char *fmt, ...) PRINTF(2, 3);
+
+struct bond *bond_new(struct actor *parent, struct actor *child);
+void bond_remove(struct kin *k, struct bond *b);        /* parent */
+void bond_drop(struct bond *b);                         /* child */
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT
+ * test_ties.c - monitors, links, ends, names and types of children; in a running pool. */
+#include "family.h"
+
+/* --- monitors, links ---------- */
+
+static void test_monitors(void **state)
+{
+	(void)state;
+	top(PLAIN);
+	child(PLAIN, "a");
+	actor_send(NULL, actor_find("top"), "watch", "a");
+	expect("top watches a: yes");
+	actor_send(NULL, actor_find("a"), "fail");
+	expect("top hears of a (as asked): fail failed: EFAIL");
+	actor_send(NULL, actor_find("top"), "watch", "a");
+	expect_from("top watches a: yes", expect("top watches a: yes") + 1);
+	actor_send(NULL, actor_find("top"), "end", "a");
+	expect("top hears of a (as asked): stopped");
+	actor_send(NULL, actor_find("top"), "watch", "never");
+	expect("top watches never: there is no actor named never here");
+	put_away();
+}
+
+static void test_a_monitor_taken_back(void **state)
+{
+	int at;
+
+	(void)state;
+	top(PLAIN);
+	child(PLAIN, "a");
+	actor_send(NULL, actor_find("top"), "watch", "a");
+	actor_send(NULL, actor_find("top"), "unwatch");
+	expect("top unwatches: 0");
+	actor_send(NULL, actor_find("top"), "unwatch");
+	expect("top unwatches: -2");
+	actor_send(NULL, actor_find("a"), "fail");
+	at = expect("a stops");
+	expect_from("a starts", at);
+	actor_send(NULL, actor_find("top"), "hit", 1);
+	expect("top hits 1");
+	for (int i = 0; i < lines; i++)
+		assert_null(strstr(said[i], "hears"));
+	put_away();
+}
+
+static void test_links_fail_together(void **state)
+{
+	int at;
+
+	(void)state;
+	three(PLAIN);
+	actor_send(NULL, actor_find("a"), "tie", "b");
+	expect("a linked to b: 0");
+	actor_send(NULL, actor_find("a"), "tie", "c");
+	expect("a linked to c: 0");
+	actor_send(NULL, actor_find("a"), "untie", "c");
+	expect("a unlinked: 0");
+	actor_send(NULL, actor_find("b"), "fail");
+	at = expect("b stops");
+	expect_from("a starts", expect_from("a stops", at));
+	expect_from("b starts", at);
+	assert_int_equal(count_of("c stops"), 0);
+	/* A stop is no failure. */
+	actor_send(NULL, actor_find("a"), "tie", "c");
+	expect_from("a linked to c: 0", expect("a linked to c: 0") + 1);
+	actor_send(NULL, actor_find("top"), "end", "c");
+	expect("c stops");
+	actor_send(NULL, actor_find("a"), "hit", 1);
+	expect("a hits 1");
+	assert_int_equal(count_of("a stops"), 1);
+	actor_send(NULL, actor_find("a"), "tie", "nobody");
+	expect("a linked to nobody: -2");
+	put_away();
+}
+
+/* --- ends ---------- */
+
+static void test_drain(void **state)
+{
+	int at;
+
+	(void)state;
+	top(PLAIN);
+	child(PLAIN, "a");
+	for (int i = 0; i < 50; i++)
+		actor_send(NULL, actor_find("a"), "hit", 1);
+	actor_send(NULL, actor_find("top"), "drain", "a", 10000);
+	at = expect("a hits 50");
+	expect_from("a stops", at);
+	put_away();
+}
+
+static void test_a_stop_from_inside(void **state)
+{
+	(void)state;
+	top(PLAIN);
+	child(PLAIN, "a");
+	actor_send(NULL, actor_find("a"), "end", "a");
+	assert_true(expect("a ends a: 0") < expect("a stops"));
+	gone("a");
+	actor_send(NULL, actor_find("top"), "end", "a");
+	expect("top ends a: -2");
+	/* And of its own parent, which waits for it. */
+	child(PLAIN, "b");
+	actor_send(NULL, actor_find("b"), "end", "top");
+	assert_true(expect("b stops") < expect("top stops"));
+	gone("top");
+}
+
+static void test_odd_names(void **state)
+{
+	char name[10001];
+
+	(void)state;
+	memset(name, 'x', sizeof name - 1);
+	name[sizeof name - 1] = 0;
+	top(PLAIN);
+	actor_send(NULL, actor_find("top"), "bear", PLAIN, "");
+	expect("top bears an actor's name is 1 to 255 bytes of UTF-8 with no space in it");
+	lines = 0;
+	actor_send(NULL, actor_find("top"), "bear", PLAIN, "a b");
+	expect("top bears an actor's name is 1 to 255 bytes of UTF-8 with no space in it");
+	lines = 0;
+	actor_send(NULL, actor_find("top"), "bear", PLAIN, name);
+	expect("top bears an actor's name is 1 to 255 bytes of UTF-8 with no space in it");
+	actor_send(NULL, actor_find("top"), "bear", PLAIN, "list:x");
+	expect("top bears an actor's name has at most 255 bytes and does not begin with list:");
+	actor_send(NULL, actor_find("top"), "bear", PLAIN, "top");
+	expect("top bears there is an actor named top already");
+	actor_send(NULL, actor_find("top"), "end", "list:x");
+	expect("top ends list:x: -2");
+	actor_send(NULL, actor_find("top"), "end", name);
+	put_away();
+}
+
+static int bear_all(actor *self, const msg *m)
+{
+	int n = 0;
+
+	(void)m;
+	while (actor_spawn(self, "plain", NULL))
+		n++;
+	say("%s: %s", n > 1900 ? "many" : "few", actor_why(self));
+	return 0;
+}
+
+static const struct actor_type many = { .name = "many", .on = ON({ "bear_all", "", bear_all, 0 }) };
+
+static void test_the_limit_of_actors(void **state)
+{
+	actor_ref m = actor_spawn(NULL, &many, "many");
+
+	(void)state;
+	assert_true(m != 0);
+	assert_int_equal(actor_send(NULL, m, "bear_all"), 0);
+	expect("many: the limit of actors is reached, or there is no memory for one more");
+	assert_int_equal(core_stop_actor(m, 0, NULL), 0);
+	gone("many");
+	/* All of them are gone with it. */
+	top(PLAIN);
+	child(PLAIN, "a");
+	put_away();
+}
+
+static const struct actor_type other = { .name = "plain",
+	                                 .state = 8,
+	                                 .on = ON({ "hit", "by:int", hit, 0 }) };
+
+static void test_types_are_known_by_name(void **state)
+{
+	(void)state;
+	assert_int_equal(actor_spawn(NULL, &other, "x"), 0);
+	assert_non_null(strstr(actor_why(NULL), ""));
+	assert_int_equal(actor_spawn(NULL, "no such type", "x"), 0);
+	assert_true(actor_spawn(NULL, "plain", "x") != 0);
+	expect("x starts");
+	assert_int_equal(actor_spawn(NULL, "plain", "y", "not a number"), 0);
+	assert_false(core_alive(actor_find("y")));
+	core_stop_actor(actor_find("x"), 0, NULL);
+	gone("x");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_monitors, setup),
+		cmocka_unit_test_setup(test_a_monitor_taken_back, setup),
+		cmocka_unit_test_setup(test_links_fail_together, setup),
+		cmocka_unit_test_setup(test_drain, setup),
+		cmocka_unit_test_setup(test_a_stop_from_inside, setup),
+		cmocka_unit_test_setup(test_odd_names, setup),
+		cmocka_unit_test_setup(test_the_limit_of_actors, setup),
+		cmocka_unit_test_setup(test_types_are_known_by_name, setup),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}

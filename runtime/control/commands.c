@@ -14,6 +14,7 @@
 #include "commands.h"
 #include "argument.h"
 #include "asked.h"
+#include "dead.h"
 #include "ports.h"
 #include "top.h"
 
@@ -24,7 +25,6 @@ enum {
 	ROWS_MAX = 10000,               /* of ps, so that an answer stays far below MESSAGE_MAX */
 	WAITING_MAX = 4096,             /* who waits for `ready`, and calls under way */
 	TIMEOUT_MAX_MS = 3600000,
-	LETTERS_SHOWN = 20,
 };
 
 struct commands {
@@ -219,44 +219,6 @@ static void add_messages(struct pairs *out, const struct core_totals *t)
 	close_map(&p, key(out, "messages"));
 }
 
-/* The last of them, oldest first. */
-struct letters { uint64_t from; struct rows rows; };
-
-static void count_letter(void *arg, const struct dead_letter *d)
-{
-	struct letters *l = arg;
-
-	l->from = d->number > LETTERS_SHOWN ? d->number - LETTERS_SHOWN : 0;
-}
-
-static void letter_row(void *arg, const struct dead_letter *d)
-{
-	struct letters *l = arg;
-	struct pairs p = { 0 };
-
-	if (d->number <= l->from)
-		return;
-	add_uint(&p, "number", d->number);
-	add_int(&p, "wall_ms", d->wall_ms);
-	add_text(&p, "actor", d->actor);
-	add_text(&p, "handler", d->handler);
-	add_text(&p, "reason", d->reason);
-	pack_list(key(&p, "args"), d->count);
-	buf_add(&p.b, d->args.at, (size_t)(d->args.end - d->args.at));
-	add_uint(&p, "bytes", d->bytes);
-	close_map(&p, &l->rows.b);
-	l->rows.n++;
-}
-
-static void add_letters(struct pairs *out)
-{
-	struct letters l = { 0 };
-
-	core_dead_letters(count_letter, &l);
-	core_dead_letters(letter_row, &l);
-	close_list(&l.rows, key(out, "dead_letters"));
-}
-
 static int on_inspect(actor *self, const msg *m)
 {
 	struct commands *n = commands_of(self);
@@ -277,7 +239,7 @@ static int on_inspect(actor *self, const msg *m)
 	close_list(&workers, key(&p, "workers"));
 	add_mailboxes(&p, n->self);
 	add_messages(&p, &t);
-	add_letters(&p);
+	dead_letters(key(&p, "dead_letters"));
 	if (n->sources.sections)
 		p.n += n->sources.sections(n->sources.arg, &p.b);
 	close_map(&p, &b);

@@ -88,7 +88,7 @@ void ask_bury(struct worker *w, actor *self, const char *reason)
 			post_answer(w, x->from, x->corr, NULL, 0, ACTOR_ENOENT, reason);
 	}
 	if (p && p->stash_first)
-		post_dead_chain(w, p->stash_first, p->stash_last, reason);
+		post_dead_chain(w, self, p->stash_first, p->stash_last, reason);
 	if (p)
 		mem_free(p->wait);
 	mem_free(p);

@@ -347,7 +347,7 @@ static COLD void run_control(struct worker *w, struct actor *a)
 
 		i = m->next;
 		if (unlikely(LOAD(&a->stopping)) && m->fn < FN_SPECIAL) {       /* from a stash */
-			post_dead(w, m, "the actor has ended");
+			post_dead(w, a, m, "the actor has ended");
 		} else {
 			handle(w, a, m);
 			COUNT_UP(&w->handled, 1);

@@ -1,0 +1,88 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Children of actors from source: restarts, strategies, monitors, and a node that gives up."""
+
+import unittest
+
+from harness import EFAIL, HERE, Case, Runtime, until
+
+CLAN = HERE / "actors/clan.c"
+
+
+class Clan(Case):
+    actors = ("clan.c",)
+
+    def look(self, name):
+        done = self.runtime.actorctl("--json", "inspect", name)
+        return self.runtime.json("inspect", name)[0] if not done.code else None
+
+    def hire(self, *names):
+        for name in names:
+            self.caller.call("clan", "hire", name, 40)
+        self.addCleanup(lambda: [self.runtime.actorctl("call", "clan", "dismiss", name)
+                                 for name in names])
+
+    def gone(self, name):
+        until(lambda: self.look(name) is None, name + " is gone")
+
+    def test_a_family(self):
+        self.hire("ann", "bob")
+        self.assertEqual(self.caller.call("ann", "work", 2), [42])
+        clan, ann = self.look("clan"), self.look("ann")
+        self.assertEqual((clan["parent"], clan["children"]), (None, ["ann", "bob"]))
+        self.assertEqual((ann["parent"], ann["children"], ann["restarts"]), ("clan", [], 0))
+        self.refused(EFAIL, self.caller.call, "clan", "hire", "ann", 1)
+        self.refused(EFAIL, self.caller.call, "clan", "hire", "a nn", 1)
+        self.refused(EFAIL, self.caller.call, "clan", "hire", "n" * 10000, 1)
+
+    def test_one_for_all(self):
+        self.hire("cat", "dan")
+        self.caller.call("cat", "work", 2)
+        self.caller.call("dan", "work", 3)
+        watch, = self.caller.call("clan", "watch", "dan")
+        self.runtime.actorctl("send", "dan", "trip")
+        until(lambda: self.caller.call("clan", "last") ==
+              [watch, "dan: trip failed: EFAIL"], "the elder has heard")
+        until(lambda: (self.look("cat") or {}).get("restarts") == 1, "both are back")
+        until(lambda: (self.look("dan") or {}).get("restarts") == 1, "both are back")
+        self.assertEqual(self.caller.call("cat", "work", 0), [40])
+        self.assertEqual(self.caller.call("dan", "work", 0), [40])
+        letter = [x for x in self.runtime.json("inspect")[0]["dead_letters"]
+                  if x["actor"] == "dan"][-1]
+        self.assertEqual((letter["handler"], letter["reason"], letter["args"]),
+                         ("trip", "trip failed: EFAIL", []))
+
+    def test_a_refusal_is_none(self):
+        self.hire("eve")
+        self.caller.call("eve", "work", 2)
+        self.runtime.actorctl("send", "eve", "refuse")
+        self.assertEqual(self.caller.call("eve", "work", 0), [42])
+        self.refused(EFAIL, self.caller.call, "eve", "trip")
+        self.assertEqual(self.caller.call("eve", "work", 0), [42])
+
+    def test_who_leaves_is_gone(self):
+        self.hire("fay")
+        self.assertEqual(self.caller.call("fay", "leave"), [0])
+        self.gone("fay")
+        self.refused(EFAIL, self.caller.call, "clan", "dismiss", "fay")
+        self.hire("gil")
+        self.caller.call("clan", "dismiss", "gil")
+        self.gone("gil")
+
+
+class TooOften(unittest.TestCase):
+    def test_the_node_ends(self):
+        runtime = Runtime(CLAN, redis="none")
+        self.addCleanup(runtime.kill)
+        for n in range(1, 11):
+            self.assertEqual(runtime.actorctl("send", "clan", "trip").code, 0)
+            until(lambda: runtime.json("inspect", "clan")[0]["restarts"] == n, "it is back")
+        runtime.actorctl("send", "clan", "trip")        # its answer may come too late
+        self.assertEqual(runtime.process.wait(20), 1)
+        said = [x for x in runtime.err.all() if x.startswith("actord: ")]
+        self.assertEqual(said, ["actord: actors of the node were restarted 10 times in 10 s, that "
+                                "is too often; the last is clan: trip failed: EFAIL"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -100,7 +100,7 @@ static bool is_base(void)
 
 static void none_is_taken(void **state)
 {
-	size_t same = 0, source_len;
+	size_t source_len;
 	struct signed_terms t;
 	const char *source;
 	struct why why;
@@ -116,10 +116,8 @@ static void none_is_taken(void **state)
 		memcpy(text, b->p, len);
 		for (size_t times = 1 + roll(3); times-- > 0;)
 			mutate();
-		if (is_base()) {
-			same++;
-			continue;
-		}
+		while (is_base())
+			mutate();
 		if (!keys_check(text, len, &t, &source, &source_len, &why))
 			fail_msg("mutant %zu of seed %zu is taken:\n%.*s", (size_t)i, (size_t)seed,
 			         (int)len, text);
@@ -128,9 +126,7 @@ static void none_is_taken(void **state)
 	for (int i = 0; i < BASES; i++)
 		assert_int_equal(keys_check(base[i].p, base[i].len, &t, &source, &source_len, &why),
 		                 0);
-	print_message("seed %zu: %zu mutants refused, %zu came out as they were\n", (size_t)seed,
-	              mutants - same, same);
-	assert_true(same < mutants / 2);
+	print_message("seed %zu: %zu mutants refused\n", (size_t)seed, mutants);
 }
 
 static int start(void **state)

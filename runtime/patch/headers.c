@@ -167,19 +167,55 @@ static char *file_text(const char *path, size_t *len)
 	return text;
 }
 
-static const struct kept *from_folder(const char *name)
+static const struct kept *from_folder(const char *folder, const char *name)
 {
 	const struct kept *k;
 	char path[PATH_MAX], *text;
 	size_t len;
 
-	if (!serving->folder || !inside(name) ||
-	    snprintf(path, sizeof path, "%s/%s", serving->folder, name) >= (int)sizeof path)
+	if (!folder || !inside(name) ||
+	    snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
 		return NULL;
-	if ((k = kept_find(name, serving->folder)))
+	if ((k = kept_find(name, folder)))
 		return k;
 	text = file_text(path, &len);
-	return text ? keep(name, serving->folder, text, len) : NULL;
+	return text ? keep(name, folder, text, len) : NULL;
+}
+
+/* The name in `#include "name"`, of a line; false: it is no such line. */
+static bool included(const char *line, size_t len, char name[PATH_MAX])
+{
+	static const char word[] = "include";
+	const char *end = line + len, *to;
+
+	while (line < end && strchr(" \t#", *line))
+		line++;
+	if ((size_t)(end - line) < sizeof word || memcmp(line, word, sizeof word - 1))
+		return false;
+	for (line += sizeof word - 1; line < end && strchr(" \t", *line); line++)
+		;
+	if (line == end || !strchr("\"<", *line))
+		return false;
+	to = memchr(line + 1, *line == '<' ? '>' : '"', (size_t)(end - line - 1));
+	return to && snprintf(name, PATH_MAX, "%.*s", (int)(to - line - 1), line + 1) < PATH_MAX;
+}
+
+void headers_gather(const char *folder, const char *text, size_t len)
+{
+	const char *p = text, *end = text + len, *nl;
+	char name[PATH_MAX];
+
+	for (; p < end; p = nl + 1) {
+		const struct kept *k = NULL;
+
+		nl = memchr(p, '\n', (size_t)(end - p));
+		nl = nl ? nl : end;
+		if (included(p, (size_t)(nl - p), name) && !carried_own(name) &&
+		    !kept_find(name, folder))
+			k = from_folder(folder, name);
+		if (k)
+			headers_gather(folder, k->text, k->len);
+	}
 }
 
 static const char *text_of(const char *name, size_t *len)
@@ -188,7 +224,7 @@ static const char *text_of(const char *name, size_t *len)
 	const struct kept *k = NULL;
 
 	if (!c || !carried_own(name)) {
-		k = from_folder(name);
+		k = from_folder(serving->folder, name);
 		if (!k && (k = kept_find(name, NULL)) && kept_ambiguous(k))
 			return NULL;
 	}

@@ -21,6 +21,8 @@ const char *headers_shipped(const char *name, size_t *len);
 struct header { const char *name, *folder, *text; size_t len; };
 bool headers_kept(size_t i, struct header *out);
 void headers_keep(const struct header *h);
+/* Keeps what a source from a folder includes of it, and what that includes. */
+void headers_gather(const char *folder, const char *text, size_t len);
 
 /* actor.h, those of the actors shipped, and what folders gave. */
 void headers_of_actors(void (*each)(void *arg, const struct header *h), void *arg);

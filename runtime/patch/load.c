@@ -16,6 +16,7 @@
 #include "builds.h"
 #include "exported.h"
 #include "headers.h"
+#include "trial.h"
 
 /* "room" of "games/room.c". False with why: that is no name of a C object. */
 static bool own_name(const char *path, const char *suffix, char name[NAME_MAX_LEN + 1],
@@ -104,6 +105,19 @@ static struct type *add_program(const struct source *s, struct program *p, struc
 	return type;
 }
 
+/* Only what ends the compiler is held against it: the trial has of the folder what the source's lines
+ * name, which need not be all. */
+static bool may_compile(const struct source *s, struct buf *said)
+{
+	bool survived;
+
+	headers_gather(s->folder, s->text, s->len);
+	trial_survived(s, said, &survived);
+	if (survived)
+		buf_clear(said);
+	return survived;
+}
+
 static struct type *compile_and_add(const char *path, const char *name, const struct buf *text,
                                     struct why *why)
 {
@@ -117,7 +131,7 @@ static struct type *compile_and_add(const char *path, const char *name, const st
 
 	if (slash)
 		*slash = 0;
-	p = program_compile(&s, &said);
+	p = may_compile(&s, &said) ? program_compile(&s, &said) : NULL;
 	if (p)
 		type = add_program(&s, p, why);
 	else

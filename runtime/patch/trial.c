@@ -8,13 +8,13 @@
  * source until one ends it, and then another takes its place. Nothing that it compiles is run
  * there.
  *
- *     request, file, function, text ->           a header from an actor's folder ->
+ *     request, file, folder, text, function ->   a header from an actor's folder ->
  *                   <- reply, diagnostics        (no reply)
  *
  * The limits: CPU time by a timer that kills, address space and stack by rlimits, system calls by a
  * filter; where a kernel grants no filter, rlimits keep files and processes away.
  *
- * Threads: the compile thread, and before it is there the one that starts it. */
+ * Threads: the compile thread, and before it has work the one that starts the node. */
 #include "trial.h"
 
 #include <errno.h>
@@ -50,10 +50,10 @@ enum { SANITIZED = true };      /* they need terabytes of addresses, and more sy
 enum { SANITIZED = false };
 #endif
 
-enum { FD = 3, TEXTS = 3 };
+enum { FD = 3, TEXTS = 4 };
 static const char trial_name[] = "actord-trial";
 
-/* Followed by its texts. SOURCE: file, function, text; HEADER: name, folder, text. */
+/* Followed by its texts. SOURCE: file, folder, text, function; HEADER: name, folder, text, "". */
 enum kind { SOURCE = 1, HEADER };
 struct request { uint32_t kind, len[TEXTS]; };
 struct reply { uint32_t passed, len; };
@@ -212,7 +212,8 @@ static bool serve(void)
 		headers_keep(&(struct header){ text[0], text[1], text[2], r.len[2] });
 	else if (more)
 		more = answer(&(struct source){ .text = text[2], .len = r.len[2], .file = text[0],
-		                                .function = r.len[1] ? text[1] : NULL });
+		                                .folder = r.len[1] ? text[1] : NULL,
+		                                .function = r.len[3] ? text[3] : NULL });
 	for (int i = 0; i < TEXTS; i++)
 		mem_free(text[i]);
 	return more;
@@ -332,11 +333,13 @@ static bool gone(void)
 
 static bool hand_over(uint32_t kind, const char *const text[TEXTS], const size_t len[TEXTS])
 {
-	struct request r = { kind, { (uint32_t)len[0], (uint32_t)len[1], (uint32_t)len[2] } };
+	struct request r = { .kind = kind };
 	struct iovec v[TEXTS + 1] = { { &r, sizeof r } };
 
-	for (int i = 0; i < TEXTS; i++)
+	for (int i = 0; i < TEXTS; i++) {
+		r.len[i] = (uint32_t)len[i];
 		v[i + 1] = (struct iovec){ (char *)text[i], len[i] };
+	}
 	return deliver(fd, v, TEXTS + 1);
 }
 
@@ -345,19 +348,19 @@ static bool hand_over_headers(void)
 	struct header h;
 
 	for (; headers_kept(headers_known, &h); headers_known++)
-		if (!hand_over(HEADER, (const char *[]){ h.name, h.folder, h.text },
-		               (size_t[]){ strlen(h.name), strlen(h.folder), h.len }))
+		if (!hand_over(HEADER, (const char *[]){ h.name, h.folder, h.text, "" },
+		               (size_t[]){ strlen(h.name), strlen(h.folder), h.len, 0 }))
 			return false;
 	return true;
 }
 
 static bool try(const struct source *s, struct reply *r, struct buf *said, int64_t until_ms)
 {
-	const char *function = s->function ? s->function : "";
+	const char *function = s->function ? s->function : "", *folder = s->folder ? s->folder : "";
 
 	if (!hand_over_headers() ||
-	    !hand_over(SOURCE, (const char *[]){ s->file, function, s->text },
-	               (size_t[]){ strlen(s->file), strlen(function), s->len }) ||
+	    !hand_over(SOURCE, (const char *[]){ s->file, folder, s->text, function },
+	               (size_t[]){ strlen(s->file), strlen(folder), s->len, strlen(function) }) ||
 	    !receive(fd, r, sizeof *r, until_ms))
 		return false;
 	buf_reserve(said, r->len);
@@ -384,11 +387,19 @@ static int died(const struct source *s, struct buf *said, int64_t began_ms)
 
 int trial_compile(const struct source *s, struct buf *said)
 {
+	bool survived;
+
+	return trial_survived(s, said, &survived);
+}
+
+int trial_survived(const struct source *s, struct buf *said, bool *survived)
+{
 	int64_t began_ms = now_ms();
 	struct reply r = { 0 };
 	struct why why;
 	int rc;
 
+	*survived = true;
 	if (pid && gone())
 		end_of(false);
 	if (!pid && trial_start(&why) < 0)
@@ -397,6 +408,7 @@ int trial_compile(const struct source *s, struct buf *said)
 		return 0;               /* the compiler itself says so, unread */
 	if (try(s, &r, said, began_ms + TRIAL_WALL_MS))
 		return r.passed ? 0 : ACTOR_EARGS;
+	*survived = false;
 	rc = died(s, said, began_ms);
 	if (trial_start(&why) < 0)      /* the next source tries again */
 		log_line(LOG_ERROR, "patch", "%s", why.text);

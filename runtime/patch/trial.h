@@ -19,6 +19,8 @@ int  trial_start(struct why *why);
 /* 0, or ACTOR_EARGS with the diagnostics said: the source is refused. The process is replaced after
  * whatever ended it. */
 int  trial_compile(const struct source *s, struct buf *said);
+/* Also says whether the compiler came through, whatever it said. */
+int  trial_survived(const struct source *s, struct buf *said, bool *survived);
 void trial_stop(void);
 
 #endif

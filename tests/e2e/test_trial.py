@@ -9,7 +9,7 @@ import threading
 import time
 import unittest
 
-from harness import EARGS, Case, until, write_files
+from harness import EARGS, Case, actord, make_folder, until, write_files
 
 FINE = '#include "actor.h"\nint process(actor *self) { return 0; }\n'
 CRASH = "void f(void) {int x=" + "(" * 900000
@@ -93,6 +93,14 @@ const struct actor_type guest = { .name = "guest", .state = sizeof(struct guest)
         patch = FINE.replace("int process", '#include "guest.h"\nstruct guest g;\nint process')
         done = runtime.actorctl("patch", "apply", "-", stdin=patch.encode())
         self.assertEqual(done.code, 0, done)
+
+    def test_an_actor_that_breaks_the_compiler(self):
+        for text, words in (CRASH, "crashed"), (HANG, "hung"):
+            write_files(self.folder, {"broken.c": text})
+            done = actord("--redis", "none", "--listen", "none", "--state", make_folder(),
+                          self.folder / "broken.c")
+            self.assertEqual(done.code, 2, done)
+            self.assertIn("broken.c: error: the compiler %s on this source" % words, done.err)
 
 
 if __name__ == "__main__":

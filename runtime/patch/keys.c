@@ -52,7 +52,8 @@ static int add_key(const char *line, int number, struct why *why)
 	known = mem_resize(known, (knowns + 1) * sizeof *known);
 	if (len != 2 * KEY_LEN || !hex_read(line, known[knowns], KEY_LEN))
 		return why_set(why, ACTOR_EARGS, "%s:%d: this is no public key: 64 digits and "
-		               "small letters, as `actorctl keygen` prints them", config.file, number);
+		               "small letters, as `actorctl keygen` prints them",
+		               config.file, number);
 	if (knowns == KEYS_MAX)
 		return why_set(why, ACTOR_EARGS, "%s: more than %d keys", config.file, KEYS_MAX);
 	knowns++;
@@ -237,7 +238,8 @@ int keys_allow(const struct signed_terms *t, const char *actors, struct why *why
 
 		if (!listed(t->actors, p, len))
 			return why_set(why, ACTOR_EARGS, "it changes %.*s, and was signed for "
-			               "%.200s only: sign it again with --actors", (int)len, p, t->actors);
+			               "%.200s only: sign it again with --actors", (int)len, p,
+			               t->actors);
 		p += len;
 	}
 	return 0;
@@ -256,7 +258,8 @@ int keys_spend(const struct signed_terms *t, struct why *why)
 	buf_fini(&line);
 	if (!whole)
 		return why_set(why, ACTOR_EFAIL, "that it was taken cannot be noted in "
-		               "%.200s/nonces (%s), so it is not taken", config.state, strerror(errno));
+		               "%.200s/nonces (%s), so it is not taken", config.state,
+		               strerror(errno));
 	remember(s.expires_s, s.nonce);
 	return 0;
 }

@@ -105,8 +105,8 @@ static struct type *add_program(const struct source *s, struct program *p, struc
 	return type;
 }
 
-/* Only what ends the compiler is held against it: the trial has of the folder what the source's lines
- * name, which need not be all. */
+/* Only what ends the compiler is held against it: the trial has of the folder what the source's
+ * lines name, which need not be all. */
 static bool may_compile(const struct source *s, struct buf *said)
 {
 	bool survived;

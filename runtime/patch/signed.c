@@ -169,7 +169,8 @@ int signed_read(const char *text, size_t len, struct signed_terms *t, const char
 	if (crypto_sign_verify_detached(signature, (const uint8_t *)text + HEAD_LEN, len - HEAD_LEN,
 	                                terms.key))
 		return why_set(why, ACTOR_EARGS, "the signature does not fit: the patch was "
-		               "changed after it was signed, or signed by another key; sign it again");
+		               "changed after it was signed, or signed by another key; "
+		               "sign it again");
 	*t = terms;
 	*source = r.at;
 	*source_len = (size_t)(r.end - r.at);

@@ -9,6 +9,7 @@
 #include "actor.h"
 #include "ctl_ask.h"
 #include "ctl_keys.h"
+#include "ctl_log.h"
 #include "ctl_patch.h"
 #include "ctl_show.h"
 #include "ctl_top.h"
@@ -107,6 +108,22 @@ static int run_ps(const struct ctl *c, int argc, char **argv)
 	return rc;
 }
 
+/* --- stop --------------------------------------------------------------------- */
+
+static int run_stop(const struct ctl *c, int argc, char **argv)
+{
+	struct question q = { .to = "node", .what = "stop" };
+	int rc;
+
+	(void)argc;
+	add_text(&q, argv[0], strlen(argv[0]));
+	rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
+	question_end(&q);
+	if (rc == CTL_DONE && c->json)
+		puts("{\"stopped\":true}");
+	return rc;
+}
+
 /* --- call, send --------------------------------------------------------------- */
 
 /* A word of the command line: text; @FILE is that file's, @@TEXT is @TEXT. */
@@ -199,6 +216,12 @@ const struct command commands[] = {
 		"With --json an object a line. At most 10,000 rows.\n\n"
 		"  actorctl ps\n  actorctl --json ps | jq -r .name\n", run_ps },
 	{ "top", "[OPTION...]", 0, -1, 0, "what is busy, live", TOP_HELP, run_top },
+	{ "log", "[-f] [NAME]", 0, -1, 0, "what the runtime has logged", LOG_HELP, run_log_lines },
+	{ "stop", "NAME", 1, 1, -1, "ends an actor",
+		"What waits in its mailbox is handled, for a second at most, and the rest answered as\n"
+		"if there were no such actor. Its children end before it, its name is free. It is not\n"
+		"restarted. The runtime's own actors are not stopped.\n\n"
+		"  actorctl stop counter\n", run_stop },
 	{ "call", "NAME HANDLER [ARG...]", 2, -1, 2, "sends, waits, prints the answer",
 		"Prints the answer, one value a line: a str as it is, the rest as JSON; with\n"
 		"--json {\"args\":[...]}.\n\n" WORDS "\n"

@@ -15,6 +15,7 @@
 #include "argument.h"
 #include "asked.h"
 #include "dead.h"
+#include "lines.h"
 #include "ports.h"
 #include "top.h"
 
@@ -25,6 +26,7 @@ enum {
 	ROWS_MAX = 10000,               /* of ps, so that an answer stays far below MESSAGE_MAX */
 	WAITING_MAX = 4096,             /* who waits for `ready`, and calls under way */
 	TIMEOUT_MAX_MS = 3600000,
+	STOP_DRAIN_MS = 1000,
 };
 
 struct commands {
@@ -531,6 +533,33 @@ static int on_top(actor *self, const msg *m)
 	return rc < 0 ? refuse(self, msg_defer(m), rc, why.text) : reply(self, m, &b, 1);
 }
 
+/* --- log ---------------------------------------------------------------------- */
+
+static int on_log(actor *self, const msg *m)
+{
+	struct lines_query q = { msg_int(m, 0), msg_str(m, 1), msg_str(m, 2), msg_int(m, 3) };
+	struct buf b = { 0 };
+	struct why why;
+	int rc = lines_answer(&q, &b, &why);
+
+	return rc < 0 ? refuse(self, msg_defer(m), rc, why.text) : reply(self, m, &b, 1);
+}
+
+/* --- stop --------------------------------------------------------------------- */
+
+static int on_stop(actor *self, const msg *m)
+{
+	const char *name = msg_str(m, 0);
+	struct why why;
+	int rc = core_stop_actor(actor_find(name), STOP_DRAIN_MS, &why);
+
+	if (rc == ACTOR_ENOENT)
+		return refuse(self, msg_defer(m), no_actor(&why, name), why.text);
+	if (rc < 0)
+		return msg_fail(m, "%s", why.text);
+	return 0;
+}
+
 /* --- its life ----------------------------------------------------------------- */
 
 static const struct actor_type node_type = {
@@ -541,6 +570,8 @@ static const struct actor_type node_type = {
 	            { "inspect", "", on_inspect, 0 },
 	            { "inspect_actor", "name:str", on_inspect_actor, 0 },
 	            { "ps", "", on_ps, 0 },
+	            { "log", "after:int name:str level:str most:int", on_log, 0 },
+	            { "stop", "name:str", on_stop, 0 },
 	            { "top", "since:int sort:str filter:str rows:int", on_top, 0 },
 	            { "call", "name:str handler:str args:list timeout_ms:int", on_call, 0 },
 	            { "send", "name:str handler:str args:list", on_send, 0 },

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
@@ -16,9 +17,78 @@
 
 #include "ports.h"
 
+enum { PATIENCE = 100000 };
+
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
 static const char cut_mark[] = "[cut]";
 static _Atomic int least_level = LOG_INFO;
+
+const char *log_level_name(enum log_level level)
+{
+	return level_names[level];
+}
+
+/* --- what is kept ------------------------------------------------------------------------- */
+
+static struct log_kept places[LOG_KEPT];
+static uint64_t newest;
+static atomic_flag busy = ATOMIC_FLAG_INIT;
+
+static bool enter(int patience)
+{
+	while (atomic_flag_test_and_set_explicit(&busy, memory_order_acquire)) {
+		if (!--patience)
+			return false;
+		__builtin_ia32_pause();
+	}
+	return true;
+}
+
+static void leave(void)
+{
+	atomic_flag_clear_explicit(&busy, memory_order_release);
+}
+
+static void keep(enum log_level level, const char *room, const char *line, size_t len, size_t text)
+{
+	struct log_kept *p;
+
+	if (!enter(PATIENCE))
+		return;
+	p = &places[++newest % LOG_KEPT];
+	p->number = newest;
+	p->level = level;
+	p->text = text;
+	snprintf(p->room, sizeof p->room, "%s", room);
+	memcpy(p->line, line, len);
+	p->line[len] = 0;
+	leave();
+}
+
+uint64_t log_newest(void)
+{
+	uint64_t number;
+
+	while (!enter(PATIENCE))
+		sched_yield();
+	number = newest;
+	leave();
+	return number;
+}
+
+bool log_read(uint64_t number, struct log_kept *out)
+{
+	const struct log_kept *p = &places[number % LOG_KEPT];
+	bool found;
+
+	while (!enter(PATIENCE))
+		sched_yield();
+	found = number && p->number == number;
+	if (found)
+		*out = *p;
+	leave();
+	return found;
+}
 
 void log_set_level(enum log_level least)
 {
@@ -69,14 +139,15 @@ static size_t put_escaped(char *to, size_t size, const char *s)
 void log_vline(enum log_level level, const char *room, const char *fmt, va_list ap)
 {
 	char text[PIPE_BUF], line[PIPE_BUF];
-	size_t n;
+	size_t n, head;
 	int saved = errno;
 
 	if ((int)level < atomic_load_explicit(&least_level, memory_order_relaxed))
 		return;
 	vsnprintf(text, sizeof text, fmt, ap);
-	n = put_head(line, sizeof line, level, room);
+	n = head = put_head(line, sizeof line, level, room);
 	n += put_escaped(line + n, sizeof line - 1 - n, text);
+	keep(level, room, line, n, head);
 	line[n++] = '\n';
 	while (write(STDERR_FILENO, line, n) < 0 && errno == EINTR)
 		;

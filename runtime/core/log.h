@@ -12,5 +12,18 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_NONE };
 void log_line(enum log_level level, const char *room, const char *fmt, ...) PRINTF(3, 4);
 void log_vline(enum log_level level, const char *room, const char *fmt, va_list ap) PRINTF(3, 0);
 void log_set_level(enum log_level least);
+const char *log_level_name(enum log_level level);
+
+/* The last LOG_KEPT lines are kept, numbered from 1. */
+enum { LOG_KEPT = 512, LOG_LINE = 4096, LOG_TIME = 24 };
+struct log_kept {
+	uint64_t number;
+	enum log_level level;
+	size_t text;                    /* where in line the text begins; the time are its first LOG_TIME bytes */
+	char room[65];
+	char line[LOG_LINE];            /* without the newline */
+};
+uint64_t log_newest(void);              /* 0: none yet */
+bool log_read(uint64_t number, struct log_kept *out);   /* false: gone, or not kept */
 
 #endif

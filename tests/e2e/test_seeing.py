@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Seeing what runs: metrics, readiness, top."""
+"""Seeing what runs: metrics, readiness, top, log; and stopping an actor."""
 
 import json
 import re
@@ -131,6 +131,61 @@ class Top(Case):
             tool.send_signal(signal.SIGINT)
             tool.stdout.read()
             self.assertEqual(tool.wait(10 * PATIENCE), 0)
+
+
+class Log(Case):
+    actors = ("slow.c",)
+
+    def test_lines(self):
+        self.runtime.actorctl("send", "slow", "fails")
+        self.runtime.err.wait(r"slow\.fails failed")
+        found = self.runtime.json("log", "slow", "--level", "warn")
+        self.assertEqual(set(found[0]), {"time", "level", "from", "text"})
+        self.assertIn("slow.fails failed: EFAIL: as it should", found[-1]["text"])
+        self.assertEqual(found[-1]["level"], "warn")
+        self.assertEqual(self.runtime.actorctl("log", "--level", "error").out, "")
+        shown = self.runtime.actorctl("log", "-n", "2").out.splitlines()
+        self.assertEqual(shown, self.runtime.err.lines[-2:])
+        self.assertTrue(all(x["from"] == "bus" for x in self.runtime.json("log", "bus")))
+
+    def test_follows(self):
+        with subprocess.Popen([ACTORCTL, "--control", self.runtime.control, "log", "-f", "-n", "1"],
+                              stdout=subprocess.PIPE) as tool:
+            tool.stdout.readline()
+            for _ in range(3):
+                self.runtime.actorctl("send", "slow", "fails")
+                self.assertIn(b"slow.fails failed", tool.stdout.readline())
+            tool.send_signal(signal.SIGINT)
+            self.assertEqual(tool.wait(10 * PATIENCE), 0)
+
+    def test_refused(self):
+        for args, words in ((["--level", "loud"], "debug, info"), (["-n", "0"], "1 to 512"),
+                            (["a", "b"], "--help"), (["-x"], "--help")):
+            done = self.runtime.actorctl("log", *args)
+            self.assertEqual(done.code, 2, done)
+            self.assertIn(words, done.err)
+
+
+class Stop(Case):
+    actors = ("slow.c",)
+
+    def gone(self, name):
+        return self.runtime.actorctl("inspect", name).code == 3
+
+    def test_stop(self):
+        self.assertEqual(self.runtime.actorctl("stop", "slow").code, 0)
+        until(lambda: self.gone("slow"), "slow has ended")
+        self.assertEqual(self.runtime.actorctl("call", "slow", "quick").code, 3)
+        done = self.runtime.actorctl("stop", "slow")
+        self.assertEqual(done.code, 3)
+        self.assertIn("actorctl ps", done.err)
+
+    def test_not_the_runtime(self):
+        for name in "node", "patch", "bus":
+            done = self.runtime.actorctl("stop", name)
+            self.assertEqual(done.code, 1)
+            self.assertIn(name + " is part of the runtime", done.err)
+        self.assertEqual(self.runtime.json("stop", "echo"), [{"stopped": True}])
 
 
 class Readiness(unittest.TestCase):

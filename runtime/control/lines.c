@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ * lines.c - see lines.h. The log keeps its last LOG_KEPT lines; who follows asks for those after the last
+ * that it has seen. */
+#include "lines.h"
+
+#include "actor.h"
+#include "log.h"
+#include "rows.h"
+
+/* Is the line about this name? The runtime says `NAME.HANDLER failed`, `NAME: start failed` of an actor
+ * in a line of its own. */
+static bool about(const struct log_kept *k, const char *name)
+{
+	const char *text = k->line + k->text;
+	size_t n = strlen(name);
+
+	if (!n || strncmp(k->room, name, sizeof k->room - 1) == 0)
+		return true;
+	return strncmp(text, name, n) == 0 && text[n] && strchr(".: ", text[n]);
+}
+
+static bool wanted(const struct log_kept *k, const struct lines_query *q, enum log_level least)
+{
+	return k->level >= least && about(k, q->name);
+}
+
+static void line_row(struct rows *out, struct log_kept *k)
+{
+	struct pairs p = { 0 };
+
+	utf8_mend(k->line, strlen(k->line));
+	utf8_mend(k->room, strlen(k->room));
+	pack_str(pairs_key(&p, "time"), k->line, LOG_TIME);
+	pairs_text(&p, "level", log_level_name(k->level));
+	pairs_text(&p, "from", k->room);
+	pairs_text(&p, "text", k->line + k->text);
+	rows_add(out, &p);
+}
+
+static int read_level(const char *name, struct why *why)
+{
+	for (int i = LOG_DEBUG; i < LOG_NONE; i++)
+		if (strcmp(log_level_name((enum log_level)i), name) == 0)
+			return i;
+	return why_set(why, ACTOR_EARGS, "`%.64s` is no level; those are debug, info, warn, error", name);
+}
+
+/* Where the last `most` that are wanted begin. */
+static uint64_t begin(const struct lines_query *q, enum log_level least, uint64_t newest,
+                      struct log_kept *k)
+{
+	uint64_t number = newest;
+	int64_t found = 0;
+
+	for (; number && newest - number < LOG_KEPT && found < q->most; number--)
+		found += log_read(number, k) && wanted(k, q, least);
+	return number;
+}
+
+int lines_answer(const struct lines_query *q, struct buf *out, struct why *why)
+{
+	int level = read_level(q->level, why);
+	uint64_t newest = log_newest(), at, missed = 0;
+	struct log_kept *k;
+	struct rows rows = { 0 };
+	struct pairs p = { 0 };
+
+	if (level < 0)
+		return level;
+	if (q->most < 1 || q->most > LOG_KEPT)
+		return why_set(why, ACTOR_EARGS, "1 to %d lines are kept", LOG_KEPT);
+	k = mem_alloc(sizeof *k);
+	at = q->after < 0 ? begin(q, (enum log_level)level, newest, k) : (uint64_t)q->after;
+	if (at > newest)
+		at = newest;
+	if (newest - at > LOG_KEPT) {
+		missed = newest - at - LOG_KEPT;
+		at = newest - LOG_KEPT;
+	}
+	while (at < newest && rows.n < (unsigned)q->most)
+		if (log_read(++at, k) && wanted(k, q, (enum log_level)level))
+			line_row(&rows, k);
+	mem_free(k);
+	pairs_uint(&p, "next", at);
+	pairs_uint(&p, "missed", missed);
+	rows_close(&rows, pairs_key(&p, "lines"));
+	pairs_close(&p, out);
+	return 0;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ * lines.h - the log of the last while, for who looks at it from outside. */
+#ifndef LINES_H
+#define LINES_H
+
+#include "value.h"
+
+struct lines_query {
+	int64_t after;          /* the number an answer before gave; below 0: the last `most` of all */
+	const char *name;       /* an actor's or a room's; "": all */
+	const char *level;      /* this and above: debug, info, warn, error */
+	int64_t most;
+};
+/* Appends a map: `next`, to ask after; `missed`, how many were gone already; `lines`. 0, or ACTOR_EARGS
+ * with why. */
+int lines_answer(const struct lines_query *q, struct buf *out, struct why *why);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ * test_log.c - what is kept of the log: the last lines, from any thread, as they were written. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "log.h"
+
+static struct log_kept k;
+
+static void test_read(void **state)
+{
+	(void)state;
+	log_line(LOG_WARN, "here", "one\ntwo");
+	assert_true(log_read(log_newest(), &k));
+	assert_int_equal(k.level, LOG_WARN);
+	assert_string_equal(k.room, "here");
+	assert_string_equal(k.line + k.text, "one\\ntwo");
+	assert_int_equal(k.line[LOG_TIME - 1], 'Z');
+	assert_false(log_read(0, &k));
+	assert_false(log_read(log_newest() + 1, &k));
+	log_line(LOG_DEBUG, "here", "not logged, so not kept");
+	assert_true(log_read(log_newest(), &k) && k.level == LOG_WARN);
+}
+
+static void test_long(void **state)
+{
+	static char text[2 * LOG_LINE];
+	char room[200];
+
+	(void)state;
+	memset(text, 'x', sizeof text - 1);
+	memset(room, 'r', sizeof room - 1);
+	room[sizeof room - 1] = 0;
+	log_line(LOG_INFO, room, "%s", text);
+	assert_true(log_read(log_newest(), &k));
+	assert_non_null(strstr(k.line, "[cut]"));
+	assert_true(strlen(k.line) < LOG_LINE);
+}
+
+static _Atomic int talking;
+
+static void *chatter(void *arg)
+{
+	for (int i = 0; i < 2000; i++)
+		log_line(LOG_INFO, arg, "%s %d", (char *)arg, i);
+	talking--;
+	return NULL;
+}
+
+/* Whatever is read is one line, whole. */
+static void test_threads(void **state)
+{
+	static char names[2][8] = { "left", "right" };
+	pthread_t thread[2];
+	uint64_t before = log_newest(), end;
+	int seen = 0;
+
+	(void)state;
+	talking = 2;
+	for (int i = 0; i < 2; i++)
+		pthread_create(&thread[i], NULL, chatter, names[i]);
+	while (talking)
+		if (log_read(log_newest(), &k)) {
+			assert_memory_equal(k.line + k.text, k.room, strlen(k.room));
+			seen++;
+		}
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	end = log_newest();
+	assert_in_range(end - before, 3900, 4000);      /* who cannot get in is not kept waiting */
+	assert_true(log_read(end - LOG_KEPT / 2, &k));
+	assert_false(log_read(end - LOG_KEPT, &k));
+	assert_true(seen > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_read), cmocka_unit_test(test_long), cmocka_unit_test(test_threads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -17,6 +17,7 @@
 #include "dead.h"
 #include "lines.h"
 #include "ports.h"
+#include "rows.h"
 #include "top.h"
 
 #include <stdio.h>
@@ -46,40 +47,6 @@ struct call_under_way { struct asked asked; msg_caller caller; };
 static struct commands *commands_of(actor *self)
 {
 	return *(struct commands **)actor_state(self);
-}
-
-/* --- a map that grows pair by pair -------------------------------------------- */
-
-struct pairs { struct buf b; unsigned n; };
-
-static struct buf *key(struct pairs *p, const char *name)
-{
-	p->n++;
-	pack_text(&p->b, name);
-	return &p->b;
-}
-
-static void add_int(struct pairs *p, const char *name, int64_t v) { pack_int(key(p, name), v); }
-static void add_uint(struct pairs *p, const char *name, uint64_t v) { pack_uint(key(p, name), v); }
-static void add_text(struct pairs *p, const char *name, const char *v)
-{
-	pack_text(key(p, name), v);
-}
-
-static void close_map(struct pairs *p, struct buf *out)
-{
-	pack_map(out, p->n);
-	buf_add(out, p->b.p, p->b.len);
-	buf_fini(&p->b);
-}
-
-struct rows { struct buf b; unsigned n, more; };
-
-static void close_list(struct rows *r, struct buf *out)
-{
-	pack_list(out, r->n);
-	buf_add(out, r->b.p, r->b.len);
-	buf_fini(&r->b);
 }
 
 /* --- answering ---------------------------------------------------------------- */
@@ -164,14 +131,13 @@ static void worker_row(void *arg, const struct worker_info *w)
 	struct rows *r = arg;
 	struct pairs p = { 0 };
 
-	add_text(&p, "name", w->name);
-	add_text(&p, "actor", w->actor);
-	add_text(&p, "handler", w->handler);
-	add_int(&p, "busy_ms", w->since_ns ? (now_ns() - w->since_ns) / 1000000 : 0);
-	add_uint(&p, "handled", w->handled);
-	add_uint(&p, "failed", w->failed);
-	close_map(&p, &r->b);
-	r->n++;
+	pairs_text(&p, "name", w->name);
+	pairs_text(&p, "actor", w->actor);
+	pairs_text(&p, "handler", w->handler);
+	pairs_int(&p, "busy_ms", w->since_ns ? (now_ns() - w->since_ns) / 1000000 : 0);
+	pairs_uint(&p, "handled", w->handled);
+	pairs_uint(&p, "failed", w->failed);
+	rows_add(r, &p);
 }
 
 struct mailboxes {
@@ -200,25 +166,25 @@ static void add_mailboxes(struct pairs *out, actor_id self)
 	struct pairs p = { 0 };
 
 	core_actors(weigh, &all);
-	add_uint(&p, "waiting", all.waiting);
-	add_uint(&p, "bytes", all.bytes);
-	add_text(&p, "fullest", all.depth ? all.fullest : NULL);
-	add_uint(&p, "fullest_waiting", all.depth);
-	close_map(&p, key(out, "mailboxes"));
+	pairs_uint(&p, "waiting", all.waiting);
+	pairs_uint(&p, "bytes", all.bytes);
+	pairs_text(&p, "fullest", all.depth ? all.fullest : NULL);
+	pairs_uint(&p, "fullest_waiting", all.depth);
+	pairs_close(&p, pairs_key(out, "mailboxes"));
 }
 
 static void add_messages(struct pairs *out, const struct core_totals *t)
 {
 	struct pairs p = { 0 };
 
-	add_uint(&p, "sent", t->sent);
-	add_uint(&p, "handled", t->handled);
-	add_uint(&p, "failed", t->failed);
-	add_uint(&p, "refused", t->refused);
-	add_uint(&p, "dead_letters", t->dead_letters);
-	add_uint(&p, "late_answers", t->late_answers);
-	add_uint(&p, "expired", t->expired);
-	close_map(&p, key(out, "messages"));
+	pairs_uint(&p, "sent", t->sent);
+	pairs_uint(&p, "handled", t->handled);
+	pairs_uint(&p, "failed", t->failed);
+	pairs_uint(&p, "refused", t->refused);
+	pairs_uint(&p, "dead_letters", t->dead_letters);
+	pairs_uint(&p, "late_answers", t->late_answers);
+	pairs_uint(&p, "expired", t->expired);
+	pairs_close(&p, pairs_key(out, "messages"));
 }
 
 static int on_inspect(actor *self, const msg *m)
@@ -231,20 +197,20 @@ static int on_inspect(actor *self, const msg *m)
 
 	core_totals(&t);
 	core_workers(worker_row, &workers);
-	add_text(&p, "node", n->sources.node);
-	add_text(&p, "version", ACTORD_VERSION);
-	add_int(&p, "pid", getpid());
-	add_int(&p, "uptime_ms", now_ms() - n->started_ms);
-	add_int(&p, "memory_bytes", resident_bytes());
-	pack_bool(key(&p, "ready"), n->ready);
-	add_uint(&p, "actors", t.actors);
-	close_list(&workers, key(&p, "workers"));
+	pairs_text(&p, "node", n->sources.node);
+	pairs_text(&p, "version", ACTORD_VERSION);
+	pairs_int(&p, "pid", getpid());
+	pairs_int(&p, "uptime_ms", now_ms() - n->started_ms);
+	pairs_int(&p, "memory_bytes", resident_bytes());
+	pairs_bool(&p, "ready", n->ready);
+	pairs_uint(&p, "actors", t.actors);
+	rows_close(&workers, pairs_key(&p, "workers"));
 	add_mailboxes(&p, n->self);
 	add_messages(&p, &t);
-	dead_letters(key(&p, "dead_letters"));
+	dead_letters(pairs_key(&p, "dead_letters"));
 	if (n->sources.sections)
 		p.n += n->sources.sections(n->sources.arg, &p.b);
-	close_map(&p, &b);
+	pairs_close(&p, &b);
 	return reply(self, m, &b, 1);
 }
 
@@ -260,11 +226,11 @@ static const char *life(const struct actor_info *a)
 
 static void add_identity(struct pairs *p, const struct actor_info *a)
 {
-	add_text(p, "name", a->name);
-	add_text(p, "type", a->type);
-	add_text(p, "state", life(a));
-	add_text(p, "activity", a->state);
-	add_text(p, "home", a->home);
+	pairs_text(p, "name", a->name);
+	pairs_text(p, "type", a->type);
+	pairs_text(p, "state", life(a));
+	pairs_text(p, "activity", a->state);
+	pairs_text(p, "home", a->home);
 }
 
 static void handler_row(void *arg, const struct handler_info *h)
@@ -272,26 +238,25 @@ static void handler_row(void *arg, const struct handler_info *h)
 	struct rows *r = arg;
 	struct pairs p = { 0 };
 
-	add_text(&p, "name", h->name);
-	add_text(&p, "args", h->args);
-	pack_bool(key(&p, "client"), h->flags & ON_CLIENT);
-	add_uint(&p, "patch", h->version);
-	add_uint(&p, "calls", h->calls);
-	add_uint(&p, "failures", h->failures);
-	add_uint(&p, "us", h->ns / 1000);
-	close_map(&p, &r->b);
-	r->n++;
+	pairs_text(&p, "name", h->name);
+	pairs_text(&p, "args", h->args);
+	pairs_bool(&p, "client", h->flags & ON_CLIENT);
+	pairs_uint(&p, "patch", h->version);
+	pairs_uint(&p, "calls", h->calls);
+	pairs_uint(&p, "failures", h->failures);
+	pairs_uint(&p, "us", h->ns / 1000);
+	rows_add(r, &p);
 }
 
 static void add_mailbox(struct pairs *out, const struct actor_info *a)
 {
 	struct pairs p = { 0 };
 
-	add_uint(&p, "waiting", a->depth);
-	add_uint(&p, "max_waiting", a->max_count);
-	add_uint(&p, "bytes", a->bytes);
-	add_uint(&p, "max_bytes", a->max_bytes);
-	close_map(&p, key(out, "mailbox"));
+	pairs_uint(&p, "waiting", a->depth);
+	pairs_uint(&p, "max_waiting", a->max_count);
+	pairs_uint(&p, "bytes", a->bytes);
+	pairs_uint(&p, "max_bytes", a->max_bytes);
+	pairs_close(&p, pairs_key(out, "mailbox"));
 }
 
 struct children { actor_id parent; struct rows rows; };
@@ -312,11 +277,11 @@ static void add_family(struct pairs *p, const struct actor_info *a)
 	struct actor_info parent;
 
 	if (!a->parent || core_inspect(a->parent, &parent) != 0)
-		add_text(p, "parent", NULL);
+		pairs_text(p, "parent", NULL);
 	else
-		add_text(p, "parent", parent.name ? parent.name : parent.type);
+		pairs_text(p, "parent", parent.name ? parent.name : parent.type);
 	core_actors(child_row, &c);
-	close_list(&c.rows, key(p, "children"));
+	rows_close(&c.rows, pairs_key(p, "children"));
 }
 
 static int on_inspect_actor(actor *self, const msg *m)
@@ -332,12 +297,12 @@ static int on_inspect_actor(actor *self, const msg *m)
 	core_handlers(a.of, handler_row, &handlers);
 	add_identity(&p, &a);
 	add_mailbox(&p, &a);
-	add_uint(&p, "state_bytes", a.state_size);
-	add_uint(&p, "asks", a.asks);
-	add_uint(&p, "restarts", a.restarts);
+	pairs_uint(&p, "state_bytes", a.state_size);
+	pairs_uint(&p, "asks", a.asks);
+	pairs_uint(&p, "restarts", a.restarts);
 	add_family(&p, &a);
-	close_list(&handlers, key(&p, "handlers"));
-	close_map(&p, &b);
+	rows_close(&handlers, pairs_key(&p, "handlers"));
+	pairs_close(&p, &b);
 	return reply(self, m, &b, 1);
 }
 
@@ -351,12 +316,11 @@ static void actor_row(void *arg, const struct actor_info *a)
 		return;
 	}
 	add_identity(&p, a);
-	add_uint(&p, "waiting", a->depth);
-	add_uint(&p, "bytes", a->bytes);
-	add_uint(&p, "asks", a->asks);
-	add_uint(&p, "restarts", a->restarts);
-	close_map(&p, &r->b);
-	r->n++;
+	pairs_uint(&p, "waiting", a->depth);
+	pairs_uint(&p, "bytes", a->bytes);
+	pairs_uint(&p, "asks", a->asks);
+	pairs_uint(&p, "restarts", a->restarts);
+	rows_add(r, &p);
 }
 
 static int on_ps(actor *self, const msg *m)
@@ -365,7 +329,7 @@ static int on_ps(actor *self, const msg *m)
 	struct buf b = { 0 };
 
 	core_actors(actor_row, &rows);
-	close_list(&rows, &b);
+	rows_close(&rows, &b);
 	pack_uint(&b, rows.more);
 	return reply(self, m, &b, 2);
 }

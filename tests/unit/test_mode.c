@@ -64,6 +64,12 @@ static int end(actor *self, const msg *m)
 	return 0;
 }
 
+static int trip(actor *self, const msg *m)
+{
+	(void)self, (void)m;
+	return ACTOR_EFAIL;
+}
+
 static int got(actor *self, const msg *m)
 {
 	(void)self;
@@ -88,11 +94,12 @@ static int ask(actor *self, const msg *m)
 
 static const struct actor_type door_table = {
 	.name = "door",
-	.on   = ON({ "hit", "n:int", hit, 0 }, { "shut.hit", "n:int", shut_hit, 0 },
-	           { "barred.hit", "n:int", barred_hit, 0 }, { "say", "text:str", say, 0 },
-	           { "shut.say", "text:str", shut_say, 0 }, { "shut", "as:str?", shut, 0 },
-	           { "open", "", open_it, 0 }, { "end", "", end, 0 }, { "got", "...", got, 0 },
-	           { "shut.got", "...", shut_got, 0 }, { "ask", "who:str n:int", ask, 0 }),
+	.on = ON({ "hit", "n:int", hit, 0 }, { "shut.hit", "n:int", shut_hit, 0 },
+	         { "barred.hit", "n:int", barred_hit, 0 }, { "say", "text:str", say, 0 },
+	         { "shut.say", "text:str", shut_say, 0 }, { "shut", "as:str?", shut, 0 },
+	         { "open", "", open_it, 0 }, { "end", "", end, 0 }, { "trip", "", trip, 0 },
+	         { "got", "...", got, 0 }, { "shut.got", "...", shut_got, 0 },
+	         { "ask", "who:str n:int", ask, 0 }),
 	.mailbox = { .messages = 100 },
 };
 
@@ -254,6 +261,31 @@ static void test_the_end(void **state)
 	                 now.handled - before.handled + now.dead_letters - before.dead_letters);
 }
 
+/* Who begins again is as at first; what it had kept is in the dead letters. */
+static void test_a_restart(void **state)
+{
+	struct core_totals before, now;
+
+	(void)state;
+	send_to(door, "shut", NULL, -1);
+	for (int i = 0; i < 5; i++)
+		send_to(door, "hit", NULL, i);
+	expect_events(1);
+	while (!core_drain(1))
+		;
+	core_totals(&before);
+	send_to(door, "trip", NULL, -1);
+	send_to(actor_find("door"), "hit", NULL, 9);
+	expect_events(2);
+	assert_string_equal(last_text, "open");
+	assert_int_equal(last, 9);
+	core_totals(&now);
+	assert_int_equal(now.dead_letters - before.dead_letters, 6);
+	send_to(actor_find("door"), "end", NULL, -1);
+	while (core_alive(actor_find("door")))
+		sched_yield();
+}
+
 static int mode_setup(void **state)
 {
 	if (group_setup(state))
@@ -270,6 +302,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_callers_wait, begin, finish),
 		cmocka_unit_test_setup_teardown(test_no_more_than_a_mailbox, begin, finish),
 		cmocka_unit_test_setup_teardown(test_the_end, begin, finish),
+		cmocka_unit_test_setup_teardown(test_a_restart, begin, finish),
 	};
 
 	return cmocka_run_group_tests(tests, mode_setup, group_teardown);

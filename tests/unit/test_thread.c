@@ -65,6 +65,12 @@ static int ask(actor *self, const msg *m)
 	return actor_ask(self, actor_find("other"), "hit", "got", 5000, 1) < 0 ? ACTOR_EFAIL : 0;
 }
 
+static int trip(actor *self, const msg *m)
+{
+	(void)self, (void)m;
+	return ACTOR_EFAIL;
+}
+
 static int end(actor *self, const msg *m)
 {
 	(void)m;
@@ -81,7 +87,8 @@ static int fails(actor *self)
 
 #define HANDLERS \
 	ON({ "where", "", where, 0 }, { "block", "", block, 0 }, { "got", "...", got, 0 }, \
-	   { "hit", "n:int", hit, 0 }, { "ask", "", ask, 0 }, { "end", "", end, 0 })
+	   { "hit", "n:int", hit, 0 }, { "ask", "", ask, 0 }, { "end", "", end, 0 }, \
+	   { "trip", "", trip, 0 })
 static const struct actor_type own_type = {
 	.name = "own", .on = HANDLERS, .start = start, .stop = stop, .where = ACTOR_THREAD,
 };
@@ -199,6 +206,28 @@ static void test_a_start_that_fails(void **state)
 		sched_yield();
 }
 
+/* It fails and begins again: on the thread that it had. */
+static void test_a_restart(void **state)
+{
+	actor_id id = spawn(own, "phoenix");
+	actor_ref by_name = actor_find("phoenix");
+	int64_t there = where_is(id);
+	struct actor_info info;
+
+	(void)state;
+	started = 0;
+	tell(by_name, "trip");
+	while (!started)
+		sched_yield();
+	assert_int_equal(where_is(by_name), there);
+	assert_int_equal(core_inspect(by_name, &info), 0);
+	assert_int_equal(info.restarts, 1);
+	assert_false(core_alive(id));
+	core_end(core_actor(info.id));
+	while (core_alive(by_name) || thread_count())
+		sched_yield();
+}
+
 static struct home *home;
 static _Atomic int woken;
 
@@ -263,6 +292,7 @@ int main(void)
 		cmocka_unit_test_setup(test_asks_go_both_ways, setup),
 		cmocka_unit_test_setup(test_as_many_as_there_may_be, setup),
 		cmocka_unit_test_setup(test_a_start_that_fails, setup),
+		cmocka_unit_test_setup(test_a_restart, setup),
 		cmocka_unit_test_setup(test_on_the_loop, setup),
 	};
 

@@ -67,6 +67,8 @@ COLD void times_add(struct worker *w, struct call_count *c, uint64_t began)
 
 	if (unlikely(!t)) {
 		t = mem_alloc(sizeof *t);
+		t->next = w->owned;
+		w->owned = t;
 		STORE_RELEASE(&c->times, t);
 	}
 	COUNT_UP(&c->ns, cycles * w->sample_every);

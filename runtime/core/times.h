@@ -7,7 +7,7 @@
 #include "worker.h"
 
 /* Of one handler, on one worker; made at the first call that is timed. In cycles of the counter. */
-struct call_times { _Atomic uint64_t count[TIME_PLACES], most; };
+struct call_times { void *next; _Atomic uint64_t count[TIME_PLACES], most; };
 
 /* The owner: a call that began then has ended. It decides when the next one is timed. */
 void times_add(struct worker *w, struct call_count *c, uint64_t began);

@@ -66,10 +66,17 @@ static struct worker *outside_worker(void)
 	return &outside;
 }
 
-/* Totals are the node's: they do not shrink when a thread ends. */
+/* Totals are the node's: they do not shrink when a thread ends. Times are kept, as somebody may be
+ * looking at them. */
 static void leave_counts(struct worker *w)
 {
 	struct worker *to = outside_worker();
+	void **last = &to->owned;
+
+	while (*last)
+		last = *last;
+	*last = w->owned;
+	w->owned = NULL;
 
 	COUNT_UP(&to->sent, LOAD(&w->sent));
 	COUNT_UP(&to->handled, LOAD(&w->handled));

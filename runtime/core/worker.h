@@ -31,6 +31,7 @@ struct worker {
 	struct chain kept;
 	struct msg_out *outs;           /* begun by the handler that runs; see out.c */
 	struct call_count *calls;       /* by the handlers' own numbers (entry.count), made when first written */
+	void *owned;                    /* times of handlers: a chain, each begins with the next */
 	uint32_t depth;                 /* inside a turn so many times over: a call within a handler */
 	uint8_t origin;                 /* enum origin of what is being handled */
 	char failure[256];              /* what msg_fail() said where nobody waits for an answer */

@@ -20,7 +20,7 @@
 #include "seeded.h"
 
 enum { SLOTS = 256, TYPES = 64, RULES = 128, PASSED = 512, HANDLERS = 64, STOP_MS = 60000,
-       TURNS_MAX = 400000 };
+       TURNS_MAX = 400000, LAG_NS = 3000000 };
 enum rule_kind { RULE_EXPECT, RULE_FORBID, RULE_ALLOW };
 
 struct slot { handler *real; const char *name; };
@@ -369,6 +369,11 @@ static struct kind *kind_as(const struct actor_type *t)
 	return k;
 }
 
+void kit_type(const struct actor_type *t)
+{
+	kind_as(t);
+}
+
 actor_ref kit_spawn(const struct actor_type *t, const char *name)
 {
 	struct spawn s = { .type = kind_as(t)->type, .name = name };
@@ -449,20 +454,20 @@ void kit_run(void)
 		;
 }
 
-/* Time may pass while actors are ready: that they have not had their turn yet is nothing that they
- * could know. */
+/* A little time may pass while actors are ready: that they have not had their turn yet is nothing
+ * that they could know. When nobody is, it passes until the next timer. */
 void kit_run_for(int ms)
 {
 	int64_t until = kit.ns + (int64_t)ms * 1000000;
 
 	for (;;) {
-		int64_t next = core_next_timer();
+		int64_t next = core_next_timer(), soon = kit.ns + LAG_NS;
 
 		if ((next > until || kit_random(8)) && core_step())
 			continue;
 		if (next > until)
 			break;
-		pass_time(next);
+		pass_time(seeded_at(0) && soon < next ? soon : next);
 	}
 	pass_time(until);
 	kit_run();

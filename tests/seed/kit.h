@@ -40,6 +40,7 @@ int64_t  kit_now(void);                 /* virtual ms; every system begins at 0 
 /* --- actors ------------------------------------------------------------------------------ */
 /* Its start is its first turn. 0: refused (a name taken, an allocation that was to fail). */
 actor_ref kit_spawn(const struct actor_type *t, const char *name);
+void kit_type(const struct actor_type *t);      /* its name is known, for actor_spawn() */
 void kit_kill(const char *name);        /* ends at its next turn, before all in its mailbox */
 /* The handlers given come into force for all actors of that type, between two messages; until
  * kit_end(). */

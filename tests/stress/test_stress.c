@@ -27,7 +27,7 @@ enum { DRIVERS = 2, SERVERS = 6, PEERS = 24, VARIANTS = 8, WORKERS = 3, ROUNDS =
 enum { LIVE = 0x600d, DEAD = 0xdead };
 
 static _Atomic int64_t last[DRIVERS][SERVERS];
-static _Atomic uint64_t asked, answered, abandoned, patches, given_back;
+static _Atomic uint64_t asked, answered, abandoned, told, patches, given_back;
 static _Atomic uint64_t wrong_order, dead_code, twice;
 static _Atomic int stopping;
 
@@ -157,6 +157,36 @@ static int tick(actor *self, const msg *m)
 	return chance(200) ? 0 : leave(self, m);
 }
 
+static int down(actor *self, const msg *m)
+{
+	(void)self;
+	(void)m;
+	told++;
+	return 0;
+}
+
+/* Ties to others come and go; now and then one fails, and those that are tied to it with it. */
+static int tie(actor *self, const msg *m)
+{
+	char name[16];
+	actor_ref other;
+
+	(void)m;
+	snprintf(name, sizeof name, "peer%u", chance(PEERS));
+	other = actor_find(name);
+	switch (chance(8)) {
+	case 0: actor_link(self, other); break;
+	case 1: actor_unlink(self, other); break;
+	case 2: actor_monitor(self, other, "down"); break;
+	case 3: actor_monitor(self, actor_find(server_name(chance(SERVERS))), "down"); break;
+	case 4: actor_spawn(self, "peer", NULL); break;
+	case 5: actor_stop(self, other); break;
+	case 6: return ACTOR_EFAIL;
+	default: break;
+	}
+	return stopping ? 0 : actor_send(self, other, "tie");
+}
+
 static int peer_start(actor *self)
 {
 	return actor_after(self, 0, "tick") < 0 ? ACTOR_EFAIL : 0;
@@ -169,8 +199,22 @@ static void peer_stop(actor *self)
 
 static const struct actor_type peer = {
 	.name = "peer", .state = sizeof(struct peer), .start = peer_start, .stop = peer_stop,
-	.on = ON({ "tick", "", tick, 0 }, { "got", "n:int", got, 0 }),
+	.on = ON({ "tick", "", tick, 0 }, { "got", "n:int", got, 0 }, { "tie", "", tie, 0 },
+	         { "down", "number:int name:str reason:str", down, 0 }),
 	.mailbox = { .messages = 32, .full = FULL_HOLD },
+	.children = { .strategy = REST_FOR_ONE, .restarts = 5, .seconds = 1 },
+};
+
+static int hire(actor *self, const msg *m)
+{
+	actor_spawn(self, "peer", msg_str(m, 0));
+	return 0;
+}
+
+/* The parent of all peers but those without a name. */
+static const struct actor_type root = {
+	.name = "root", .on = ON({ "hire", "who:str", hire, 0 }),
+	.children = { .strategy = ONE_FOR_ONE, .restarts = 10000, .seconds = 1 },
 };
 
 /* --- threads ----------------------------------------------------------------------------- */
@@ -213,8 +257,9 @@ static void drive_one(int64_t me, int64_t *sent)
 	case 0: stop_one(server_name(i)); break;
 	case 1: stop_one(name); break;
 	case 2: actor_send(NULL, actor_find(server_name(i)), "leave"); break;
-	case 3: case 4: spawn(peer_type, name); break;
+	case 3: case 4: actor_send(NULL, actor_find("root"), "hire", name); break;
 	case 5: spawn(peer_type, NULL); break;
+	case 6: case 7: actor_send(NULL, actor_find(name), "tie"); break;
 	default: actor_send(NULL, actor_find(server_name(i)), "take", me, ++sent[i]); break;
 	}
 	spawn(server_type(i), server_name(i));
@@ -317,6 +362,7 @@ static void add_types(void)
 	server_types[2] = add(&oldest);
 	server_types[3] = add(&newest);
 	peer_type = add(&peer);
+	spawn(add(&root), "root");
 	for (unsigned i = 0; i < SERVERS; i++)
 		spawn(server_type(i), server_name(i));
 }
@@ -374,10 +420,11 @@ static void test_everything_at_once(void **state)
 	pthread_join(timers, NULL);
 	core_totals(&t);
 	printf("%llu sent, %llu handled, %llu dead letters, %llu refused; %llu asks, %llu answers; "
-	       "%llu patches, %llu given back\n", (unsigned long long)t.sent,
+	       "%llu told of ends; %llu patches, %llu given back\n", (unsigned long long)t.sent,
 	       (unsigned long long)t.handled, (unsigned long long)t.dead_letters,
 	       (unsigned long long)t.refused, (unsigned long long)asked,
-	       (unsigned long long)answered, (unsigned long long)patches,
+	       (unsigned long long)answered, (unsigned long long)told,
+	       (unsigned long long)patches,
 	       (unsigned long long)given_back);
 	assert_int_equal(t.actors, 0);
 	assert_int_equal(wrong_order, 0);

@@ -21,7 +21,7 @@ static const char options_text[] =
 	"  --json          one JSON object a line, errors too\n"
 	"  --note TEXT, --author NAME, --lose-changes, --verify: see the patch commands\n"
 	"  --timeout MS    how long to wait for the answer: 5000; wait and patch: 30000\n"
-	"  --version, --help\n";
+	"  --version, --help, --man (this as a man page), --commands (their names)\n";
 
 static const char statuses_text[] =
 	"Exit status: 0 done, 1 the actor refused or failed, 2 usage, 3 no such actor,\n"
@@ -108,6 +108,53 @@ static int help_of(const struct command *k)
 	return CTL_DONE;
 }
 
+/* The names alone, for completion. */
+static int list(void)
+{
+	const struct command *k;
+
+	for (k = commands; k->name; k++)
+		puts(k->name);
+	return CTL_DONE;
+}
+
+/* Text for troff: no line of it is a request, no backslash an escape. */
+static void man_text(const char *s)
+{
+	bool begins = true;
+
+	for (; *s; s++) {
+		if (begins && (*s == '.' || *s == '\''))
+			fputs("\\&", stdout);
+		fputs(*s == '\\' ? "\\e" : *s == '-' ? "\\-" : (char[]){ *s, 0 }, stdout);
+		begins = *s == '\n';
+	}
+}
+
+static int man(void)
+{
+	const struct command *k;
+
+	puts(".TH ACTORCTL 1 \"\" \"actord " ACTORD_VERSION "\"\n.SH NAME\n"
+		"actorctl \\- talks to a running actord\n.SH SYNOPSIS\n"
+		".B actorctl\n[OPTION...] COMMAND\n.SH OPTIONS\n.nf");
+	man_text(options_text);
+	puts(".fi\n.SH COMMANDS");
+	for (k = commands; k->name; k++) {
+		fputs(".SS ", stdout);
+		man_text(k->name);
+		putchar(' ');
+		man_text(k->args);
+		puts("\n.nf");
+		man_text(k->help);
+		puts(".fi");
+	}
+	puts(".SH EXIT STATUS\n.nf");
+	man_text(statuses_text);
+	puts(".fi");
+	return CTL_DONE;
+}
+
 /* --- what was asked for ------------------------------------------------------- */
 
 struct request {
@@ -115,7 +162,7 @@ struct request {
 	const struct command *command;
 	char *words[WORDS_MAX];
 	int count;                      /* of words, those of the command's name among them */
-	bool help, version;
+	bool help, version, man, list;
 };
 
 /* The command that the words so far begin with; *used: how many of them name it. */
@@ -175,6 +222,10 @@ static int read_option(struct request *r, char **argv, int *i)
 		r->ctl.json = true;
 	else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		r->help = true;
+	else if (strcmp(word, "--man") == 0)
+		r->man = true;
+	else if (strcmp(word, "--commands") == 0)
+		r->list = true;
 	else if (strcmp(word, "--version") == 0)
 		r->version = true;
 	else if (is(word, "--control"))
@@ -236,6 +287,8 @@ static int run(struct request *r)
 
 	if (r->version)
 		return puts("actorctl " ACTORD_VERSION) < 0;
+	if (r->man || r->list)
+		return r->man ? man() : list();
 	k = find_command(r->words, r->count, &used);
 	if (r->help)
 		return k ? help_of(k) : help();

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import unittest
 
-from harness import ACTORCTL, PATIENCE, Case, Runtime, free_port, until
+from harness import ACTORCTL, HERE, PATIENCE, Case, Runtime, free_port, run, until
 
 SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-z]+="(?:[^"\\\n]|\\.)*",?)+\})? (\S+)$')
 
@@ -186,6 +186,34 @@ class Stop(Case):
             self.assertEqual(done.code, 1)
             self.assertIn(name + " is part of the runtime", done.err)
         self.assertEqual(self.runtime.json("stop", "echo"), [{"stopped": True}])
+
+
+class Help(Case):
+    def complete(self, *words):
+        script = """source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _actorctl
+                    printf '%s\\n' "${COMPREPLY[@]}" """
+        done = run(["bash", "-c", script, "bash", HERE / "../../tools/completions/actorctl.bash",
+                    ACTORCTL, "--control", self.runtime.control, *words])
+        self.assertEqual((done.code, done.err), (0, ""))
+        return done.out.split()
+
+    def test_completion(self):
+        self.assertEqual(self.complete("ins"), ["inspect"])
+        self.assertIn("apply", self.complete("patch", ""))
+        self.assertEqual(self.complete("inspect", "coun"), ["counter"])
+        self.assertEqual(self.complete("call", "counter", ""), ["hit"])
+        self.assertEqual(self.complete("--js"), ["--json"])
+
+    def test_every_command_has_help_and_is_in_the_man_page(self):
+        page = self.runtime.actorctl("--man").out
+        names = self.runtime.actorctl("--commands").out.splitlines()
+        self.assertIn("top", names)
+        for name in names:
+            with self.subTest(name):
+                done = self.runtime.actorctl(*name.split(), "--help")
+                self.assertEqual(done.code, 0)
+                self.assertIn("actorctl", done.out)
+                self.assertIn(".SS %s " % name.replace("-", "\\-"), page)
 
 
 class Readiness(unittest.TestCase):

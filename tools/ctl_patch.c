@@ -121,7 +121,8 @@ int run_apply(const struct ctl *c, int argc, char **argv)
 {
 	struct question q;
 	int rc = run_patch(c, "apply", argv[0], &q);
-	struct buf b = { 0 };
+	struct buf b = { 0 }, warnings = { 0 };
+	struct value v;
 
 	(void)argc;
 	if (rc == CTL_DONE) {
@@ -130,6 +131,13 @@ int run_apply(const struct ctl *c, int argc, char **argv)
 		buf_text(&b, c->json ? "}\n" : "\n");
 	}
 	print(&b);
+	if (rc == CTL_DONE && !c->json && packed_next(&q.answer.args, &v) == 1 &&
+	    v.type == VALUE_STR) {
+		buf_add(&warnings, v.str, v.len);
+		buf_add(&warnings, "", 1);
+		ctl_fail_bare(c, CTL_DONE, warnings.p);
+	}
+	buf_fini(&warnings);
 	question_end(&q);
 	return rc;
 }

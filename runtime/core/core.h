@@ -205,6 +205,16 @@ struct back {
 	const struct actor_handler *on; uint32_t version; struct code *code;
 };
 int core_restore(const struct back *b, int n, struct why *why);
+/* A state of another shape: `to` brings all handlers of the type, its new size, and start and stop where it has them.
+ * move (NULL: the actors begin anew) makes the new state, zeroed, from the old one, for each actor between two of its
+ * messages, before any that new code sends it. The new type, which core_type() has from now on; NULL with why. */
+struct migration { const struct actor_type *to; int (*move)(const void *from, void *to), (*back)(const void *, void *); };
+struct type *core_migrate(struct type *t, const struct migration *m, uint32_t version, struct code *code, bool check_only,
+                          struct why *why);
+/* As it was before, handlers too; by the migration's `back`, or (lose) begun anew. */
+struct type *core_migrate_back(struct type *t, bool lose, struct why *why);
+bool         core_can_go_back(const struct type *t);     /* by a `back` */
+struct type *core_before(const struct type *t);         /* NULL: none */
 /* Frees what was replaced and what no thread can be inside any more. Does not wait: what a handler that runs
  * long still needs is freed by a later call. */
 void core_grace(void);

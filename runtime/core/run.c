@@ -13,6 +13,7 @@
 #include "hold.h"
 #include "letters.h"
 #include "log.h"
+#include "migrate.h"
 #include "mode.h"
 #include "ports.h"
 #include "supervise.h"
@@ -238,6 +239,7 @@ static COLD void special(struct worker *w, struct actor *a, struct msg *m)
 	case FN_LATE:   too_late(w, a, m); break;
 	case FN_TIMER:  timer_due(w, a, m); break;
 	case FN_START:  life_start(w, a); break;
+	case FN_MIGRATE: migrate_actor(a); break;
 	case FN_DOWN:   down(w, a, m); break;
 	default:        supervise_order(w, a, m);
 	}

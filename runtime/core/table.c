@@ -178,6 +178,13 @@ static void table_add(struct table *t, const struct entry *e)
 	table_index(t, t->n++);
 }
 
+static void table_reindex(struct table *t)
+{
+	memset(t->index, 0, (t->mask + 1) * sizeof *t->index);
+	for (uint32_t i = 0; i < t->n; i++)
+		table_index(t, i);
+}
+
 /* Puts another entry in a place, which keeps its count. */
 static void table_put(struct table *t, int at, const struct entry *e)
 {
@@ -499,11 +506,8 @@ static int put_back(struct table *t, const struct back *b, struct why *why)
 		e.version = b->on ? b->version : 0;
 	}
 	table_put(t, at, &e);
-	if (entry_gone(&e)) {
-		memset(t->index, 0, (t->mask + 1) * sizeof *t->index);
-		for (uint32_t i = 0; i < t->n; i++)
-			table_index(t, i);
-	}
+	if (entry_gone(&e))
+		table_reindex(t);
 	return 0;
 }
 
@@ -530,6 +534,124 @@ int core_restore(const struct back *b, int n, struct why *why)
 	pthread_mutex_unlock(&lock);
 	mem_free(fresh);
 	return rc;
+}
+
+/* --- types that follow others --------------------------------------------------------------- */
+
+/* What a type for a state of another shape has to bring: everything that may touch it. */
+static int whole(const struct type *t, const struct actor_type *to, const struct table *made, uint32_t version,
+                 struct why *why)
+{
+	for (uint32_t i = 0; i < made->n; i++)
+		if (!entry_gone(&made->entry[i]) && made->entry[i].version != version)
+			return why_set(why, ACTOR_EARGS, "%s.%s is not in the patch: one that changes the state has to bring "
+			               "all handlers", type_title(t), made->entry[i].name);
+	if ((t->start && !to->start) || (t->stop && !to->stop))
+		return why_set(why, ACTOR_EARGS, "%s has a .%s: a patch that changes the state has to bring one",
+		               type_title(t), t->start && !to->start ? "start" : "stop");
+	return 0;
+}
+
+static struct type *succeed_with(struct type *t, const struct succession *s, struct why *why)
+{
+	struct table *made = table_make(LOAD(&t->table), s->to->on, type_title(t), s->version, s->code, why);
+	struct type *next;
+
+	if (!made)
+		return NULL;
+	if (whole(t, s->to, made, s->version, why) < 0) {
+		table_free(made);
+		return NULL;
+	}
+	next = mem_alloc(sizeof *next);
+	*next = (struct type){ .state = s->to->state, .start = s->to->start, .stop = s->to->stop, .back = s->back };
+	next->code = code_hold(s->code);
+	STORE(&next->table, made);
+	return next;
+}
+
+/* As the one before t was, with t's places: those that came since are gone. */
+static struct type *succeed_back(struct type *t)
+{
+	const struct type *old = t->before;
+	struct table *made = table_make(LOAD(&t->table), NULL, "", 0, NULL, NULL);
+	struct type *next = mem_alloc(sizeof *next);
+
+	for (uint32_t i = 0; i < made->n; i++) {
+		struct entry e = made->entry[i];
+
+		if (i < old->was->n)
+			e = old->was->entry[i];
+		else
+			e.fn = gone, e.code = NULL, e.version = 0;
+		table_put(made, (int)i, &e);
+	}
+	table_reindex(made);
+	*next = (struct type){ .state = old->state, .start = old->start, .stop = old->stop, .back = old->back };
+	next->before = old->before;
+	next->code = code_hold(old->code);
+	STORE(&next->table, made);
+	return next;
+}
+
+static struct table *all_first(const struct table *of, handler *first)
+{
+	struct table *t = table_make(of, NULL, "", 0, NULL, NULL);
+
+	for (uint32_t i = 0; i < t->n; i++)
+		if (!entry_gone(&t->entry[i])) {
+			struct entry e = t->entry[i];
+
+			e.fn = first;
+			e.code = NULL;
+			table_put(t, (int)i, &e);
+		}
+	return t;
+}
+
+static void put_behind(struct type *t, struct type *next, const struct succession *s)
+{
+	next->name = t->name;
+	next->max_count = t->max_count;
+	next->max_units = t->max_units;
+	next->full = t->full;
+	next->where = t->where;
+	next->restart = t->restart;
+	next->strategy = t->strategy;
+	next->restarts = t->restarts;
+	next->seconds = t->seconds;
+	next->move = s->move;
+	number_entries(LOAD(&next->table));
+	next->first = s->to ? LOAD(&next->table) : t->before->first;
+	if (s->to)
+		next->before = t;
+	next->id = LOAD(&type_count) + 1;
+	STORE_RELEASE(&types[next->id], next);
+	t->was = LOAD(&t->table);
+	STORE_RELEASE(&t->newer, next);
+	STORE_RELEASE(&t->table, all_first(LOAD(&next->table), s->first));
+	STORE_RELEASE(&type_count, next->id);
+}
+
+struct type *type_succeed(struct type *t, const struct succession *s, struct why *why)
+{
+	struct type *next = NULL;
+
+	pthread_mutex_lock(&lock);
+	if (LOAD(&type_count) == TYPES_MAX)
+		why_set(why, ACTOR_ENOMEM, "%d actor types are the limit", TYPES_MAX);
+	else
+		next = s->to ? succeed_with(t, s, why) : succeed_back(t);
+	if (next && s->check_only) {
+		table_free(LOAD(&next->table));
+		code_drop(next->code);
+		mem_free(next);
+		next = t;
+	} else if (next) {
+		put_behind(t, next, s);
+	}
+	pthread_mutex_unlock(&lock);
+	return next;
 }
 
 void core_grace(void)

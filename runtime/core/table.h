@@ -46,6 +46,12 @@ struct type {
 	enum actor_full full;
 	enum actor_where where;
 	struct code *code;
+	/* A type whose actors' state changes its shape is followed by another of its name; see migrate.c. */
+	_Atomic(struct type *) newer;   /* release: type_succeed(); NULL: this one is in force */
+	struct type *before;
+	struct table *was;              /* in force when newer came */
+	int (*move)(const void *from, void *to);        /* from the state of the one before; NULL: begin anew */
+	int (*back)(const void *from, void *to);        /* and back; NULL: there is no way */
 };
 
 /* The type that a C source means by t: known by its address or its name, else registered now. NULL with why. */
@@ -57,5 +63,17 @@ int table_find(const struct table *t, const char *name, size_t len);
 int table_missing(const struct type *type, const struct table *t, const char *what, struct why *why);
 bool entry_gone(const struct entry *e);         /* taken back: no handler any more, its place is kept */
 const char *type_title(const struct type *t);   /* its name, or "the global table" */
+
+/* next follows t, in force for all its actors: t's table is from now on that of next, with `first` in each place,
+ * which moves the actor and then does what next has there. to NULL: back to how t->before was. All handlers, start
+ * and stop have to come with to. NULL with why. */
+struct succession {
+	const struct actor_type *to;
+	int (*move)(const void *from, void *to), (*back)(const void *from, void *to);
+	uint32_t version; struct code *code;
+	handler *first;
+	bool check_only;                /* gives t */
+};
+struct type *type_succeed(struct type *t, const struct succession *s, struct why *why);
 
 #endif

@@ -79,3 +79,16 @@ void builds_of(struct type *type, char hex[DIGEST_HEX])
 	memcpy(hex, b->hex, DIGEST_HEX);
 	pthread_mutex_unlock(&lock);
 }
+
+void builds_moved(struct type *next, struct type *type, const char *layout)
+{
+	char hex[DIGEST_HEX];
+	struct build *b;
+
+	builds_of(type, hex);
+	pthread_mutex_lock(&lock);
+	b = add(next, "", 0);
+	memcpy(b->hex, hex, DIGEST_HEX);
+	b->layout = layout ? mem_string(layout, strlen(layout)) : NULL;
+	pthread_mutex_unlock(&lock);
+}

@@ -15,5 +15,7 @@ void builds_note(struct type *type, const void *made_from, size_t len, const cha
 void builds_of(struct type *type, char hex[DIGEST_HEX]);
 /* NULL: only its size is known. Borrowed for ever. */
 const char *builds_layout(struct type *type);
+/* next follows type: of the same build, with that layout. */
+void builds_moved(struct type *next, struct type *type, const char *layout);
 
 #endif

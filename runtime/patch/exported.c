@@ -191,8 +191,9 @@ static int other_layout(const struct exam *x, const struct actor_type *t, struct
 	buf_add(&words, "", 1);
 	rc = refuse(x, line_quoting(x, t->name),
 	            "%s: its state is %zu bytes here, the patch's .state is %zu: it "
-	            "was made for another layout%s%s", title(t->name), type_state(type), t->state,
-	            *words.p ? ": " : "", words.p);
+	            "was made for another layout%s%s; to change it the patch brings "
+	            "int migrate(const void *from, void *to)", title(t->name), type_state(type),
+	            t->state, *words.p ? ": " : "", words.p);
 	buf_fini(&words);
 	return rc;
 }
@@ -225,7 +226,7 @@ static int hold_uses(const struct exam *x, const struct exported *e)
 		bool fits = v->name != NULL;
 
 		for (int k = 0; k < e->n && !fits; k++) {
-			layout = builds_layout(e->change[k].type);
+			layout = e->layout ? e->layout : builds_layout(e->change[k].type);
 			fits = !layout || (v->text && !strcmp(layout, v->text));
 		}
 		if (fits || !layout)
@@ -246,24 +247,71 @@ static int hold_uses(const struct exam *x, const struct exported *e)
 	return rc;
 }
 
-static int hold(const struct exam *x, const struct actor_type *t, struct exported *e)
+static bool same_layout(const struct exam *x, const struct actor_type *t, struct type *type)
+{
+	const struct view *v = views_of(&x->program->views, t->name);
+	const char *layout = builds_layout(type);
+
+	return !t->state || (t->state == type_state(type) &&
+	                     (!layout || (v && v->text && !strcmp(v->text, layout))));
+}
+
+/* The state is to have another shape. */
+static int hold_migration(const struct exam *x, const struct actor_type *t, struct exported *e)
+{
+	const struct program *p = x->program;
+	const struct view *v = views_of(&p->views, t->name);
+
+	if (!p->patch)
+		return refuse(x, line_of(x, "migrate"),
+		              "a patch that migrates changes one actor: export it as patch");
+	if (no_function(x, p->migrate) || no_function(x, p->migrate_back))
+		return refuse(x, line_of(x, "migrate"), "migrate or migrate_back is no function");
+	if (no_function(x, (const void *)t->start) || no_function(x, (const void *)t->stop))
+		return refuse(x, line_quoting(x, t->name), "%s: .start or .stop is no function of "
+		              "this source", title(t->name));
+	if (!v || !v->text || (v->size && v->size != t->state))
+		return refuse(x, line_quoting(x, t->name),
+		              "%s: it cannot be seen what the state is to be: write .state = "
+		              "sizeof(struct ...) in its table", title(t->name));
+	e->migration.to = t;
+	e->migration.move = (int (*)(const void *, void *))(uintptr_t)p->migrate;
+	e->migration.back = (int (*)(const void *, void *))(uintptr_t)p->migrate_back;
+	e->layout = v->text;
+	return 0;
+}
+
+static int hold_table(const struct exam *x, const struct actor_type *t, struct type *type,
+                      struct exported *e)
 {
 	static const struct actor_mailbox no_mailbox;
 	static const struct actor_children no_children;
+	bool moves = x->program->migrate != NULL;
+
+	if (moves && !same_layout(x, t, type))
+		return hold_migration(x, t, e);
+	if (t->state && t->state != type_state(type))
+		return other_layout(x, t, type);
+	if (hold_layout(x, t, type) < 0)
+		return ACTOR_EARGS;
+	if (moves || (!t->start && !t->stop && !t->restart &&
+	              !memcmp(&t->mailbox, &no_mailbox, sizeof no_mailbox) &&
+	              !memcmp(&t->children, &no_children, sizeof no_children)))
+		return 0;
+	return refuse(x, line_quoting(x, t->name), "%s: a patch replaces handlers, it cannot replace "
+	              ".start, .stop, .mailbox, .restart or .children", title(t->name));
+}
+
+static int hold(const struct exam *x, const struct actor_type *t, struct exported *e)
+{
 	int line = line_quoting(x, t->name);
 	struct type *type = target(x, t->name);
 
 	if (!type)
 		return ACTOR_ENOENT;
-	if (t->state && t->state != type_state(type))
-		return other_layout(x, t, type);
-	if (hold_layout(x, t, type) < 0)
+	if (hold_table(x, t, type, e) < 0)
 		return ACTOR_EARGS;
 	e->stated |= t->state != 0;
-	if (t->start || t->stop || memcmp(&t->mailbox, &no_mailbox, sizeof no_mailbox) || t->restart ||
-	    memcmp(&t->children, &no_children, sizeof no_children))
-		return refuse(x, line, "%s: a patch replaces handlers, it cannot replace .start, "
-		              ".stop, .mailbox, .restart or .children", title(t->name));
 	if (!t->on || !t->on->name)
 		return refuse(x, line, "%s: the patch names no handler", title(t->name));
 	e->change[e->n++] = (struct change){ type, t->on };

@@ -337,6 +337,8 @@ static void intent_fields(struct buf *f, uint32_t n, const struct patch_source *
 	field_text(f, "topic", s->topic);
 	field_text(f, "handler", s->handler);
 	field_text(f, "function", s->function);
+	if (e->migration.to)
+		buf_text(f, ",\"migrates\":1");
 	field_on(f, e, b);
 	field(f, "source", s->text, s->len);
 }
@@ -439,6 +441,7 @@ static void keep(void *arg, const struct journal_line *l)
 	if (journal_field(map, "source", &v, NULL) && v.type == VALUE_STR)
 		k->source.text = v.str, k->source.len = v.len;
 	journal_field(map, "on", &v, &k->on);
+	k->migrates = journal_int(map, "migrates") != 0;
 	k->source.file = journal_text(map, "file");
 	k->source.origin = journal_text(map, "origin");
 	k->source.author = journal_text(map, "author");
@@ -486,7 +489,7 @@ int history_read(uint32_t number, struct patch_kept *k, struct why *why)
 	                         journal_path(), number);
 }
 
-struct applied { void (*each)(void *, uint32_t, struct packed); void *arg; };
+struct applied { history_fn *each; void *arg; };
 
 static void applied_line(void *arg, const struct journal_line *l)
 {
@@ -497,10 +500,10 @@ static void applied_line(void *arg, const struct journal_line *l)
 
 	if (journal_is(l->fields, "intent") && history_state(n) == PATCH_APPLIED &&
 	    journal_field(l->fields, "on", &v, &on))
-		a->each(a->arg, n, on);
+		a->each(a->arg, n, journal_int(l->fields, "migrates") != 0, on);
 }
 
-int history_applied(void (*each)(void *, uint32_t, struct packed), void *arg, struct why *why)
+int history_applied(history_fn *each, void *arg, struct why *why)
 {
 	struct applied a = { each, arg };
 	struct journal_end end;

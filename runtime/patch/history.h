@@ -50,6 +50,7 @@ void history_before(const struct exported *e, struct before *b);
 /* A patch as the journal has it. */
 struct patch_kept {
 	struct patch_source source;
+	bool migrates;
 	struct packed on;               /* list of maps: type, build, on: list of [handler, was] */
 	struct buf own;
 };
@@ -76,7 +77,7 @@ void history_each(void (*each)(void *arg, const struct patch_info *p), void *arg
 
 /* Each patch that is not taken back and has a table, in the order of their numbers, as far as
  * the journal goes. */
-int  history_applied(void (*each)(void *arg, uint32_t number, struct packed on), void *arg,
-                     struct why *why);
+typedef void history_fn(void *arg, uint32_t number, bool migrates, struct packed on);
+int  history_applied(history_fn *each, void *arg, struct why *why);
 
 #endif

@@ -76,7 +76,7 @@ static int put_in_force(struct job *j, struct made *m)
 	struct why why;
 	int64_t number;
 
-	if (m->e.n && core_change(m->e.change, m->e.n, 0, m->code, true, &why) < 0)
+	if (made_force(m, history_last() + 1, true, &why) < 0)
 		return change_refused(j, m, why.text);
 	if (within_terms(j, m, &why) < 0)
 		return diagnose(&j->said, j->file, 0, "%s", why.text);
@@ -89,13 +89,17 @@ static int put_in_force(struct job *j, struct made *m)
 		return diagnose(&j->said, j->file, 0, "%s: nothing was changed", why.text);
 	j->number = (uint32_t)number;
 	j->table = m->e.n > 0;
-	if (j->table && core_change(m->e.change, m->e.n, j->number, m->code, false, &why) < 0) {
+	if (made_force(m, j->number, false, &why) < 0) {
 		mem_free(b.was);
 		return change_refused(j, m, why.text);
 	}
 	history_laid(j->number, &b);
 	if (!m->e.process)
 		history_done(j->number, true, NULL);
+	if (m->e.migration.to && !m->e.migration.back)
+		buf_printf(&j->warnings,
+		           "%s: warning: it has no migrate_back: when it is taken back, each "
+		           "%s loses its state and begins anew", j->file, m->e.targets.p);
 	buf_printf(&j->line, "%u in force: %.*s", j->number, (int)m->e.handlers.len,
 	           m->e.handlers.p);
 	return 0;
@@ -173,7 +177,7 @@ static int make(struct job *j)
 static int take_back(struct job *j, struct why *why)
 {
 	struct patch_source who = source_of(j);
-	int rc = revert_patch(j->number, &who, why);
+	int rc = revert_patch(j->number, &who, j->lose, why);
 
 	if (!rc)
 		buf_printf(&j->line, "%u reverted", j->number);

@@ -18,6 +18,7 @@ struct job {
 	char *topic, *handler, *function;       /* EVAL */
 	struct signed_terms *terms;             /* of its signature; NULL: it has none */
 	uint32_t number;                        /* given; of what is asked for: REVERT, SHOW */
+	bool lose;                              /* REVERT: also what cannot migrate back */
 	/* what came of it */
 	int code;                               /* 0, or an error with the diagnostics in said */
 	struct buf said; /* of a CHECK that passed: the handlers it would change */

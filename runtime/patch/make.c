@@ -2,6 +2,7 @@
  * make.c - compile, then look at what the source exports. Nothing is in force yet. */
 #include "make.h"
 
+#include "builds.h"
 #include "trial.h"
 
 static void free_program(void *arg)
@@ -26,6 +27,21 @@ int made_from(struct made *m, const struct patch_source *s, struct buf *said)
 	if (rc)
 		made_drop(m);
 	return rc;
+}
+
+int made_force(const struct made *m, uint32_t number, bool check_only, struct why *why)
+{
+	const struct exported *e = &m->e;
+	struct type *next;
+
+	if (!e->n)
+		return 0;
+	if (!e->migration.to)
+		return core_change(e->change, e->n, number, m->code, check_only, why);
+	next = core_migrate(e->change[0].type, &e->migration, number, m->code, check_only, why);
+	if (next && !check_only)
+		builds_moved(next, e->change[0].type, e->layout);
+	return next ? 0 : ACTOR_EARGS;
 }
 
 void made_drop(struct made *m)

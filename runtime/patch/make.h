@@ -15,6 +15,8 @@ struct made {
 
 /* 0, or an error with diagnostics said and nothing to drop. Borrows s and said. */
 int  made_from(struct made *m, const struct patch_source *s, struct buf *said);
+/* Its tables in force as patch number; check_only: could they be? 0, or negative with why. */
+int  made_force(const struct made *m, uint32_t number, bool check_only, struct why *why);
 void made_drop(struct made *m);
 /* What it has for that handler of that type; NULL: nothing. */
 const struct actor_handler *made_handler(const struct made *m, const struct type *type,

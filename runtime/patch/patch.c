@@ -248,6 +248,8 @@ static void option(struct job *j, const struct msg_item *key, const struct msg_i
 {
 	char **to = NULL;
 
+	if (key->type == MSG_STR && key->len == 12 && !memcmp(key->str, "lose_changes", 12))
+		j->lose = value->type == MSG_BOOL && value->i;
 	if (key->type == MSG_STR && key->len == 4 && !memcmp(key->str, "file", 4))
 		to = &j->file;
 	else if (key->type == MSG_STR && key->len == 4 && !memcmp(key->str, "note", 4))

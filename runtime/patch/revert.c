@@ -236,7 +236,79 @@ static bool count_one(void *arg, const struct one *one)
 	return true;
 }
 
-static int take_all_back(uint32_t number, const struct patch_source *who, struct why *why)
+/* --- a migration ---------------------------------------------------------------------------- */
+
+struct newest { uint32_t number, other; const char *name; };
+
+static void find_newer(void *arg, const struct handler_info *h)
+{
+	struct newest *n = arg;
+
+	if (h->version != n->number) {
+		n->other = h->version;
+		n->name = h->name;
+	}
+}
+
+static bool find_type(void *arg, const struct one *one)
+{
+	*(struct type **)arg = one->type;
+	return false;
+}
+
+struct versions { struct type *type; struct before *now; };
+
+static bool note_now(void *arg, const struct one *one)
+{
+	struct versions *v = arg;
+	struct look l = { .one = one };
+	struct before *b = v->now;
+
+	core_handlers(v->type, look_at, &l);
+	b->was = mem_resize(b->was, (b->n + 1) * sizeof *b->was);
+	b->was[b->n++] = l.found ? (int64_t)l.info.version : -1;
+	return true;
+}
+
+static int move_back(uint32_t number, struct packed on, const struct patch_source *who, bool lose,
+                     struct why *why)
+{
+	struct newest newest = { number, 0, NULL };
+	struct before now = { 0 };
+	struct type *type = NULL, *old, *next;
+	int rc;
+
+	walk(&(struct walk){ NULL, find_type, &type }, on);
+	old = type ? core_before(type) : NULL;
+	if (!old)
+		return why_set(why, ACTOR_EFAIL, "patch %u: its actor type is not here", number);
+	core_handlers(type, find_newer, &newest);
+	if (newest.name)
+		return why_set(why, ACTOR_EFAIL,
+		               "patch %u is superseded: %s.%s is patch %u's by now, which has "
+		               "to be reverted first", number, type_name(type), newest.name,
+		               	newest.other);
+	if (!core_can_go_back(type) && !lose)
+		return why_set(why, ACTOR_EFAIL,
+		               "patch %u has no migrate_back: each %s would lose its state (%zu "
+		               "bytes) and begin anew; where that may be, add --lose-changes",
+		               	number,
+		               type_name(type), type_state(type));
+	rc = history_reverting(number, who->author, who->origin, why);
+	if (rc < 0)
+		return rc;
+	next = core_migrate_back(type, !core_can_go_back(type), why);
+	if (!next)
+		return ACTOR_EFAIL;
+	builds_moved(next, old, builds_layout(old));
+	walk(&(struct walk){ NULL, note_now, &(struct versions){ next, &now } }, on);
+	history_reverted(number, &now);
+	mem_free(now.was);
+	return 0;
+}
+
+static int take_all_back(uint32_t number, const struct patch_source *who, bool lose,
+                         struct why *why)
 {
 	struct revert r = { .number = number, .why = why };
 	struct walk w = { NULL, take_back, &r };
@@ -246,6 +318,11 @@ static int take_all_back(uint32_t number, const struct patch_source *who, struct
 	r.rc = history_read(number, &k, why);
 	if (r.rc < 0)
 		return r.rc;
+	if (k.migrates) {
+		r.rc = move_back(number, k.on, who, lose, why);
+		history_kept_free(&k);
+		return r.rc;
+	}
 	walk(&(struct walk){ NULL, count_one, &n }, k.on);
 	r.made = mem_alloc((n + 1) * sizeof *r.made);
 	r.kept = mem_alloc((n + 1) * sizeof *r.kept);
@@ -264,7 +341,7 @@ static int take_all_back(uint32_t number, const struct patch_source *who, struct
 	return r.rc;
 }
 
-int revert_patch(uint32_t number, const struct patch_source *who, struct why *why)
+int revert_patch(uint32_t number, const struct patch_source *who, bool lose, struct why *why)
 {
 	int rc;
 
@@ -292,7 +369,7 @@ int revert_patch(uint32_t number, const struct patch_source *who, struct why *wh
 	case PATCH_APPLIED:
 		break;
 	}
-	return take_all_back(number, who, why);
+	return take_all_back(number, who, lose, why);
 }
 
 /* --- bringing back -------------------------------------------------------------------- */
@@ -301,6 +378,9 @@ struct top { uint64_t key; uint32_t number; };
 struct again {
 	struct top *tops;
 	size_t n, room;
+	/* by type: the patch that gave its state the shape it has */
+	struct top *shapes;
+	size_t shape_count;
 	uint32_t number;
 	char reason[512];
 };
@@ -329,15 +409,20 @@ static bool nothing(void *arg, const struct one *one)
 	return true;
 }
 
-static bool on_top(void *arg, const struct one *one)
+static uint64_t key_of(const char *a, const char *b)
 {
-	struct again *a = arg;
 	unsigned char d[DIGEST];
 	uint64_t key;
+
+	digest_of(a, strlen(a) + 1, b, strlen(b), d);
+	memcpy(&key, d, sizeof key);
+	return key;
+}
+
+static void put_top(struct again *a, uint64_t key)
+{
 	size_t i = 0;
 
-	digest_of(one->type_name, strlen(one->type_name) + 1, one->name, strlen(one->name), d);
-	memcpy(&key, d, sizeof key);
 	while (i < a->n && a->tops[i].key != key)
 		i++;
 	if (i == a->room) {
@@ -346,15 +431,49 @@ static bool on_top(void *arg, const struct one *one)
 	}
 	a->tops[i] = (struct top){ key, a->number };
 	a->n += i == a->n;
-	return true;
 }
 
-static void consider(void *arg, uint32_t number, struct packed on)
+static struct top *shape_of(struct again *a, const char *type)
+{
+	uint64_t key = key_of(type, "");
+	size_t i = 0;
+
+	while (i < a->shape_count && a->shapes[i].key != key)
+		i++;
+	if (i == a->shape_count) {
+		a->shapes = mem_resize(a->shapes, ++a->shape_count * sizeof *a->shapes);
+		a->shapes[i] = (struct top){ key, 0 };
+	}
+	return &a->shapes[i];
+}
+
+/* What a handler was under an earlier shape is wanted too: a migration may be taken back. */
+static bool on_top(void *arg, const struct one *one)
 {
 	struct again *a = arg;
 
+	put_top(a, key_of(one->type_name, one->name) + shape_of(a, one->type_name)->number);
+	return true;
+}
+
+static bool new_shape(void *arg, const struct one *one)
+{
+	struct again *a = arg;
+
+	shape_of(a, one->type_name)->number = a->number;
+	put_top(a, ~(uint64_t)a->number);
+	return false;
+}
+
+static void consider(void *arg, uint32_t number, bool migrates, struct packed on)
+{
+	struct again *a = arg;
+	bool good = walk(&(struct walk){ same_build, nothing, a }, on);
+
 	a->number = number;
-	if (walk(&(struct walk){ same_build, nothing, a }, on))
+	if (good && migrates)
+		walk(&(struct walk){ NULL, new_shape, a }, on);
+	if (good)
 		walk(&(struct walk){ NULL, on_top, a }, on);
 	else
 		history_stale(number, a->reason);
@@ -367,57 +486,13 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-struct kit { struct patch_kept *kept; struct made *made; uint32_t *number; size_t n; };
-
-static void kit_free(struct kit *k)
-{
-	for (size_t i = 0; i < k->n; i++) {
-		made_drop(&k->made[i]);
-		history_kept_free(&k->kept[i]);
-	}
-	mem_free(k->kept);
-	mem_free(k->made);
-	mem_free(k->number);
-}
-
-/* Compiles all that is on top. False: one does not compile, it is stale by now. */
-static bool compile_tops(const struct again *a, struct kit *k)
-{
-	struct buf said = { 0 };
-	struct why why = { "" };
-	bool good = true;
-
-	*k = (struct kit){ .kept = mem_alloc((a->n + 1) * sizeof *k->kept),
-	                   .made = mem_alloc((a->n + 1) * sizeof *k->made),
-	                   .number = mem_alloc((a->n + 1) * sizeof *k->number) };
-	for (size_t i = 0; good && i < a->n; i++) {
-		uint32_t number = a->tops[i].number;
-
-		if (i && number == a->tops[i - 1].number)
-			continue;
-		if (history_read(number, &k->kept[k->n], &why) < 0) {
-			history_stale(number, why.text);
-			good = false;
-		} else if (made_from(&k->made[k->n], &k->kept[k->n].source, &said) < 0) {
-			buf_add(&said, "", 1);
-			history_stale(number, said.p);
-			history_kept_free(&k->kept[k->n]);
-			good = false;
-		} else {
-			k->number[k->n++] = number;
-		}
-	}
-	buf_fini(&said);
-	return good;
-}
-
 static void lay(uint32_t number, struct made *m, revert_ran *ran)
 {
 	struct before b;
 	struct why why;
 
 	history_before(&m->e, &b);
-	if (core_change(m->e.change, m->e.n, number, m->code, false, &why) < 0) {
+	if (made_force(m, number, false, &why) < 0) {
 		mem_free(b.was);
 		history_stale(number, why.text);
 		return;
@@ -431,25 +506,39 @@ static void lay(uint32_t number, struct made *m, revert_ran *ran)
 	}
 }
 
+static void bring_back(uint32_t number, revert_ran *ran)
+{
+	struct buf said = { 0 };
+	struct patch_kept k;
+	struct made m;
+	struct why why;
+
+	if (history_read(number, &k, &why) < 0) {
+		history_stale(number, why.text);
+		return;
+	}
+	if (made_from(&m, &k.source, &said) < 0) {
+		buf_add(&said, "", 1);
+		history_stale(number, said.p);
+	} else {
+		lay(number, &m, ran);
+		made_drop(&m);
+	}
+	history_kept_free(&k);
+	buf_fini(&said);
+}
+
 int revert_bring_back(revert_ran *ran, struct why *why)
 {
 	struct again a = { .n = 0 };
-	bool whole = false;
-	struct kit kit;
-	int rc = 0;
+	int rc = history_applied(consider, &a, why);
 
-	while (!whole) {
-		a.n = 0;
-		rc = history_applied(consider, &a, why);
-		if (rc < 0)
-			break;
-		if (a.n)
-			qsort(a.tops, a.n, sizeof *a.tops, by_number);
-		whole = compile_tops(&a, &kit);
-		for (size_t i = 0; whole && i < kit.n; i++)
-			lay(kit.number[i], &kit.made[i], ran);
-		kit_free(&kit);
-	}
+	if (a.n)
+		qsort(a.tops, a.n, sizeof *a.tops, by_number);
+	for (size_t i = 0; !rc && i < a.n; i++)
+		if (!i || a.tops[i].number != a.tops[i - 1].number)
+			bring_back(a.tops[i].number, ran);
 	mem_free(a.tops);
+	mem_free(a.shapes);
 	return rc;
 }

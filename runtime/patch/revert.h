@@ -7,9 +7,11 @@
 
 #include "make.h"
 
-/* Each handler of the patch is again what it was before. 0, or an error with why and nothing
+/* Each handler of the patch is again what it was before, and the state has its former shape;
+ * lose: even
+ * if that cannot be made from what it is. 0, or an error with why and nothing
  * changed. */
-int revert_patch(uint32_t number, const struct patch_source *who, struct why *why);
+int revert_patch(uint32_t number, const struct patch_source *who, bool lose, struct why *why);
 
 /* At the start, when the actors are there: all that the journal says is in force. ran: for each
  * with a process, which

@@ -3,6 +3,7 @@
 were cut, changed, of another version, or have no room left."""
 
 import os
+import pathlib
 import re
 import subprocess
 import unittest
@@ -224,6 +225,74 @@ class Restarts(Journal):
         self.again(path)
         self.assertEqual(self.r.actorctl("call", "room", "who").out, "patched\n")
         self.assertEqual(self.hit(), 5)
+
+
+class Migrations(Journal):
+    BEST = (pathlib.Path(__file__).resolve().parents[2] / "patches" / "counter_best.c").read_text()
+
+    def best(self):
+        return int(self.r.actorctl("call", "counter", "best").out)
+
+    def test_there_and_back(self):
+        self.begin()
+        self.apply(hit(10))
+        self.assertEqual(self.hit(), 10)
+        self.apply(self.BEST)
+        self.assertEqual((self.hit(7), self.best()), (17, 7))
+        said = self.apply(hit(3), code=6)
+        self.assertIn("hits: was long int at byte 8, is long int at byte 0", said)
+        self.revert(1, code=1, says="superseded")
+        self.revert(2)
+        self.assertEqual(self.hit(), 27)
+        self.assertEqual(self.r.actorctl("call", "counter", "best").code, 3)
+        self.revert(1)
+        self.assertEqual(self.hit(), 28)
+        self.apply(self.BEST)
+        self.assertEqual((self.hit(2), self.best()), (30, 2))
+
+    def test_later_patches_and_restarts(self):
+        self.begin()
+        self.apply(hit(10))
+        self.apply(self.BEST)
+        later = self.BEST.replace("b->hits += by", "b->hits += 100 * by")
+        self.apply(later)
+        for killed in True, False:
+            self.again(killed=killed)
+            self.assertEqual(self.states(), {1: "superseded", 2: "superseded", 3: "in force"})
+            self.assertEqual((self.hit(), self.best()), (100, 1))
+        self.revert(2, code=1, says="superseded: counter.")
+        self.revert(3)
+        self.assertEqual(self.hit(), 101)
+        self.revert(2)
+        self.assertEqual(self.hit(), 111)
+        self.again(killed=True)
+        self.assertEqual(self.hit(), 10)
+
+    def test_no_way_back(self):
+        self.begin()
+        self.hit(5)
+        source = self.BEST.replace("int migrate_back", "static inline int unused")
+        path = self.folder / "patch.c"
+        path.write_text(source)
+        done = self.r.actorctl("patch", "apply", path)
+        self.assertEqual((done.code, done.out), (0, "1\n"))
+        self.assertIn("loses its state and begins anew", done.err)
+        self.revert(1, code=1, says="add --lose-changes")
+        self.assertEqual(self.hit(), 6)
+        self.revert(1, "--lose-changes")
+        self.assertEqual(self.hit(), 1)
+
+    def test_refused(self):
+        self.begin()
+        self.apply(hit(2, "twice"))
+        said = self.apply(self.BEST, code=6)
+        self.assertIn("counter.twice is not in the patch", said)
+        self.revert(1)
+        said = self.apply(self.BEST.replace("int migrate(", "int move("), code=6)
+        self.assertIn("best: is new, long int at byte 0", said)
+        said = self.apply(self.BEST.replace("sizeof(struct best)", "16"), code=6)
+        self.assertIn("cannot be seen", said)
+        self.assertEqual(self.hit(), 1)
 
 
 class Damage(Journal):

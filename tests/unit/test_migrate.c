@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT
+ * test_migrate.c - states that change their shape under load: a thousand actors that a thread keeps sending to
+ * are migrated and taken back many times, no message is lost, none meets a state of the other shape, and who
+ * gets a message from new code has gone over first. */
+#include "running.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+
+enum { ACTORS = 1000, ROUNDS = 40 };
+
+struct small { int64_t shape, n; };
+struct large { int64_t filler[20], shape, n; };
+
+static _Atomic uint64_t wrong, handled[3];
+static _Atomic int era;         /* odd: from small to large */
+static actor_id all[ACTORS];
+
+static int small_add(actor *self, const msg *m)
+{
+	struct small *s = actor_state(self);
+
+	(void)m;
+	if (s->shape != 1)
+		wrong++;
+	s->n++;
+	handled[1]++;
+	return actor_send(self, all[(uint64_t)s->n * 7919 % ACTORS], "heard", 1, era) == ACTOR_EARGS;
+}
+
+static int large_add(actor *self, const msg *m)
+{
+	struct large *s = actor_state(self);
+
+	(void)m;
+	if (s->shape != 2)
+		wrong++;
+	s->n++;
+	handled[2]++;
+	return actor_send(self, all[(uint64_t)s->n * 7919 % ACTORS], "heard", 2, era) == ACTOR_EARGS;
+}
+
+/* In an era there is one migration: what its new code has sent must not meet the old code. */
+static int small_heard(actor *self, const msg *m)
+{
+	struct small *s = actor_state(self);
+
+	if (s->shape != 1 || (msg_int(m, 0) == 2 && msg_int(m, 1) == era && era % 2))
+		wrong++;
+	return 0;
+}
+
+static int large_heard(actor *self, const msg *m)
+{
+	struct large *s = actor_state(self);
+
+	if (s->shape != 2 || (msg_int(m, 0) == 1 && msg_int(m, 1) == era && era % 2 == 0))
+		wrong++;
+	return 0;
+}
+
+static int small_start(actor *self)
+{
+	((struct small *)actor_state(self))->shape = 1;
+	return 0;
+}
+
+static int large_start(actor *self)
+{
+	((struct large *)actor_state(self))->shape = 2;
+	return 0;
+}
+
+static int tell(actor *self, const msg *m)
+{
+	(void)m;
+	happened(*(int64_t *)actor_state(self), "");
+	return 0;
+}
+
+static int tell_large(actor *self, const msg *m)
+{
+	(void)m;
+	happened(((struct large *)actor_state(self))->n, "");
+	return 0;
+}
+
+static int tell_small(actor *self, const msg *m)
+{
+	(void)m;
+	happened(((struct small *)actor_state(self))->n, "");
+	return 0;
+}
+
+static int widen(const void *from, void *to)
+{
+	const struct small *s = from;
+	struct large *l = to;
+
+	if (s->shape != 1)
+		wrong++;
+	l->shape = 2;
+	l->n = s->n;
+	return 0;
+}
+
+static int narrow(const void *from, void *to)
+{
+	const struct large *l = from;
+	struct small *s = to;
+
+	if (l->shape != 2)
+		wrong++;
+	s->shape = 1;
+	s->n = l->n;
+	return 0;
+}
+
+static const struct actor_type small_type = {
+	.name = "shifting", .state = sizeof(struct small), .start = small_start,
+	.mailbox = { .messages = 32767, .bytes = 8 << 20 },
+	.on = ON({ "add", "from:int", small_add, 0 }, { "heard", "by:int era:int", small_heard, 0 },
+	         { "tell", "", tell_small, 0 }),
+};
+static const struct actor_type large_type = {
+	.name = "shifting", .state = sizeof(struct large), .start = large_start,
+	.on = ON({ "add", "from:int", large_add, 0 }, { "heard", "by:int era:int", large_heard, 0 },
+	         { "tell", "", tell_large, 0 }),
+};
+
+static int send_int(actor_id to, const char *what)
+{
+	struct buf args = { 0 };
+	struct call c = { .to = to, .what = what, .origin = FROM_NODE };
+	struct why why;
+	int rc;
+
+	if (!strcmp(what, "add")) {
+		pack_int(&args, 0);
+		c.count = 1;
+	}
+	c.args = (struct packed){ (uint8_t *)args.p, (uint8_t *)args.p + args.len };
+	rc = core_send(NULL, &c, &why);
+	buf_fini(&args);
+	return rc;
+}
+
+static _Atomic bool ended, paused, pausing;
+static _Atomic uint64_t sent;
+
+static void *load(void *arg)
+{
+	uint64_t i = 0;
+
+	while (!ended) {
+		pausing = paused;
+		if (pausing) {
+			sched_yield();
+			continue;
+		}
+		sent += send_int(all[i++ * 31 % ACTORS], "add") == 0;
+	}
+	return arg;
+}
+
+static void under_load(void **state)
+{
+	struct type *t = add(&small_type);
+	struct migration m = { &large_type, widen, narrow };
+	int64_t total = 0;
+	pthread_t thread;
+	struct why why;
+
+	(void)state;
+	for (int i = 0; i < ACTORS; i++)
+		all[i] = spawn(t, NULL);
+	assert_int_equal(pthread_create(&thread, NULL, load, NULL), 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		uint64_t before, old;
+
+		paused = true;
+		while (!pausing)
+			sched_yield();
+		assert_true(core_drain(20000));
+		era = i + 1;
+		before = handled[2 - i % 2];
+		old = handled[1 + i % 2];
+		paused = false;
+		while (handled[1 + i % 2] == old)
+			sched_yield();
+		t = i % 2 ? core_migrate_back(t, false, &why)
+		          : core_migrate(t, &m, (uint32_t)i + 1, NULL, false, &why);
+		if (!t)
+			fail_msg("%s", why.text);
+		assert_ptr_equal(core_type("shifting"), t);
+		while (handled[2 - i % 2] == before && !wrong)
+			sched_yield();
+		core_grace();
+	}
+	ended = true;
+	pthread_join(thread, NULL);
+	assert_true(core_drain(20000));
+	assert_int_equal(wrong, 0);
+	assert_int_equal(handled[1] + handled[2], sent);
+	for (int i = 0; i < ACTORS; i++) {
+		assert_int_equal(send_int(all[i], "tell"), 0);
+		expect_events(i + 1);
+		total += last;
+	}
+	assert_int_equal(total, sent);
+}
+
+static int refuse_state(const void *from, void *to)
+{
+	(void)from, (void)to;
+	return -1;
+}
+
+static const struct actor_type one_type = {
+	.name = "single", .state = 8, .on = ON({ "tell", "", tell, 0 }),
+};
+static const struct actor_type other_type = {
+	.name = "single", .state = 200, .on = ON({ "tell", "", tell, 0 }),
+};
+
+static const struct actor_type partly = {
+	.name = "shifting", .state = 8, .on = ON({ "tell", "", tell, 0 }),
+};
+
+static void what_goes_wrong(void **state)
+{
+	struct migration m = { &partly, widen, NULL };
+	struct type *single = add(&one_type);
+	actor_id id = spawn(single, NULL);
+	struct why why;
+
+	(void)state;
+	assert_null(core_migrate(core_type("shifting"), &m, 1000, NULL, true, &why));
+	assert_non_null(strstr(why.text, "is not in the patch"));
+	assert_null(core_migrate_back(single, false, &why));
+	m = (struct migration){ &other_type, refuse_state, NULL };
+	assert_ptr_equal(core_migrate(single, &m, 1001, NULL, true, &why), single);
+	assert_non_null(core_migrate(single, &m, 1001, NULL, false, &why));
+	for (struct actor_info info; !core_inspect(id, &info) && !info.restarts;)
+		sched_yield();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(under_load, setup),
+		cmocka_unit_test_setup(what_goes_wrong, setup),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}

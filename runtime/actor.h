@@ -88,6 +88,7 @@ struct actor_type {
 	enum actor_where where;
 	enum actor_restart restart;
 	struct actor_children children;
+	unsigned budget_ms;                     /* a handler of compiled code is ended after; 0: 1,000 */
 };
 #define ON(...) (const struct actor_handler[]){ __VA_ARGS__, { 0, 0, 0, 0 } }
 

@@ -188,8 +188,9 @@ void core_types(void (*each)(void *arg, struct type *t), void *arg);    /* all, 
 /* Compiled code that tables may point into. It is freed, through the function given, when the maker has dropped
  * it, no table holds it and no thread can be inside it. */
 struct code *code_new(void (*free)(void *arg), void *arg);      /* gives one hold */
-/* Where it lies: types that its handlers spawn hold it too. */
+/* Where it lies (types that its handlers spawn hold it too), and how places in it are called ("fix.c:12 in hit()"): for faults in it. */
 void code_lies(struct code *c, const void *at, size_t size);
+void code_tells(struct code *c, void (*where)(void *arg, const void *at, struct buf *out));
 void code_drop(struct code *c);                                 /* takes the hold; NULL is fine */
 
 struct change { struct type *type; const struct actor_handler *on; };
@@ -221,5 +222,9 @@ void core_grace(void);
 /* C functions a source may call: name and address, ends with NULL; actor.h's own. */
 struct export { const char *name; void *addr; };
 extern const struct export core_exports[];
+/* The same names with the addresses that compiled code must use. */
+const struct export *core_doors(void);
+/* Compiled code on this thread, on behalf of self: a fault in it is ACTOR_EFAIL with why. */
+int core_run(actor *self, int (*fn)(actor *self), const struct code *code, struct why *why);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "guard.h"
 #include "run.h"
 #include "supervise.h"
 
@@ -48,7 +49,7 @@ void home_enter(struct home *h)
 
 void home_leave(struct home *h)
 {
-	(void)h;
+	guard_leave(&h->w);
 	worker_self = NULL;
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "contain.h"
 #include "hold.h"
 #include "log.h"
 
@@ -254,11 +255,12 @@ int life_spawn(const struct spawn *s, const struct birth *b, actor_id *id, struc
 void life_start(struct worker *w, struct actor *a)
 {
 	struct type *type = LOAD(&a->type);
+	struct why why;
 	int rc;
 
 	STORE(&a->started, 1);
 	STORE(&w->handler, "start");
-	rc = type->start ? type->start(a) : 0;
+	rc = type->start ? contain_call(a, (void *)(uintptr_t)type->start, type->code, "start", &why) : 0;
 	if (unlikely(w->outs))
 		life_drop_outs(w);
 	if (rc >= 0)
@@ -301,10 +303,11 @@ static void drop_chain(struct worker *w, struct actor *a, uint32_t i, uint32_t k
 void life_stop(struct worker *w, struct actor *a)
 {
 	struct type *type = LOAD(&a->type);
+	struct why why;
 
 	STORE(&w->handler, "stop");
 	if (LOAD(&a->started) && type->stop)
-		type->stop(a);
+		contain_call(a, (void *)(uintptr_t)type->stop, type->code, "stop", &why);
 	STORE(&a->started, 0);
 	if (unlikely(w->outs))
 		life_drop_outs(w);

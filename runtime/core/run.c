@@ -10,6 +10,7 @@
 #include <x86intrin.h>
 
 #include "alarm.h"
+#include "contain.h"
 #include "hold.h"
 #include "letters.h"
 #include "log.h"
@@ -108,7 +109,7 @@ INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct 
 	COUNT_UP(&count->calls, 1);
 	if (unlikely(!--w->sample_left))
 		began = __rdtsc();
-	rc = e->fn(a, m);
+	rc = unlikely(e->code) ? contain_handler(w, a, m, e) : e->fn(a, m);
 	refused = w->in_handler & IN_REFUSAL;
 	w->in_handler = 0;
 	w->last_to = NULL;

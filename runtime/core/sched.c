@@ -4,6 +4,7 @@
 #include <linux/futex.h>
 #include <stdlib.h>
 
+#include "guard.h"
 #include "log.h"
 #include "pool.h"
 #include "ports.h"
@@ -152,6 +153,8 @@ bool core_stop(int ms)
 	for (int i = 0; i < LOAD(&pool.threads); i++)
 		all = join(pool.worker[i]) && all;
 	/* Their records stay: a thread that is no worker may be looking at them (worker_reclaim). */
+	for (int i = 0; all && i < LOAD(&pool.threads); i++)
+		guard_free(atomic_exchange(&pool.worker[i]->w.guard, NULL));
 	worker_reclaim();
 	return all;
 }

@@ -19,6 +19,7 @@ struct code {
 	const char *at;                 /* where it lies; NULL: nobody said */
 	size_t size;
 	struct code *next;              /* of those that have said */
+	void (*where)(void *arg, const void *at, struct buf *out);
 };
 
 static struct code *codes;
@@ -33,6 +34,24 @@ struct code *code_new(void (*fn)(void *), void *arg)
 	c->free = fn;
 	c->arg = arg;
 	return c;
+}
+
+void code_tells(struct code *c, void (*where)(void *, const void *, struct buf *))
+{
+	c->where = where;
+}
+
+bool code_has(const struct code *c, const void *at)
+{
+	return (uintptr_t)at - (uintptr_t)c->at < c->size;
+}
+
+void code_where(const struct code *c, const void *at, struct buf *out)
+{
+	if (c->where)
+		c->where(c->arg, at, out);
+	else
+		buf_printf(out, "+%#zx", (size_t)((const char *)at - c->at));
 }
 
 static struct code *code_hold(struct code *c)
@@ -336,7 +355,8 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 
 	o = o ? o : &none;
 	*type = (struct type){ .state = t->state, .name = name_text(name), .start = t->start, .stop = t->stop,
-	                       .proxy = o->proxy, .native = o->native, .full = t->mailbox.full, .where = t->where };
+	                       .proxy = o->proxy, .native = o->native, .full = t->mailbox.full,
+	                       .budget_ms = t->budget_ms, .where = t->where };
 	type->restart = t->restart;
 	type->strategy = t->children.strategy;
 	type->restarts = t->children.restarts ? t->children.restarts : RESTARTS_DEFAULT;

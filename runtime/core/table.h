@@ -17,8 +17,9 @@ struct entry {
 	uint16_t sig;
 	uint16_t flags;
 	uint32_t count;                 /* its place in each worker's calls */
-	const char *name, *args;
+	const char *name;
 	struct code *code;              /* NULL: part of the program */
+	const char *args;
 	uint32_t version;
 };
 
@@ -45,6 +46,7 @@ struct type {
 	struct type *next;              /* of the same bucket */
 	enum actor_full full;
 	enum actor_where where;
+	uint32_t budget_ms;             /* of a compiled handler; 0: the default */
 	struct code *code;
 	/* A type whose actors' state changes its shape is followed by another of its name; see migrate.c. */
 	_Atomic(struct type *) newer;   /* release: type_succeed(); NULL: this one is in force */
@@ -56,6 +58,10 @@ struct type {
 
 /* The type that a C source means by t: known by its address or its name, else registered now. NULL with why. */
 struct type *type_of(const struct actor_type *t, struct why *why);
+/* Is it in this code? Called by signal handlers. */
+bool code_has(const struct code *c, const void *at);
+/* Adds "fix.c:12 in hit()", or what is known of it. */
+void code_where(const struct code *c, const void *at, struct buf *out);
 struct type *type_at(uint32_t id);              /* ids from 1 */
 /* Inside a turn. Index of the handler, or -1. */
 int table_find(const struct table *t, const char *name, size_t len);

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "contain.h"
 #include "log.h"
 #include "pool.h"
 #include "ports.h"
@@ -57,6 +58,7 @@ static bool look_at(struct pooler *p)
 	uint32_t first = LOAD_ACQUIRE(&p->first), waiting = LOAD(&p->tail) - first;
 	bool stuck = (turn & 1) && turn == p->seen_turn && !LOAD(&p->parked);
 
+	contain_watch(&p->w, now_ns());
 	p->seen_turn = turn;
 	if (waiting && first - p->seen_first < waiting && LOAD(&pool.idle) && !LOAD(&pool.searching))
 		queue_wake(0);

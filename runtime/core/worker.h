@@ -17,6 +17,8 @@ enum { IN_HANDLER = 1, IN_REFUSAL = 2 };
 struct call_times;
 struct call_count { _Atomic uint64_t calls, failures, ns; _Atomic(struct call_times *) times; };
 
+struct guard;
+
 struct worker {
 	/* The owner writes, all the time. */
 	_Alignas(128) _Atomic uint64_t turn;
@@ -32,6 +34,7 @@ struct worker {
 	struct msg_out *outs;           /* begun by the handler that runs; see out.c */
 	struct call_count *calls;       /* by the handlers' own numbers (entry.count), made when first written */
 	void *owned;                    /* times of handlers: a chain, each begins with the next */
+	_Atomic(struct guard *) guard;  /* for compiled code; NULL: none was run yet. See guard.h */
 	uint32_t depth;                 /* inside a turn so many times over: a call within a handler */
 	uint8_t origin;                 /* enum origin of what is being handled */
 	char failure[256];              /* what msg_fail() said where nobody waits for an answer */
@@ -44,7 +47,7 @@ struct worker {
 	_Atomic(const char *) handler;
 	_Atomic uint64_t began;         /* a home's: cycle counter at the turn's beginning */
 	_Atomic int64_t since_ns;       /* a pool worker's, by the watch: when a turn that lasts began; 0: none */
-	_Atomic uint64_t sent, handled, failed, dead, refused, late, expired;
+	_Atomic uint64_t sent, handled, failed, dead, refused, late, expired, faults;
 	_Atomic uint64_t spoilt;        /* of the handled: those that are dead letters all the same */
 	char name[24];
 	void *runs;                     /* the scheduler's part, or the home's */

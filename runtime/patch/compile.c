@@ -245,7 +245,7 @@ static TCCState *state_new(struct compile *c)
 	tcc_add_sysinclude_path(tcc, "include"); /* <name> is asked of headers.c as include/name */
 	tcc_set_output_type(tcc, TCC_OUTPUT_MEMORY);
 	add_symbols(tcc, allowed);
-	add_symbols(tcc, core_exports);
+	add_symbols(tcc, core_doors());
 	return tcc;
 }
 
@@ -283,15 +283,24 @@ static struct program *relocate(TCCState *tcc, const struct source *s)
 	return p;
 }
 
+/* libtcc's own, in all versions that Debian 12 and 13 have: the front of its sections. */
+struct section { unsigned long used; unsigned char *data; };
+struct section *find_section(TCCState *tcc, const char *name);
+
+static void read_lines(TCCState *tcc, struct program *p)
+{
+	const struct section *stab = find_section(tcc, ".stab"), *str = find_section(tcc, ".stabstr");
+
+	if (stab->data && str->data)
+		p->lines = lines_read(stab->data, stab->used, (const char *)str->data, str->used,
+		                      p->at);
+}
+
 static bool protect(struct program *p)
 {
 	return p->text < p->size && p->text % 4096 == 0 &&
 	       (!p->text || !mprotect(p->at, p->text, PROT_READ | PROT_EXEC));
 }
-
-/* libtcc's own, in all versions that Debian 12 and 13 have: the front of its sections. */
-struct section { unsigned long used; unsigned char *data; };
-struct section *find_section(TCCState *tcc, const char *name);
 
 static void read_views(struct compile *c, TCCState *tcc)
 {
@@ -309,6 +318,8 @@ static void run(void *arg)
 	if (!tcc_compile_string(tcc, c->text)) {
 		read_views(c, tcc);
 		c->program = relocate(tcc, c->source);
+		if (c->program)
+			read_lines(tcc, c->program);
 	}
 	tcc_delete(tcc);
 }
@@ -353,10 +364,35 @@ struct program *program_compile(const struct source *s, struct buf *said)
 	return p;
 }
 
+static void where(void *arg, const void *at, struct buf *out)
+{
+	const struct program *p = arg;
+	size_t offset = (size_t)((const char *)at - p->at);
+
+	if (!lines_where(p->lines, offset, out))
+		buf_printf(out, "+%#zx", offset);
+}
+
+static void free_program(void *arg)
+{
+	program_free(arg);
+}
+
+struct code *program_hold(struct program *p)
+{
+	struct code *code = code_new(free_program, p);
+
+	code_lies(code, p->at, p->size);
+	code_tells(code, where);
+	return code;
+}
+
 void program_free(struct program *p)
 {
 	if (p)
 		views_fini(&p->views);
+	if (p)
+		lines_free(p->lines);
 	if (p)
 		munmap(p->at, (p->size + 4095) & ~(size_t)4095);   /* TSan forgets whole pages */
 	mem_free(p);

@@ -5,6 +5,7 @@
 
 #include "core.h"
 #include "layout.h"
+#include "lines.h"
 
 enum { SOURCE_MAX = 1 << 20 };  /* bytes of one source */
 
@@ -23,11 +24,14 @@ struct program {
 	/* Where the source defines them, else NULL; not checked: whatever the source made them. */
 	const void *patch, *patches, *process, *own, *function, *migrate, *migrate_back;
 	struct views views;             /* what it believes of the states it uses */
+	struct lines *lines;            /* NULL: none are known */
 };
 
 /* Any thread; one at a time. Gives. NULL with diagnostics appended to said, `file:line: text`, one
  * a line. */
 struct program *program_compile(const struct source *s, struct buf *said);
+/* Its program as core code, which frees it: with one hold. */
+struct code *program_hold(struct program *p);
 void program_free(struct program *p);           /* NULL is fine */
 
 /* Is this readable data, aligned for pointers where it is large enough to hold one, or a function,

@@ -56,11 +56,6 @@ static int read_file(const char *path, struct buf *text, struct why *why)
 	return rc;
 }
 
-static void free_program(void *arg)
-{
-	program_free(arg);
-}
-
 static const char *layout_in(const struct program *p, const char *name)
 {
 	const struct view *v = views_of(&p->views, name);
@@ -87,13 +82,12 @@ void patch_shipped(struct type *type, const char *name)
 
 static struct type *add_program(const struct source *s, struct program *p, struct why *why)
 {
-	struct code *code = code_new(free_program, p);
+	struct code *code = program_hold(p);
 	struct buf said = { 0 };
 	const struct actor_type *t = exported_actor(&(struct exam){ s, p, &said });
 	struct type *type = NULL;
 	struct why inner;
 
-	code_lies(code, p->at, p->size);
 	if (!t)
 		why_set(why, ACTOR_EARGS, "%.*s", (int)said.len, said.p);
 	else if (!(type = core_add_type(t, NULL, code, &inner)))

@@ -5,11 +5,6 @@
 #include "builds.h"
 #include "trial.h"
 
-static void free_program(void *arg)
-{
-	program_free(arg);
-}
-
 int made_from(struct made *m, const struct patch_source *s, struct buf *said)
 {
 	int rc;
@@ -19,8 +14,7 @@ int made_from(struct made *m, const struct patch_source *s, struct buf *said)
 	if (trial_compile(&m->source, said) < 0 ||
 	    !(m->program = program_compile(&m->source, said)))
 		return ACTOR_EARGS;
-	m->code = code_new(free_program, m->program);
-	code_lies(m->code, m->program->at, m->program->size);
+	m->code = program_hold(m->program);
 	m->exam = (struct exam){ &m->source, m->program, said };
 	rc = s->function ? exported_function(&m->exam, s->topic, s->handler, &m->e)
 	                 : exported_read(&m->exam, &m->e);

@@ -398,10 +398,14 @@ static void answer(actor *self, struct job *j)
 
 static void run_process(actor *self, struct job *j)
 {
-	int rc = j->process(self);
-	char words[64];
+	struct why why;
+	int rc = core_run(self, j->process, j->hold, &why);
+	char words[sizeof why.text + 32];
 
-	snprintf(words, sizeof words, "its process returned %d", rc);
+	if (*why.text)
+		snprintf(words, sizeof words, "its process failed: %s", why.text);
+	else
+		snprintf(words, sizeof words, "its process returned %d", rc);
 	history_done(j->number, j->table, rc ? words : NULL);
 	if (rc) {
 		j->code = ACTOR_EFAIL;

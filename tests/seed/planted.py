@@ -21,7 +21,7 @@ def works(*command):
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
-CORE = sorted((TOP / "runtime/core").glob("*.c"))
+CORE = sorted((TOP / "runtime/core").glob("*.[cS]"))
 FLAGS = ["-std=gnu11", "-g", "-O1", "-D_GNU_SOURCE", '-DACTORD_VERSION="0"', "-w",
          f"-I{TOP}/runtime", f"-I{TOP}/runtime/core"]
 LIBRARIES = ["-lcmocka", "-ljansson", "-lpthread", "-lm"]

@@ -1,0 +1,64 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""A patch that faults, sent as it stands: the caller is told where, all others are served, the
+runtime lives."""
+
+import threading
+import time
+import unittest
+
+from harness import HERE, Case
+
+EFAIL = -5
+FAULT = (HERE / "../../patches/counter_blunder.c").read_text()
+
+
+class Contain(Case):
+    def line(self, text):
+        return next(n for n, line in enumerate(FAULT.splitlines(), 1) if text in line)
+
+    def test_told_where(self):
+        caller = self.runtime.caller()
+        before = caller.call("counter", "hit", 5)[0]
+        caller.exec(FAULT)
+        error = self.refused(EFAIL, caller.call, "counter", "hit", 0)
+        self.assertIn("counter.hit of patch ", error)
+        self.assertIn("a division by zero at patch.c:%d in share(), called at patch.c:%d in hit()"
+                      % (self.line("return of / by"), self.line("msg_reply(")), error)
+        self.assertEqual(caller.call("counter", "hit", 2), [before + 2])
+
+    def test_a_loop_is_ended(self):
+        caller, client = self.runtime.caller(), self.runtime.client()
+        caller.exec(FAULT)
+        over, slowest, count = threading.Event(), 0, 0
+        errors = []
+        begin = time.monotonic()
+
+        def loop():
+            errors.append(self.refused(EFAIL, caller.call, "counter", "hit", -1))
+            over.set()
+
+        looping = threading.Thread(target=loop)
+        looping.start()
+        while not over.is_set():
+            sent = time.monotonic()
+            self.assertEqual(client.call("say", count, tpc="echo"), [count])
+            slowest = max(slowest, time.monotonic() - sent)
+            count += 1
+        looping.join()
+        self.assertRegex(errors[0], r"longer under way than its 1000 ms at patch.c:(%d|%d) in share"
+                         % (self.line("while (by == -1)"), self.line("while (by == -1)") + 1))
+        self.assertGreater(count, 100)
+        self.assertLess(slowest, 0.9)
+        self.assertLess(time.monotonic() - begin, 5)
+
+    def test_process(self):
+        caller = self.runtime.caller()
+        error = self.refused(EFAIL, caller.exec, '#include "actor.h"\n'
+                             "int process(actor *self)\n{\n\treturn *(volatile int *)0;\n}\n")
+        self.assertIn("a bad pointer (0) at patch.c:4 in process()", error)
+        self.assertEqual(caller.call("echo", "say", 1), [1])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -288,14 +288,22 @@ void life_renew(struct actor *a)
 
 /* --- burial ------------------------------------------------------------------------------------------- */
 
+/* In words, once somebody is to be told: most end with nobody who waits. */
+static const char *ended(const struct actor *a, struct why *why)
+{
+	if (!*why->text)
+		why_set(why, 0, "%s has ended", life_title(a));
+	return why->text;
+}
+
 /* keep: the message being handled where it hangs, the oldest of its chain; it stays its handler's. */
-static void drop_chain(struct worker *w, struct actor *a, uint32_t i, uint32_t keep, const char *reason)
+static void drop_chain(struct worker *w, struct actor *a, uint32_t i, uint32_t keep, struct why *why)
 {
 	while (i >= MSG_FIRST && i != keep) {
 		struct msg *m = msg_at(i);
 
 		i = m->next;
-		post_dead(w, a, m, reason);
+		post_dead(w, a, m, ended(a, why));
 		message_free(&w->pool, m);
 	}
 }
@@ -319,11 +327,12 @@ void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)
 	struct why why;
 	uint64_t h;
 
+	*why.text = 0;
 	life_stop(w, a);
-	why_set(&why, 0, "%s has ended", life_title(a));
 	if (unlikely(LOAD(&a->held_on)))
 		hold_give_up(w, a);
-	ask_bury(w, a, why.text);
+	if (a->pending)
+		ask_bury(w, a, ended(a, &why));
 	if (name) {
 		name_unbind(name, cell_id(a));
 		name_changed();
@@ -332,9 +341,9 @@ void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)
 	h = atomic_exchange(&a->head, (uint64_t)TOP_DEAD);
 	if (atomic_load(&a->waiters))
 		hold_release(w, a);
-	drop_chain(w, a, atomic_exchange(&a->control, 0), 0, why.text);
-	drop_chain(w, a, queue, 0, why.text);
-	drop_chain(w, a, HEAD_TOP(h), keep, why.text);
+	drop_chain(w, a, atomic_exchange(&a->control, 0), 0, &why);
+	drop_chain(w, a, queue, 0, &why);
+	drop_chain(w, a, HEAD_TOP(h), keep, &why);
 	free_state(a);
 	kin_free(a);
 	w->buried = true;

@@ -297,9 +297,9 @@ static bool end_children(struct worker *w, struct actor *p)
 
 /* --- the end of an incarnation ---------- */
 
-bool supervise_plain(const struct actor *a)
+bool supervise_again(const struct actor *a)
 {
-	return !a->kin && !a->bond && !begins_again(a, cause_of(a));
+	return begins_again(a, cause_of(a));
 }
 
 void supervise_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)

@@ -10,8 +10,13 @@
  * a->q. True: go on (it lives again, or there are orders); false: it is gone or parked, and
  * not to be touched. */
 bool supervise_end(struct worker *w, struct actor *a);
-/* Nobody would want to know of its end: life_bury() is all there is to do. */
-bool supervise_plain(const struct actor *a);
+/* Does it begin again after what has ended it? */
+bool supervise_again(const struct actor *a);
+/* Nobody wants to know of its end: life_bury() is all there is to do. */
+static inline bool supervise_plain(const struct actor *a)
+{
+	return !a->kin && !a->bond && (LOAD(&a->stopping) == END_TOLD || !supervise_again(a));
+}
 /* Owner: an order that is meant for a. */
 void supervise_order(struct worker *w, struct actor *a, const struct msg *m);
 /* Is m, which names another generation than a's, meant for a still? */

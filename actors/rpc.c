@@ -56,7 +56,7 @@ static int eval(actor *self, const msg *m)
 	return msg_forward(m, r->patch, "eval");
 }
 
-/* --- calls for others ----------------------------------------------------------------------- */
+/* --- calls for others --------------------------------------------------------------------- */
 
 static const char *reason(int error)
 {

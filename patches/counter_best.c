@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * counter_best: a migration. counter keeps the largest hit too, so its state gets another shape, which
- * every counter's own state is moved to between two of its messages. All handlers come with it; the way
- * back is there as well, so it can be reverted. */
+ * counter_best: a migration. counter keeps the largest hit too, so its state gets another shape,
+ * which every counter's own state is moved to between two of its messages. All handlers come with
+ * it; the way back is there as well, so it can be reverted. */
 #include "actor.h"
 
 struct counter { int64_t hits; };

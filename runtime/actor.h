@@ -46,21 +46,25 @@ struct actor_handler {
 /* What happens to a message that finds its mailbox full. */
 enum actor_full {
 	FULL_REFUSE,            /* the sender gets ACTOR_EFULL */
-	FULL_HOLD,              /* an actor that sends is not run until there is room; others are refused */
+	/* an actor that sends is not run until there is room; others are refused */
+	FULL_HOLD,
 	FULL_DROP_NEWEST,       /* it becomes a dead letter; the sender is not told */
 	FULL_DROP_OLDEST,       /* the oldest becomes one */
 };
 
 struct actor_mailbox {
 	unsigned messages;      /* 0: 1,024; at most 32,767 */
-	unsigned bytes;         /* 0: 256 KiB; at most 32 MiB. An empty mailbox takes any one message */
+	/* 0: 256 KiB; at most 32 MiB. An empty mailbox takes any one message */
+	unsigned bytes;
 	enum actor_full full;
 };
 
 enum actor_where {
 	ACTOR_POOL,             /* on some worker: handlers compute, and do not block */
-	ACTOR_LOOP,             /* on the I/O loop, for what is short and must not wait for a worker */
-	ACTOR_THREAD,           /* on a thread of its own, begun and ended with it: handlers may block */
+	/* on the I/O loop, for what is short and must not wait for a worker */
+	ACTOR_LOOP,
+	/* on a thread of its own, begun and ended with it: handlers may block */
+	ACTOR_THREAD,
 };
 
 /* When it ends, whoever spawned it starts it again, or not. Stopped by somebody else, no one is. */
@@ -75,8 +79,10 @@ enum actor_strategy {           /* who of its children starts again with one tha
 	REST_FOR_ONE,           /* those that were spawned after it */
 };
 
-/* What fails more often takes its parent with it; at the top, the node. Top-level actors: one for one, 10 in 10 s. */
-struct actor_children { enum actor_strategy strategy; unsigned restarts, seconds; };    /* 0: 10, in 10 s */
+/* What fails more often takes its parent with it; at the top, the node. Top-level actors: one for
+ * one, 10 in 10 s. */
+/* 0: 10, in 10 s */
+struct actor_children { enum actor_strategy strategy; unsigned restarts, seconds; };
 
 struct actor_type {
 	const char *name;
@@ -88,7 +94,8 @@ struct actor_type {
 	enum actor_where where;
 	enum actor_restart restart;
 	struct actor_children children;
-	unsigned budget_ms;                     /* a handler of compiled code is ended after; 0: 1,000 */
+	/* a handler of compiled code is ended after; 0: 1,000 */
+	unsigned budget_ms;
 };
 #define ON(...) (const struct actor_handler[]){ __VA_ARGS__, { 0, 0, 0, 0 } }
 
@@ -113,7 +120,8 @@ struct msg_item {
 	size_t len;                             /* as msg_len */
 	int64_t i;                              /* MSG_INT, MSG_BOOL */
 	double num;                             /* MSG_NUM; of MSG_INT the same number */
-	const char *str;                        /* MSG_STR and MSG_BYTES: len bytes, no NUL after them */
+	/* MSG_STR and MSG_BYTES: len bytes, no NUL after them */
+	const char *str;
 	struct msg_items items;                 /* MSG_LIST and MSG_MAP */
 };
 struct msg_items msg_items(const msg *m, int i);        /* none of what is no list or map */
@@ -123,23 +131,30 @@ int              msg_next(struct msg_items *from, struct msg_item *item);   /* 0
  * A value's type is taken at compile time: integers, floating point, strings, bool;
  * anything else does not compile. Up to eight; for more, and for lists and maps, see
  * msg_out. All return 0 or an error; an error means that nothing was sent. */
-#define actor_send(self, to, what, ...) \
-	SITE_(actor_send_(self, to, what, SITE_OF_(what), VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
+#define actor_send(self, to, what, ...)                                                            \
+	SITE_(actor_send_(self, to, what, SITE_OF_(what), VALUES_(0, ##__VA_ARGS__)), 0,           \
+	      ##__VA_ARGS__)
 /* The answer, or its absence after ms, comes as a message to the handler named then.
  * Returns the question's number, or a negative error. */
-#define actor_ask(self, to, what, then, ms, ...) \
-	SITE_(actor_ask_(self, to, what, SITE_OF_(what), then, ms, VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
+#define actor_ask(self, to, what, then, ms, ...)                                                   \
+	SITE_(actor_ask_(self, to, what, SITE_OF_(what), then, ms, VALUES_(0, ##__VA_ARGS__)), 0,  \
+	      ##__VA_ARGS__)
 /* A message to self in ms. Returns the timer's number (actor_cancel), or a negative error. */
-#define actor_after(self, ms, what, ...) \
-	SITE_(actor_after_(self, ms, what, SITE_OF_(what), VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
+#define actor_after(self, ms, what, ...)                                                           \
+	SITE_(actor_after_(self, ms, what, SITE_OF_(what), VALUES_(0, ##__VA_ARGS__)), 0,          \
+	      ##__VA_ARGS__)
 /* Every ms; times missed come once. */
 #define actor_every(self, ms, what, ...) actor_window(self, ms, 0, 0, what, ##__VA_ARGS__)
-/* Every ms from the first moment to the last, "2006-01-02 15:04:05" each; ACTOR_ETIME: that is over. */
-#define actor_window(self, ms, first, last, what, ...) \
-	SITE_(actor_window_(self, ms, first, last, what, SITE_OF_(what), VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
+/* Every ms from the first moment to the last, "2006-01-02 15:04:05" each; ACTOR_ETIME: that is
+ * over. */
+#define actor_window(self, ms, first, last, what, ...)                                             \
+	SITE_(actor_window_(self, ms, first, last, what, SITE_OF_(what),                           \
+			    VALUES_(0, ##__VA_ARGS__)),                                            \
+	      0, ##__VA_ARGS__)
 /* When a line of crontab says, "0,30 8-18 * * mon-fri", in the node's time zone. */
-#define actor_cron(self, when, what, ...) \
-	SITE_(actor_cron_(self, when, what, SITE_OF_(what), VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
+#define actor_cron(self, when, what, ...)                                                          \
+	SITE_(actor_cron_(self, when, what, SITE_OF_(what), VALUES_(0, ##__VA_ARGS__)), 0,         \
+	      ##__VA_ARGS__)
 #define msg_reply(m, ...) \
 	SITE_(msg_reply_(m, &s_, VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
 /* Instead of answering now: keep the caller, and answer from a later handler. */
@@ -147,7 +162,8 @@ int              msg_next(struct msg_items *from, struct msg_item *item);   /* 0
 	SITE_(actor_answer_(self, to, &s_, VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
 msg_caller msg_defer(const msg *m);
 int  msg_fail(const msg *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-int  actor_refuse(actor *self, msg_caller to, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int actor_refuse(actor *self, msg_caller to, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 /* The message as it is to another handler, which answers the caller in our place. */
 int  msg_forward(const msg *m, actor_ref to, const char *what);
 
@@ -167,7 +183,8 @@ void out_list(msg_out *o, unsigned items);              /* the items follow */
 void out_map(msg_out *o, unsigned pairs);               /* pairs times key, value follow */
 void out_value(msg_out *o, const msg *m, int i);        /* value i of m, whatever it is */
 int     actor_send_out(actor *self, actor_ref to, const char *what, msg_out *o);
-int64_t actor_ask_out(actor *self, actor_ref to, const char *what, const char *then, int ms, msg_out *o);
+int64_t actor_ask_out(actor *self, actor_ref to, const char *what, const char *then, int ms,
+		      msg_out *o);
 int     msg_reply_out(const msg *m, msg_out *o);
 int     actor_answer_out(actor *self, msg_caller to, msg_out *o);
 
@@ -186,8 +203,8 @@ actor_ref actor_pick(const char *group, enum actor_choice by, const char *key); 
 	SITE_(actor_publish_(self, group, &s_, VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
 
 /* After actor_become(self, "shut") a message for hit runs the handler named "shut.hit", if there is
- * one; NULL: as at first. Stash keeps a message and its caller; unstash brings them all back, before
- * what waits, and returns their number. */
+ * one; NULL: as at first. Stash keeps a message and its caller; unstash brings them all back,
+ * before what waits, and returns their number. */
 int actor_become(actor *self, const char *mode);
 int actor_stash(actor *self, const msg *m);
 int actor_unstash(actor *self);
@@ -202,15 +219,20 @@ int64_t     actor_now(void);                /* ms, of a clock that only goes for
 void        actor_log(actor *self, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* --- children, and who is told of an end ------------------------------------------
- * A handler refuses by msg_fail(): its caller is told (or it is a dead letter), the actor goes on as it is. Any other
- * negative return is told to who waits for an answer; where nobody does, the actor has FAILED: its stop is called,
- * its children end, and it starts again: same name, zeroed state, mailbox kept, the message in the dead letters. */
-/* type: &its_table, or its name. name: NULL for none. Values go to its handler `init`, after each start. Returns a
- * reference (by name it follows restarts), or 0: see actor_why. Children end before their parent, the youngest first. */
-#define actor_spawn(self, type, name, ...) \
-	SITE_(actor_spawn_(self, type, BY_NAME_(type), name, &s_, VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
-int       actor_stop(actor *self, actor_ref who);           /* itself too: when the handler returns */
-int       actor_drain(actor *self, actor_ref who, int ms);  /* what waits is handled before, for ms at most */
+ * A handler refuses by msg_fail(): its caller is told (or it is a dead letter), the actor goes on
+ * as it is. Any other negative return is told to who waits for an answer; where nobody does, the
+ * actor has FAILED: its stop is called, its children end, and it starts again: same name, zeroed
+ * state, mailbox kept, the message in the dead letters. */
+/* type: &its_table, or its name. name: NULL for none. Values go to its handler `init`, after each
+ * start. Returns a reference (by name it follows restarts), or 0: see actor_why. Children end
+ * before their parent, the youngest first. */
+#define actor_spawn(self, type, name, ...)                                                         \
+	SITE_(actor_spawn_(self, type, BY_NAME_(type), name, &s_, VALUES_(0, ##__VA_ARGS__)), 0,   \
+	      ##__VA_ARGS__)
+/* itself too: when the handler returns */
+int       actor_stop(actor *self, actor_ref who);
+/* what waits is handled before, for ms at most */
+int       actor_drain(actor *self, actor_ref who, int ms);
 actor_ref actor_parent(actor *self);                        /* 0: the node */
 /* When `who` ends or fails: then(number:int name:str reason:str), once. The number, or an error. */
 int64_t   actor_monitor(actor *self, actor_ref who, const char *then);
@@ -247,7 +269,8 @@ static inline uint64_t v_num_(double v) { union { double d; uint64_t u; } x; x.d
 #define EACH_(F, ...) PICK_(__VA_ARGS__, EACH8_, EACH7_, EACH6_, EACH5_, EACH4_, EACH3_, EACH2_, \
 	EACH1_, EACH0_, ~)(F, __VA_ARGS__)
 #define VALUES_(...)  ((const uint64_t[]){ 0 EACH_(V_, __VA_ARGS__) } + 1)
-/* Only a literal names the same handler at every call (tcc's __builtin_constant_p has no opinion). */
+/* Only a literal names the same handler at every call (tcc's __builtin_constant_p has no opinion).
+ */
 #define LITERAL_(what) ((#what)[0] == '"' && (#what)[sizeof #what - 2] == '"')
 #define SITE_OF_(what) (LITERAL_(what) ? &s_ : &(struct actor_site){ 0, s_.types, s_.n, 0 })
 #define SITE_(call, ...) __extension__ ({ \
@@ -258,11 +281,14 @@ static inline uint64_t v_num_(double v) { union { double d; uint64_t u; } x; x.d
 #define BY_NAME_(type) _Generic((type), char *: 1, const char *: 1, \
 	struct actor_type *: 0, const struct actor_type *: 0)
 
-actor_ref actor_spawn_(actor *, const void *, int, const char *, const struct actor_site *, const uint64_t *);
+actor_ref actor_spawn_(actor *, const void *, int, const char *, const struct actor_site *,
+		       const uint64_t *);
 int     actor_send_(actor *, actor_ref, const char *, struct actor_site *, const uint64_t *);
-int64_t actor_ask_(actor *, actor_ref, const char *, struct actor_site *, const char *, int, const uint64_t *);
+int64_t actor_ask_(actor *, actor_ref, const char *, struct actor_site *, const char *, int,
+		   const uint64_t *);
 int64_t actor_after_(actor *, int64_t, const char *, struct actor_site *, const uint64_t *);
-int64_t actor_window_(actor *, int64_t, const char *, const char *, const char *, struct actor_site *, const uint64_t *);
+int64_t actor_window_(actor *, int64_t, const char *, const char *, const char *,
+		      struct actor_site *, const uint64_t *);
 int64_t actor_cron_(actor *, const char *, const char *, struct actor_site *, const uint64_t *);
 int     actor_publish_(actor *, const char *, const struct actor_site *, const uint64_t *);
 int     msg_reply_(const msg *, const struct actor_site *, const uint64_t *);

@@ -13,14 +13,15 @@
 #include "core.h"
 #include "ports.h"
 
-/* --- the format ----------------------------------------------------------------------------- */
+/* --- the format --------------------------------------------------------------------------- */
 
 static void head(struct buf *out, const char *name, const char *help)
 {
 	size_t n = strlen(name);
 	bool counter = n > 6 && strcmp(name + n - 6, "_total") == 0;
 
-	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, counter ? "counter" : "gauge");
+	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name,
+		   counter ? "counter" : "gauge");
 }
 
 /* Names come from sources: what is no UTF-8 would spoil the whole page. */
@@ -46,7 +47,7 @@ void metrics_one(struct buf *out, const char *name, const char *help, double val
 	buf_printf(out, "%s %.16g\n", name, value);
 }
 
-/* --- the process ---------------------------------------------------------------------------- */
+/* --- the process -------------------------------------------------------------------------- */
 
 static double seconds(struct timeval t)
 {
@@ -94,10 +95,11 @@ void metrics_process(struct buf *out, const char *node)
 	            seconds(used.ru_utime) + seconds(used.ru_stime));
 	metrics_one(out, "process_resident_memory_bytes", "Memory in RAM.", resident_bytes());
 	metrics_one(out, "process_open_fds", "Open file descriptors.", open_files());
-	metrics_one(out, "process_max_fds", "The limit of open file descriptors.", (double)files.rlim_cur);
+	metrics_one(out, "process_max_fds", "The limit of open file descriptors.",
+		    (double)files.rlim_cur);
 }
 
-/* --- the core ------------------------------------------------------------------------------- */
+/* --- the core ----------------------------------------------------------------------------- */
 
 static void worker_handled(void *arg, const struct worker_info *w)
 {
@@ -117,7 +119,8 @@ static void worker_busy(void *arg, const struct worker_info *w)
 
 static void workers(struct buf *out)
 {
-	head(out, "actord_worker_handled_total", "Messages handled by each thread that runs actors.");
+	head(out, "actord_worker_handled_total",
+	     "Messages handled by each thread that runs actors.");
 	core_workers(worker_handled, out);
 	head(out, "actord_worker_turn_seconds",
 	     "How long what runs there now has been running; 0: nothing that lasts.");
@@ -172,7 +175,8 @@ static void handlers(struct buf *out)
 	family(out, &r, "actord_handler_calls_total", "Calls of each handler.", calls);
 	family(out, &r, "actord_handler_failures_total", "Calls that failed.", failures);
 	family(out, &r, "actord_handler_seconds_total",
-	       "Time spent in each handler, from the calls that were timed (one in 64 at least).", run_seconds);
+	       "Time spent in each handler, from the calls that were timed (one in 64 at least).",
+	       run_seconds);
 	family(out, &r, "actord_handler_patch_number",
 	       "The patch that each handler came with; 0: it is the original.", patch_number);
 	mem_free(r.row);
@@ -197,9 +201,10 @@ void metrics_core(struct buf *out)
 	            "Messages that nobody handled, or failed where nobody waited.",
 	            (double)t.dead_letters);
 	metrics_one(out, "actord_expired_total",
-	            "Messages passed over, as their sender had given up by then.", (double)t.expired);
-	metrics_one(out, "actord_late_answers_total", "Answers that came when nobody waited any more.",
-	            (double)t.late_answers);
+		    "Messages passed over, as their sender had given up by then.",
+		    (double)t.expired);
+	metrics_one(out, "actord_late_answers_total",
+		    "Answers that came when nobody waited any more.", (double)t.late_answers);
 	workers(out);
 	handlers(out);
 }

@@ -7,10 +7,11 @@
 
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-/* HELP, TYPE (a counter where the name ends with _total, else a gauge) and one sample without labels. */
+/* HELP, TYPE (a counter where the name ends with _total, else a gauge) and one sample without
+ * labels. */
 void metrics_one(struct buf *out, const char *name, const char *help, double value);
-/* Of the process, and of the core: actors, messages, workers, handlers. No actor is looked at, so it
- * costs the same at a million of them, and no worker is asked for anything. */
+/* Of the process, and of the core: actors, messages, workers, handlers. No actor is looked at, so
+ * it costs the same at a million of them, and no worker is asked for anything. */
 void metrics_process(struct buf *out, const char *node);
 void metrics_core(struct buf *out);
 

@@ -63,7 +63,7 @@ struct node {
 	struct bus_info counted;                /* a copy, for the gateway's thread */
 };
 
-/* --- ready ---------------------------------------------------------------------------------- */
+/* --- ready -------------------------------------------------------------------------------- */
 
 /* Those who want to know have joined the groups "started" and "stopped". */
 static void tell_group(struct node *n, const char *group)
@@ -110,7 +110,7 @@ static void on_redis_late(void *arg)
 	say_ready(n);
 }
 
-/* --- what the rooms ask --------------------------------------------------------------------- */
+/* --- what the rooms ask ------------------------------------------------------------------- */
 
 static void on_count(void *arg)
 {
@@ -188,8 +188,11 @@ static int http(void *arg, const char *path, struct buf *body, const char **type
 	if (strcmp(path, "/healthz") == 0)
 		return say_status(body, type, NULL);
 	if (strcmp(path, "/readyz") == 0)
-		return say_status(body, type, n->stopping ? "stopping" : !n->ready ? "starting" :
-		                  n->bus && !bus_connected(n->bus) ? "Redis does not answer" : NULL);
+		return say_status(body, type,
+				  n->stopping                        ? "stopping"
+				  : !n->ready                        ? "starting"
+				  : n->bus && !bus_connected(n->bus) ? "Redis does not answer"
+								     : NULL);
 	return 0;
 }
 
@@ -282,7 +285,7 @@ static unsigned sections(void *arg, struct buf *b)
 	return pairs;
 }
 
-/* --- the start ------------------------------------------------------------------------------ */
+/* --- the start ---------------------------------------------------------------------------- */
 
 static int redis_start(struct node *n, struct why *why)
 {
@@ -381,7 +384,7 @@ static int start(struct node *n, struct why *why)
 	return gateway_start(n, why);
 }
 
-/* --- the stop ------------------------------------------------------------------------------- */
+/* --- the stop ----------------------------------------------------------------------------- */
 
 static _Atomic int exit_status;
 static char socket_path[sizeof ((struct why *)0)->text];
@@ -481,7 +484,7 @@ static void finish(struct node *n)
 	state_close(n->state);
 }
 
-/* --- the run -------------------------------------------------------------------------------- */
+/* --- the run ------------------------------------------------------------------------------ */
 
 /* As PID 1 the orphans of the container are ours. The embedded Redis, if it is among them, was
  * looked at before: handlers of one signal run last come first. */

@@ -67,7 +67,7 @@ static int filled(const char *text, const char **out, struct why *why)
 	return 0;
 }
 
-/* --- one function an option ----------------------------------------------------------------- */
+/* --- one function an option --------------------------------------------------------------- */
 
 static int set_listen(struct node_config *c, const char *value, struct why *why)
 {
@@ -224,7 +224,7 @@ static const struct option table[] = {
 	  set_config },
 };
 
-/* --- the three places ----------------------------------------------------------------------- */
+/* --- the three places --------------------------------------------------------------------- */
 
 static const struct option *option_of(const char *name, size_t len)
 {
@@ -422,7 +422,7 @@ void options_fini(struct options *o)
 	mem_free(o->actors);
 }
 
-/* --- help ----------------------------------------------------------------------------------- */
+/* --- help --------------------------------------------------------------------------------- */
 
 static void help_line(struct buf *out, const char *name, const char *arg, const char *help)
 {

@@ -202,59 +202,68 @@ static int run_send(const struct ctl *c, int argc, char **argv)
 	"are arguments: options come before NAME. The global table is the actor ''.\n"
 
 const struct command commands[] = {
-	{ "ping", "", 0, 0, -1, "answers when the runtime does",
-		"Prints pong.\n", run_ping },
-	{ "wait", "", 0, 0, -1, "waits until the runtime is ready",
-		"Waits for 30 s, or as --timeout says, also for a runtime that is yet to start.\n\n"
-		"  actord & actorctl wait && actorctl inspect\n", run_wait },
-	{ "inspect", "[NAME]", 0, 1, -1, "the node at a glance, or one actor",
-		"Without NAME: workers, actors, mailboxes, messages, Redis, clients, patches.\n"
-		"With NAME: that actor's state, mailbox and handlers. Answers also while every\n"
-		"worker is busy.\n\n"
-		"  actorctl inspect\n  actorctl --json inspect counter\n", run_inspect },
-	{ "ps", "", 0, 0, -1, "a row per actor",
-		"With --json an object a line. At most 10,000 rows.\n\n"
-		"  actorctl ps\n  actorctl --json ps | jq -r .name\n", run_ps },
-	{ "top", "[OPTION...]", 0, -1, 0, "what is busy, live", TOP_HELP, run_top },
-	{ "log", "[-f] [NAME]", 0, -1, 0, "what the runtime has logged", LOG_HELP, run_log_lines },
-	{ "stop", "NAME", 1, 1, -1, "ends an actor",
-		"What waits in its mailbox is handled, for a second at most, and the rest answered as\n"
-		"if there were no such actor. Its children end before it, its name is free. It is not\n"
-		"restarted. The runtime's own actors are not stopped.\n\n"
-		"  actorctl stop counter\n", run_stop },
-	{ "call", "NAME HANDLER [ARG...]", 2, -1, 2, "sends, waits, prints the answer",
-		"Prints the answer, one value a line: a str as it is, the rest as JSON; with\n"
-		"--json {\"args\":[...]}.\n\n" WORDS "\n"
-		"  actorctl call counter hit 1\n"
-		"  actorctl call echo say text '{\"a\":1}' @notes.txt\n"
-		"  actorctl --timeout 60000 --json call '' test a b\n", run_call },
-	{ "send", "NAME HANDLER [ARG...]", 2, -1, 2, "sends, does not wait",
-		"Prints nothing; done means that the message is in the mailbox.\n\n" WORDS "\n"
-		"  actorctl send counter hit 1\n", run_send },
-	{ "patch check", "FILE", 1, 1, -1, "compiles a patch and checks it against what runs",
-		"Changes nothing. What is wrong comes on stderr as FILE:LINE: TEXT, exit 6;\n"
-		"where the runtime finds gcc or clang, its warnings too. FILE - is stdin.\n\n"
-		"  actorctl patch check fix.c\n", run_check },
-	{ "patch apply", "FILE", 1, 1, -1, "puts a patch in force, prints its number",
-		"Between two messages each handler that the patch names is replaced. What is\n"
-		"wrong comes on stderr as FILE:LINE: TEXT, exit 6. FILE - is stdin. --note TEXT\n"
-		"and --author NAME (else the user's) are kept with it.\n\n"
-		"  actorctl patch apply fix.c\n  actorctl patch apply - <fix.c\n"
-		"  actorctl patch apply fix.c --note 'ticket 4711'\n", run_apply },
-	{ "patch list", "", 0, 0, -1, "the patches there have been, and what became of them",
-		"With --json an object a line. At most the newest 10,000.\n", run_list },
-	{ "patch show", "N", 1, 1, -1, "one patch, with its source",
-		"With --json an object.\n", run_show },
-	{ "patch revert", "N", 1, 1, -1, "takes a patch back",
-		"Each handler is again what it was before the patch; one that came with it goes.\n"
-		"A patch that is superseded has to wait for those that came after it.\n"
-		"--lose-changes also takes back one that cannot migrate the state back.\n", run_revert },
-	{ "patch log", "", 0, 0, -1, "the journal of all that was done with patches",
-		"The newest 1,000 lines. With --verify, whether each line follows from the one before\n"
-		"and none is missing; exit 1 where not, with the line.\n", run_log },
-	{ "keygen", "[FILE]", 0, 1, -1, "makes a pair of keys to sign patches with", keygen_help,
-		run_keygen },
-	{ "sign", "FILE --key KEY [OPTION...]", 0, -1, 0, "signs a patch, prints it", sign_help,
-		run_sign },
-	{ NULL, NULL, 0, 0, 0, NULL, NULL, NULL },
+	{"ping", "", 0, 0, -1, "answers when the runtime does", "Prints pong.\n", run_ping},
+	{"wait", "", 0, 0, -1, "waits until the runtime is ready",
+	 "Waits for 30 s, or as --timeout says, also for a runtime that is yet to start.\n\n"
+	 "  actord & actorctl wait && actorctl inspect\n",
+	 run_wait},
+	{"inspect", "[NAME]", 0, 1, -1, "the node at a glance, or one actor",
+	 "Without NAME: workers, actors, mailboxes, messages, Redis, clients, patches.\n"
+	 "With NAME: that actor's state, mailbox and handlers. Answers also while every\n"
+	 "worker is busy.\n\n"
+	 "  actorctl inspect\n  actorctl --json inspect counter\n",
+	 run_inspect},
+	{"ps", "", 0, 0, -1, "a row per actor",
+	 "With --json an object a line. At most 10,000 rows.\n\n"
+	 "  actorctl ps\n  actorctl --json ps | jq -r .name\n",
+	 run_ps},
+	{"top", "[OPTION...]", 0, -1, 0, "what is busy, live", TOP_HELP, run_top},
+	{"log", "[-f] [NAME]", 0, -1, 0, "what the runtime has logged", LOG_HELP, run_log_lines},
+	{"stop", "NAME", 1, 1, -1, "ends an actor",
+	 "What waits in its mailbox is handled, for a second at most, and the rest answered as\n"
+	 "if there were no such actor. Its children end before it, its name is free. It is not\n"
+	 "restarted. The runtime's own actors are not stopped.\n\n"
+	 "  actorctl stop counter\n",
+	 run_stop},
+	{"call", "NAME HANDLER [ARG...]", 2, -1, 2, "sends, waits, prints the answer",
+	 "Prints the answer, one value a line: a str as it is, the rest as JSON; with\n"
+	 "--json {\"args\":[...]}.\n\n" WORDS "\n"
+	 "  actorctl call counter hit 1\n"
+	 "  actorctl call echo say text '{\"a\":1}' @notes.txt\n"
+	 "  actorctl --timeout 60000 --json call '' test a b\n",
+	 run_call},
+	{"send", "NAME HANDLER [ARG...]", 2, -1, 2, "sends, does not wait",
+	 "Prints nothing; done means that the message is in the mailbox.\n\n" WORDS "\n"
+	 "  actorctl send counter hit 1\n",
+	 run_send},
+	{"patch check", "FILE", 1, 1, -1, "compiles a patch and checks it against what runs",
+	 "Changes nothing. What is wrong comes on stderr as FILE:LINE: TEXT, exit 6;\n"
+	 "where the runtime finds gcc or clang, its warnings too. FILE - is stdin.\n\n"
+	 "  actorctl patch check fix.c\n",
+	 run_check},
+	{"patch apply", "FILE", 1, 1, -1, "puts a patch in force, prints its number",
+	 "Between two messages each handler that the patch names is replaced. What is\n"
+	 "wrong comes on stderr as FILE:LINE: TEXT, exit 6. FILE - is stdin. --note TEXT\n"
+	 "and --author NAME (else the user's) are kept with it.\n\n"
+	 "  actorctl patch apply fix.c\n  actorctl patch apply - <fix.c\n"
+	 "  actorctl patch apply fix.c --note 'ticket 4711'\n",
+	 run_apply},
+	{"patch list", "", 0, 0, -1, "the patches there have been, and what became of them",
+	 "With --json an object a line. At most the newest 10,000.\n", run_list},
+	{"patch show", "N", 1, 1, -1, "one patch, with its source", "With --json an object.\n",
+	 run_show},
+	{"patch revert", "N", 1, 1, -1, "takes a patch back",
+	 "Each handler is again what it was before the patch; one that came with it goes.\n"
+	 "A patch that is superseded has to wait for those that came after it.\n"
+	 "--lose-changes also takes back one that cannot migrate the state back.\n",
+	 run_revert},
+	{"patch log", "", 0, 0, -1, "the journal of all that was done with patches",
+	 "The newest 1,000 lines. With --verify, whether each line follows from the one before\n"
+	 "and none is missing; exit 1 where not, with the line.\n",
+	 run_log},
+	{"keygen", "[FILE]", 0, 1, -1, "makes a pair of keys to sign patches with", keygen_help,
+	 run_keygen},
+	{"sign", "FILE --key KEY [OPTION...]", 0, -1, 0, "signs a patch, prints it", sign_help,
+	 run_sign},
+	{NULL, NULL, 0, 0, 0, NULL, NULL, NULL},
 };

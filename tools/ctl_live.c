@@ -62,9 +62,10 @@ int live_options(const struct ctl *c, const char *command, const struct live_opt
 		found = find(o, argv[i]);
 		eq = strchr(argv[i], '=');
 		if (!found)
-			return ctl_fail(c, CTL_USAGE, "%s has no option `%s`; see actorctl %s --help "
-				"(options of actorctl itself come before the command)", command,
-				argv[i], command);
+			return ctl_fail(c, CTL_USAGE,
+					"%s has no option `%s`; see actorctl %s --help "
+					"(options of actorctl itself come before the command)",
+					command, argv[i], command);
 		if (found->flag)
 			*found->flag = true;
 		else if (!eq && i + 1 == argc)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * ctl_live.h - what the live commands have in common: options of their own, one connection that they
- * ask again and again, a pause that Ctrl-C ends. */
+ * ctl_live.h - what the live commands have in common: options of their own, one connection that
+ * they ask again and again, a pause that Ctrl-C ends. */
 #ifndef CTL_LIVE_H
 #define CTL_LIVE_H
 
@@ -15,8 +15,8 @@ struct live_option {
 	bool *flag;
 };
 
-/* Words behind a command: its options (o ends with a NULL name) and at most one word more, into *word, which
- * may be NULL: none is taken. CTL_DONE, or CTL_USAGE, said. */
+/* Words behind a command: its options (o ends with a NULL name) and at most one word more, into
+ * *word, which may be NULL: none is taken. CTL_DONE, or CTL_USAGE, said. */
 int live_options(const struct ctl *c, const char *command, const struct live_option *o, int argc,
                  char **argv, const char **word);
 

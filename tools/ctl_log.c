@@ -40,7 +40,8 @@ static int64_t show(const struct live *l)
 	struct value v = { .i = 0 }, gone = { .i = 0 }, head = { .len = 0 };
 	struct buf b = { 0 };
 
-	if (!show_find(l->answer.args, "next", &next) || !show_find(l->answer.args, "missed", &missed) ||
+	if (!show_find(l->answer.args, "next", &next) ||
+	    !show_find(l->answer.args, "missed", &missed) ||
 	    !show_find(l->answer.args, "lines", &list))
 		return 0;
 	packed_next(&next, &v);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * ctl_top.c - see ctl_top.h. The node counts and chooses the rows; this shows them again and again. */
+ * ctl_top.c - see ctl_top.h. The node counts and chooses the rows; this shows them again and again.
+ */
 #include "ctl_top.h"
 
 #include <stdio.h>

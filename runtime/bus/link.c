@@ -495,15 +495,12 @@ int64_t link_beat(struct link *k)
 	return ++k->beats;
 }
 
-/* In a reply? hiredis 0.14 (Debian 12) has the place itself, 1.x (Debian 13) a pointer to it. */
-static bool in_the_middle(const redisReader *r)
-{
+/* hiredis 0.14 (Debian 12) has the place itself, 1.x (Debian 13) a pointer to it. */
 #if HIREDIS_MAJOR < 1
-	return r->ridx > 0 || (!r->ridx && r->rstack[0].type >= 0);
+#define OUTERMOST(r) (&(r)->rstack[0])
 #else
-	return r->ridx > 0 || (!r->ridx && r->task[0]->type >= 0);
+#define OUTERMOST(r) ((r)->task[0])
 #endif
-}
 
 bool link_read_channels(struct link *k)
 {
@@ -518,7 +515,7 @@ bool link_read_channels(struct link *k)
 	if (!l->ac)
 		return true;    /* what it held came too late to be heard */
 	r = l->ac->c.reader;
-	return r->pos == r->len && !in_the_middle(r);
+	return r->pos == r->len && (r->ridx < 0 || (!r->ridx && OUTERMOST(r)->type < 0));
 }
 
 /* --- the face ----------------------------------------------------------------------------- */

@@ -200,8 +200,8 @@ static bool ended(struct server *s, char *how, size_t size)
 	return true;
 }
 
-/* SIGTERM (Redis syncs its file), then SIGKILL. Any process, ours or not; one that is dying already is only
- * waited for. */
+/* SIGTERM (Redis syncs its file), then SIGKILL. Any process, ours or not; one that is dying already
+ * is only waited for. */
 static void end(pid_t pid, bool dying)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);

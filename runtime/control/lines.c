@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * lines.c - see lines.h. The log keeps its last LOG_KEPT lines; who follows asks for those after the last
- * that it has seen. */
+ * lines.c - see lines.h. The log keeps its last LOG_KEPT lines; who follows asks for those after
+ * the last that it has seen. */
 #include "lines.h"
 
 #include "actor.h"
 #include "log.h"
 #include "rows.h"
 
-/* Is the line about this name? The runtime says `NAME.HANDLER failed`, `NAME: start failed` of an actor
- * in a line of its own. */
+/* Is the line about this name? The runtime says `NAME.HANDLER failed`, `NAME: start failed` of an
+ * actor in a line of its own. */
 static bool about(const struct log_kept *k, const char *name)
 {
 	const char *text = k->line + k->text;
@@ -42,7 +42,8 @@ static int read_level(const char *name, struct why *why)
 	for (int i = LOG_DEBUG; i < LOG_NONE; i++)
 		if (strcmp(log_level_name((enum log_level)i), name) == 0)
 			return i;
-	return why_set(why, ACTOR_EARGS, "`%.64s` is no level; those are debug, info, warn, error", name);
+	return why_set(why, ACTOR_EARGS, "`%.64s` is no level; those are debug, info, warn, error",
+		       name);
 }
 
 /* Where the last `most` that are wanted begin. */

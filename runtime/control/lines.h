@@ -6,13 +6,14 @@
 #include "value.h"
 
 struct lines_query {
-	int64_t after;          /* the number an answer before gave; below 0: the last `most` of all */
+	/* the number an answer before gave; below 0: the last `most` of all */
+	int64_t after;
 	const char *name;       /* an actor's or a room's; "": all */
 	const char *level;      /* this and above: debug, info, warn, error */
 	int64_t most;
 };
-/* Appends a map: `next`, to ask after; `missed`, how many were gone already; `lines`. 0, or ACTOR_EARGS
- * with why. */
+/* Appends a map: `next`, to ask after; `missed`, how many were gone already; `lines`. 0, or
+ * ACTOR_EARGS with why. */
 int lines_answer(const struct lines_query *q, struct buf *out, struct why *why);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * rows.h - answers for people and scripts: maps that grow pair by pair, lists that grow row by row. */
+ * rows.h - answers for people and scripts: maps that grow pair by pair, lists that grow row by row.
+ */
 #ifndef ROWS_H
 #define ROWS_H
 

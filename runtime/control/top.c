@@ -179,8 +179,10 @@ static const struct order *find_order(const char *name, struct why *why)
 	for (size_t i = 0; i < ARRAY_LEN(orders); i++)
 		if (strcmp(orders[i].name, name) == 0)
 			return &orders[i];
-	why_set(why, ACTOR_EARGS, "top is not sorted by `%s`, but by rate, cpu, mean, p99, failures "
-	        "or waiting", name);
+	why_set(why, ACTOR_EARGS,
+		"top is not sorted by `%s`, but by rate, cpu, mean, p99, failures "
+		"or waiting",
+		name);
 	return NULL;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * top.h - what is busy: handlers by what they did since a moment before, and the fullest mailboxes. */
+ * top.h - what is busy: handlers by what they did since a moment before, and the fullest mailboxes.
+ */
 #ifndef TOP_H
 #define TOP_H
 
@@ -10,7 +11,8 @@ struct top *top_new(void);
 void top_free(struct top *t);
 
 struct top_query {
-	int64_t since;          /* the number that an answer before gave; 0, or gone: since the start */
+	/* the number that an answer before gave; 0, or gone: since the start */
+	int64_t since;
 	const char *sort;       /* rate, cpu, mean, p99, failures, waiting */
 	const char *filter;     /* part of TYPE.HANDLER; "": all */
 	int64_t rows;           /* at most, of each table */

@@ -8,7 +8,7 @@
 
 enum { TEXT_MAX = 8192, SERIALS = 1 << 27 };    /* bytes of a refusal in words */
 
-/* --- the table ---------------------------------------------------------------------------------------- */
+/* --- the table ---------------------------------------------------------------------------- */
 
 static void grow(struct pending *p)
 {
@@ -45,7 +45,7 @@ struct wait *wait_new(actor *self, enum wait_kind kind, uint64_t due)
 	x = &p->wait[at];
 	p->free = x->next_free;
 	p->serial = (p->serial + 1) % SERIALS;
-	*x = (struct wait){ .kind = kind, .number = (int64_t)(due | (uint64_t)p->serial << 16 | at) };
+	*x = (struct wait){.kind = kind, .number = (int64_t)(due | (uint64_t)p->serial << 16 | at)};
 	if (kind != WAIT_CALLER)
 		STORE(&self->asks, ++p->asks);
 	return x;
@@ -95,9 +95,10 @@ void ask_bury(struct worker *w, actor *self, const char *reason)
 	self->pending = NULL;
 }
 
-/* --- asking ------------------------------------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------------------------- */
 
-static struct wait *ask_begin(actor *self, const char *then, int ms, int64_t *due_ms, struct why *why)
+static struct wait *ask_begin(actor *self, const char *then, int ms, int64_t *due_ms,
+			      struct why *why)
 {
 	struct name *name = then ? name_of(then, strlen(then)) : NULL;
 	struct type *type = LOAD(&self->type);
@@ -111,7 +112,8 @@ static struct wait *ask_begin(actor *self, const char *then, int ms, int64_t *du
 	*due_ms = deadline_in(ms);
 	x = wait_new(self, WAIT_ASK, deadline_bits(*due_ms, ms));
 	if (!x) {
-		why_set(why, ACTOR_ENOMEM, "%s waits for %d answers already", type_title(type), ASKS_MAX);
+		why_set(why, ACTOR_ENOMEM, "%s waits for %d answers already", type_title(type),
+			ASKS_MAX);
 		return NULL;
 	}
 	x->then = name_text(name);
@@ -149,15 +151,16 @@ int64_t ask_send(struct worker *w, actor *self, struct letter *l, struct packed 
 int64_t core_ask(actor *self, const struct call *c, const char *then, int ms, struct why *why)
 {
 	struct worker *w = worker_acquire();
-	struct letter l = { .to = c->to, .what = c->what, .origin = (uint8_t)c->origin, .client = c->client };
+	struct letter l = {
+		.to = c->to, .what = c->what, .origin = (uint8_t)c->origin, .client = c->client};
 	int64_t number = ask_send(w, self, &l, c->args, c->count, then, ms, why);
 
 	worker_release(w);
 	return number;
 }
 
-int64_t actor_ask_(actor *self, actor_ref to, const char *what, struct actor_site *s, const char *then, int ms,
-                   const uint64_t *values)
+int64_t actor_ask_(actor *self, actor_ref to, const char *what, struct actor_site *s,
+		   const char *then, int ms, const uint64_t *values)
 {
 	struct worker *w = worker_acquire();
 	int64_t number = ACTOR_ENOENT, due_ms;
@@ -165,16 +168,18 @@ int64_t actor_ask_(actor *self, actor_ref to, const char *what, struct actor_sit
 
 	if (x) {
 		number = x->number;
-		number = ask_end(self, number, send_site(w, to, what, cell_id(self), (uint64_t)number, s, values),
-		                 due_ms);
+		number = ask_end(self, number,
+				 send_site(w, to, what, cell_id(self), (uint64_t)number, s, values),
+				 due_ms);
 	}
 	worker_release(w);
 	return number;
 }
 
-/* --- answering ------------------------------------------------------------------------------------------ */
+/* --- answering ---------------------------------------------------------------------------- */
 
-/* The message's caller, who from here on is answered by somebody else than the end of the handler. */
+/* The message's caller, who from here on is answered by somebody else than the end of the handler.
+ */
 static uint64_t take_caller(const msg *m)
 {
 	uint64_t corr = m->flags & MSG_ANSWER ? 0 : m->corr;
@@ -223,7 +228,8 @@ msg_caller msg_defer(const msg *m)
 {
 	struct worker *w = worker_self;
 	actor *self = LOAD(&w->actor);
-	struct wait *x = m->corr && !(m->flags & MSG_ANSWER) ? wait_new(self, WAIT_CALLER, 0) : NULL;
+	struct wait *x =
+		m->corr && !(m->flags & MSG_ANSWER) ? wait_new(self, WAIT_CALLER, 0) : NULL;
 
 	if (!x)
 		return 0;
@@ -233,7 +239,8 @@ msg_caller msg_defer(const msg *m)
 	return (msg_caller)x->number;
 }
 
-static int answer(actor *self, msg_caller to, const struct arg *args, unsigned n, int code, const char *text)
+static int answer(actor *self, msg_caller to, const struct arg *args, unsigned n, int code,
+		  const char *text)
 {
 	struct worker *w = worker_acquire();
 	struct wait *x = ask_find(self, (int64_t)to, WAIT_CALLER);
@@ -265,7 +272,8 @@ int actor_refuse(actor *self, msg_caller to, const char *fmt, ...)
 	return answer(self, to, NULL, 0, ACTOR_EFAIL, text);
 }
 
-int core_answer(actor *self, msg_caller to, struct packed in, unsigned count, int code, const char *text)
+int core_answer(actor *self, msg_caller to, struct packed in, unsigned count, int code,
+		const char *text)
 {
 	struct arg args[VALUES_MAX];
 	struct why why;

@@ -2,16 +2,17 @@
  * ask.h - what an actor waits for: answers, callers it keeps waiting, its timers.
  *
  * One table an actor, touched by its owner alone: there is no lock, an answer that comes after its
- * deadline finds nothing and is counted, and when the actor ends all of it ends with it. The numbers
- * that leave the actor (of a question, a timer, a kept caller) have a serial and a place, so a stale one finds nothing;
- * a question's has its deadline too, see deadline.h. */
+ * deadline finds nothing and is counted, and when the actor ends all of it ends with it. The
+ * numbers that leave the actor (of a question, a timer, a kept caller) have a serial and a place,
+ * so a stale one finds nothing; a question's has its deadline too, see deadline.h. */
 #ifndef ASK_H
 #define ASK_H
 
 #include "deadline.h"
 #include "send.h"
 
-enum { ASKS_MAX = 16384, WAITS_MAX = 65535 };   /* answers and timers come beyond the mailbox's limit: bounded here */
+/* answers and timers come beyond the mailbox's limit: bounded here */
+enum { ASKS_MAX = 16384, WAITS_MAX = 65535 };
 
 enum wait_kind { WAIT_FREE, WAIT_ASK, WAIT_TIMER, WAIT_CALLER };
 
@@ -26,7 +27,8 @@ struct wait {
 		const char *then;       /* ASK: the handler for the answer, interned */
 		struct plan *plan;      /* TIMER: when it comes again; NULL: once only */
 	};
-	struct msg *msg;                /* TIMER: what comes when it is due; NULL: it is being handled */
+	/* TIMER: what comes when it is due; NULL: it is being handled */
+	struct msg *msg;
 	uint64_t from, corr;            /* CALLER */
 };
 
@@ -35,13 +37,15 @@ struct pending {
 	uint32_t size, free, serial;
 	uint32_t asks;                  /* WAIT_ASK and WAIT_TIMER */
 	const char *mode;               /* interned; NULL: as at first. See mode.h */
-	uint32_t stash_first, stash_last, stash_n, stash_units; /* messages kept for later, oldest first */
+	/* messages kept for later, oldest first */
+	uint32_t stash_first, stash_last, stash_n, stash_units;
 };
 struct pending *ask_pending(actor *self);       /* made, if there was none */
 
 int64_t ask_send(struct worker *w, actor *self, struct letter *l, struct packed in, unsigned count,
                  const char *then, int ms, struct why *why);
-struct wait *ask_find(actor *self, int64_t number, enum wait_kind kind);        /* NULL: not (any more) */
+/* NULL: not (any more) */
+struct wait *ask_find(actor *self, int64_t number, enum wait_kind kind);
 void ask_done(actor *self, struct wait *x);
 /* Answers m's caller, if one waits. */
 void ask_reply(const msg *m, const struct arg *args, unsigned n);

@@ -25,11 +25,13 @@ int cell_init(uint32_t max_actors, struct why *why)
 		return 0;
 	cells.max = max_actors ? max_actors : DEFAULT_MAX;
 	size = (size_t)(cells.max + FIRST_CELL) * sizeof(struct actor);
-	cell_region = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	cell_region = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (cell_region == MAP_FAILED) {
 		cell_region = NULL;
-		return why_set(why, ACTOR_ENOMEM, "cannot reserve address space for %u actors (%zu MiB)",
-		               cells.max, size >> 20);
+		return why_set(why, ACTOR_ENOMEM,
+			       "cannot reserve address space for %u actors (%zu MiB)", cells.max,
+			       size >> 20);
 	}
 	cell_limit = cells.max + FIRST_CELL;
 	return 0;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * cell.h - the record of an actor, and its mailbox.
  *
- * Cells are 192 bytes in one reserved region that is never unmapped: id -> address is arithmetic, and
- * a stale id reads a live cell, where it is caught twice: by the cell's generation when something is sent,
- * and by the generation in the message when it is run.
+ * Cells are 192 bytes in one reserved region that is never unmapped: id -> address is arithmetic,
+ * and a stale id reads a live cell, where it is caught twice: by the cell's generation when
+ * something is sent, and by the generation in the message when it is run.
  *
  * The mailbox is one word, head:   | units:20 | count:16 | top:28 |
  *   top    the message pushed last, the top of a chain (newest first); or
  *          IDLE   nothing here and in no queue: who pushes must make the actor ready
  *          BUSY   scheduled or running, and nothing new has come
  *          DEAD   takes nothing
- *   count, units    messages, and their size in 64 bytes: what hangs here and what the owner has taken
- *          and not yet handled. So the limits are exact, and pushing, counting and learning whether
- *          to schedule are one CAS.
+ *   count, units    messages, and their size in 64 bytes: what hangs here and what the owner has
+ * taken and not yet handled. So the limits are exact, and pushing, counting and learning whether to
+ * schedule are one CAS.
  *
  * Invariants
  *   1. Whoever turns top from IDLE to something else makes the actor ready, exactly once; from then
@@ -46,7 +46,8 @@ struct actor {
 	/* What a send and a run touch. */
 	_Atomic uint64_t head;
 	_Atomic uint32_t gen;           /* owner, at birth and burial; senders read */
-	_Atomic uint32_t max_count;     /* this and the next three: set at birth, read by senders that may be late */
+	/* this and the next three: set at birth, read by senders that may be late */
+	_Atomic uint32_t max_count;
 	_Atomic uint32_t max_units;
 	_Atomic uint32_t type_id;
 	_Atomic(struct type *) type;
@@ -55,21 +56,27 @@ struct actor {
 	_Atomic uint8_t home;           /* where it lives: HOME_POOL, or a home's number */
 	_Atomic uint8_t stopping;       /* owner: it ends; see kin.h. What comes is not run (yet) */
 	_Atomic uint8_t started;        /* owner: start has been called */
-	_Atomic uint8_t parked;         /* it ends and waits for an order: who sets this to 0 makes it ready */
+	/* it ends and waits for an order: who sets this to 0 makes it ready */
+	_Atomic uint8_t parked;
 	_Atomic uint32_t control;       /* the lane that overtakes: a chain, newest first */
-	_Atomic uint32_t waiters;       /* held senders; see hold.c. A newborn keeps what it finds here */
+	/* held senders; see hold.c. A newborn keeps what it finds here */
+	_Atomic uint32_t waiters;
 	_Atomic uint32_t held_on;       /* whom it waits, or is going to wait, for */
 	_Atomic uint64_t parent;        /* id; 0: the node */
 	/* Its state where it fits, else a pointer to it. */
 	_Alignas(64) unsigned char state[STATE_INLINE];
 	/* Seldom. */
 	_Alignas(64) _Atomic(struct name *) name;       /* NULL: none */
-	struct pending *pending;        /* owner: asks, kept callers, timers; see ask.h. NULL: none so far */
-	_Atomic uint64_t born;          /* number of its birth, which restarts keep: actors stop in reverse order */
+	/* owner: asks, kept callers, timers; see ask.h. NULL: none so far */
+	struct pending *pending;
+	/* number of its birth, which restarts keep: actors stop in reverse order */
+	_Atomic uint64_t born;
 	_Atomic uint32_t asks;          /* owner: how many wait for an answer */
 	_Atomic uint32_t restarts;
-	struct chain kept;              /* owner: what found a full mailbox; held while there is any */
-	struct kin *kin;                /* owner: children, links, monitors; see kin.h. NULL: none so far */
+	/* owner: what found a full mailbox; held while there is any */
+	struct chain kept;
+	/* owner: children, links, monitors; see kin.h. NULL: none so far */
+	struct kin *kin;
 	struct bond *bond;              /* its place among its parent's children; NULL: none */
 };
 _Static_assert(sizeof(struct actor) == 192, "three cache lines");
@@ -107,9 +114,11 @@ static inline bool cell_room(const struct actor *a, uint64_t h, uint64_t weight)
 }
 
 enum push { PUSH_DONE, PUSH_READY, PUSH_FULL, PUSH_DEAD };
-/* Hangs a chain into a's mailbox: top is its newest message, last its oldest. PUSH_READY: the caller must make a
- * ready. beyond: the room was promised when the question was asked (an answer, a timer), so limits do not count. */
-static inline enum push cell_push(struct actor *a, uint32_t top, struct msg *last, uint64_t weight, bool beyond)
+/* Hangs a chain into a's mailbox: top is its newest message, last its oldest. PUSH_READY: the
+ * caller must make a ready. beyond: the room was promised when the question was asked (an answer, a
+ * timer), so limits do not count. */
+static inline enum push cell_push(struct actor *a, uint32_t top, struct msg *last, uint64_t weight,
+				  bool beyond)
 {
 	uint64_t h = LOAD(&a->head);
 

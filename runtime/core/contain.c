@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * contain.c - handlers of compiled code: they run guarded, and a fault in one is a message that failed.
+ * contain.c - handlers of compiled code: they run guarded, and a fault in one is a message that
+ * failed.
  *
- * After a fault the worker is as after a handler that returned ACTOR_EFAIL: what was sent before the fault has been
- * sent, values begun are dropped, the caller hears the words. A state of
- * at most 4 KiB is put back as it was before the message; one that is larger may be half changed, so
- * its actor has failed, and its supervisor decides. */
+ * After a fault the worker is as after a handler that returned ACTOR_EFAIL: what was sent before
+ * the fault has been sent, values begun are dropped, the caller hears the words. A state of at most
+ * 4 KiB is put back as it was before the message; one that is larger may be half changed, so its
+ * actor has failed, and its supervisor decides. */
 #include "contain.h"
 
 #include <stdio.h>
@@ -43,8 +44,9 @@ static COLD void explain(struct actor *a, struct guard *g, const char *what, str
 	if (g->version)
 		snprintf(of, sizeof of, " of patch %u", g->version);
 	guard_explain(g, budget_of(a), &text);
-	why_set(why, 0, "%s.%s%s: %.*s", name && *name_text(name) ? name_text(name) : type_title(LOAD(&a->type)), what,
-	        of, (int)text.len, text.p);
+	why_set(why, 0, "%s.%s%s: %.*s",
+		name && *name_text(name) ? name_text(name) : type_title(LOAD(&a->type)), what, of,
+		(int)text.len, text.p);
 	buf_fini(&text);
 }
 
@@ -72,8 +74,8 @@ static void begin(struct guard *g, const struct code *code, uint32_t version)
 	g->version = version;
 }
 
-static COLD int fell(struct worker *w, struct actor *a, struct msg *m, const struct entry *e, struct guard *g,
-                     bool whole)
+static COLD int fell(struct worker *w, struct actor *a, struct msg *m, const struct entry *e,
+		     struct guard *g, bool whole)
 {
 	struct why why;
 

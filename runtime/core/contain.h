@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * contain.h - handlers of compiled code: they run guarded, and a fault in one is a message that failed. */
+ * contain.h - handlers of compiled code: they run guarded, and a fault in one is a message that
+ * failed. */
 #ifndef CONTAIN_H
 #define CONTAIN_H
 
@@ -8,8 +9,9 @@
 /* e->code is not NULL: runs its handler. What the handler returned, or ACTOR_EFAIL: the caller, if
  * there was one, has been told, else w->failure says why. */
 int  contain_handler(struct worker *w, struct actor *a, struct msg *m, const struct entry *e);
-/* The same for a function without a message: start, stop, a patch's process. code NULL: just calls it. */
-int  contain_call(actor *self, void *fn, const struct code *code, const char *what, struct why *why);
+/* The same for a function without a message: start, stop, a patch's process. code NULL: just calls
+ * it. */
+int contain_call(actor *self, void *fn, const struct code *code, const char *what, struct why *why);
 /* The watch, once a tick. */
 void contain_watch(struct worker *w, int64_t now_ns);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * core.h - what the rooms above use of the core.
  *
- * A room that speaks to the outside (bus, gateway, control) is itself an actor: it asks on behalf of
- * whoever called, and the answer comes back to it as a message, on its own thread. Such an actor lives
- * on a *home*, a thread with an event loop of its own; all others live on the pool. What actor.h offers
- * works for both; here is what only the runtime may do. */
+ * A room that speaks to the outside (bus, gateway, control) is itself an actor: it asks on behalf
+ * of whoever called, and the answer comes back to it as a message, on its own thread. Such an actor
+ * lives on a *home*, a thread with an event loop of its own; all others live on the pool. What
+ * actor.h offers works for both; here is what only the runtime may do. */
 #ifndef CORE_H
 #define CORE_H
 
@@ -22,7 +22,7 @@ struct code;
  * is never gained by passing a request on. */
 enum origin { FROM_NODE, FROM_CONTROL, FROM_REDIS, FROM_CLIENT };
 
-/* --- the node's life: main thread ------------------------------------------------------------- */
+/* --- the node's life: main thread --------------------------------------------------------- */
 struct core_config {
 	int workers;                    /* threads of the pool; 0: none, see core_step() */
 	uint32_t max_actors;            /* 0: 16 million */
@@ -31,49 +31,55 @@ int  core_start(const struct core_config *c, struct why *why);
 /* Nothing is waiting in a pool actor's mailbox any more, or ms have passed (false). */
 bool core_drain(int ms);
 /* Ends the pool's actors in reverse order of their start (their stop is called), then the pool.
- * After that no handler runs, and homes may be freed. False: one does not come back, so nothing may. */
+ * After that no handler runs, and homes may be freed. False: one does not come back, so nothing
+ * may. */
 bool core_stop(int ms);
-/* More actors of the node failed in a short time than it restarts: the node is to end. From any thread. */
+/* More actors of the node failed in a short time than it restarts: the node is to end. From any
+ * thread. */
 void core_on_give_up(void (*give_up)(void *arg, const char *reason), void *arg);
 /* Without threads the caller's is the one worker: a turn of one actor that is ready, chosen by
  * ports.choice. False: none is. Who calls lets time pass between turns (core_next_timer(),
  * core_run_timers()). */
 bool core_step(void);
 
-/* --- homes -------------------------------------------------------------------------------------- */
-/* wake: called from any thread when the home goes from nothing ready to something ready; it must make the
- * thread call home_run() soon, and may be called spuriously. Gives. */
+/* --- homes -------------------------------------------------------------------------------- */
+/* wake: called from any thread when the home goes from nothing ready to something ready; it must
+ * make the thread call home_run() soon, and may be called spuriously. Gives. */
 struct home *home_new(const char *name, void (*wake)(void *arg), void *arg);
 void home_enter(struct home *h);        /* by the thread itself, first of all */
-bool home_run(struct home *h);          /* its thread: runs what is ready, a bounded share; true: there is more */
+/* its thread: runs what is ready, a bounded share; true: there is more */
+bool home_run(struct home *h);
 void home_leave(struct home *h);        /* its thread, last of all */
-void core_set_loop(struct home *h);     /* where actors live that want the I/O loop; NULL: nowhere (any more) */
+/* where actors live that want the I/O loop; NULL: nowhere (any more) */
+void core_set_loop(struct home *h);
 void home_free(struct home *h);         /* after core_stop */
 
-/* The next moment a timer is due, in ns of now_ns(), or INT64_MAX; and doing what is due by now. Both are
- * the I/O loop's to call; on_earlier is called (any thread) when a timer is set before all others. */
+/* The next moment a timer is due, in ns of now_ns(), or INT64_MAX; and doing what is due by now.
+ * Both are the I/O loop's to call; on_earlier is called (any thread) when a timer is set before all
+ * others. */
 int64_t core_next_timer(void);
 void    core_run_timers(void);
 void    core_on_earlier_timer(void (*earlier)(void *arg), void *arg);
 
-/* --- types and actors: any thread ---------------------------------------------------------------- */
+/* --- types and actors: any thread --------------------------------------------------------- */
 struct type_options {
 	uint32_t max_count, max_bytes;  /* over what the type's own mailbox says; 0: that */
 	bool proxy;                     /* see below */
-	bool native;                    /* of the runtime itself: no patch may touch it, and nobody holds it */
+	/* of the runtime itself: no patch may touch it, and nobody holds it */
+	bool native;
 };
 /* Borrows t and all it points at (for ever, or as long as code, which may be NULL, is held).
  * NULL with why: a signature that is none, two handlers of one name, a name taken. */
-struct type *core_add_type(const struct actor_type *t, const struct type_options *o, struct code *code,
-                           struct why *why);
+struct type *core_add_type(const struct actor_type *t, const struct type_options *o,
+			   struct code *code, struct why *why);
 struct type *core_type(const char *name);       /* NULL: none; "" is the global table's */
 const char  *type_name(const struct type *t);   /* "" is the global table's */
 size_t       type_state(const struct type *t);  /* bytes */
 bool         type_native(const struct type *t);
 
-/* A proxy stands for somebody who is no actor here (a client, a list of Redis). Whatever is sent to it, by any
- * handler's name, reaches its first handler, whose signature is "to:str what:str ...": the name it was
- * sent to ("" when by its id), the handler's name, and the values. */
+/* A proxy stands for somebody who is no actor here (a client, a list of Redis). Whatever is sent to
+ * it, by any handler's name, reaches its first handler, whose signature is "to:str what:str ...":
+ * the name it was sent to ("" when by its id), the handler's name, and the values. */
 
 struct spawn {
 	struct type *type;
@@ -83,45 +89,52 @@ struct spawn {
 };
 /* The actor's start runs as its first turn, before any message. Negative with why, else 0. */
 int    core_spawn(const struct spawn *s, actor_id *id, struct why *why);
-actor *core_actor(actor_id id);         /* of this very incarnation: only for its own thread. NULL: gone */
-/* Any thread, by name or incarnation: its stop is called after its children's; what waits is handled before, for
- * drain_ms at most. It is not restarted. ACTOR_ENOENT; ACTOR_EARGS: it is part of the runtime. */
+/* of this very incarnation: only for its own thread. NULL: gone */
+actor *core_actor(actor_id id);
+/* Any thread, by name or incarnation: its stop is called after its children's; what waits is
+ * handled before, for drain_ms at most. It is not restarted. ACTOR_ENOENT; ACTOR_EARGS: it is part
+ * of the runtime. */
 int    core_stop_actor(actor_ref ref, int drain_ms, struct why *why);
 /* Its own thread (a home's actor): no more messages; what waits is answered with ACTOR_ENOENT. */
 void   core_end(actor *self);
 
-/* --- calls from outside ----------------------------------------------------------------------------- */
+/* --- calls from outside ------------------------------------------------------------------- */
 struct call {
 	actor_ref to; const char *what;
 	struct packed args; unsigned count;     /* checked by packed_check() before */
 	bool client;                    /* only handlers with ON_CLIENT exist for it */
 	enum origin origin;
 };
-/* self: an actor that lives on this thread; NULL from any other thread (send only). Errors are synchronous, with
- * why in words ("counter.hit: by wants int, got str"); after an error no answer comes. */
+/* self: an actor that lives on this thread; NULL from any other thread (send only). Errors are
+ * synchronous, with why in words ("counter.hit: by wants int, got str"); after an error no answer
+ * comes. */
 int     core_send(actor *self, const struct call *c, struct why *why);
 int64_t core_ask(actor *self, const struct call *c, const char *then, int ms, struct why *why);
 /* Answers a caller that msg_defer() kept: values, or code and text. */
-int     core_answer(actor *self, msg_caller to, struct packed args, unsigned count, int code, const char *text);
+int core_answer(actor *self, msg_caller to, struct packed args, unsigned count, int code,
+		const char *text);
 
-int         msg_pack(const msg *m, int first, struct buf *out);         /* values from first on; their number */
+/* values from first on; their number */
+int         msg_pack(const msg *m, int first, struct buf *out);
 enum origin msg_origin(const msg *m);
 
 /* To the members of a group; any thread. How many it was sent to, or an error. */
 int         core_publish(actor *self, const char *group, struct packed args, unsigned count);
 
-/* --- names -------------------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------- */
 /* A live actor of this name is here now. */
 bool core_alive(actor_ref ref);
-void core_names(void (*each)(void *arg, const char *name), void *arg);  /* of all live named actors, "" too */
+/* of all live named actors, "" too */
+void core_names(void (*each)(void *arg, const char *name), void *arg);
 /* changed: from any thread, when a name appears or goes. */
 void core_on_names(void (*changed)(void *arg), void *arg);
-/* Where what is sent to names that begin with `list:` goes: a proxy. 0, the default: ACTOR_ENOENT. */
+/* Where what is sent to names that begin with `list:` goes: a proxy. 0, the default: ACTOR_ENOENT.
+ */
 void core_set_route(actor_id proxy);
 /* A name's owner for `ps` and for error messages. Borrows for ever; NULL: never heard of. */
 const char *core_ref_name(actor_ref ref);
 
-/* --- looking inside: any thread, while everything runs -------------------------------------------------- */
+/* --- looking inside: any thread, while everything runs ------------------------------------ */
 struct handler_info {
 	const char *name, *args;        /* borrowed for ever */
 	int flags;
@@ -135,7 +148,8 @@ struct handler_times { uint64_t count[TIME_PLACES]; int64_t most_ns; };
 struct actor_info {
 	actor_id id;
 	const char *name, *type, *home; /* name NULL: none; home "pool" or a home's name */
-	const char *state;              /* starting, idle, ready, running, held, stopping, restarting */
+	/* starting, idle, ready, running, held, stopping, restarting */
+	const char *state;
 	actor_id parent;                /* 0: the node */
 	uint32_t depth, bytes, max_count, max_bytes;
 	uint32_t asks, restarts;
@@ -148,9 +162,9 @@ struct worker_info {
 	int64_t since_ns;               /* of now_ns(), when that began; 0: idle */
 	uint64_t handled, failed;
 };
-/* Once nothing runs, sent = handled + expired + dead_letters + waiting: a start and a stop are messages
- * too, what was refused was not sent, and what a handler failed with where nobody waited is a dead
- * letter, not handled. */
+/* Once nothing runs, sent = handled + expired + dead_letters + waiting: a start and a stop are
+ * messages too, what was refused was not sent, and what a handler failed with where nobody waited
+ * is a dead letter, not handled. */
 struct core_totals {
 	uint64_t sent, handled, failed, dead_letters, refused, late_answers;
 	uint64_t expired;               /* not handled, as the asker had given up */
@@ -170,54 +184,67 @@ void core_dead_letters(void (*each)(void *arg, const struct dead_letter *d), voi
 
 void core_actors(void (*each)(void *arg, const struct actor_info *a), void *arg);
 int  core_inspect(actor_ref ref, struct actor_info *out);       /* ACTOR_ENOENT */
-void core_handlers(struct type *t, void (*each)(void *arg, const struct handler_info *h), void *arg);
+void core_handlers(struct type *t, void (*each)(void *arg, const struct handler_info *h),
+		   void *arg);
 int  core_handler(actor_ref to, const char *what, struct handler_info *out);    /* ACTOR_ENOENT */
 void core_handler_times(const struct handler_info *h, struct handler_times *out);
-int64_t core_times_part(const struct handler_times *t, double part);    /* ns that this part (0.99) stay below */
+/* ns that this part (0.99) stay below */
+int64_t core_times_part(const struct handler_times *t, double part);
 const char *core_text_handler(actor_ref to);    /* the handler with ON_TEXT, or NULL */
-/* Of the actors with something in their mailbox; for a million that have not it takes milliseconds. */
+/* Of the actors with something in their mailbox; for a million that have not it takes milliseconds.
+ */
 struct waiting_info { actor_id id; struct type *of; uint32_t depth; };
 void core_waiting(void (*each)(void *arg, const struct waiting_info *w), void *arg);
 void core_workers(void (*each)(void *arg, const struct worker_info *w), void *arg);
 void core_totals(struct core_totals *out);
-/* The same, but no actor is looked at: waiting is what was sent and is neither handled nor a dead letter. */
+/* The same, but no actor is looked at: waiting is what was sent and is neither handled nor a dead
+ * letter. */
 void core_counts(struct core_totals *out);
-void core_types(void (*each)(void *arg, struct type *t), void *arg);    /* all, in the order they came */
+/* all, in the order they came */
+void core_types(void (*each)(void *arg, struct type *t), void *arg);
 
-/* --- patches: any thread that is no worker and no home ---------------------------------------------------- */
-/* Compiled code that tables may point into. It is freed, through the function given, when the maker has dropped
- * it, no table holds it and no thread can be inside it. */
+/* --- patches: any thread that is no worker and no home ------------------------------------ */
+/* Compiled code that tables may point into. It is freed, through the function given, when the maker
+ * has dropped it, no table holds it and no thread can be inside it. */
 struct code *code_new(void (*free)(void *arg), void *arg);      /* gives one hold */
-/* Where it lies (types that its handlers spawn hold it too), and how places in it are called ("fix.c:12 in hit()"): for faults in it. */
+/* Where it lies (types that its handlers spawn hold it too), and how places in it are called
+ * ("fix.c:12 in hit()"): for faults in it. */
 void code_lies(struct code *c, const void *at, size_t size);
 void code_tells(struct code *c, void (*where)(void *arg, const void *at, struct buf *out));
 void code_drop(struct code *c);                                 /* takes the hold; NULL is fine */
 
 struct change { struct type *type; const struct actor_handler *on; };
-/* Checks all (known types, signatures as before, new names free), then puts all in force between two messages:
- * each handler replaces the one of its name or joins the table. version: the patch's number. Names and signatures
- * are copied. 0, or ACTOR_EARGS with why ("counter.hit takes int, the patch has str"), nothing changed. check_only: checks. */
-int core_change(const struct change *c, int n, uint32_t version, struct code *code, bool check_only, struct why *why);
-/* Takes back: each handler gets that function again, with version and code that it had; on NULL: it is as when its type
- * was added, and goes if the type had none of its name then (what is on its way to it fails with ACTOR_ENOENT; its
- * place is kept for the next of its name and signature). Signatures stay. All in force at once, or none, with why. */
+/* Checks all (known types, signatures as before, new names free), then puts all in force between
+ * two messages: each handler replaces the one of its name or joins the table. version: the patch's
+ * number. Names and signatures are copied. 0, or ACTOR_EARGS with why ("counter.hit takes int, the
+ * patch has str"), nothing changed. check_only: checks. */
+int core_change(const struct change *c, int n, uint32_t version, struct code *code, bool check_only,
+		struct why *why);
+/* Takes back: each handler gets that function again, with version and code that it had; on NULL: it
+ * is as when its type was added, and goes if the type had none of its name then (what is on its way
+ * to it fails with ACTOR_ENOENT; its place is kept for the next of its name and signature).
+ * Signatures stay. All in force at once, or none, with why. */
 struct back {
 	struct type *type; const char *name;
 	const struct actor_handler *on; uint32_t version; struct code *code;
 };
 int core_restore(const struct back *b, int n, struct why *why);
-/* A state of another shape: `to` brings all handlers of the type, its new size, and start and stop where it has them.
- * move (NULL: the actors begin anew) makes the new state, zeroed, from the old one, for each actor between two of its
- * messages, before any that new code sends it. The new type, which core_type() has from now on; NULL with why. */
-struct migration { const struct actor_type *to; int (*move)(const void *from, void *to), (*back)(const void *, void *); };
-struct type *core_migrate(struct type *t, const struct migration *m, uint32_t version, struct code *code, bool check_only,
-                          struct why *why);
+/* A state of another shape: `to` brings all handlers of the type, its new size, and start and stop
+ * where it has them. move (NULL: the actors begin anew) makes the new state, zeroed, from the old
+ * one, for each actor between two of its messages, before any that new code sends it. The new type,
+ * which core_type() has from now on; NULL with why. */
+struct migration {
+	const struct actor_type *to;
+	int (*move)(const void *from, void *to), (*back)(const void *, void *);
+};
+struct type *core_migrate(struct type *t, const struct migration *m, uint32_t version,
+			  struct code *code, bool check_only, struct why *why);
 /* As it was before, handlers too; by the migration's `back`, or (lose) begun anew. */
 struct type *core_migrate_back(struct type *t, bool lose, struct why *why);
 bool         core_can_go_back(const struct type *t);     /* by a `back` */
 struct type *core_before(const struct type *t);         /* NULL: none */
-/* Frees what was replaced and what no thread can be inside any more. Does not wait: what a handler that runs
- * long still needs is freed by a later call. */
+/* Frees what was replaced and what no thread can be inside any more. Does not wait: what a handler
+ * that runs long still needs is freed by a later call. */
 void core_grace(void);
 /* C functions a source may call: name and address, ends with NULL; actor.h's own. */
 struct export { const char *name; void *addr; };

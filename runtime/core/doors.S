@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * doors.S - onto the stack of compiled code and back, and the door through which it calls us. See guard.c. */
+ * doors.S - onto the stack of compiled code and back, and the door through which it calls us.
+ * See guard.c. */
 	.set SAVED, 0
 	.set TOP, 8
 	.set LEAST, 16
@@ -57,7 +58,8 @@ guard_fell:
 	jmp	back
 	.size guard_ended, . - guard_ended
 
-/* The function in r11, for compiled code: while it runs the return address is kept in DOOR, which says that
+/* The function in r11, for compiled code: while it runs the return address is kept in DOOR, which
+ * says that
  * we are in code of the runtime. */
 	.globl guard_door
 	.type guard_door, @function
@@ -81,7 +83,8 @@ guard_door:
 	ud2
 	.size guard_door, . - guard_door
 
-/* Reads a text to its end: with guard_touch, of a byte, the one place in the runtime where a fault is its caller's. */
+/* Reads a text to its end: with guard_touch, of a byte, the one place in the runtime where a fault
+ * is its caller's. */
 	.globl guard_probe, guard_touch, guard_probe_end
 	.type guard_probe, @function
 guard_probe:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * exports.c - actor.h's functions, for compiled sources to be linked with.
  *
- * They are called by doors (guard.c), but for those that only read what the caller lends, and those that
- * write a text with the caller's format first: what faults in these is the caller's. */
+ * They are called by doors (guard.c), but for those that only read what the caller lends, and those
+ * that write a text with the caller's format first: what faults in these is the caller's. */
 #include <pthread.h>
 #include <stdio.h>
 
@@ -62,7 +62,8 @@ static void probe(const struct actor_site *s, const uint64_t *values)
 			guard_probe((const char *)(uintptr_t)values[i]);
 }
 
-static int send_to(actor *self, actor_ref to, const char *what, struct actor_site *s, const uint64_t *v)
+static int send_to(actor *self, actor_ref to, const char *what, struct actor_site *s,
+		   const uint64_t *v)
 {
 	touch_self(self);
 	guard_probe(what);
@@ -78,8 +79,8 @@ static int publish(actor *self, const char *what, const struct actor_site *s, co
 	return actor_publish_(self, what, s, v);
 }
 
-static int64_t ask(actor *self, actor_ref to, const char *what, struct actor_site *s, const char *then, int ms,
-                   const uint64_t *v)
+static int64_t ask(actor *self, actor_ref to, const char *what, struct actor_site *s,
+		   const char *then, int ms, const uint64_t *v)
 {
 	touch_self(self);
 	guard_probe(what);
@@ -88,7 +89,8 @@ static int64_t ask(actor *self, actor_ref to, const char *what, struct actor_sit
 	return actor_ask_(self, to, what, s, then, ms, v);
 }
 
-static int64_t after(actor *self, int64_t ms, const char *what, struct actor_site *s, const uint64_t *v)
+static int64_t after(actor *self, int64_t ms, const char *what, struct actor_site *s,
+		     const uint64_t *v)
 {
 	touch_self(self);
 	guard_probe(what);
@@ -96,8 +98,8 @@ static int64_t after(actor *self, int64_t ms, const char *what, struct actor_sit
 	return actor_after_(self, ms, what, s, v);
 }
 
-static int64_t window(actor *self, int64_t ms, const char *first, const char *last, const char *what,
-                      struct actor_site *s, const uint64_t *v)
+static int64_t window(actor *self, int64_t ms, const char *first, const char *last,
+		      const char *what, struct actor_site *s, const uint64_t *v)
 {
 	touch_self(self);
 	guard_probe(what);
@@ -109,7 +111,8 @@ static int64_t window(actor *self, int64_t ms, const char *first, const char *la
 	return actor_window_(self, ms, first, last, what, s, v);
 }
 
-static int64_t cron(actor *self, const char *when, const char *what, struct actor_site *s, const uint64_t *v)
+static int64_t cron(actor *self, const char *when, const char *what, struct actor_site *s,
+		    const uint64_t *v)
 {
 	touch_self(self);
 	guard_probe(when);
@@ -157,32 +160,81 @@ static int forward(const msg *m, actor_ref to, const char *what)
 #define EXPORT_BY(name, fn) { #name, (void *)(uintptr_t)fn }
 
 const struct export core_exports[] = {
-	EXPORT(msg_count), EXPORT(msg_type), EXPORT(msg_int), EXPORT(msg_num), EXPORT(msg_str), EXPORT(msg_len),
-	EXPORT(msg_from), EXPORT(msg_error), EXPORT(msg_error_text), EXPORT(msg_ask), EXPORT(msg_items),
-	EXPORT(msg_next), EXPORT(msg_defer), EXPORT_BY(msg_fail, fail), EXPORT_BY(msg_forward, forward),
+	EXPORT(msg_count),
+	EXPORT(msg_type),
+	EXPORT(msg_int),
+	EXPORT(msg_num),
+	EXPORT(msg_str),
+	EXPORT(msg_len),
+	EXPORT(msg_from),
+	EXPORT(msg_error),
+	EXPORT(msg_error_text),
+	EXPORT(msg_ask),
+	EXPORT(msg_items),
+	EXPORT(msg_next),
+	EXPORT(msg_defer),
+	EXPORT_BY(msg_fail, fail),
+	EXPORT_BY(msg_forward, forward),
 	EXPORT(msg_values),
-	EXPORT(out_null), EXPORT(out_int), EXPORT(out_num), EXPORT(out_bool), EXPORT_BY(out_str, add_str),
-	EXPORT(out_text), EXPORT(out_room), EXPORT(out_bytes), EXPORT(out_list), EXPORT(out_map), EXPORT(out_value),
-	EXPORT(actor_send_out), EXPORT(actor_ask_out), EXPORT(msg_reply_out), EXPORT(actor_answer_out),
-	EXPORT(actor_state), EXPORT(actor_name), EXPORT(actor_self), EXPORT_BY(actor_find, find),
-	EXPORT(actor_alive), EXPORT_BY(actor_refuse, refuse),
-	EXPORT(actor_become), EXPORT(actor_stash), EXPORT(actor_unstash), EXPORT(actor_join),
-	EXPORT(actor_leave), EXPORT(actor_pick), EXPORT_BY(actor_publish_, publish),
-	EXPORT(actor_cancel), EXPORT(actor_now), EXPORT_BY(actor_log, log_it),
-	EXPORT(actor_spawn_), EXPORT(actor_stop), EXPORT(actor_drain), EXPORT(actor_parent), EXPORT(actor_monitor),
-	EXPORT(actor_demonitor), EXPORT(actor_link), EXPORT(actor_unlink), EXPORT(actor_why),
-	EXPORT_BY(actor_send_, send_to), EXPORT_BY(actor_ask_, ask), EXPORT_BY(actor_after_, after),
-	EXPORT_BY(actor_window_, window), EXPORT_BY(actor_cron_, cron),
-	EXPORT_BY(msg_reply_, reply), EXPORT_BY(actor_answer_, answer),
-	{ NULL, NULL },
+	EXPORT(out_null),
+	EXPORT(out_int),
+	EXPORT(out_num),
+	EXPORT(out_bool),
+	EXPORT_BY(out_str, add_str),
+	EXPORT(out_text),
+	EXPORT(out_room),
+	EXPORT(out_bytes),
+	EXPORT(out_list),
+	EXPORT(out_map),
+	EXPORT(out_value),
+	EXPORT(actor_send_out),
+	EXPORT(actor_ask_out),
+	EXPORT(msg_reply_out),
+	EXPORT(actor_answer_out),
+	EXPORT(actor_state),
+	EXPORT(actor_name),
+	EXPORT(actor_self),
+	EXPORT_BY(actor_find, find),
+	EXPORT(actor_alive),
+	EXPORT_BY(actor_refuse, refuse),
+	EXPORT(actor_become),
+	EXPORT(actor_stash),
+	EXPORT(actor_unstash),
+	EXPORT(actor_join),
+	EXPORT(actor_leave),
+	EXPORT(actor_pick),
+	EXPORT_BY(actor_publish_, publish),
+	EXPORT(actor_cancel),
+	EXPORT(actor_now),
+	EXPORT_BY(actor_log, log_it),
+	EXPORT(actor_spawn_),
+	EXPORT(actor_stop),
+	EXPORT(actor_drain),
+	EXPORT(actor_parent),
+	EXPORT(actor_monitor),
+	EXPORT(actor_demonitor),
+	EXPORT(actor_link),
+	EXPORT(actor_unlink),
+	EXPORT(actor_why),
+	EXPORT_BY(actor_send_, send_to),
+	EXPORT_BY(actor_ask_, ask),
+	EXPORT_BY(actor_after_, after),
+	EXPORT_BY(actor_window_, window),
+	EXPORT_BY(actor_cron_, cron),
+	EXPORT_BY(msg_reply_, reply),
+	EXPORT_BY(actor_answer_, answer),
+	{NULL, NULL},
 };
 
 /* What no door is for. */
 #define BARE(fn) (void *)(uintptr_t)fn
 static void *const bare[] = {
-	BARE(msg_count), BARE(msg_type), BARE(msg_int), BARE(msg_num), BARE(msg_str), BARE(msg_len), BARE(msg_from),
-	BARE(msg_error), BARE(msg_error_text), BARE(msg_ask), BARE(msg_items), BARE(msg_next), BARE(actor_state),
-	BARE(actor_now), BARE(fail), BARE(refuse), BARE(log_it), NULL,
+	BARE(msg_count),   BARE(msg_type),  BARE(msg_int),
+	BARE(msg_num),     BARE(msg_str),   BARE(msg_len),
+	BARE(msg_from),    BARE(msg_error), BARE(msg_error_text),
+	BARE(msg_ask),     BARE(msg_items), BARE(msg_next),
+	BARE(actor_state), BARE(actor_now), BARE(fail),
+	BARE(refuse),      BARE(log_it),    NULL,
 };
 
 static const struct export *doors, *text_doors;
@@ -196,7 +248,8 @@ static void make_doors(void)
 
 	text_doors = guard_doors(texts, none);
 	door_fail = (int (*)(const msg *, const char *, ...))(uintptr_t)text_doors[0].addr;
-	door_refuse = (int (*)(actor *, msg_caller, const char *, ...))(uintptr_t)text_doors[1].addr;
+	door_refuse =
+		(int (*)(actor *, msg_caller, const char *, ...))(uintptr_t)text_doors[1].addr;
 	door_log = (void (*)(actor *, const char *, ...))(uintptr_t)text_doors[2].addr;
 	doors = guard_doors(core_exports, bare);
 }

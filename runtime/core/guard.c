@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT
  * guard.c - faults in compiled code: who gets them, and how the worker goes on.
  *
- * Compiled code runs on a stack of its own, one a worker. Below it 256 MiB cannot be touched, for libtcc probes
- * no stack: a frame of 100 MB jumps over a page. A fault in there sets the thread back to where it
- * went onto that stack (doors.S): no setjmp, nothing a message but the switch.
+ * Compiled code runs on a stack of its own, one a worker. Below it 256 MiB cannot be touched, for
+ * libtcc probes no stack: a frame of 100 MB jumps over a page. A fault in there sets the thread
+ * back to where it went onto that stack (doors.S): no setjmp, nothing a message but the switch.
  *
  *        | 256 MiB no access | 1 MiB stack | page no access | signal stack |
  *
  * Whose fault is it? While compiled code runs it calls the runtime by doors, which note it. A fault
- * with no door open is compiled code's own, or the C library's that it gave a bad pointer (what it may call there
- * keeps no locks): contained. One with a door open is the runtime's, which may hold locks: the process ends
- * at once, with a line that names the suspect. What the runtime reads for compiled code before it
- * locks anything it reads by guard_probe(), which counts as compiled code's.
+ * with no door open is compiled code's own, or the C library's that it gave a bad pointer (what it
+ * may call there keeps no locks): contained. One with a door open is the runtime's, which may hold
+ * locks: the process ends at once, with a line that names the suspect. What the runtime reads for
+ * compiled code before it locks anything it reads by guard_probe(), which counts as compiled
+ * code's.
  *
- * A loop without end: the watch sends GUARD_SIGNAL. In compiled code it acts as a fault. Elsewhere the next return into
- * compiled code is bent to guard_ended(): exactly where a door is open, else by what looks like
- * such a return on the stack; one that was none is found out by the next signal, a tick later.
+ * A loop without end: the watch sends GUARD_SIGNAL. In compiled code it acts as a fault. Elsewhere
+ * the next return into compiled code is bent to guard_ended(): exactly where a door is open, else
+ * by what looks like such a return on the stack; one that was none is found out by the next signal,
+ * a tick later.
  *
  * Not contained: what compiled code writes where it can, the heap above all. */
 #include "guard.h"
@@ -45,7 +47,12 @@ void __asan_unpoison_memory_region(const volatile void *at, size_t size);
 
 /* GUARD_SIGNAL is one that TSan delivers at once. */
 enum {
-	BELOW = 256 << 20, PAGE = 4096, SIGNAL_STACK = 64 << 10, LEAST = 128 << 10, KEPT = 64 << 10, DOOR = 32,
+	BELOW = 256 << 20,
+	PAGE = 4096,
+	SIGNAL_STACK = 64 << 10,
+	LEAST = 128 << 10,
+	KEPT = 64 << 10,
+	DOOR = 32,
 	GUARD_SIGNAL = SIGSYS,
 };
 enum { MAPPED = BELOW + GUARD_STACK + PAGE + SIGNAL_STACK };
@@ -57,7 +64,7 @@ _Thread_local struct guard *guard_self;
 static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, GUARD_SIGNAL };
 static struct sigaction before[NSIG];
 
-/* --- the end of the process -------------------------------------------------------------------- */
+/* --- the end of the process --------------------------------------------------------------- */
 
 static void end_process(int sig, const siginfo_t *info, const ucontext_t *c)
 {
@@ -68,14 +75,18 @@ static void end_process(int sig, const siginfo_t *info, const ucontext_t *c)
 	char line[512];
 	int len;
 
-	len = snprintf(line, sizeof line, "actord: signal %d (%s) at address %p, pc %#llx, in the runtime's own code "
-	               "(%s, handler %s): this cannot be contained, the process ends", sig, sigabbrev_np(sig),
-	               info->si_code > 0 ? info->si_addr : NULL,
-	               (unsigned long long)c->uc_mcontext.gregs[REG_RIP], w ? w->name : "no worker", in);
+	len = snprintf(line, sizeof line,
+		       "actord: signal %d (%s) at address %p, pc %#llx, in the runtime's own code "
+		       "(%s, handler %s): this cannot be contained, the process ends",
+		       sig, sigabbrev_np(sig), info->si_code > 0 ? info->si_addr : NULL,
+		       (unsigned long long)c->uc_mcontext.gregs[REG_RIP], w ? w->name : "no worker",
+		       in);
 	if (inside && g->version)
-		len += snprintf(line + len, sizeof line - (size_t)len, "; the suspect is patch %u", g->version);
+		len += snprintf(line + len, sizeof line - (size_t)len, "; the suspect is patch %u",
+				g->version);
 	else if (inside)
-		len += snprintf(line + len, sizeof line - (size_t)len, "; the suspect is the actor's source");
+		len += snprintf(line + len, sizeof line - (size_t)len,
+				"; the suspect is the actor's source");
 	line[len++] = '\n';
 	if (write(STDERR_FILENO, line, (size_t)len) < 0)
 		_exit(1);
@@ -84,11 +95,12 @@ static void end_process(int sig, const siginfo_t *info, const ucontext_t *c)
 		raise(sig);
 }
 
-/* --- a fault ------------------------------------------------------------------------------------ */
+/* --- a fault ------------------------------------------------------------------------------ */
 
 static bool on_stack(const struct guard *g, uintptr_t at)
 {
-	return at >= (uintptr_t)g->low && at + sizeof(void *) <= (uintptr_t)g->top && at % sizeof(void *) == 0;
+	return at >= (uintptr_t)g->low && at + sizeof(void *) <= (uintptr_t)g->top &&
+	       at % sizeof(void *) == 0;
 }
 
 /* An address behind a call in compiled code: e8 rel32, or ff with a register or a place. */
@@ -149,7 +161,8 @@ UNCHECKED static void note_frames(struct guard *g, const ucontext_t *c)
 	g->noted = LOAD(&g->seq);
 	g->frame[0] = first;
 	g->frames = first != NULL;
-	for (; g->frames < FRAMES_MAX && on_stack(g, rbp) && on_stack(g, rbp + sizeof(void *)); rbp = next) {
+	for (; g->frames < FRAMES_MAX && on_stack(g, rbp) && on_stack(g, rbp + sizeof(void *));
+	     rbp = next) {
 		const char *to = ((const char **)rbp)[1];
 
 		if (code_has(g->code, to) && to - 1 != g->frame[0])
@@ -214,11 +227,11 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 	}
 }
 
-/* --- making one ------------------------------------------------------------------------------------ */
+/* --- making one --------------------------------------------------------------------------- */
 
 void guard_signals(void)
 {
-	struct sigaction old, a = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	struct sigaction old, a = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 
 	void *warm[1];
 
@@ -238,7 +251,8 @@ static bool enter_thread(char *stack)
 	sigset_t set;
 
 	if (sigaltstack(NULL, &is) < 0 ||
-	    ((is.ss_flags & SS_DISABLE || is.ss_size < SIGNAL_STACK / 4) && sigaltstack(&own, NULL) < 0))
+	    ((is.ss_flags & SS_DISABLE || is.ss_size < SIGNAL_STACK / 4) &&
+	     sigaltstack(&own, NULL) < 0))
 		return false;
 	sigemptyset(&set);
 	for (size_t i = 0; i < ARRAY_LEN(faults); i++)
@@ -250,7 +264,8 @@ static COLD struct guard *guard_new(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct guard *g = mem_alloc(sizeof *g);
-	char *map = mmap(NULL, MAPPED, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *map =
+		mmap(NULL, MAPPED, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	char *low = map + BELOW, *stack = low + GUARD_STACK + PAGE;
 
 	if (map == MAP_FAILED) {
@@ -260,8 +275,8 @@ static COLD struct guard *guard_new(void)
 	*g = (struct guard){ .map = map, .low = low, .top = low + GUARD_STACK, .least = low + LEAST,
 	                     .thread = pthread_self() };
 	pthread_once(&once, guard_signals);
-	if (mprotect(low, GUARD_STACK, PROT_READ | PROT_WRITE) || mprotect(stack, SIGNAL_STACK, PROT_READ | PROT_WRITE) ||
-	    !enter_thread(stack)) {
+	if (mprotect(low, GUARD_STACK, PROT_READ | PROT_WRITE) ||
+	    mprotect(stack, SIGNAL_STACK, PROT_READ | PROT_WRITE) || !enter_thread(stack)) {
 		guard_free(g);
 		return NULL;
 	}
@@ -296,8 +311,9 @@ struct guard *guard_get(struct worker *w)
 	if (unlikely(!g)) {
 		g = guard_new();
 		if (!g) {
-			log_line(LOG_ERROR, "guard", "%s: no memory for a stack for compiled code: it runs unguarded",
-			         w->name);
+			log_line(LOG_ERROR, "guard",
+				 "%s: no memory for a stack for compiled code: it runs unguarded",
+				 w->name);
 			return NULL;
 		}
 		guard_self = g;
@@ -306,7 +322,7 @@ struct guard *guard_get(struct worker *w)
 	return unlikely(LOAD(&g->seq) & 1) ? NULL : g;
 }
 
-/* --- time ------------------------------------------------------------------------------------------ */
+/* --- time --------------------------------------------------------------------------------- */
 
 void guard_look(struct guard *g, int64_t now, uint32_t ms)
 {
@@ -321,19 +337,21 @@ void guard_look(struct guard *g, int64_t now, uint32_t ms)
 	}
 }
 
-/* --- after a fault --------------------------------------------------------------------------------- */
+/* --- after a fault ------------------------------------------------------------------------ */
 
 static void say_fault(const struct guard *g, uint32_t budget_ms, struct buf *out)
 {
 	switch ((enum fault)LOAD(&g->fault)) {
 	case FAULT_NONE:        break;
-	case FAULT_POINTER:     buf_printf(out, "a bad pointer (%#llx)", (unsigned long long)g->address); break;
-	case FAULT_JUMP:        buf_printf(out, "a jump to %#llx", (unsigned long long)g->address); break;
+	case FAULT_POINTER:
+		buf_printf(out, "a bad pointer (%#llx)", (unsigned long long)g->address);
+		break;
+	case FAULT_JUMP: buf_printf(out, "a jump to %#llx", (unsigned long long)g->address); break;
 	case FAULT_DIVISION:    buf_text(out, "a division by zero"); break;
-	case FAULT_STACK:       buf_printf(out, "no stack left of %d KiB", GUARD_STACK >> 10); break;
+	case FAULT_STACK: buf_printf(out, "no stack left of %d KiB", GUARD_STACK >> 10); break;
 	case FAULT_INSTRUCTION: buf_text(out, "an illegal instruction"); break;
 	case FAULT_BUS:         buf_text(out, "a bus error"); break;
-	case FAULT_TIME:        buf_printf(out, "longer under way than its %u ms", budget_ms); break;
+	case FAULT_TIME: buf_printf(out, "longer under way than its %u ms", budget_ms); break;
 	}
 }
 
@@ -353,7 +371,7 @@ void guard_explain(struct guard *g, uint32_t budget_ms, struct buf *out)
 	g->frames = 0;
 }
 
-/* --- doors ------------------------------------------------------------------------------------------ */
+/* --- doors -------------------------------------------------------------------------------- */
 
 static bool is_bare(void *addr, void *const *bare)
 {
@@ -365,8 +383,8 @@ static bool is_bare(void *addr, void *const *bare)
 /* mov $function, %r11; mov $guard_door, %r10; jmp *%r10 */
 static void write_door(unsigned char *at, const void *function)
 {
-	static const unsigned char text[] = { 0x49, 0xbb, 0, 0, 0, 0, 0, 0, 0, 0,
-	                                      0x49, 0xba, 0, 0, 0, 0, 0, 0, 0, 0, 0x41, 0xff, 0xe2 };
+	static const unsigned char text[] = {0x49, 0xbb, 0, 0, 0, 0, 0, 0, 0,    0,    0x49, 0xba,
+					     0,    0,    0, 0, 0, 0, 0, 0, 0x41, 0xff, 0xe2};
 	const void *door = guard_door;
 
 	memcpy(at, text, sizeof text);

@@ -9,16 +9,24 @@
 #include "table.h"
 
 enum fault {
-	FAULT_NONE, FAULT_POINTER, FAULT_JUMP, FAULT_DIVISION, FAULT_STACK, FAULT_INSTRUCTION, FAULT_BUS,
-	FAULT_TIME,                     /* doors.S knows this number */
+	FAULT_NONE,
+	FAULT_POINTER,
+	FAULT_JUMP,
+	FAULT_DIVISION,
+	FAULT_STACK,
+	FAULT_INSTRUCTION,
+	FAULT_BUS,
+	FAULT_TIME, /* doors.S knows this number */
 };
 enum { FRAMES_MAX = 8, GUARD_STACK = 1 << 20 };
 
 /* doors.S knows the places of the first ones. */
 struct guard {
 	void *saved;                    /* the worker's stack, while compiled code runs */
-	char *top, *least, *low;        /* its own: from top down to low; with less than least left nobody calls us */
-	_Atomic(void *) door;           /* where a function of the runtime that is under way returns to; NULL: none is */
+	/* its own: from top down to low; with less than least left nobody calls us */
+	char *top, *least, *low;
+	/* where a function of the runtime that is under way returns to; NULL: none is */
+	_Atomic(void *) door;
 	_Atomic uint64_t seq;           /* odd: inside */
 	_Atomic int fault;              /* enum fault, of the call that has just ended */
 	/* The rest is C's. */
@@ -34,12 +42,14 @@ struct guard {
 	pthread_t thread;
 	char *map;
 };
-_Static_assert(offsetof(struct guard, door) == 32 && offsetof(struct guard, fault) == 48, "doors.S");
+_Static_assert(offsetof(struct guard, door) == 32 && offsetof(struct guard, fault) == 48,
+	       "doors.S");
 
-/* Of the calling thread, made when first needed; NULL: there is no memory for one, or compiled code is under way
- * already: do without. */
+/* Of the calling thread, made when first needed; NULL: there is no memory for one, or compiled code
+ * is under way already: do without. */
 struct guard *guard_get(struct worker *w);
-/* Takes the signals of faults; by itself with the first guard, again after somebody else took them. */
+/* Takes the signals of faults; by itself with the first guard, again after somebody else took them.
+ */
 void guard_signals(void);
 void guard_leave(struct worker *w);      /* its own thread, which is no worker of the pool, ends */
 void guard_free(struct guard *g);       /* its thread has ended; NULL is fine */

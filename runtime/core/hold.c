@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * hold.c - who waits for room where.
  *
- * The waiters of a mailbox are a ring through link, under the one lock; waiters names the last. Registering and letting
- * go must not miss each other: who waits registers, then looks at the mailbox again; its owner takes from the
- * mailbox, then looks for waiters. Both sides are sequentially consistent, so one sees the other. */
+ * The waiters of a mailbox are a ring through link, under the one lock; waiters names the last.
+ * Registering and letting go must not miss each other: who waits registers, then looks at the
+ * mailbox again; its owner takes from the mailbox, then looks for waiters. Both sides are
+ * sequentially consistent, so one sees the other. */
 #include "hold.h"
 
 #include <pthread.h>

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * home.c - homes: what is ready is a stack that anybody pushes to and the home's thread takes whole.
+ * home.c - homes: what is ready is a stack that anybody pushes to and the home's thread takes
+ * whole.
  *
- * The home is woken by whoever pushes onto an empty stack, and by nobody else: a burst costs one wake. */
+ * The home is woken by whoever pushes onto an empty stack, and by nobody else: a burst costs one
+ * wake. */
 #include "home.h"
 
 #include <stdio.h>
@@ -123,7 +125,8 @@ void home_ready(struct actor *a)
 	top = LOAD(&h->ready);
 	do
 		STORE(&a->link, top);
-	while (!CAS(&h->ready, &top, cell_index(a)));   /* release: the link; partner: take_ready() */
+	/* release: the link; partner: take_ready() */
+	while (!CAS(&h->ready, &top, cell_index(a)));
 	if (!top)
 		h->wake(h->arg);
 }

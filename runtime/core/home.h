@@ -5,9 +5,11 @@
 
 #include "life.h"
 
-void        home_ready(struct actor *a);        /* a lives at a home and has just got something to do */
+/* a lives at a home and has just got something to do */
+void        home_ready(struct actor *a);
 uint8_t     home_number(const struct home *h);  /* 1 and up; HOME_POOL for NULL */
-bool        home_ended(struct home *h);         /* its thread: an actor that lived here has ended since the last call */
+/* its thread: an actor that lived here has ended since the last call */
+bool        home_ended(struct home *h);
 const char *home_handler(const struct home *h);         /* that it is in; NULL: none */
 const char *home_title(uint8_t number);         /* "pool", or its name */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * inspect.c - looking inside while everything runs.
  *
- * From any thread, without stopping any: only what is atomic is read, so a picture is true of each actor and of
- * no single moment. */
+ * From any thread, without stopping any: only what is atomic is read, so a picture is true of each
+ * actor and of no single moment. */
 #include <stdio.h>
 #include <x86intrin.h>
 
@@ -40,13 +40,20 @@ static bool describe(struct actor *a, struct actor_info *out)
 	if (HEAD_TOP(h) == TOP_DEAD)
 		return false;
 	type = LOAD_ACQUIRE(&a->type);
-	*out = (struct actor_info){ .id = id, .name = name ? name_text(name) : NULL, .type = type->name,
-	                            .home = home_title(a->home), .state = state_of(a, h), .of = type,
-	                            .parent = LOAD(&a->parent), .depth = HEAD_COUNT(h), .bytes = HEAD_UNITS(h) * (uint32_t)sizeof(struct msg),
-	                            .max_count = LOAD(&a->max_count),
-	                            .max_bytes = LOAD(&a->max_units) * (uint32_t)sizeof(struct msg),
-	                            .asks = LOAD(&a->asks), .restarts = LOAD(&a->restarts),
-	                            .state_size = type->state };
+	*out = (struct actor_info){.id = id,
+				   .name = name ? name_text(name) : NULL,
+				   .type = type->name,
+				   .home = home_title(a->home),
+				   .state = state_of(a, h),
+				   .of = type,
+				   .parent = LOAD(&a->parent),
+				   .depth = HEAD_COUNT(h),
+				   .bytes = HEAD_UNITS(h) * (uint32_t)sizeof(struct msg),
+				   .max_count = LOAD(&a->max_count),
+				   .max_bytes = LOAD(&a->max_units) * (uint32_t)sizeof(struct msg),
+				   .asks = LOAD(&a->asks),
+				   .restarts = LOAD(&a->restarts),
+				   .state_size = type->state};
 	return LOAD_ACQUIRE(&a->gen) == id >> 32;
 }
 
@@ -67,7 +74,8 @@ void core_waiting(void (*each)(void *, const struct waiting_info *), void *arg)
 		uint64_t h = LOAD_ACQUIRE(&a->head);
 
 		if (HEAD_COUNT(h) && HEAD_TOP(h) != TOP_DEAD)
-			each(arg, &(struct waiting_info){ cell_id(a), LOAD(&a->type), HEAD_COUNT(h) });
+			each(arg,
+			     &(struct waiting_info){cell_id(a), LOAD(&a->type), HEAD_COUNT(h)});
 	}
 }
 
@@ -84,8 +92,11 @@ static void handler_info(const struct entry *e, struct handler_info *out)
 {
 	uint64_t cycles = 0;
 
-	*out = (struct handler_info){ .name = e->name, .args = e->args, .flags = e->flags, .version = e->version,
-	                              .slot = e->count };
+	*out = (struct handler_info){.name = e->name,
+				     .args = e->args,
+				     .flags = e->flags,
+				     .version = e->version,
+				     .slot = e->count};
 	for (uint32_t i = 0; i < worker_count(); i++) {
 		struct worker *w = worker_at(i);
 
@@ -168,7 +179,8 @@ void core_workers(void (*each)(void *, const struct worker_info *), void *arg)
 		if (!w)
 			continue;
 		a = LOAD(&w->actor);
-		info = (struct worker_info){ .name = w->name, .handled = LOAD(&w->handled), .failed = LOAD(&w->failed) };
+		info = (struct worker_info){
+			.name = w->name, .handled = LOAD(&w->handled), .failed = LOAD(&w->failed)};
 		if (a) {
 			info.actor = life_title(a);
 			info.handler = LOAD(&w->handler);

@@ -42,7 +42,7 @@ actor_ref actor_self(actor *self)
 	return name ? actor_find(name_text(name)) : cell_id(self);
 }
 
-/* --- birth ------------------------------------------------------------------------------------------- */
+/* --- birth -------------------------------------------------------------------------------- */
 
 static void set_limits(struct actor *a, struct type *type)
 {
@@ -124,7 +124,8 @@ static struct actor *conceive(const struct spawn *s, uint8_t home)
 	return a;
 }
 
-/* From DEAD to having its first messages: whoever finds the name before that cannot get in front of start. */
+/* From DEAD to having its first messages: whoever finds the name before that cannot get in front of
+ * start. */
 static void publish(struct worker *w, struct actor *a, struct msg *init)
 {
 	struct msg *m = message_make(&w->pool, NULL, 0), *top = m;
@@ -153,7 +154,8 @@ static void unborn(struct actor *a)
 }
 
 /* The values of its `init`, kept for restarts too. */
-static struct msg *first_message(struct worker *w, struct actor *a, const struct birth *b, struct why *why)
+static struct msg *first_message(struct worker *w, struct actor *a, const struct birth *b,
+				 struct why *why)
 {
 	struct arg args[16];
 	struct kin *k = kin_of(a);
@@ -195,7 +197,8 @@ static void adopt(struct actor *parent, struct actor *a)
 
 static int taken(const char *name, struct why *why)
 {
-	return why_set(why, ACTOR_EFAIL, "there is an actor named %s already", *name ? name : "\"\"");
+	return why_set(why, ACTOR_EFAIL, "there is an actor named %s already",
+		       *name ? name : "\"\"");
 }
 
 int life_spawn(const struct spawn *s, const struct birth *b, actor_id *id, struct why *why)
@@ -207,14 +210,16 @@ int life_spawn(const struct spawn *s, const struct birth *b, actor_id *id, struc
 	int rc = 0;
 
 	if (s->name && (!name || name_foreign(name)))
-		return why_set(why, ACTOR_EARGS, "an actor's name has at most %d bytes and does not begin with list:",
-		               NAME_MAX_LEN);
+		return why_set(why, ACTOR_EARGS,
+			       "an actor's name has at most %d bytes and does not begin with list:",
+			       NAME_MAX_LEN);
 	if (name && name_bearer(name))
 		return taken(s->name, why);
 	a = conceive(s, b->home);
 	if (!a)
-		return why_set(why, ACTOR_ENOMEM,
-		               "the limit of actors is reached, or there is no memory for one more");
+		return why_set(
+			why, ACTOR_ENOMEM,
+			"the limit of actors is reached, or there is no memory for one more");
 	w = worker_acquire();
 	*id = cell_id(a);
 	if (b->n && !(init = first_message(w, a, b, why))) {
@@ -260,7 +265,9 @@ void life_start(struct worker *w, struct actor *a)
 
 	STORE(&a->started, 1);
 	STORE(&w->handler, "start");
-	rc = type->start ? contain_call(a, (void *)(uintptr_t)type->start, type->code, "start", &why) : 0;
+	rc = type->start
+		     ? contain_call(a, (void *)(uintptr_t)type->start, type->code, "start", &why)
+		     : 0;
 	if (unlikely(w->outs))
 		life_drop_outs(w);
 	if (rc >= 0)
@@ -280,13 +287,14 @@ void life_renew(struct actor *a)
 
 	set_state(a, k ? k->state : NULL, k ? k->state_size : 0);
 	COUNT_UP(&a->restarts, 1);
-	/* Partner: target_find(), which waits where a name's bearer is of a generation that has just ended. */
+	/* Partner: target_find(), which waits where a name's bearer is of a generation that has
+	 * just ended. */
 	STORE_RELEASE(&a->gen, cell_next_gen(LOAD(&a->gen)));
 	if (name)
 		name_rebind(name, before, cell_id(a));
 }
 
-/* --- burial ------------------------------------------------------------------------------------------- */
+/* --- burial ------------------------------------------------------------------------------- */
 
 /* In words, once somebody is to be told: most end with nobody who waits. */
 static const char *ended(const struct actor *a, struct why *why)
@@ -296,8 +304,10 @@ static const char *ended(const struct actor *a, struct why *why)
 	return why->text;
 }
 
-/* keep: the message being handled where it hangs, the oldest of its chain; it stays its handler's. */
-static void drop_chain(struct worker *w, struct actor *a, uint32_t i, uint32_t keep, struct why *why)
+/* keep: the message being handled where it hangs, the oldest of its chain; it stays its handler's.
+ */
+static void drop_chain(struct worker *w, struct actor *a, uint32_t i, uint32_t keep,
+		       struct why *why)
 {
 	while (i >= MSG_FIRST && i != keep) {
 		struct msg *m = msg_at(i);
@@ -362,7 +372,7 @@ void core_end(actor *self)
 	worker_release(w);
 }
 
-/* --- who is there ---------------------------------------------------------------------------------------- */
+/* --- who is there ------------------------------------------------------------------------- */
 
 actor *core_actor(actor_id id)
 {

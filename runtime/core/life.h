@@ -11,7 +11,8 @@ extern int (*life_place)(struct actor *a, struct why *why);
 struct birth {
 	uint8_t home;                   /* HOME_POOL or a home's number */
 	struct actor *parent;           /* owned by this thread; NULL: the node */
-	const char *types; const uint64_t *values; int n;       /* of the message `init`; n 0: none */
+	/* of the message `init`; n 0: none */
+	const char *types; const uint64_t *values; int n;
 };
 int  life_spawn(const struct spawn *s, const struct birth *b, actor_id *id, struct why *why);
 void life_start(struct worker *w, struct actor *a);     /* owner: its first message */
@@ -21,10 +22,12 @@ void life_stop(struct worker *w, struct actor *a);
 void life_renew(struct actor *a);
 /* The message that follows start, made anew; NULL: none. */
 struct msg *life_init(struct worker *w, struct actor *a);
-/* Owner, at the end of a handler: calls stop, gives up what it waited for, answers what is in the mailbox
- * (queue: taken, not handled; keep: hangs there, but is the caller's; 0: none), frees the cell. */
+/* Owner, at the end of a handler: calls stop, gives up what it waited for, answers what is in the
+ * mailbox (queue: taken, not handled; keep: hangs there, but is the caller's; 0: none), frees the
+ * cell. */
 void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep);
 const char *life_title(const struct actor *a);          /* its name, or its type's */
-void life_drop_outs(struct worker *w);                  /* frees what msg_values() gave and was not sent */
+/* frees what msg_values() gave and was not sent */
+void life_drop_outs(struct worker *w);
 
 #endif

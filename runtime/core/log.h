@@ -19,7 +19,8 @@ enum { LOG_KEPT = 512, LOG_LINE = 4096, LOG_TIME = 24 };
 struct log_kept {
 	uint64_t number;
 	enum log_level level;
-	size_t text;                    /* where in line the text begins; the time are its first LOG_TIME bytes */
+	/* where in line the text begins; the time are its first LOG_TIME bytes */
+	size_t text;
 	char room[65];
 	char line[LOG_LINE];            /* without the newline */
 };

@@ -12,7 +12,8 @@ enum { REGION_UNITS = 1 << 28, DEPOT = 1 << 16 };
 
 char *message_region;
 
-static _Atomic uint32_t next_unit = 64;         /* index 0 means none; below MSG_FIRST are mailbox states */
+/* index 0 means none; below MSG_FIRST are mailbox states */
+static _Atomic uint32_t next_unit = 64;
 static struct {
 	spinlock lock;
 	struct magazine *mag[CLASSES];
@@ -23,20 +24,22 @@ int message_init(struct why *why)
 {
 	if (message_region)
 		return 0;
-	message_region = mmap(NULL, (size_t)REGION_UNITS * sizeof(struct msg), PROT_READ | PROT_WRITE,
-	                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	message_region =
+		mmap(NULL, (size_t)REGION_UNITS * sizeof(struct msg), PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (message_region == MAP_FAILED) {
 		message_region = NULL;
-		return why_set(why, ACTOR_ENOMEM, "cannot reserve address space for messages (16 GiB; is "
-		               "there a limit, ulimit -v?)");
+		return why_set(why, ACTOR_ENOMEM,
+			       "cannot reserve address space for messages (16 GiB; is "
+			       "there a limit, ulimit -v?)");
 	}
 	for (int c = 0; c < CLASSES; c++)
 		depot.mag[c] = mem_alloc(DEPOT * sizeof(struct magazine));
 	return 0;
 }
 
-/* New units, never used before. Out of region means 16 GiB of messages under way: the limits of millions
- * of mailboxes added up. There is nothing left to save then. */
+/* New units, never used before. Out of region means 16 GiB of messages under way: the limits of
+ * millions of mailboxes added up. There is nothing left to save then. */
 static struct magazine carve(int cls)
 {
 	uint32_t units = 1u << cls, n = magazine_size(cls);
@@ -71,7 +74,8 @@ COLD void message_give_back(struct message_pool *p, int cls)
 {
 	if (p->spare[cls].n) {
 		spin_lock(&depot.lock);
-		if (depot.n[cls] < DEPOT)               /* beyond that, half a gigabyte lies idle: let it */
+		/* beyond that, half a gigabyte lies idle: let it */
+		if (depot.n[cls] < DEPOT)
 			depot.mag[cls][depot.n[cls]++] = p->spare[cls];
 		spin_unlock(&depot.lock);
 	}
@@ -79,7 +83,7 @@ COLD void message_give_back(struct message_pool *p, int cls)
 	p->free[cls] = (struct magazine){ 0, 0 };
 }
 
-/* --- values --------------------------------------------------------------------------------- */
+/* --- values ------------------------------------------------------------------------------- */
 
 void args_of_site(struct arg *args, const char *types, const uint64_t *values, int n)
 {
@@ -119,8 +123,9 @@ static double num_of(uint64_t bits)
 int args_of_packed(struct arg *args, struct packed in, unsigned count, struct why *why)
 {
 	if (count > VALUES_MAX)
-		return why_set(why, ACTOR_EARGS, "%u values: a message takes %d at most, put them in a list",
-		               count, VALUES_MAX);
+		return why_set(why, ACTOR_EARGS,
+			       "%u values: a message takes %d at most, put them in a list", count,
+			       VALUES_MAX);
 	for (unsigned i = 0; i < count; i++) {
 		struct arg *a = &args[i];
 		struct packed whole = in;
@@ -128,7 +133,8 @@ int args_of_packed(struct arg *args, struct packed in, unsigned count, struct wh
 
 		if (packed_next(&in, &v) != 1)
 			return why_set(why, ACTOR_EARGS, "%u values announced, %u there", count, i);
-		*a = (struct arg){ .type = v.type, .bits = (uint64_t)v.i, .p = v.str, .len = (uint32_t)v.len };
+		*a = (struct arg){
+			.type = v.type, .bits = (uint64_t)v.i, .p = v.str, .len = (uint32_t)v.len};
 		if (v.type == VALUE_NUM)
 			a->bits = bits_of(v.num);
 		if (v.type == VALUE_LIST || v.type == VALUE_MAP) {
@@ -152,8 +158,8 @@ void arg_of_message(struct arg *a, const struct msg *m, unsigned i)
 	}
 }
 
-static int misfit(const struct arg *a, unsigned i, const struct signature *s, const char *who, const char *text,
-                  struct why *why)
+static int misfit(const struct arg *a, unsigned i, const struct signature *s, const char *who,
+		  const char *text, struct why *why)
 {
 	char param[64];
 
@@ -162,11 +168,12 @@ static int misfit(const struct arg *a, unsigned i, const struct signature *s, co
 	               param_name(s->type[i]), value_name(a->type));
 }
 
-int args_fit(struct arg *args, unsigned n, const struct signature *s, const char *who, const char *text,
-             struct why *why)
+int args_fit(struct arg *args, unsigned n, const struct signature *s, const char *who,
+	     const char *text, struct why *why)
 {
 	if (n < s->min || (n > s->max && !s->rest))
-		return why_set(why, ACTOR_EARGS, "%s takes (%s), got %u argument%s", who, text, n, n == 1 ? "" : "s");
+		return why_set(why, ACTOR_EARGS, "%s takes (%s), got %u argument%s", who, text, n,
+			       n == 1 ? "" : "s");
 	for (unsigned i = 0; i < n && i < s->max; i++) {
 		struct arg *a = &args[i];
 		struct value v = { .type = a->type, .i = (int64_t)a->bits };

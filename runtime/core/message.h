@@ -6,10 +6,10 @@
  *   +------------------------------+-----------------------------+-----------------------------+
  *
  * Messages are units of 64 bytes in one reserved region, so that a mailbox word can hold an index
- * instead of a pointer. Classes of 1 to 16 units are pooled in magazines a thread, exchanged whole with
- * a depot; what is larger has its body on the heap. The region is never given back: it is as large
- * as the most that ever was under way, which the mailboxes' limits bound.
- * A str, bytes, list or map is a place in the body: offset:32 | length:32, lists and maps as msgpack. */
+ * instead of a pointer. Classes of 1 to 16 units are pooled in magazines a thread, exchanged whole
+ * with a depot; what is larger has its body on the heap. The region is never given back: it is as
+ * large as the most that ever was under way, which the mailboxes' limits bound. A str, bytes, list
+ * or map is a place in the body: offset:32 | length:32, lists and maps as msgpack. */
 #ifndef MESSAGE_H
 #define MESSAGE_H
 
@@ -23,29 +23,31 @@ enum {
 	MSG_ANSWER  = 32,       /* corr is the number of the question that the receiver asked */
 	MSG_ORIGIN_SHIFT = 6,   /* enum origin, two bits */
 };
-enum {                          /* instead of a handler's index in fn: */
-	FN_SPECIAL  = 0xff00,
-	FN_ANSWER   = 0xff01,   /* to the ask corr */
-	FN_LATE     = 0xff02,   /* the ask corr has waited long enough */
-	FN_TIMER    = 0xff03,   /* the timer corr is due */
-	FN_START    = 0xff04,
-	FN_STOP     = 0xff05,   /* corr: ms that it may take to handle what waits; 0: at once */
-	FN_DOWN     = 0xff06,   /* a monitored actor has ended: number, name, reason */
-	FN_MIGRATE  = 0xff0f,   /* the control lane: its type is followed by another */
-	/* Orders, which go by the control lane: value 0 says whom they are meant for, value 1 is a text. See supervise.c */
-	FN_ORDER    = 0xff10,
-	FN_RESTART  = 0xff10,   /* parent to child, after corr ms */
-	FN_CYCLE    = 0xff11,   /* parent to child: end, and wait for FN_RESTART */
-	FN_FAILED   = 0xff12,   /* child to parent (corr: its bond): I wait for FN_RESTART or FN_STOP */
-	FN_CYCLED   = 0xff13,   /* the same, as told */
-	FN_UP       = 0xff14,   /* child to parent: I have started again */
-	FN_ENDED    = 0xff15,   /* child to parent: I was */
-	FN_PATIENCE = 0xff16,   /* to oneself: a child may have taken too long to end */
-	FN_MONITOR  = 0xff17,   /* corr: the monitor's number */
-	FN_DEMONITOR = 0xff18,
-	FN_LINK     = 0xff19,
-	FN_UNLINK   = 0xff1a,
-	FN_EXIT     = 0xff1b,   /* a linked actor has ended; corr: 1 when by a failure */
+enum { /* instead of a handler's index in fn: */
+       FN_SPECIAL = 0xff00,
+       FN_ANSWER = 0xff01, /* to the ask corr */
+       FN_LATE = 0xff02,   /* the ask corr has waited long enough */
+       FN_TIMER = 0xff03,  /* the timer corr is due */
+       FN_START = 0xff04,
+       FN_STOP = 0xff05,    /* corr: ms that it may take to handle what waits; 0: at once */
+       FN_DOWN = 0xff06,    /* a monitored actor has ended: number, name, reason */
+       FN_MIGRATE = 0xff0f, /* the control lane: its type is followed by another */
+       /* Orders, which go by the control lane: value 0 says whom they are meant for, value 1 is a
+	  text. See supervise.c */
+       FN_ORDER = 0xff10,
+       FN_RESTART = 0xff10, /* parent to child, after corr ms */
+       FN_CYCLE = 0xff11,   /* parent to child: end, and wait for FN_RESTART */
+       /* child to parent (corr: its bond): I wait for FN_RESTART or FN_STOP */
+       FN_FAILED = 0xff12,
+       FN_CYCLED = 0xff13,   /* the same, as told */
+       FN_UP = 0xff14,       /* child to parent: I have started again */
+       FN_ENDED = 0xff15,    /* child to parent: I was */
+       FN_PATIENCE = 0xff16, /* to oneself: a child may have taken too long to end */
+       FN_MONITOR = 0xff17,  /* corr: the monitor's number */
+       FN_DEMONITOR = 0xff18,
+       FN_LINK = 0xff19,
+       FN_UNLINK = 0xff1a,
+       FN_EXIT = 0xff1b, /* a linked actor has ended; corr: 1 when by a failure */
 };
 enum { CLASSES = 5, MAGAZINE = 128, MAGAZINE_SMALL = 16, MSG_FIRST = 8, SLOTS_INLINE = 4 };
 
@@ -53,10 +55,13 @@ struct msg {
 	uint32_t next;          /* index of the next in a chain; 0: none */
 	uint32_t gen;           /* the incarnation it is meant for */
 	uint64_t from;          /* who sent it, who gets the answer */
-	uint16_t fn, sig;       /* handler's index in its type; the signature it was checked against */
+	/* handler's index in its type; the signature it was checked against */
+	uint16_t fn, sig;
 	uint8_t  flags, n;      /* n values */
-	uint16_t types;         /* four bits each (enum value_type), when n <= 4; else bytes behind the slots */
-	uint64_t corr;          /* of a request: the asker's number, 0 when no answer is wanted (any more) */
+	/* four bits each (enum value_type), when n <= 4; else bytes behind the slots */
+	uint16_t types;
+	/* of a request: the asker's number, 0 when no answer is wanted (any more) */
+	uint64_t corr;
 	uint64_t slot[SLOTS_INLINE];
 };
 _Static_assert(sizeof(struct msg) == 64, "one cache line");
@@ -65,8 +70,14 @@ struct magazine { uint32_t list, n; };
 
 extern char *message_region;
 
-static inline struct msg *msg_at(uint32_t i) { return (struct msg *)(message_region + ((size_t)i << 6)); }
-static inline uint32_t msg_index(const struct msg *m) { return (uint32_t)(((const char *)m - message_region) >> 6); }
+static inline struct msg *msg_at(uint32_t i)
+{
+	return (struct msg *)(message_region + ((size_t)i << 6));
+}
+static inline uint32_t msg_index(const struct msg *m)
+{
+	return (uint32_t)(((const char *)m - message_region) >> 6);
+}
 static inline char *msg_body(const struct msg *m)
 {
 	return unlikely(m->flags & MSG_HEAP) ? (char *)(uintptr_t)m->slot[0] : (char *)m->slot;
@@ -140,7 +151,8 @@ struct arg {
 	enum value_type type;
 	uint32_t len;                   /* bytes at p */
 	uint64_t bits;                  /* INT, UINT, BOOL; NUM: of the double */
-	const void *p;                  /* STR and BYTES: borrowed; LIST and MAP: the msgpack of the whole */
+	/* STR and BYTES: borrowed; LIST and MAP: the msgpack of the whole */
+	const void *p;
 };
 
 /* The values of a call site, by the letters of its types. */
@@ -150,8 +162,8 @@ int  args_of_packed(struct arg *args, struct packed in, unsigned count, struct w
 /* Value i of a message. */
 void arg_of_message(struct arg *a, const struct msg *m, unsigned i);
 /* Do they fit? Turns each into what the parameter takes. who and text name the handler in why. */
-int  args_fit(struct arg *args, unsigned n, const struct signature *s, const char *who, const char *text,
-              struct why *why);
+int args_fit(struct arg *args, unsigned n, const struct signature *s, const char *who,
+	     const char *text, struct why *why);
 
 /* Bytes that these values take behind a header. */
 size_t message_size(const struct arg *args, unsigned n);

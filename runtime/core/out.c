@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * out.c - msg_out: values one after the other, for what does not fit a call of eight.
  *
- * The values are packed as they come and go the way of a message from outside. What a handler began and
- * did not send is freed when it returns. */
+ * The values are packed as they come and go the way of a message from outside. What a handler began
+ * and did not send is freed when it returns. */
 #include <stdlib.h>
 
 #include "life.h"
@@ -88,7 +88,8 @@ void out_text(msg_out *o, const char *s, size_t len)
 char *out_room(msg_out *o, size_t len)
 {
 	struct buf *b = begin(o, 0);
-	uint8_t head[5] = { 0xdb, (uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len };
+	uint8_t head[5] = {0xdb, (uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8),
+			   (uint8_t)len};
 
 	buf_add(b, head, sizeof head);
 	buf_reserve(b, len);
@@ -148,7 +149,8 @@ int actor_send_out(actor *self, actor_ref to, const char *what, msg_out *o)
 	return rc;
 }
 
-int64_t actor_ask_out(actor *self, actor_ref to, const char *what, const char *then, int ms, msg_out *o)
+int64_t actor_ask_out(actor *self, actor_ref to, const char *what, const char *then, int ms,
+		      msg_out *o)
 {
 	struct worker *w = worker_acquire();
 	struct letter l = { .to = to, .what = what, .origin = w->origin };
@@ -166,7 +168,9 @@ int actor_answer_out(actor *self, msg_caller to, msg_out *o)
 	int rc = whole(o);
 
 	if (rc < 0)
-		actor_refuse(self, to, "the actor's answer is not whole: a list or map lacks items, or a str is no UTF-8");
+		actor_refuse(self, to,
+			     "the actor's answer is not whole: a list or map lacks items, or a str "
+			     "is no UTF-8");
 	else
 		rc = core_answer(self, to, packed(o), o->count, 0, NULL);
 	out_free(o);
@@ -182,7 +186,8 @@ int msg_reply_out(const msg *m, msg_out *o)
 	if (!rc)
 		rc = args_of_packed(args, packed(o), o->count, &why);
 	else
-		why_set(&why, rc, "the answer is not whole: a list or map lacks items, or a str is no UTF-8");
+		why_set(&why, rc,
+			"the answer is not whole: a list or map lacks items, or a str is no UTF-8");
 	if (rc < 0)
 		msg_fail(m, "%s", why.text);
 	else

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * pool.c - a worker: finds something ready, gives it a turn, and parks when there is nothing.
  *
- * Parking: a worker says that it is parked, then looks again for work; who adds work looks for the parked
- * after adding it. A heavy fence on the one side and light ones on the other make sure that one sees the
- * other. Work that only lies in a moving ring is not urgent: the watch wakes somebody if it stops moving. */
+ * Parking: a worker says that it is parked, then looks again for work; who adds work looks for the
+ * parked after adding it. A heavy fence on the one side and light ones on the other make sure that
+ * one sees the other. Work that only lies in a moving ring is not urgent: the watch wakes somebody
+ * if it stops moving. */
 #include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,7 +20,8 @@ static bool park(struct pooler *p)
 	STORE(&p->parked, 1);
 	atomic_fetch_add(&pool.idle, 1);
 	atomic_fetch_sub(&pool.searching, 1);
-	worker_heavy_fence();                           /* partner: the light one in queue.c, work_added() */
+	/* partner: the light one in queue.c, work_added() */
+	worker_heavy_fence();
 	if (LOAD(&pool.stop))
 		return false;
 	if (queue_urgent() && atomic_exchange(&p->parked, 0))
@@ -32,8 +34,8 @@ static bool park(struct pooler *p)
 	return !LOAD(&pool.stop);
 }
 
-/* How long it pays to look before parking is learnt: longer after looking was of use, shorter after it was not, so that
- * a node that has little to do does not burn its time. */
+/* How long it pays to look before parking is learnt: longer after looking was of use, shorter after
+ * it was not, so that a node that has little to do does not burn its time. */
 static struct actor *look(struct pooler *p)
 {
 	for (uint32_t i = 0; i < p->looks; i++) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * pool.h - the pool's workers, as their parts see them: queue.c holds what is ready, pool.c runs it, watch.c looks after
- * it, sched.c starts and stops.
+ * pool.h - the pool's workers, as their parts see them: queue.c holds what is ready, pool.c runs
+ * it, watch.c looks after it, sched.c starts and stops.
  *
- * Each worker has a place for the actor to run next (what the running one has just woken: a pair that
- * talks stays on one core, with warm caches) and a ring of 256 for the rest; what overflows, and what
- * comes from outside, goes through a list that all share. */
+ * Each worker has a place for the actor to run next (what the running one has just woken: a pair
+ * that talks stays on one core, with warm caches) and a ring of 256 for the rest; what overflows,
+ * and what comes from outside, goes through a list that all share. */
 #ifndef POOL_H
 #define POOL_H
 
@@ -25,13 +25,16 @@ struct pooler {
 	_Alignas(128) _Atomic uint32_t first;           /* thieves and owner: CAS */
 	_Atomic uint32_t ring[RING];
 	_Alignas(128) _Atomic uint32_t parked;          /* futex */
-	_Atomic uint32_t stuck;                         /* watch: ticks that the turn under way has lasted */
+	/* watch: ticks that the turn under way has lasted */
+	_Atomic uint32_t stuck;
 	/* The watch's. */
 	uint64_t seen_turn;
 	uint32_t seen_first;
-	uint32_t named;                                 /* stuck when it was last named in the log */
+	/* stuck when it was last named in the log */
+	uint32_t named;
 	/* The owner's. */
-	_Alignas(128) uint32_t slice;                   /* turns in a row out of `next` that are left */
+	/* turns in a row out of `next` that are left */
+	_Alignas(128) uint32_t slice;
 	uint32_t rounds, wake_tick, shared_tick;
 	uint32_t looks;                                 /* before it parks */
 	struct sample samples[THREADS_MAX];             /* how others' rings move, see queue.c */
@@ -54,8 +57,10 @@ extern struct pool pool;
 
 /* queue.c */
 void          queue_ready(struct worker *w, struct actor *a);   /* post_ready of pool actors */
-void          queue_again(struct pooler *p, struct actor *a);   /* its turn is over, it has more to do */
-struct actor *queue_other(struct pooler *p);    /* not out of next, or not again: ring and shared have a turn; NULL */
+/* its turn is over, it has more to do */
+void          queue_again(struct pooler *p, struct actor *a);
+/* not out of next, or not again: ring and shared have a turn; NULL */
+struct actor *queue_other(struct pooler *p);
 struct actor *queue_steal(struct pooler *p);
 bool          queue_waiting(void);      /* work that somebody could take now */
 bool          queue_urgent(void);       /* such that cannot wait for the watch */

@@ -38,8 +38,8 @@ void post_special(struct worker *w, uint64_t id, uint16_t fn, uint64_t corr)
 	post_beyond(w, a, m);
 }
 
-void post_answer(struct worker *w, uint64_t to, uint64_t corr, const struct arg *args, unsigned n, int code,
-                 const char *text)
+void post_answer(struct worker *w, uint64_t to, uint64_t corr, const struct arg *args, unsigned n,
+		 int code, const char *text)
 {
 	struct actor *a = cell_at((uint32_t)to);
 	struct arg error[2] = {
@@ -91,7 +91,8 @@ COLD void post_dead(struct worker *w, const struct actor *a, struct msg *m, cons
 	}
 }
 
-void post_dead_chain(struct worker *w, const struct actor *a, uint32_t top, uint32_t last, const char *reason)
+void post_dead_chain(struct worker *w, const struct actor *a, uint32_t top, uint32_t last,
+		     const char *reason)
 {
 	bool end;
 
@@ -122,7 +123,7 @@ COLD void post_box(struct worker *w)
 	}
 }
 
-/* --- orders ---------------------------------------------------------------------------------- */
+/* --- orders ------------------------------------------------------------------------------- */
 
 static void lane_push(struct actor *a, struct msg *m)
 {
@@ -158,7 +159,8 @@ static void lane(struct worker *w, struct actor *a, struct msg *m)
 
 	lane_push(a, m);
 	COUNT_UP(&w->sent, 1);
-	/* Partner: the owner steps to IDLE, or parks, or buries, then looks at control; all sequentially consistent. */
+	/* Partner: the owner steps to IDLE, or parks, or buries, then looks at control; all
+	 * sequentially consistent. */
 	h = atomic_load(&a->head);
 	while (HEAD_TOP(h) == TOP_IDLE)
 		if (atomic_compare_exchange_weak(&a->head, &h, HEAD_WITH(h, TOP_BUSY))) {
@@ -174,8 +176,10 @@ static void lane(struct worker *w, struct actor *a, struct msg *m)
 static struct msg *order_make(struct worker *w, uint64_t whom, const struct order *o)
 {
 	struct arg args[2] = {
-		{ .type = VALUE_INT, .bits = whom },
-		{ .type = VALUE_STR, .p = o->text ? o->text : "", .len = o->text ? (uint32_t)strlen(o->text) : 0 },
+		{.type = VALUE_INT, .bits = whom},
+		{.type = VALUE_STR,
+		 .p = o->text ? o->text : "",
+		 .len = o->text ? (uint32_t)strlen(o->text) : 0},
 	};
 	struct msg *m = message_make(&w->pool, args, 2);
 

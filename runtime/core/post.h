@@ -1,24 +1,30 @@
 /* SPDX-License-Identifier: MIT
- * post.h - what goes into a mailbox whatever its limits: answers and timers (their room was promised when the question
- * was asked), the core's own messages, what a handler gathered for one target; and dead letters. */
+ * post.h - what goes into a mailbox whatever its limits: answers and timers (their room was
+ * promised when the question was asked), the core's own messages, what a handler gathered for one
+ * target; and dead letters. */
 #ifndef POST_H
 #define POST_H
 
 #include "table.h"
 
-/* The scheduler's: a has just got something to do and is in no queue. w: the calling thread's worker. */
+/* The scheduler's: a has just got something to do and is in no queue. w: the calling thread's
+ * worker. */
 extern void (*post_ready)(struct worker *w, struct actor *a);
 
-/* Pushes, makes ready, frees m where it cannot be taken. 0, or ACTOR_ENOENT: the actor has ended. */
+/* Pushes, makes ready, frees m where it cannot be taken. 0, or ACTOR_ENOENT: the actor has ended.
+ */
 int post_beyond(struct worker *w, struct actor *a, struct msg *m);
 /* A message of the core's own, by the ordinary lane. */
 void post_special(struct worker *w, uint64_t id, uint16_t fn, uint64_t corr);
-/* The answer to question corr of actor `to`. code 0: the values; else they are left out, and text says why. */
-void post_answer(struct worker *w, uint64_t to, uint64_t corr, const struct arg *args, unsigned n, int code,
-                 const char *text);
-/* The gathered messages of the handler that has just ended, or is about to send to somebody else. */
+/* The answer to question corr of actor `to`. code 0: the values; else they are left out, and text
+ * says why. */
+void post_answer(struct worker *w, uint64_t to, uint64_t corr, const struct arg *args, unsigned n,
+		 int code, const char *text);
+/* The gathered messages of the handler that has just ended, or is about to send to somebody else.
+ */
 void post_box(struct worker *w);
-/* An order: a message of the core's own by the control lane, which overtakes and knows no limits. */
+/* An order: a message of the core's own by the control lane, which overtakes and knows no limits.
+ */
 struct order { uint16_t fn; uint64_t from, corr; const char *text; };
 /* To this incarnation. False: it has ended. */
 bool post_order(struct worker *w, uint64_t id, const struct order *o);
@@ -26,10 +32,13 @@ bool post_order(struct worker *w, uint64_t id, const struct order *o);
 void post_order_born(struct worker *w, uint32_t cell, uint64_t born, const struct order *o);
 const char *order_text(const struct msg *m);
 /* The monitor `number` of actor `to` is told. */
-void post_down(struct worker *w, uint64_t to, uint64_t number, const char *name, const char *reason);
-/* m does not reach a: it goes to the dead letters, and who waits for an answer is told. m stays the caller's. */
+void post_down(struct worker *w, uint64_t to, uint64_t number, const char *name,
+	       const char *reason);
+/* m does not reach a: it goes to the dead letters, and who waits for an answer is told. m stays the
+ * caller's. */
 void post_dead(struct worker *w, const struct actor *a, struct msg *m, const char *reason);
 /* The same for a chain, which is freed. */
-void post_dead_chain(struct worker *w, const struct actor *a, uint32_t top, uint32_t last, const char *reason);
+void post_dead_chain(struct worker *w, const struct actor *a, uint32_t top, uint32_t last,
+		     const char *reason);
 
 #endif

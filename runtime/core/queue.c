@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * queue.c - what is ready, and who takes it.
  *
- * The next place is a biased lock: its owner uses plain stores between own = 1 and own = 0, and only a
- * hijacker pays: it sets hijacked, has the kernel fence everybody, and touches the place only if the owner
- * was not at it. That happens when the owner has been in one turn for a while.
+ * The next place is a biased lock: its owner uses plain stores between own = 1 and own = 0, and
+ * only a hijacker pays: it sets hijacked, has the kernel fence everybody, and touches the place
+ * only if the owner was not at it. That happens when the owner has been in one turn for a while.
  *
- * A thief looks at a ring twice, STEAL_US apart: only from one whose last would wait longer than that is
- * stolen. A ring that turns over quickly is left alone, for what it holds talks to itself on one warm core.
- * For the same reason a worker wakes another at most once a tick; the watch wakes one where a ring stands still. */
+ * A thief looks at a ring twice, STEAL_US apart: only from one whose last would wait longer than
+ * that is stolen. A ring that turns over quickly is left alone, for what it holds talks to itself
+ * on one warm core. For the same reason a worker wakes another at most once a tick; the watch wakes
+ * one where a ring stands still. */
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,7 +29,7 @@ long queue_futex(_Atomic uint32_t *word, int op, uint32_t v)
 	return syscall(SYS_futex, word, op | FUTEX_PRIVATE_FLAG, v, NULL, NULL, 0);
 }
 
-/* --- waking ------------------------------------------------------------------------------------------- */
+/* --- waking ------------------------------------------------------------------------------- */
 
 static bool wake(struct pooler *p)
 {
@@ -65,7 +66,7 @@ static void work_added(struct pooler *p)
 	queue_wake(0);
 }
 
-/* --- the shared list ------------------------------------------------------------------------------------ */
+/* --- the shared list ---------------------------------------------------------------------- */
 
 static void share(struct actor *a)
 {
@@ -117,7 +118,7 @@ static struct actor *take_shared(struct pooler *p)
 	return n ? cell_at(got[0]) : NULL;
 }
 
-/* --- a worker's own ------------------------------------------------------------------------------------- */
+/* --- a worker's own ----------------------------------------------------------------------- */
 
 static struct actor *ring_take(struct pooler *p)
 {
@@ -139,7 +140,8 @@ static COLD struct actor *hijack(struct pooler *victim)
 	pthread_mutex_lock(&hijack_lock);
 	STORE(&victim->hijacked, 1);
 	worker_heavy_fence();                   /* partner: the light one in pool.h, queue_swap() */
-	if (!LOAD_ACQUIRE(&victim->own)) {      /* acquire: next; partner: own = 0 in queue_swap() */
+	/* acquire: next; partner: own = 0 in queue_swap() */
+	if (!LOAD_ACQUIRE(&victim->own)) {
 		i = LOAD(&victim->next);
 		STORE(&victim->next, 0);
 	}
@@ -198,7 +200,7 @@ struct actor *queue_other(struct pooler *p)
 	return a;
 }
 
-/* --- others' -------------------------------------------------------------------------------------------- */
+/* --- others' ------------------------------------------------------------------------------ */
 
 static bool worth_it(struct pooler *p, struct pooler *victim, uint32_t first, uint32_t n)
 {
@@ -216,10 +218,12 @@ static bool worth_it(struct pooler *p, struct pooler *victim, uint32_t first, ui
 	return slow;
 }
 
-/* Half of a ring. The entries are read before the CAS that makes them ours: it fails where they have changed. */
+/* Half of a ring. The entries are read before the CAS that makes them ours: it fails where they
+ * have changed. */
 static struct actor *steal_ring(struct pooler *p, struct pooler *victim)
 {
-	uint32_t first = LOAD_ACQUIRE(&victim->first), n = LOAD_ACQUIRE(&victim->tail) - first, got[RING];
+	uint32_t first = LOAD_ACQUIRE(&victim->first), n = LOAD_ACQUIRE(&victim->tail) - first,
+		 got[RING];
 
 	if (!n || n > RING || !worth_it(p, victim, first, n))
 		return NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * read.c - reading a message: actor.h's msg_ functions.
  *
- * The message was checked against the handler's signature, so a value has the type that the handler expects;
- * what is absent, or asked for as something else, reads as 0, "" or nothing. */
+ * The message was checked against the handler's signature, so a value has the type that the handler
+ * expects; what is absent, or asked for as something else, reads as 0, "" or nothing. */
 #include "core.h"
 #include "message.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * registry.h - names: each text once, for good, and the actor that bears it now.
  *
- * A name outlives whoever bears it, so a reference to a name follows restarts. Texts of handlers live
- * here too: what a table points at must outlive the patch that brought it.
- * Finding takes no lock; the first use of a text takes one. Any thread. */
+ * A name outlives whoever bears it, so a reference to a name follows restarts. Texts of handlers
+ * live here too: what a table points at must outlive the patch that brought it. Finding takes no
+ * lock; the first use of a text takes one. Any thread. */
 #ifndef REGISTRY_H
 #define REGISTRY_H
 
@@ -18,13 +18,16 @@ struct name *name_at(uint32_t index);                   /* NULL beyond name_coun
 uint32_t     name_count(void);
 uint32_t     name_index(const struct name *n);
 const char  *name_text(const struct name *n);
-bool         name_foreign(const struct name *n);        /* begins with `list:`: never an actor of ours */
+/* begins with `list:`: never an actor of ours */
+bool         name_foreign(const struct name *n);
 
 uint64_t name_bearer(const struct name *n);     /* id; 0: nobody. Acquire: pairs with name_bind() */
 bool     name_bind(struct name *n, uint64_t id);        /* false: somebody bears it */
 void     name_unbind(struct name *n, uint64_t id);      /* nothing where another bears it by now */
-void     name_rebind(struct name *n, uint64_t from, uint64_t to);       /* its bearer is born again */
-/* Tells who wants to know; by whoever bound or unbound, when the change can be seen from outside. */
+/* its bearer is born again */
+void     name_rebind(struct name *n, uint64_t from, uint64_t to);
+/* Tells who wants to know; by whoever bound or unbound, when the change can be seen from outside.
+ */
 void     name_changed(void);
 void     name_on_change(void (*changed)(void *arg), void *arg);
 

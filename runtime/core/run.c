@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * run.c - running actors.
  *
- * A turn takes all that hangs in the mailbox with one CAS, puts it in order and handles it message by
- * message, at most TURN_MESSAGES. The table is loaded for each message, so a patch comes into force
- * between two of them. What is handled leaves the mailbox's count when the next lot is taken, or earlier
- * when it has come to an eighth of what the mailbox holds. */
+ * A turn takes all that hangs in the mailbox with one CAS, puts it in order and handles it message
+ * by message, at most TURN_MESSAGES. The table is loaded for each message, so a patch comes into
+ * force between two of them. What is handled leaves the mailbox's count when the next lot is taken,
+ * or earlier when it has come to an eighth of what the mailbox holds. */
 #include "run.h"
 
 #include <x86intrin.h>
@@ -22,7 +22,7 @@
 
 enum { TURN_MESSAGES = 1024, LOGGED_A_SECOND = 10 };
 
-/* --- failures ---------------------------------------------------------------------------------------- */
+/* --- failures ----------------------------------------------------------------------------- */
 
 /* One line a failure, but no flood: what is left out is said with the next. */
 static void log_failure(struct actor *a, const char *what, int rc, const char *text)
@@ -39,14 +39,14 @@ static void log_failure(struct actor *a, const char *what, int rc, const char *t
 		atomic_fetch_add(&left_out, 1);
 		return;
 	}
-	log_line(LOG_WARN, "actor", "%s.%s failed: %s%s%s (%u like it not logged)", life_title(a), what,
-	         error_name(rc), *text ? ": " : "", text, atomic_exchange(&left_out, 0));
+	log_line(LOG_WARN, "actor", "%s.%s failed: %s%s%s (%u like it not logged)", life_title(a),
+		 what, error_name(rc), *text ? ": " : "", text, atomic_exchange(&left_out, 0));
 }
 
-/* asked: somebody waited for an answer when the handler began. refused: it said so by msg_fail(), which is
- * business; else, where nobody waits for an answer, the actor has failed. */
-static COLD void failed(struct worker *w, struct actor *a, struct msg *m, const struct entry *e, int rc, bool asked,
-                        bool refused)
+/* asked: somebody waited for an answer when the handler began. refused: it said so by msg_fail(),
+ * which is business; else, where nobody waits for an answer, the actor has failed. */
+static COLD void failed(struct worker *w, struct actor *a, struct msg *m, const struct entry *e,
+			int rc, bool asked, bool refused)
 {
 	struct why why;
 
@@ -68,10 +68,11 @@ static COLD void failed(struct worker *w, struct actor *a, struct msg *m, const 
 	*w->failure = 0;
 }
 
-/* --- one message ---------------------------------------------------------------------------------------- */
+/* --- one message -------------------------------------------------------------------------- */
 
 /* The handler's signature has come to differ from what m was checked against. */
-static COLD bool check_again(struct worker *w, struct actor *a, struct msg *m, const struct entry *e)
+static COLD bool check_again(struct worker *w, struct actor *a, struct msg *m,
+			     const struct entry *e)
 {
 	struct arg args[VALUES_MAX];
 	const struct signature *sig = signature_get(e->sig);
@@ -137,7 +138,7 @@ INLINE void ordinary(struct worker *w, struct actor *a, struct msg *m)
 	call(w, a, m, e);
 }
 
-/* --- the core's own messages --------------------------------------------------------------------------------- */
+/* --- the core's own messages -------------------------------------------------------------- */
 
 /* An answer with other words in it. Its values are not what the handler takes. */
 static struct msg *as_error(struct worker *w, struct msg *m, int code, const char *text)
@@ -262,7 +263,7 @@ INLINE void handle(struct worker *w, struct actor *a, struct msg *m)
 		ordinary(w, a, m);
 }
 
-/* --- the turn ------------------------------------------------------------------------------------------------- */
+/* --- the turn ----------------------------------------------------------------------------- */
 
 _Atomic uint32_t run_tick;
 
@@ -311,29 +312,33 @@ static uint32_t take(struct worker *w, struct actor *a, uint64_t done, uint32_t 
 	while (!atomic_compare_exchange_weak(&a->head, &h, HEAD_WITH(h, TOP_BUSY) - done))
 		;
 	q = in_order(HEAD_TOP(h), end);
-	if (unlikely(HEAD_COUNT(h - done) > LOAD(&a->max_count)) && LOAD(&a->type)->full == FULL_DROP_OLDEST)
+	if (unlikely(HEAD_COUNT(h - done) > LOAD(&a->max_count)) &&
+	    LOAD(&a->type)->full == FULL_DROP_OLDEST)
 		q = drop_oldest(w, a, q);
 	return q;
 }
 
-/* Whoever waits for room, and a control message that met the step to idle: after that step this is the thread that
- * was the owner, no more, but both can be seen to by anybody. True: the actor is ours again. */
+/* Whoever waits for room, and a control message that met the step to idle: after that step this is
+ * the thread that was the owner, no more, but both can be seen to by anybody. True: the actor is
+ * ours again. */
 static COLD bool after_step(struct worker *w, struct actor *a)
 {
 	uint64_t idle = TOP_IDLE;
 
 	if (atomic_load(&a->waiters))
 		hold_release(w, a);
-	return atomic_load(&a->control) && atomic_compare_exchange_strong(&a->head, &idle, (uint64_t)TOP_BUSY);
+	return atomic_load(&a->control) &&
+	       atomic_compare_exchange_strong(&a->head, &idle, (uint64_t)TOP_BUSY);
 }
 
 enum step { STEP_IDLE, STEP_CHANGED, STEP_BACK };
 
-/* The step to idle, if the word is as it was (else CHANGED). IDLE: a is not to be touched any more. BACK: it
- * was idle, its count is 0, and it is ours again. */
+/* The step to idle, if the word is as it was (else CHANGED). IDLE: a is not to be touched any more.
+ * BACK: it was idle, its count is 0, and it is ours again. */
 static enum step rest(struct worker *w, struct actor *a, uint64_t head)
 {
-	/* seq_cst: idle before the second look; partners: wait_for() in hold.c, lane() in post.c. */
+	/* seq_cst: idle before the second look; partners: wait_for() in hold.c, lane() in post.c.
+	 */
 	if (unlikely(!atomic_compare_exchange_strong(&a->head, &head, (uint64_t)TOP_IDLE)))
 		return STEP_CHANGED;
 	if (likely(!(atomic_load(&a->waiters) | atomic_load(&a->control))))
@@ -359,7 +364,8 @@ static COLD void run_control(struct worker *w, struct actor *a)
 	}
 }
 
-/* After its lone message a ends. What does so often, and has nobody who wants to know, is quick about it. */
+/* After its lone message a ends. What does so often, and has nobody who wants to know, is quick
+ * about it. */
 static COLD bool ending(struct worker *w, struct actor *a, struct msg *m)
 {
 	bool plain = supervise_plain(a);
@@ -373,7 +379,8 @@ static COLD bool ending(struct worker *w, struct actor *a, struct msg *m)
 }
 
 /* The usual case: a lone message is handled where it hangs, and if nothing came meanwhile the actor
- * is idle with one CAS. False: it is idle, held or gone; true: go on with what has come, which is in a->q. */
+ * is idle with one CAS. False: it is idle, held or gone; true: go on with what has come, which is
+ * in a->q. */
 static bool lone(struct worker *w, struct actor *a, uint64_t h)
 {
 	struct msg *m = msg_at(HEAD_TOP(h));
@@ -459,7 +466,8 @@ static bool one_by_one(struct worker *w, struct actor *a)
 		handle(w, a, m);
 		message_free(&w->pool, m);
 		COUNT_UP(&w->handled, 1);
-		if (unlikely(w->hold_on || !--left || LOAD(&run_tick) != tick) && !LOAD(&a->stopping)) {
+		if (unlikely(w->hold_on || !--left || LOAD(&run_tick) != tick) &&
+		    !LOAD(&a->stopping)) {
 			a->q = q;
 			give_room(w, a, done);
 			return !w->hold_on || hold_end(w, a);
@@ -480,7 +488,8 @@ bool run_turn(struct worker *w, struct actor *a)
 		STORE(&w->began, __rdtsc());
 	if (unlikely(LOAD(&a->held_on)))
 		more = hold_again(w, a);
-	else if (likely(!a->q && HEAD_COUNT(h) == 1 && HEAD_TOP(h) >= MSG_FIRST) && likely(!LOAD(&a->control)))
+	else if (likely(!a->q && HEAD_COUNT(h) == 1 && HEAD_TOP(h) >= MSG_FIRST) &&
+		 likely(!LOAD(&a->control)))
 		more = lone(w, a, h);
 	if (more)
 		more = one_by_one(w, a);

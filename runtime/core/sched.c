@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * sched.c - the pool's start, and its end: drained, its actors stopped in reverse order, its threads joined. */
+ * sched.c - the pool's start, and its end: drained, its actors stopped in reverse order, its
+ * threads joined. */
 #include <errno.h>
 #include <linux/futex.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@ int core_start(const struct core_config *c, struct why *why)
 	int rc = 0;
 
 	if (c->workers < 0 || c->workers > WORKERS_POOL_MAX)
-		return why_set(why, ACTOR_EARGS, "%d workers: 1 to %d are possible", c->workers, WORKERS_POOL_MAX);
+		return why_set(why, ACTOR_EARGS, "%d workers: 1 to %d are possible", c->workers,
+			       WORKERS_POOL_MAX);
 	if (message_init(why) < 0 || cell_init(c->max_actors, why) < 0)
 		return ACTOR_ENOMEM;
 	deadline_init();
@@ -93,7 +95,8 @@ static size_t stop_living(int64_t until)
 		struct actor *a = cell_at(i);
 
 		if (is_ours(a) && HEAD_TOP(LOAD_ACQUIRE(&a->head)) != TOP_DEAD)
-			list[n++] = (struct living){ cell_id(a), LOAD(&a->born), LOAD(&a->type)->stop != NULL };
+			list[n++] = (struct living){cell_id(a), LOAD(&a->born),
+						    LOAD(&a->type)->stop != NULL};
 	}
 	qsort(list, n, sizeof *list, younger_first);
 	for (size_t i = 0; i < n; i++) {
@@ -111,7 +114,8 @@ static size_t stop_living(int64_t until)
 	return n;
 }
 
-/* One that was just beginning again when the list was made has another generation by now: once more. */
+/* One that was just beginning again when the list was made has another generation by now: once
+ * more. */
 static void stop_actors(int64_t until)
 {
 	supervise_close();
@@ -134,8 +138,8 @@ static bool join(struct pooler *p)
 		return true;
 	}
 	in = LOAD(&p->w.handler);
-	log_line(LOG_ERROR, "node", "%s does not come back from the handler %s: it is left behind", p->w.name,
-	         in ? in : "?");
+	log_line(LOG_ERROR, "node", "%s does not come back from the handler %s: it is left behind",
+		 p->w.name, in ? in : "?");
 	return false;
 }
 
@@ -152,7 +156,8 @@ bool core_stop(int ms)
 	watch_stop();
 	for (int i = 0; i < LOAD(&pool.threads); i++)
 		all = join(pool.worker[i]) && all;
-	/* Their records stay: a thread that is no worker may be looking at them (worker_reclaim). */
+	/* Their records stay: a thread that is no worker may be looking at them (worker_reclaim).
+	 */
 	for (int i = 0; all && i < LOAD(&pool.threads); i++)
 		guard_free(atomic_exchange(&pool.worker[i]->w.guard, NULL));
 	worker_reclaim();

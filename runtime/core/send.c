@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * send.c - sending.
  *
- * The ordinary path of a call site: look at the cell, compare what the site remembers with the cell's
- * type, fill a pooled message, one CAS. All else (strings, values to convert, proxies, first calls) goes through
- * send_args(), which is also how messages from outside come in. */
+ * The ordinary path of a call site: look at the cell, compare what the site remembers with the
+ * cell's type, fill a pooled message, one CAS. All else (strings, values to convert, proxies, first
+ * calls) goes through send_args(), which is also how messages from outside come in. */
 #include "send.h"
 
 #include <stdio.h>
@@ -19,7 +19,7 @@ void core_set_route(actor_id proxy)
 	STORE_RELEASE(&route, proxy);
 }
 
-/* --- whom --------------------------------------------------------------------------------------- */
+/* --- whom --------------------------------------------------------------------------------- */
 
 actor_ref actor_find(const char *name)
 {
@@ -40,8 +40,8 @@ static COLD int nobody(struct name *n, struct why *why)
 	return why_set(why, ACTOR_ENOENT, "there is no actor named %s here", name_text(n));
 }
 
-/* The name's bearer has ended, or is being born again: a few instructions lie between the end of its generation and
- * the name's next bearer (life_renew()). 0: nobody. */
+/* The name's bearer has ended, or is being born again: a few instructions lie between the end of
+ * its generation and the name's next bearer (life_renew()). 0: nobody. */
 static COLD uint64_t next_bearer(const struct name *n, uint64_t before)
 {
 	uint64_t id = name_bearer(n);
@@ -74,14 +74,16 @@ int target_find(actor_ref to, struct target *t, struct why *why)
 	t->name = NULL;
 	t->gen = (uint32_t)(to >> 32);
 	t->cell = cell_at((uint32_t)to);
-	if (unlikely(!t->gen || (uint32_t)to >= cell_limit || LOAD_ACQUIRE(&t->cell->gen) != t->gen))
+	if (unlikely(!t->gen || (uint32_t)to >= cell_limit ||
+		     LOAD_ACQUIRE(&t->cell->gen) != t->gen))
 		return nobody(NULL, why);
 	return 0;
 }
 
-/* --- pushing ------------------------------------------------------------------------------------- */
+/* --- pushing ------------------------------------------------------------------------------ */
 
-/* m found no room. What its type says is done with it; where that is nothing, the sender is told. */
+/* m found no room. What its type says is done with it; where that is nothing, the sender is told.
+ */
 static COLD int no_room(struct worker *w, struct actor *a, struct msg *m)
 {
 	struct type *type = LOAD(&a->type);
@@ -107,7 +109,8 @@ static COLD int gone(struct worker *w, struct msg *m)
 	return ACTOR_ENOENT;
 }
 
-/* Where the type drops the oldest there is room for twice as much: the owner drops when it takes them. */
+/* Where the type drops the oldest there is room for twice as much: the owner drops when it takes
+ * them. */
 static bool may_overfill(const struct actor *a)
 {
 	return LOAD(&a->type)->full == FULL_DROP_OLDEST &&
@@ -119,7 +122,8 @@ static COLD int push_full(struct worker *w, struct actor *a, struct msg *m)
 	return may_overfill(a) ? post_beyond(w, a, m) : no_room(w, a, m);
 }
 
-/* Room is looked at as each message joins, so a mailbox is overdrawn by what others push meanwhile at most. */
+/* Room is looked at as each message joins, so a mailbox is overdrawn by what others push meanwhile
+ * at most. */
 static int box_add(struct worker *w, struct actor *a, struct msg *m)
 {
 	uint64_t weight = HEAD_WEIGHT(msg_units(m)), h = LOAD(&a->head);
@@ -141,12 +145,14 @@ static int box_add(struct worker *w, struct actor *a, struct msg *m)
 	w->box.top = msg_index(m);
 	w->box.weight += weight;
 	COUNT_UP(&w->sent, 1);
-	if (unlikely(HEAD_COUNT(w->box.weight) >= BOX_MAX || HEAD_UNITS(w->box.weight) >= BOX_UNITS))
+	if (unlikely(HEAD_COUNT(w->box.weight) >= BOX_MAX ||
+		     HEAD_UNITS(w->box.weight) >= BOX_UNITS))
 		post_box(w);
 	return 0;
 }
 
-/* What a handler sends after another message: it may have to go behind that. True: it did, with *rc. */
+/* What a handler sends after another message: it may have to go behind that. True: it did, with
+ * *rc. */
 static bool joins(struct worker *w, struct actor *a, struct msg *m, int *rc)
 {
 	if (w->hold_on == a) {                  /* behind what is kept back already */
@@ -186,9 +192,10 @@ int send_push(struct worker *w, struct actor *a, struct msg *m)
 	return push(w, a, m, HEAD_WEIGHT(msg_units(m)));
 }
 
-/* --- from values -------------------------------------------------------------------------------- */
+/* --- from values -------------------------------------------------------------------------- */
 
-static void who_is(const struct target *t, const struct type *type, const char *what, char *out, size_t size)
+static void who_is(const struct target *t, const struct type *type, const char *what, char *out,
+		   size_t size)
 {
 	snprintf(out, size, "%s.%s", t->name && *t->name ? t->name : type_title(type), what);
 }
@@ -197,17 +204,20 @@ static int full(struct actor *a, const char *who, struct why *why)
 {
 	uint64_t h = LOAD(&a->head);
 
-	return why_set(why, ACTOR_EFULL, "%s: the mailbox is full (%u messages, %u bytes): try again later", who,
-	               HEAD_COUNT(h), HEAD_UNITS(h) * (unsigned)sizeof(struct msg));
+	return why_set(why, ACTOR_EFULL,
+		       "%s: the mailbox is full (%u messages, %u bytes): try again later", who,
+		       HEAD_COUNT(h), HEAD_UNITS(h) * (unsigned)sizeof(struct msg));
 }
 
 /* The handler in the table now, or -1 with why. A client is not told of what it may not call. */
-static int find_handler(const struct type *type, const struct table *tab, const struct letter *l, struct why *why)
+static int find_handler(const struct type *type, const struct table *tab, const struct letter *l,
+			struct why *why)
 {
 	int fn = table_find(tab, l->what, strlen(l->what));
 
 	if (l->client && (fn < 0 || !(tab->entry[fn].flags & ON_CLIENT))) {
-		why_set(why, ACTOR_ENOENT, "%s has no handler %.64s that clients may call", type_title(type), l->what);
+		why_set(why, ACTOR_ENOENT, "%s has no handler %.64s that clients may call",
+			type_title(type), l->what);
 		return -1;
 	}
 	if (fn < 0)
@@ -224,14 +234,15 @@ static COLD int no_message(const struct arg *args, unsigned n, const char *who, 
 }
 
 /* To somebody who is no actor: to:str what:str, then the values. */
-static int send_proxy(struct worker *w, const struct letter *l, const struct target *t, struct arg *args,
-                      unsigned n, struct why *why)
+static int send_proxy(struct worker *w, const struct letter *l, const struct target *t,
+		      struct arg *args, unsigned n, struct why *why)
 {
 	struct arg all[VALUES_MAX];
 	struct msg *m;
 
 	if (n + 2 > VALUES_MAX)
-		return why_set(why, ACTOR_EARGS, "%u values: at most %d go out, put them in a list", n, VALUES_MAX - 2);
+		return why_set(why, ACTOR_EARGS, "%u values: at most %d go out, put them in a list",
+			       n, VALUES_MAX - 2);
 	all[0] = (struct arg){ .type = VALUE_STR, .p = t->name ? t->name : "",
 	                       .len = t->name ? (uint32_t)strlen(t->name) : 0 };
 	all[1] = (struct arg){ .type = VALUE_STR, .p = l->what, .len = (uint32_t)strlen(l->what) };
@@ -248,8 +259,8 @@ static int send_proxy(struct worker *w, const struct letter *l, const struct tar
 	return send_push(w, t->cell, m);
 }
 
-struct msg *send_prepare(struct worker *w, struct actor *a, const char *what, struct arg *args, unsigned n,
-                         struct why *why)
+struct msg *send_prepare(struct worker *w, struct actor *a, const char *what, struct arg *args,
+			 unsigned n, struct why *why)
 {
 	struct type *type = LOAD(&a->type);
 	struct table *tab = LOAD_ACQUIRE(&type->table);
@@ -278,7 +289,8 @@ struct msg *send_prepare(struct worker *w, struct actor *a, const char *what, st
 	return m;
 }
 
-int send_args(struct worker *w, const struct letter *l, struct arg *args, unsigned n, struct why *why)
+int send_args(struct worker *w, const struct letter *l, struct arg *args, unsigned n,
+	      struct why *why)
 {
 	struct target t;
 	struct type *type;
@@ -292,7 +304,8 @@ int send_args(struct worker *w, const struct letter *l, struct arg *args, unsign
 	type = LOAD_ACQUIRE(&t.cell->type);
 	tab = LOAD_ACQUIRE(&type->table);
 	if (type->proxy && l->client)
-		return why_set(why, ACTOR_ENOENT, "%s has no handlers that clients may call", type_title(type));
+		return why_set(why, ACTOR_ENOENT, "%s has no handlers that clients may call",
+			       type_title(type));
 	if (type->proxy)
 		return send_proxy(w, l, &t, args, n, why);
 	fn = find_handler(type, tab, l, why);
@@ -317,7 +330,7 @@ int send_args(struct worker *w, const struct letter *l, struct arg *args, unsign
 	return rc < 0 ? why_set(why, rc, "%s: the actor has just ended", who) : 0;
 }
 
-/* --- from a call site ----------------------------------------------------------------------------- */
+/* --- from a call site --------------------------------------------------------------------- */
 
 /* What a site remembers: type:16 | 1:16 | fn:16 | sig:16, and only when the values can go into
  * the slots as they are. Any thread may write it; all write the same. */
@@ -331,7 +344,10 @@ static unsigned site_tags(const char *types, int n)
 	unsigned tags = 0;
 
 	for (int i = 0; i < n; i++)
-		tags |= (unsigned)(types[i] == 'd' ? VALUE_NUM : types[i] == 'b' ? VALUE_BOOL : VALUE_INT) << 4 * i;
+		tags |= (unsigned)(types[i] == 'd'   ? VALUE_NUM
+				   : types[i] == 'b' ? VALUE_BOOL
+						     : VALUE_INT)
+			<< 4 * i;
 	return tags;
 }
 
@@ -350,7 +366,9 @@ static COLD void site_bind(struct actor_site *s, const struct actor *a, const ch
 		char is = s->types[i];
 
 		if (is == 's' || is == 'u' ||
-		    (want != PARAM_ANY && want != (is == 'd' ? PARAM_NUM : is == 'b' ? PARAM_BOOL : PARAM_INT)))
+		    (want != PARAM_ANY && want != (is == 'd'   ? PARAM_NUM
+						   : is == 'b' ? PARAM_BOOL
+							       : PARAM_INT)))
 			return;
 	}
 	STORE((_Atomic unsigned *)&s->tags, site_tags(s->types, s->n));
@@ -358,10 +376,10 @@ static COLD void site_bind(struct actor_site *s, const struct actor *a, const ch
 	      (uint64_t)type->id << 48 | 1ull << 32 | (uint64_t)fn << 16 | tab->entry[fn].sig);
 }
 
-static COLD int send_site_slow(struct worker *w, actor_ref to, const char *what, uint64_t from, uint64_t corr,
-                               struct actor_site *s, const uint64_t *values)
+static COLD int send_site_slow(struct worker *w, actor_ref to, const char *what, uint64_t from,
+			       uint64_t corr, struct actor_site *s, const uint64_t *values)
 {
-	struct letter l = { .to = to, .what = what, .from = from, .corr = corr, .origin = w->origin };
+	struct letter l = {.to = to, .what = what, .from = from, .corr = corr, .origin = w->origin};
 	struct arg args[16];
 	struct target t;
 
@@ -382,7 +400,8 @@ INLINE int site(struct worker *w, actor_ref to, const char *what, uint64_t from,
 
 	if (unlikely(!bound))
 		return send_site_slow(w, to, what, from, corr, s, values);
-	if (unlikely(gen - 1 >= GEN_LAST || (uint32_t)to >= cell_limit || LOAD_ACQUIRE(&a->gen) != gen)) {
+	if (unlikely(gen - 1 >= GEN_LAST || (uint32_t)to >= cell_limit ||
+		     LOAD_ACQUIRE(&a->gen) != gen)) {
 		struct target t;
 
 		if (target_find(to, &t, NULL) < 0)
@@ -412,7 +431,8 @@ int send_site(struct worker *w, actor_ref to, const char *what, uint64_t from, u
 	return site(w, to, what, from, corr, s, values);
 }
 
-int actor_send_(actor *self, actor_ref to, const char *what, struct actor_site *s, const uint64_t *values)
+int actor_send_(actor *self, actor_ref to, const char *what, struct actor_site *s,
+		const uint64_t *values)
 {
 	struct worker *w = worker_acquire();
 	int rc = site(w, to, what, self ? cell_id(self) : 0, 0, s, values);
@@ -421,9 +441,10 @@ int actor_send_(actor *self, actor_ref to, const char *what, struct actor_site *
 	return rc;
 }
 
-/* --- from packed values ------------------------------------------------------------------------- */
+/* --- from packed values ------------------------------------------------------------------- */
 
-int send_packed(struct worker *w, const struct letter *l, struct packed in, unsigned count, struct why *why)
+int send_packed(struct worker *w, const struct letter *l, struct packed in, unsigned count,
+		struct why *why)
 {
 	struct arg args[VALUES_MAX];
 	int rc = args_of_packed(args, in, count, why);

@@ -5,110 +5,12 @@
 #include <pthread.h>
 
 enum { MESSAGES_DEFAULT = 1024, BYTES_DEFAULT = 256 << 10 };
-enum { RESTARTS_DEFAULT = 10, SECONDS_DEFAULT = 10, RESTARTS_LIMIT = 1000, SOURCE_BUCKETS = 1024 };
+enum { RESTARTS_DEFAULT = 10, SECONDS_DEFAULT = 10, RESTARTS_LIMIT = 1000 };
 
 static _Atomic(struct type *) types[TYPES_MAX + 1];
 static _Atomic uint32_t type_count;
 static _Atomic uint32_t next_count;             /* handlers' places in the workers' calls */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-struct code {
-	_Atomic uint32_t holds;
-	void (*free)(void *arg);
-	void *arg;
-	const char *at;                 /* where it lies; NULL: nobody said */
-	size_t size;
-	struct code *next;              /* of those that have said */
-	void (*where)(void *arg, const void *at, struct buf *out);
-};
-
-static struct code *codes;
-static pthread_mutex_t codes_lock = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic(struct type *) sources[SOURCE_BUCKETS];  /* types, by the address they are spawned by */
-
-struct code *code_new(void (*fn)(void *), void *arg)
-{
-	struct code *c = mem_alloc(sizeof *c);
-
-	STORE(&c->holds, 1);
-	c->free = fn;
-	c->arg = arg;
-	return c;
-}
-
-void code_tells(struct code *c, void (*where)(void *, const void *, struct buf *))
-{
-	c->where = where;
-}
-
-bool code_has(const struct code *c, const void *at)
-{
-	return (uintptr_t)at - (uintptr_t)c->at < c->size;
-}
-
-void code_where(const struct code *c, const void *at, struct buf *out)
-{
-	if (c->where)
-		c->where(c->arg, at, out);
-	else
-		buf_printf(out, "+%#zx", (size_t)((const char *)at - c->at));
-}
-
-static struct code *code_hold(struct code *c)
-{
-	if (c)
-		atomic_fetch_add(&c->holds, 1);
-	return c;
-}
-
-void code_lies(struct code *c, const void *at, size_t size)
-{
-	pthread_mutex_lock(&codes_lock);
-	c->at = at;
-	c->size = size;
-	c->next = codes;
-	codes = c;
-	pthread_mutex_unlock(&codes_lock);
-}
-
-/* The code that has this in it, held; NULL: it is part of the program. */
-static struct code *code_with(const void *at)
-{
-	uint32_t holds = 0;
-	struct code *c;
-
-	pthread_mutex_lock(&codes_lock);
-	for (c = codes; c; c = c->next)
-		if ((const char *)at >= c->at && (const char *)at < c->at + c->size)
-			break;
-	if (c)
-		holds = LOAD(&c->holds);
-	while (holds && !CAS(&c->holds, &holds, holds + 1))
-		;
-	pthread_mutex_unlock(&codes_lock);
-	return holds ? c : NULL;
-}
-
-static void code_forget(struct code *c)
-{
-	struct code **at = &codes;
-
-	pthread_mutex_lock(&codes_lock);
-	while (*at && *at != c)
-		at = &(*at)->next;
-	if (*at)
-		*at = c->next;
-	pthread_mutex_unlock(&codes_lock);
-}
-
-void code_drop(struct code *c)
-{
-	if (!c || atomic_fetch_sub(&c->holds, 1) != 1)
-		return;
-	code_forget(c);
-	c->free(c->arg);
-	mem_free(c);
-}
 
 struct type *type_at(uint32_t id)
 {
@@ -120,7 +22,7 @@ const char *type_title(const struct type *t)
 	return *t->name ? t->name : "the global table";
 }
 
-/* --- tables --------------------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------------------------- */
 
 int table_find(const struct table *t, const char *name, size_t len)
 {
@@ -152,7 +54,8 @@ int table_missing(const struct type *type, const struct table *t, const char *wh
 		strcpy(has.text + at, one.text);
 		at += strlen(one.text);
 	}
-	return why_set(why, ACTOR_ENOENT, "%s has no handler %.64s (it has: %s)", type_title(type), what, has.text);
+	return why_set(why, ACTOR_ENOENT, "%s has no handler %.64s (it has: %s)", type_title(type),
+		       what, has.text);
 }
 
 static struct table *table_new(uint32_t n)
@@ -219,7 +122,8 @@ static void table_put(struct table *t, int at, const struct entry *e)
 static int table_find_gone(const struct table *t, const struct entry *e)
 {
 	for (uint32_t i = 0; i < t->n; i++)
-		if (entry_gone(&t->entry[i]) && t->entry[i].name == e->name && t->entry[i].sig == e->sig)
+		if (entry_gone(&t->entry[i]) && t->entry[i].name == e->name &&
+		    t->entry[i].sig == e->sig)
 			return (int)i;
 	return -1;
 }
@@ -235,7 +139,8 @@ static void table_free(void *arg)
 }
 
 /* Names and signatures as they will stand in a table. */
-static int entry_read(struct entry *e, const struct actor_handler *h, const char *title, struct why *why)
+static int entry_read(struct entry *e, const struct actor_handler *h, const char *title,
+		      struct why *why)
 {
 	struct why inner;
 	const struct signature *sig = signature_read(h->args ? h->args : "", &inner);
@@ -243,9 +148,11 @@ static int entry_read(struct entry *e, const struct actor_handler *h, const char
 	struct name *args = name_of(h->args ? h->args : "", h->args ? strlen(h->args) : 0);
 
 	if (!name || !*h->name)
-		return why_set(why, ACTOR_EARGS, "%s: a handler's name has 1 to %d bytes", title, NAME_MAX_LEN);
+		return why_set(why, ACTOR_EARGS, "%s: a handler's name has 1 to %d bytes", title,
+			       NAME_MAX_LEN);
 	if (!sig || !args)
-		return why_set(why, ACTOR_EARGS, "%s.%s: %s", title, h->name, sig ? "signature too long" : inner.text);
+		return why_set(why, ACTOR_EARGS, "%s.%s: %s", title, h->name,
+			       sig ? "signature too long" : inner.text);
 	if (!h->fn)
 		return why_set(why, ACTOR_EARGS, "%s.%s: no function", title, h->name);
 	*e = (struct entry){ .fn = h->fn, .sig = sig->id, .flags = (uint16_t)h->flags,
@@ -263,8 +170,9 @@ static uint32_t handler_count(const struct actor_handler *on)
 }
 
 /* The table that `on` makes of old (NULL: from nothing). NULL with why; nothing has changed. */
-static struct table *table_make(const struct table *old, const struct actor_handler *on, const char *title,
-                                uint32_t version, struct code *code, struct why *why)
+static struct table *table_make(const struct table *old, const struct actor_handler *on,
+				const char *title, uint32_t version, struct code *code,
+				struct why *why)
 {
 	uint32_t more = handler_count(on);
 	struct table *t;
@@ -287,7 +195,8 @@ static struct table *table_make(const struct table *old, const struct actor_hand
 		at = table_find(t, e.name, strlen(e.name));
 		for (uint32_t k = 0; k < i; k++)
 			if (!strcmp(on[k].name, on[i].name)) {
-				why_set(why, ACTOR_EARGS, "%s.%s stands there twice", title, on[i].name);
+				why_set(why, ACTOR_EARGS, "%s.%s stands there twice", title,
+					on[i].name);
 				goto fail;
 			}
 		if (at < 0 && (at = table_find_gone(t, &e)) >= 0) {
@@ -300,8 +209,11 @@ static struct table *table_make(const struct table *old, const struct actor_hand
 			continue;
 		}
 		if (t->entry[at].sig != e.sig) {
-			why_set(why, ACTOR_EARGS, "%s.%s takes (%s), the new one would take (%s): a handler keeps its "
-			        "signature, give the new one another name", title, e.name, t->entry[at].args, e.args);
+			why_set(why, ACTOR_EARGS,
+				"%s.%s takes (%s), the new one would take (%s): a handler keeps "
+				"its "
+				"signature, give the new one another name",
+				title, e.name, t->entry[at].args, e.args);
 			goto fail;
 		}
 		table_put(t, at, &e);
@@ -320,7 +232,7 @@ static void number_entries(struct table *t)
 			t->entry[i].count = (atomic_fetch_add(&next_count, 1) + 1) % CALL_SLOTS;
 }
 
-/* --- types ---------------------------------------------------------------------------------- */
+/* --- types -------------------------------------------------------------------------------- */
 
 struct type *core_type(const char *name)
 {
@@ -345,8 +257,8 @@ bool type_native(const struct type *t)
 	return t->native;
 }
 
-static struct type *type_make(const struct actor_type *t, const struct type_options *o, struct name *name,
-                              struct code *code, struct why *why)
+static struct type *type_make(const struct actor_type *t, const struct type_options *o,
+			      struct name *name, struct code *code, struct why *why)
 {
 	static const struct type_options none;
 	struct type *type = mem_alloc(sizeof *type);
@@ -354,16 +266,24 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 	uint32_t bytes;
 
 	o = o ? o : &none;
-	*type = (struct type){ .state = t->state, .name = name_text(name), .start = t->start, .stop = t->stop,
-	                       .proxy = o->proxy, .native = o->native, .full = t->mailbox.full,
-	                       .budget_ms = t->budget_ms, .where = t->where };
+	*type = (struct type){.state = t->state,
+			      .name = name_text(name),
+			      .start = t->start,
+			      .stop = t->stop,
+			      .proxy = o->proxy,
+			      .native = o->native,
+			      .full = t->mailbox.full,
+			      .budget_ms = t->budget_ms,
+			      .where = t->where};
 	type->restart = t->restart;
 	type->strategy = t->children.strategy;
 	type->restarts = t->children.restarts ? t->children.restarts : RESTARTS_DEFAULT;
 	type->seconds = t->children.seconds ? t->children.seconds : SECONDS_DEFAULT;
 	if (type->restarts > RESTARTS_LIMIT)
 		type->restarts = RESTARTS_LIMIT;
-	type->max_count = o->max_count ? o->max_count : t->mailbox.messages ? t->mailbox.messages : MESSAGES_DEFAULT;
+	type->max_count = o->max_count          ? o->max_count
+			  : t->mailbox.messages ? t->mailbox.messages
+						: MESSAGES_DEFAULT;
 	bytes = o->max_bytes ? o->max_bytes : t->mailbox.bytes ? t->mailbox.bytes : BYTES_DEFAULT;
 	type->max_units = bytes / (uint32_t)sizeof(struct msg);
 	if (type->max_count > COUNT_LIMIT)
@@ -382,14 +302,15 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 	return type;
 }
 
-struct type *core_add_type(const struct actor_type *t, const struct type_options *o, struct code *code,
-                           struct why *why)
+struct type *core_add_type(const struct actor_type *t, const struct type_options *o,
+			   struct code *code, struct why *why)
 {
 	struct name *name = t->name ? name_of(t->name, strlen(t->name)) : NULL;
 	struct type *type = NULL;
 
 	if (!name) {
-		why_set(why, ACTOR_EARGS, "an actor type's name has at most %d bytes", NAME_MAX_LEN);
+		why_set(why, ACTOR_EARGS, "an actor type's name has at most %d bytes",
+			NAME_MAX_LEN);
 		return NULL;
 	}
 	pthread_mutex_lock(&lock);
@@ -408,58 +329,7 @@ struct type *core_add_type(const struct actor_type *t, const struct type_options
 	return type;
 }
 
-/* --- spawned by their sources ---------------------------------------------------------------- */
-
-static _Atomic(struct type *) *bucket(const struct actor_type *t)
-{
-	return &sources[(uintptr_t)t / sizeof(void *) % SOURCE_BUCKETS];
-}
-
-/* Another source's type of that name is used as it stands, if their states are alike: whose handlers are in force is
- * for the first source and for patches to say. */
-static struct type *same_name(const struct actor_type *t, struct type *type, struct why *why)
-{
-	if (type->state == t->state && !type->native)
-		return type;
-	why_set(why, ACTOR_EARGS, "there is an actor type %s already, with %zu bytes of state; this one has %zu",
-	        type_title(type), type->state, t->state);
-	return NULL;
-}
-
-static struct type *register_source(const struct actor_type *t, struct why *why)
-{
-	struct code *code = code_with(t);
-	struct type *type = core_add_type(t, NULL, code, why);
-	_Atomic(struct type *) *b = bucket(t);
-
-	code_drop(code);
-	if (!type)
-		return NULL;
-	type->source = t;
-	pthread_mutex_lock(&lock);
-	type->next = LOAD(b);
-	STORE_RELEASE(b, type);                 /* partner: type_of() */
-	pthread_mutex_unlock(&lock);
-	return type;
-}
-
-struct type *type_of(const struct actor_type *t, struct why *why)
-{
-	struct type *type = LOAD_ACQUIRE(bucket(t));
-
-	while (type && (type->source != t || strcmp(type->name, t->name)))
-		type = type->next;
-	if (type)
-		return type;
-	type = t->name ? core_type(t->name) : NULL;
-	if (!type)
-		type = register_source(t, why);
-	if (!type && t->name)                   /* somebody else was quicker */
-		type = core_type(t->name);
-	return type ? same_name(t, type, why) : NULL;
-}
-
-/* --- patches -------------------------------------------------------------------------------- */
+/* --- patches ------------------------------------------------------------------------------ */
 
 /* From here on in force; the type's first table is kept, for what is taken back. */
 static void publish(struct type *type, struct table *t)
@@ -481,11 +351,12 @@ int core_change(const struct change *c, int n, uint32_t version, struct code *co
 	for (; made < n; made++) {
 		for (int k = 0; k < made; k++)
 			if (c[k].type == c[made].type)
-				rc = why_set(why, ACTOR_EARGS, "%s stands there twice", type_title(c[k].type));
+				rc = why_set(why, ACTOR_EARGS, "%s stands there twice",
+					     type_title(c[k].type));
 		if (rc)
 			break;
-		fresh[made] = table_make(LOAD(&c[made].type->table), c[made].on, type_title(c[made].type), version,
-		                         code, why);
+		fresh[made] = table_make(LOAD(&c[made].type->table), c[made].on,
+					 type_title(c[made].type), version, code, why);
 		if (!fresh[made]) {
 			rc = ACTOR_EARGS;
 			break;
@@ -512,7 +383,8 @@ static int put_back(struct table *t, const struct back *b, struct why *why)
 	int first;
 
 	if (at < 0)
-		return why_set(why, ACTOR_ENOENT, "%s has no handler %s", type_title(b->type), b->name);
+		return why_set(why, ACTOR_ENOENT, "%s has no handler %s", type_title(b->type),
+			       b->name);
 	first = table_find(b->type->first, b->name, strlen(b->name));
 	e = t->entry[at];
 	if (b->on)
@@ -543,7 +415,8 @@ int core_restore(const struct back *b, int n, struct why *why)
 		while (b[k].type != b[i].type)
 			k++;
 		if (k == i)
-			fresh[i] = table_make(LOAD(&b[i].type->table), NULL, type_title(b[i].type), 0, NULL, why);
+			fresh[i] = table_make(LOAD(&b[i].type->table), NULL, type_title(b[i].type),
+					      0, NULL, why);
 		rc = fresh[k] ? put_back(fresh[k], &b[i], why) : ACTOR_ENOMEM;
 	}
 	for (int i = 0; i < n; i++)
@@ -556,25 +429,30 @@ int core_restore(const struct back *b, int n, struct why *why)
 	return rc;
 }
 
-/* --- types that follow others --------------------------------------------------------------- */
+/* --- types that follow others ------------------------------------------------------------- */
 
 /* What a type for a state of another shape has to bring: everything that may touch it. */
-static int whole(const struct type *t, const struct actor_type *to, const struct table *made, uint32_t version,
-                 struct why *why)
+static int whole(const struct type *t, const struct actor_type *to, const struct table *made,
+		 uint32_t version, struct why *why)
 {
 	for (uint32_t i = 0; i < made->n; i++)
 		if (!entry_gone(&made->entry[i]) && made->entry[i].version != version)
-			return why_set(why, ACTOR_EARGS, "%s.%s is not in the patch: one that changes the state has to bring "
-			               "all handlers", type_title(t), made->entry[i].name);
+			return why_set(why, ACTOR_EARGS,
+				       "%s.%s is not in the patch: one that changes the state has "
+				       "to bring "
+				       "all handlers",
+				       type_title(t), made->entry[i].name);
 	if ((t->start && !to->start) || (t->stop && !to->stop))
-		return why_set(why, ACTOR_EARGS, "%s has a .%s: a patch that changes the state has to bring one",
-		               type_title(t), t->start && !to->start ? "start" : "stop");
+		return why_set(why, ACTOR_EARGS,
+			       "%s has a .%s: a patch that changes the state has to bring one",
+			       type_title(t), t->start && !to->start ? "start" : "stop");
 	return 0;
 }
 
 static struct type *succeed_with(struct type *t, const struct succession *s, struct why *why)
 {
-	struct table *made = table_make(LOAD(&t->table), s->to->on, type_title(t), s->version, s->code, why);
+	struct table *made =
+		table_make(LOAD(&t->table), s->to->on, type_title(t), s->version, s->code, why);
 	struct type *next;
 
 	if (!made)
@@ -584,7 +462,8 @@ static struct type *succeed_with(struct type *t, const struct succession *s, str
 		return NULL;
 	}
 	next = mem_alloc(sizeof *next);
-	*next = (struct type){ .state = s->to->state, .start = s->to->start, .stop = s->to->stop, .back = s->back };
+	*next = (struct type){
+		.state = s->to->state, .start = s->to->start, .stop = s->to->stop, .back = s->back};
 	next->code = code_hold(s->code);
 	STORE(&next->table, made);
 	return next;
@@ -607,7 +486,8 @@ static struct type *succeed_back(struct type *t)
 		table_put(made, (int)i, &e);
 	}
 	table_reindex(made);
-	*next = (struct type){ .state = old->state, .start = old->start, .stop = old->stop, .back = old->back };
+	*next = (struct type){
+		.state = old->state, .start = old->start, .stop = old->stop, .back = old->back};
 	next->before = old->before;
 	next->code = code_hold(old->code);
 	STORE(&next->table, made);

@@ -2,8 +2,9 @@
  * timer.c - the wheel.
  *
  * Level l has 64 slots of 64^l ms each. A timer lies on the lowest level on which its deadline and
- * the present share all higher digits (in base 64). When the present enters a slot of a higher level,
- * what lies there moves down; what lies in a slot of level 0 is due in exactly that millisecond. */
+ * the present share all higher digits (in base 64). When the present enters a slot of a higher
+ * level, what lies there moves down; what lies in a slot of level 0 is due in exactly that
+ * millisecond. */
 #include "timer.h"
 
 enum { BITS = 6 };
@@ -33,7 +34,8 @@ static void put(struct timers *t, struct timer *x)
 		level = TIMER_LEVELS - 1;
 		if ((x->due_ms >> (BITS * level)) - (t->now_ms >> (BITS * level)) < TIMER_SLOTS)
 			at = digit(x->due_ms, level);
-		else                            /* beyond the horizon: is looked at before it is due */
+		/* beyond the horizon: is looked at before it is due */
+		else
 			at = digit(t->now_ms, level) + TIMER_SLOTS - 1;
 		at %= TIMER_SLOTS;
 	} else {
@@ -83,7 +85,8 @@ static int64_t next_stop(const struct timers *t)
 
 	for (int level = 0; level < TIMER_LEVELS; level++) {
 		unsigned at = digit(t->now_ms, level);
-		uint64_t turned = t->full[level] >> at | (at ? t->full[level] << (TIMER_SLOTS - at) : 0);
+		uint64_t turned =
+			t->full[level] >> at | (at ? t->full[level] << (TIMER_SLOTS - at) : 0);
 		int64_t width = (int64_t)1 << (BITS * level), ahead, stop;
 
 		turned &= ~1ull;                        /* where we are has been emptied */
@@ -100,7 +103,8 @@ static int64_t next_stop(const struct timers *t)
 static void move_down(struct timers *t)
 {
 	for (int level = TIMER_LEVELS - 1; level > 0; level--) {
-		struct timer_link *ring = &t->slot[level][digit(t->now_ms, level)], *x = ring->next, *next;
+		struct timer_link *ring = &t->slot[level][digit(t->now_ms, level)], *x = ring->next,
+				  *next;
 
 		if (x == ring)
 			continue;

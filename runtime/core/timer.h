@@ -9,7 +9,8 @@
 
 #include "base.h"
 
-enum { TIMER_LEVELS = 6, TIMER_SLOTS = 64 };    /* 64^6 ms: two years; what is further comes round again */
+/* 64^6 ms: two years; what is further comes round again */
+enum { TIMER_LEVELS = 6, TIMER_SLOTS = 64 };
 
 struct timer_link { struct timer_link *next, *prev; };
 
@@ -23,7 +24,8 @@ struct timers {
 	uint64_t full[TIMER_LEVELS];            /* a bit a slot that is not empty */
 	struct timer_link slot[TIMER_LEVELS][TIMER_SLOTS];      /* rings, oldest first */
 	uint32_t count;
-	uint64_t touched;                       /* timers moved down or taken: what the ticks have cost */
+	/* timers moved down or taken: what the ticks have cost */
+	uint64_t touched;
 };
 
 void timers_init(struct timers *t, int64_t now_ms);
@@ -31,8 +33,8 @@ void timers_init(struct timers *t, int64_t now_ms);
 void timer_set(struct timers *t, struct timer *x, int64_t due_ms);
 void timer_clear(struct timers *t, struct timer *x);    /* fine when it is not set */
 static inline bool timer_is_set(const struct timer *x) { return x->link.next != NULL; }
-/* Takes one that is due by now_ms, in the order of their deadlines and, of one deadline, in the order
- * they were set; NULL when there is none (left). */
+/* Takes one that is due by now_ms, in the order of their deadlines and, of one deadline, in the
+ * order they were set; NULL when there is none (left). */
 struct timer *timers_take(struct timers *t, int64_t now_ms);
 /* When to look again: not later than the first deadline; INT64_MAX when none is set. */
 int64_t timers_next(const struct timers *t);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * times.c - see times.h.
  *
- * A busy worker times one call in SAMPLE_MOST, one that has long calls or few times each: so that timing
- * costs the same share of what the calls cost, and a slow handler is seen at its first call. A timed call counts for
- * all since the one before. Times are counted by half octaves. The owner writes, any thread reads. */
+ * A busy worker times one call in SAMPLE_MOST, one that has long calls or few times each: so that
+ * timing costs the same share of what the calls cost, and a slow handler is seen at its first call.
+ * A timed call counts for all since the one before. Times are counted by half octaves. The owner
+ * writes, any thread reads. */
 #include "times.h"
 
 #include <pthread.h>
@@ -37,7 +38,7 @@ double times_cycles_per_ns(void)
 	return cycles_a_ns;
 }
 
-/* --- counting --------------------------------------------------------------------------------- */
+/* --- counting ----------------------------------------------------------------------------- */
 
 static unsigned place(uint64_t cycles)
 {
@@ -62,7 +63,8 @@ static double begins(unsigned at)
 
 COLD void times_add(struct worker *w, struct call_count *c, uint64_t began)
 {
-	uint64_t now = __rdtsc(), cycles = now - began, apart = (now - w->sampled) / w->sample_every;
+	uint64_t now = __rdtsc(), cycles = now - began,
+		 apart = (now - w->sampled) / w->sample_every;
 	struct call_times *t = LOAD(&c->times);
 
 	if (unlikely(!t)) {
@@ -82,7 +84,7 @@ COLD void times_add(struct worker *w, struct call_count *c, uint64_t began)
 	w->sample_left = w->sample_every;
 }
 
-/* --- looking ---------------------------------------------------------------------------------- */
+/* --- looking ------------------------------------------------------------------------------ */
 
 void core_handler_times(const struct handler_info *h, struct handler_times *out)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * watch.c - the watch over the pool: a thread that ticks twice a millisecond while anything runs.
  *
- * At each tick turns that are under way must end; it sees who has been in one turn since the last tick,
- * wakes a worker where a ring stands still, adds a spare where all are stuck in handlers and work waits, and
- * names a handler that computes too long: once, then at growing intervals. When all workers are parked it
- * sleeps. */
+ * At each tick turns that are under way must end; it sees who has been in one turn since the last
+ * tick, wakes a worker where a ring stands still, adds a spare where all are stuck in handlers and
+ * work waits, and names a handler that computes too long: once, then at growing intervals. When all
+ * workers are parked it sleeps. */
 #include <linux/futex.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -28,8 +28,8 @@ void watch_stir(void)
 		queue_futex(&pool.watch_asleep, FUTEX_WAKE, 1);
 }
 
-/* Sleeps until a worker wakes. A worker leaves idle before it looks at watch_asleep; we say asleep before we look
- * at idle, both sequentially consistent: one sees the other. */
+/* Sleeps until a worker wakes. A worker leaves idle before it looks at watch_asleep; we say asleep
+ * before we look at idle, both sequentially consistent: one sees the other. */
 static void sleep_while_idle(void)
 {
 	atomic_store(&pool.watch_asleep, 1);
@@ -47,8 +47,8 @@ static void name_stuck(struct pooler *p, uint32_t ticks)
 	if (ticks < NAME_AFTER_TICKS || (p->named && ticks < 2 * p->named))
 		return;
 	p->named = ticks;
-	log_line(LOG_WARN, "sched", "%s has been in %s.%s for %u ms", p->w.name, a ? life_title(a) : "?",
-	         in ? in : "?", ticks * TICK_US / 1000);
+	log_line(LOG_WARN, "sched", "%s has been in %s.%s for %u ms", p->w.name,
+		 a ? life_title(a) : "?", in ? in : "?", ticks * TICK_US / 1000);
 }
 
 /* True: it stands in one turn. */
@@ -60,7 +60,8 @@ static bool look_at(struct pooler *p)
 
 	contain_watch(&p->w, now_ns());
 	p->seen_turn = turn;
-	if (waiting && first - p->seen_first < waiting && LOAD(&pool.idle) && !LOAD(&pool.searching))
+	if (waiting && first - p->seen_first < waiting && LOAD(&pool.idle) &&
+	    !LOAD(&pool.searching))
 		queue_wake(0);
 	p->seen_first = first;
 	if (!stuck || !LOAD(&p->stuck))

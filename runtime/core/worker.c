@@ -33,7 +33,8 @@ static void init(struct worker *w, const char *name)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	size_t size = CALL_SLOTS * sizeof(struct call_count);
-	void *calls = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *calls = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	pthread_once(&once, choose_fence);
 	snprintf(w->name, sizeof w->name, "%s", name);
@@ -125,13 +126,14 @@ COLD void worker_release_slow(struct worker *w)
 		pthread_mutex_unlock(&outside_lock);
 }
 
-/* --- reclamation ------------------------------------------------------------------------------ */
+/* --- reclamation -------------------------------------------------------------------------- */
 
 struct retired {
 	struct retired *next;
 	void (*fn)(void *);
 	void *arg;
-	uint64_t turn[WORKERS_MAX];     /* odd: what that worker must have left; even: it held nothing */
+	/* odd: what that worker must have left; even: it held nothing */
+	uint64_t turn[WORKERS_MAX];
 };
 
 void worker_heavy_fence(void)
@@ -145,7 +147,8 @@ void worker_heavy_fence(void)
 static void choose_fence(void)
 {
 #if !defined(__SANITIZE_THREAD__) && !TSAN_CLANG
-	worker_membarrier = !syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+	worker_membarrier =
+		!syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
 #endif
 }
 

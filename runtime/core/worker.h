@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * worker.h - what belongs to a thread that runs actors, and when the others may be sure that it has let go.
+ * worker.h - what belongs to a thread that runs actors, and when the others may be sure that it has
+ * let go.
  *
- * Workers of the pool, homes (the I/O loop, the gateway) and one record for all other threads, under a
- * lock. A worker counts its turns: odd while it is inside one, even between two. A table that was replaced is freed
- * when every worker that was inside a turn at that time has left it: quiescent-state-based reclamation
- * (McKenney and Slingwine, 1998), with one store a turn as its price. */
+ * Workers of the pool, homes (the I/O loop, the gateway) and one record for all other threads,
+ * under a lock. A worker counts its turns: odd while it is inside one, even between two. A table
+ * that was replaced is freed when every worker that was inside a turn at that time has left it:
+ * quiescent-state-based reclamation (McKenney and Slingwine, 1998), with one store a turn as its
+ * price. */
 #ifndef WORKER_H
 #define WORKER_H
 
@@ -23,8 +25,9 @@ struct worker {
 	/* The owner writes, all the time. */
 	_Alignas(128) _Atomic uint64_t turn;
 	struct message_pool pool;
-	/* From the second message in a row that a handler sends to one actor on, they gather here, a chain as
-	 * it will hang in a mailbox, and go with one CAS: when another target comes, or the handler ends. */
+	/* From the second message in a row that a handler sends to one actor on, they gather here,
+	 * a chain as it will hang in a mailbox, and go with one CAS: when another target comes, or
+	 * the handler ends. */
 	struct actor *last_to, *box_to;
 	struct chain box;
 	uint8_t in_handler;             /* IN_HANDLER, and IN_REFUSAL once msg_fail() was called */
@@ -32,23 +35,28 @@ struct worker {
 	struct actor *hold_on;
 	struct chain kept;
 	struct msg_out *outs;           /* begun by the handler that runs; see out.c */
-	struct call_count *calls;       /* by the handlers' own numbers (entry.count), made when first written */
+	/* by the handlers' own numbers (entry.count), made when first written */
+	struct call_count *calls;
 	void *owned;                    /* times of handlers: a chain, each begins with the next */
 	_Atomic(struct guard *) guard;  /* for compiled code; NULL: none was run yet. See guard.h */
-	uint32_t depth;                 /* inside a turn so many times over: a call within a handler */
+	/* inside a turn so many times over: a call within a handler */
+	uint32_t depth;
 	uint8_t origin;                 /* enum origin of what is being handled */
 	char failure[256];              /* what msg_fail() said where nobody waits for an answer */
 	bool pooled;                    /* a worker of the pool, not a home */
 	bool buried;                    /* an actor that it ran has ended; see home_ended() */
-	uint32_t sample_left, sample_every;     /* calls until one is timed, and how many it stands for */
+	/* calls until one is timed, and how many it stands for */
+	uint32_t sample_left, sample_every;
 	uint64_t sampled;               /* when the last one was; cycle counter */
 	/* The owner writes, others look. */
 	_Atomic(struct actor *) actor;  /* whose turn it is; NULL: none */
 	_Atomic(const char *) handler;
 	_Atomic uint64_t began;         /* a home's: cycle counter at the turn's beginning */
-	_Atomic int64_t since_ns;       /* a pool worker's, by the watch: when a turn that lasts began; 0: none */
+	/* a pool worker's, by the watch: when a turn that lasts began; 0: none */
+	_Atomic int64_t since_ns;
 	_Atomic uint64_t sent, handled, failed, dead, refused, late, expired, faults;
-	_Atomic uint64_t spoilt;        /* of the handled: those that are dead letters all the same */
+	/* of the handled: those that are dead letters all the same */
+	_Atomic uint64_t spoilt;
 	char name[24];
 	void *runs;                     /* the scheduler's part, or the home's */
 };
@@ -61,9 +69,11 @@ uint32_t       worker_count(void);
 struct worker *worker_at(uint32_t i);                   /* NULL: gone */
 
 extern _Atomic uint32_t worker_fence_word;
-extern bool worker_membarrier;          /* the kernel makes the fence of all turns, when it is needed */
+/* the kernel makes the fence of all turns, when it is needed */
+extern bool worker_membarrier;
 
-/* One side of an asymmetric fence is for free, the other asks the kernel (or both cost the same). */
+/* One side of an asymmetric fence is for free, the other asks the kernel (or both cost the same).
+ */
 static inline void worker_light_fence(void)
 {
 	if (likely(worker_membarrier))
@@ -75,8 +85,9 @@ void worker_heavy_fence(void);
 
 static inline void worker_turn_begin(struct worker *w)
 {
-	/* What this turn reads of tables must not be read before the others can see that it is odd: a fence a turn, or
-	 * none here and one for all from the kernel. Partner: worker_retire(). */
+	/* What this turn reads of tables must not be read before the others can see that it is odd:
+	 * a fence a turn, or none here and one for all from the kernel. Partner: worker_retire().
+	 */
 	if (likely(worker_membarrier)) {
 		STORE_RELEASE(&w->turn, LOAD(&w->turn) + 1);
 		atomic_signal_fence(memory_order_seq_cst);
@@ -91,8 +102,8 @@ static inline void worker_turn_end(struct worker *w)
 	STORE_RELEASE(&w->turn, LOAD(&w->turn) + 1);    /* partner: is_safe() in worker.c */
 }
 
-/* The calling thread's record, inside a turn until worker_release(); for a thread that is no worker the common
- * one, locked as long. Nests. */
+/* The calling thread's record, inside a turn until worker_release(); for a thread that is no worker
+ * the common one, locked as long. Nests. */
 COLD struct worker *worker_acquire_slow(void);
 COLD void           worker_release_slow(struct worker *w);
 

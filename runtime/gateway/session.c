@@ -111,7 +111,7 @@ static void refuse(struct session *s, const struct envelope *e, int code, const 
 	answer_error(s, e, code, text);
 }
 
-/* --- calls whose answer is due ------------------------------------------------------------- */
+/* --- calls whose answer is due ------------------------------------------------------------ */
 
 static struct waiting **bucket(const struct session *s, int64_t ask)
 {
@@ -193,7 +193,7 @@ static struct envelope request_of(const struct waiting *w)
 	};
 }
 
-/* --- from the client ------------------------------------------------------------------------- */
+/* --- from the client ---------------------------------------------------------------------- */
 
 /* The local actor of that name, else the global table. A client may make up names for ever, so an
  * unknown one is looked up without being remembered. */
@@ -298,7 +298,7 @@ static int take(struct session *s, const void *bytes, size_t len, bool last)
 	return 0;
 }
 
-/* --- frames that found a mailbox full --------------------------------------------------------- */
+/* --- frames that found a mailbox full ----------------------------------------------------- */
 
 static void full_add(struct session *s)
 {
@@ -378,7 +378,7 @@ static int again(actor *self, const msg *m)
 	return 0;
 }
 
-/* --- what actors send to it ---------------------------------------------------------------- */
+/* --- what actors send to it --------------------------------------------------------------- */
 
 /* Holds NULL when the connection is closed: until the actor has ended, messages still arrive. */
 static struct session **session_of(actor *self)
@@ -427,7 +427,7 @@ static int answer(actor *self, const msg *m)
 	return 0;
 }
 
-/* --- its life ------------------------------------------------------------------------------ */
+/* --- its life ----------------------------------------------------------------------------- */
 
 static const struct actor_type session_type = {
 	.name = "session",

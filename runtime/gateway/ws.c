@@ -77,7 +77,7 @@ struct ws {
 	_Atomic uint64_t accepted;
 };
 
-/* --- frames out ---------------------------------------------------------------------------- */
+/* --- frames out --------------------------------------------------------------------------- */
 
 static size_t unsent(const struct conn *c)
 {
@@ -165,7 +165,7 @@ static void conn_close(void *conn, int code, const char *reason)
 
 const struct frames_port ws_frames = { conn_send, conn_close };
 
-/* --- a connection's life ---------------------------------------------------------------------- */
+/* --- a connection's life ------------------------------------------------------------------ */
 
 /* Reads on, or not: what the client has under way is bounded by not reading more. */
 static void flow(struct conn *c)
@@ -263,7 +263,7 @@ static int leaving(struct conn *c)
 	return lost;
 }
 
-/* --- HTTP ---------------------------------------------------------------------------------- */
+/* --- HTTP --------------------------------------------------------------------------------- */
 
 /* body: LWS_PRE bytes, then the text. */
 static int reply(struct lws *wsi, int status, const char *type, const struct buf *body, bool head)
@@ -343,7 +343,7 @@ static int upgrade(struct ws *w, struct lws *wsi)
 	return refuse(wsi, 403, words, NULL, false) ? -1 : 1;
 }
 
-/* --- the listening socket ------------------------------------------------------------------- */
+/* --- the listening socket ----------------------------------------------------------------- */
 
 static int take_in(struct ws *w)
 {
@@ -371,7 +371,7 @@ static int take_in(struct ws *w)
 	return 0;
 }
 
-/* --- the loop ------------------------------------------------------------------------------- */
+/* --- the loop ----------------------------------------------------------------------------- */
 
 static void leave_all(struct ws *w)
 {
@@ -463,7 +463,7 @@ static const lws_retry_bo_t keepalive = {
 	.secs_since_valid_ping = PING_S, .secs_since_valid_hangup = HANGUP_S,
 };
 
-/* --- from outside ---------------------------------------------------------------------------- */
+/* --- from outside ------------------------------------------------------------------------- */
 
 static void note(int level, const char *line)
 {

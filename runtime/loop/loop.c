@@ -69,7 +69,7 @@ struct loop_stream {
 	bool *freed;            /* set while ops->read runs: says that it freed the stream */
 };
 
-/* --- the home, core's timers, posts --------------------------------------------------------- */
+/* --- the home, core's timers, posts ------------------------------------------------------- */
 
 static void wake(void *arg)
 {
@@ -162,7 +162,7 @@ static void on_posted(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* --- the loop ------------------------------------------------------------------------------- */
+/* --- the loop ----------------------------------------------------------------------------- */
 
 static void logged(int severity, const char *text)
 {
@@ -268,7 +268,7 @@ void loop_free(struct loop *l)
 	mem_free(l);
 }
 
-/* --- timers and signals --------------------------------------------------------------------- */
+/* --- timers and signals ------------------------------------------------------------------- */
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -327,7 +327,7 @@ void loop_signal(struct loop *l, int signo, void (*fn)(void *arg, int signo), vo
 	l->signals = s;
 }
 
-/* --- listening ------------------------------------------------------------------------------ */
+/* --- listening ---------------------------------------------------------------------------- */
 
 static void on_accepted(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,
                         int size, void *arg)
@@ -377,7 +377,7 @@ void loop_listener_free(struct loop_listener *s)
 	mem_free(s);
 }
 
-/* --- streams -------------------------------------------------------------------------------- */
+/* --- streams ------------------------------------------------------------------------------ */
 
 static void close_stream(struct loop_stream *s)
 {

@@ -289,7 +289,8 @@ struct section *find_section(TCCState *tcc, const char *name);
 
 static void read_lines(TCCState *tcc, struct program *p)
 {
-	const struct section *stab = find_section(tcc, ".stab"), *str = find_section(tcc, ".stabstr");
+	const struct section *stab = find_section(tcc, ".stab"),
+			     *str = find_section(tcc, ".stabstr");
 
 	if (stab->data && str->data)
 		p->lines = lines_read(stab->data, stab->used, (const char *)str->data, str->used,
@@ -304,7 +305,8 @@ static bool protect(struct program *p)
 
 static void read_views(struct compile *c, TCCState *tcc)
 {
-	const struct section *stab = find_section(tcc, ".stab"), *str = find_section(tcc, ".stabstr");
+	const struct section *stab = find_section(tcc, ".stab"),
+			     *str = find_section(tcc, ".stabstr");
 
 	if (c->views.n && stab->data && str->data)
 		views_read(&c->views, stab->data, stab->used, (const char *)str->data, str->used);

@@ -240,9 +240,10 @@ static int hold_uses(const struct exam *x, const struct exported *e)
 		            v->text ? words.p : "a type that is not complete");
 	}
 	if (!rc && all->blind && e->n && builds_layout(e->change[0].type) && !e->stated)
-		rc = refuse(x, line_of(x, "actor_state"),
-		            "it uses the state, but does not say as what: write .state = "
-		            "sizeof(struct ...) in its table, or struct ... *s = actor_state(self)");
+		rc = refuse(
+			x, line_of(x, "actor_state"),
+			"it uses the state, but does not say as what: write .state = "
+			"sizeof(struct ...) in its table, or struct ... *s = actor_state(self)");
 	buf_fini(&words);
 	return rc;
 }
@@ -298,8 +299,10 @@ static int hold_table(const struct exam *x, const struct actor_type *t, struct t
 	              !memcmp(&t->mailbox, &no_mailbox, sizeof no_mailbox) &&
 	              !memcmp(&t->children, &no_children, sizeof no_children)))
 		return 0;
-	return refuse(x, line_quoting(x, t->name), "%s: a patch replaces handlers, it cannot replace "
-	              ".start, .stop, .mailbox, .restart or .children", title(t->name));
+	return refuse(x, line_quoting(x, t->name),
+		      "%s: a patch replaces handlers, it cannot replace "
+		      ".start, .stop, .mailbox, .restart or .children",
+		      title(t->name));
 }
 
 static int hold(const struct exam *x, const struct actor_type *t, struct exported *e)

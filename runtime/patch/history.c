@@ -144,7 +144,7 @@ void history_each(void (*each)(void *arg, const struct patch_info *p), void *arg
 	pthread_mutex_unlock(&lock);
 }
 
-/* --- what the journal says at the start ------------------------------------------------------ */
+/* --- what the journal says at the start --------------------------------------------------- */
 
 static void digest_source(struct packed map, unsigned char first[8])
 {

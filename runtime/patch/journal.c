@@ -154,7 +154,7 @@ bool journal_is(struct packed map, const char *event)
 	       v.len == strlen(event) && !memcmp(v.str, event, v.len);
 }
 
-/* --- reading it all ------------------------------------------------------------------------ */
+/* --- reading it all ----------------------------------------------------------------------- */
 
 struct scan {
 	int64_t limit;                  /* what follows is still being written */
@@ -233,7 +233,7 @@ int journal_line_at(int64_t at, journal_fn *each, void *arg, struct why *why)
 	return rc < 0 ? rc : 0;
 }
 
-/* --- adding ---------------------------------------------------------------------------------- */
+/* --- adding ------------------------------------------------------------------------------- */
 
 static int write_whole(const char *p, size_t len)
 {

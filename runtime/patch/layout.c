@@ -110,7 +110,7 @@ static size_t behind(const struct tokens *t, size_t i)
 	return i;
 }
 
-/* --- what a source speaks of ----------------------------------------------------------------- */
+/* --- what a source speaks of -------------------------------------------------------------- */
 
 static void view_add(struct views *v, char *name, const char *type, size_t len, struct buf *more)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * lines.c - which line of its source a place in compiled code is.
  *
- * libtcc says so in stabs: a record a line, by its distance from where its function begins, which the record
- * before tells as the lower half of an address. What is kept is a few bytes a line: the stabs
- * themselves go with the compiler's state.
+ * libtcc says so in stabs: a record a line, by its distance from where its function begins, which
+ * the record before tells as the lower half of an address. What is kept is a few bytes a line: the
+ * stabs themselves go with the compiler's state.
  *
  * Threads: made once, then any may look. */
 #include "lines.h"
@@ -11,7 +11,8 @@
 struct stab { uint32_t name; uint8_t type, other; uint16_t line; uint32_t value; };
 enum { FUNCTION = 0x24, LINE = 0x44, FILE_BEGINS = 0x84 };
 
-struct line { uint32_t offset, line; uint32_t function, file; };        /* texts: where they begin in names */
+/* texts: where they begin in names */
+struct line { uint32_t offset, line; uint32_t function, file; };
 struct lines {
 	size_t n, room;
 	struct line *line;
@@ -36,7 +37,8 @@ static void add(struct lines *l, const struct line *line)
 	l->line[l->n++] = *line;
 }
 
-struct lines *lines_read(const void *stab, size_t size, const char *str, size_t str_size, const void *at)
+struct lines *lines_read(const void *stab, size_t size, const char *str, size_t str_size,
+			 const void *at)
 {
 	struct lines *l = mem_alloc(sizeof *l);
 	struct line now = { 0 };

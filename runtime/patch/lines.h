@@ -8,7 +8,8 @@
 struct lines;
 
 /* From libtcc's stabs, relocated to `at`. Gives; NULL where there are none. */
-struct lines *lines_read(const void *stab, size_t size, const char *str, size_t str_size, const void *at);
+struct lines *lines_read(const void *stab, size_t size, const char *str, size_t str_size,
+			 const void *at);
 void lines_free(struct lines *l);               /* NULL is fine */
 /* Adds "fix.c:12 in hit()"; false: nothing is known of it. */
 bool lines_where(const struct lines *l, size_t offset, struct buf *out);

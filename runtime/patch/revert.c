@@ -81,7 +81,7 @@ static bool walk(const struct walk *w, struct packed on)
 	return true;
 }
 
-/* --- taking back --------------------------------------------------------------------------- */
+/* --- taking back -------------------------------------------------------------------------- */
 
 struct revert {
 	uint32_t number;
@@ -236,7 +236,7 @@ static bool count_one(void *arg, const struct one *one)
 	return true;
 }
 
-/* --- a migration ---------------------------------------------------------------------------- */
+/* --- a migration -------------------------------------------------------------------------- */
 
 struct newest { uint32_t number, other; const char *name; };
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * bench_core.c - the core's workloads, the same that the peers run (Erlang, Go, CAF).
  *
- * The actors are ordinary ones: named handlers, checked signatures, bounded mailboxes, tables that a patch
- * could swap. Where a count decides how long a run takes, a short run first tells the rate. */
+ * The actors are ordinary ones: named handlers, checked signatures, bounded mailboxes, tables that
+ * a patch could swap. Where a count decides how long a run takes, a short run first tells the rate.
+ */
 #include <linux/futex.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -133,7 +134,8 @@ static void play(int64_t rounds)
 {
 	expect((uint32_t)pairs);
 	for (int i = 0; i < pairs; i++)
-		sent(actor_send(NULL, players[2 * i], "serve", (int64_t)players[2 * i + 1], rounds));
+		sent(actor_send(NULL, players[2 * i], "serve", (int64_t)players[2 * i + 1],
+				rounds));
 	wait_done();
 }
 
@@ -202,7 +204,9 @@ static int pour(actor *self, const msg *m)
 }
 
 static const struct actor_type source = {
-	.name = "source", .state = sizeof(struct source), .on = ON({ "pour", "to:int? n:int?", pour, 0 }),
+	.name = "source",
+	.state = sizeof(struct source),
+	.on = ON({"pour", "to:int? n:int?", pour, 0}),
 };
 
 static void fan(int64_t n)
@@ -225,7 +229,8 @@ int bench_fan_in(const struct bench_options *o)
 	type = add(&source);
 	for (int i = 0; i < SENDERS; i++)
 		sources[i] = spawn(type);
-	bench_print("fan-in", timed(o, 200000, fan), "messages/s", o, "\"peak_rss_kib\":%ld", bench_memory("VmHWM"));
+	bench_print("fan-in", timed(o, 200000, fan), "messages/s", o, "\"peak_rss_kib\":%ld",
+		    bench_memory("VmHWM"));
 	return 0;
 }
 
@@ -296,7 +301,8 @@ static int live(actor *self, const msg *m)
 	return rc;
 }
 
-static const struct actor_type child = { .name = "child", .state = 32, .on = ON({ "live", "to:int", live, 0 }) };
+static const struct actor_type child = {
+	.name = "child", .state = 32, .on = ON({"live", "to:int", live, 0})};
 
 static int bear(actor *self, const msg *m)
 {
@@ -351,7 +357,8 @@ int bench_idle_memory(const struct bench_options *o)
 	init.to = spawn(add(&sink));
 	before = bench_memory("VmRSS");
 	bring_up(&init);
-	bench_print("idle-memory", (double)(bench_memory("VmRSS") - before) * 1024 / MILLION, "bytes/actor", o, NULL);
+	bench_print("idle-memory", (double)(bench_memory("VmRSS") - before) * 1024 / MILLION,
+		    "bytes/actor", o, NULL);
 	return 0;
 }
 
@@ -507,13 +514,13 @@ int bench_fairness(const struct bench_options *o)
 		sent(actor_send(NULL, pacer, "tick", due, (int64_t)peer));
 	}
 	due += 200000000;
-	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &(struct timespec){ due / 1000000000, due % 1000000000 },
-	                NULL);
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME,
+			&(struct timespec){due / 1000000000, due % 1000000000}, NULL);
 	got = atomic_load(&samples);
 	if (!got)
 		bench_fail("no reply of %lld", (long long)n);
 	qsort(late, got, sizeof *late, by_size);
-	bench_print("fairness", late[(size_t)(0.99 * got)], "us", o, "\"p50\":%.1f,\"max\":%.1f,\"samples\":%u",
-	            late[got / 2], late[got - 1], got);
+	bench_print("fairness", late[(size_t)(0.99 * got)], "us", o,
+		    "\"p50\":%.1f,\"max\":%.1f,\"samples\":%u", late[got / 2], late[got - 1], got);
 	return 0;
 }

@@ -7,17 +7,22 @@
 
 #include "bench.h"
 
-static const struct { const char *name, *what; workload *run; } workloads[] = {
-	{ "ping-pong", "two actors, one ball: round trips/s", bench_ping_pong },
-	{ "ping-pong-pairs", "100 pairs: round trips/s", bench_ping_pong_pairs },
-	{ "fan-in", "16 senders, one receiver: messages/s", bench_fan_in },
-	{ "ring", "10,000 actors, 100 tokens: hops/s", bench_ring },
-	{ "spawn", "1,000,000 actors made, one message each, gone: actors/s", bench_spawn },
-	{ "idle-memory", "bytes an idle actor that has handled one message, of 1,000,000", bench_idle_memory },
-	{ "big", "1,000 actors, each asks random others: messages/s with answers", bench_big },
-	{ "fairness", "us, p99 from due to reply of a paced pair beside actors that compute 10 ms", bench_fairness },
-	{ "redis-list", "RPC by Redis lists, 64 in flight, answers by a channel: calls/s", bench_redis_list },
-	{ "patch-latency", "us, p50 from publish to the first answer by the new code", bench_patch_latency },
+static const struct { const char *name, *what; workload *run;
+} workloads[] = {
+	{"ping-pong", "two actors, one ball: round trips/s", bench_ping_pong},
+	{"ping-pong-pairs", "100 pairs: round trips/s", bench_ping_pong_pairs},
+	{"fan-in", "16 senders, one receiver: messages/s", bench_fan_in},
+	{"ring", "10,000 actors, 100 tokens: hops/s", bench_ring},
+	{"spawn", "1,000,000 actors made, one message each, gone: actors/s", bench_spawn},
+	{"idle-memory", "bytes an idle actor that has handled one message, of 1,000,000",
+	 bench_idle_memory},
+	{"big", "1,000 actors, each asks random others: messages/s with answers", bench_big},
+	{"fairness", "us, p99 from due to reply of a paced pair beside actors that compute 10 ms",
+	 bench_fairness},
+	{"redis-list", "RPC by Redis lists, 64 in flight, answers by a channel: calls/s",
+	 bench_redis_list},
+	{"patch-latency", "us, p50 from publish to the first answer by the new code",
+	 bench_patch_latency},
 };
 
 double bench_now(void)
@@ -60,8 +65,8 @@ void bench_print(const char *name, double value, const char *unit, const struct 
 {
 	va_list ap;
 
-	printf("{\"workload\":\"%s\",\"value\":%.*f,\"unit\":\"%s\",\"workers\":%d", name, value < 1000 ? 3 : 0, value,
-	       unit, o->workers);
+	printf("{\"workload\":\"%s\",\"value\":%.*f,\"unit\":\"%s\",\"workers\":%d", name,
+	       value < 1000 ? 3 : 0, value, unit, o->workers);
 	if (more) {
 		putchar(',');
 		va_start(ap, more);
@@ -78,7 +83,9 @@ static void usage(FILE *to)
 	      "Prints one JSON object a line, the headline figure last. Workloads:\n", to);
 	for (size_t i = 0; i < ARRAY_LEN(workloads); i++)
 		fprintf(to, "  %-16s %s\n", workloads[i].name, workloads[i].what);
-	fputs("\n  --workers N   threads of the pool (2)\n  --seconds S   how long to measure (2)\n", to);
+	fputs("\n  --workers N   threads of the pool (2)\n  --seconds S   how long to measure "
+	      "(2)\n",
+	      to);
 }
 
 static int bad(const char *fmt, const char *what)
@@ -99,8 +106,11 @@ static int run(const char *name, const struct bench_options *o)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "workers", required_argument, NULL, 'w' }, { "seconds", required_argument, NULL, 's' },
-		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 },
+		{"workers", required_argument, NULL, 'w'},
+		{"seconds", required_argument, NULL, 's'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
 	};
 	struct bench_options o = { .workers = 2, .seconds = 2 };
 	int c;

@@ -39,8 +39,9 @@ static void become_actord(struct bench_node *n, int workers, int out)
 	snprintf(log, sizeof log, "%s/log", n->folder);
 	if (!freopen(log, "w", stderr))         /* a line a patch is not what is measured */
 		_exit(127);
-	execl(program, program, "--redis", "embedded/0", "--redis-port", "0", "--listen", "127.0.0.1:0",
-	      "--workers", count, "--state", state, "--control", control, (char *)NULL);
+	execl(program, program, "--redis", "embedded/0", "--redis-port", "0", "--listen",
+	      "127.0.0.1:0", "--workers", count, "--state", state, "--control", control,
+	      (char *)NULL);
 	_exit(127);
 }
 

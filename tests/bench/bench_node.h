@@ -11,7 +11,8 @@ struct bench_node {
 	char listen[64], redis[256], control[256];      /* of its ready line */
 };
 
-/* Starts the actord beside this program, with its own Redis on a free port; ends the program when that fails. */
+/* Starts the actord beside this program, with its own Redis on a free port; ends the program when
+ * that fails. */
 void bench_node_start(struct bench_node *n, int workers);
 void bench_node_stop(struct bench_node *n);
 

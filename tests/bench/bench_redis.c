@@ -53,12 +53,13 @@ static const char *message(redisContext *c, redisReply **r)
 	return (*r)->element[2]->str;
 }
 
-/* --- calls by a list, answers by a channel --------------------------------------------------------- */
+/* --- calls by a list, answers by a channel ------------------------------------------------ */
 
 static void call(redisContext *c)
 {
 	redisAppendCommand(c, "RPUSH rpc %s",
-	                   "{\"func\":\"test\",\"ct\":\"bench\",\"cb\":\"back\",\"args\":[\"arg1\",\"arg2\"]}");
+			   "{\"func\":\"test\",\"ct\":\"bench\",\"cb\":\"back\",\"args\":[\"arg1\","
+			   "\"arg2\"]}");
 }
 
 static void flush(redisContext *c, int replies)
@@ -99,14 +100,15 @@ int bench_redis_list(const struct bench_options *o)
 		flush(to, unread);
 		unread = 0;
 	}
-	bench_print("redis-list", (double)n / (bench_now() - began), "calls/s", o, "\"in_flight\":%d", FLIGHT);
+	bench_print("redis-list", (double)n / (bench_now() - began), "calls/s", o,
+		    "\"in_flight\":%d", FLIGHT);
 	redisFree(to);
 	redisFree(from);
 	bench_node_stop(&node);
 	return 0;
 }
 
-/* --- from a patch to the first answer by the new code -------------------------------------------------- */
+/* --- from a patch to the first answer by the new code ------------------------------------- */
 
 static int by_size(const void *a, const void *b)
 {
@@ -115,7 +117,8 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* PUBLISH, and a call right behind it on the same connection. Microseconds until the new code's answer. */
+/* PUBLISH, and a call right behind it on the same connection. Microseconds until the new code's
+ * answer. */
 static double patch(redisContext *to, redisContext *from, int i)
 {
 	char source[512], expected[32];
@@ -123,14 +126,17 @@ static double patch(redisContext *to, redisContext *from, int i)
 	int calls = 0;
 
 	snprintf(source, sizeof source,
-	         "#include \"actor.h\"\n\n"
-	         "/* A patch of twenty lines, as one writes them: what changes, and nothing else. */\n"
-	         "static int test(actor *self, const msg *m)\n{\n"
-	         "\tconst char *first = msg_str(m, 0);\n\tconst char *second = msg_str(m, 1);\n\n"
-	         "\t(void)self;\n\tif (!*first || !*second)\n\t\treturn msg_fail(m, \"two names\");\n"
-	         "\treturn msg_reply(m, \"patched %d\");\n}\n\n"
-	         "const struct actor_type patch = {\n\t.name = \"rpc\",\n"
-	         "\t.on = ON({ \"test\", \"arg1:str arg2:str\", test, 0 }),\n};\n", i);
+		 "#include \"actor.h\"\n\n"
+		 "/* A patch of twenty lines, as one writes them: what changes, and nothing else. "
+		 "*/\n"
+		 "static int test(actor *self, const msg *m)\n{\n"
+		 "\tconst char *first = msg_str(m, 0);\n\tconst char *second = msg_str(m, 1);\n\n"
+		 "\t(void)self;\n\tif (!*first || !*second)\n\t\treturn msg_fail(m, \"two "
+		 "names\");\n"
+		 "\treturn msg_reply(m, \"patched %d\");\n}\n\n"
+		 "const struct actor_type patch = {\n\t.name = \"rpc\",\n"
+		 "\t.on = ON({ \"test\", \"arg1:str arg2:str\", test, 0 }),\n};\n",
+		 i);
 	snprintf(expected, sizeof expected, "patched %d\"", i);
 	began = bench_now();
 	redisAppendCommand(to, "PUBLISH patch %s", source);
@@ -167,8 +173,9 @@ int bench_patch_latency(const struct bench_options *o)
 			took[i] = us;
 	}
 	qsort(took, PATCHES, sizeof *took, by_size);
-	bench_print("patch-latency", took[PATCHES / 2], "us", o, "\"p99\":%.1f,\"max\":%.1f,\"patches\":%d",
-	            took[PATCHES * 99 / 100 - 1], took[PATCHES - 1], PATCHES);
+	bench_print("patch-latency", took[PATCHES / 2], "us", o,
+		    "\"p99\":%.1f,\"max\":%.1f,\"patches\":%d", took[PATCHES * 99 / 100 - 1],
+		    took[PATCHES - 1], PATCHES);
 	redisFree(to);
 	redisFree(from);
 	bench_node_stop(&node);

@@ -62,7 +62,7 @@ static _Noreturn void die(const char *what)
 	exit(1);
 }
 
-/* --- frames -------------------------------------------------------------------------------- */
+/* --- frames ------------------------------------------------------------------------------- */
 
 static void frame(struct client *c, const uint8_t *p, size_t len, bool text)
 {
@@ -138,7 +138,7 @@ static void call(struct client *c, uint32_t number)
 		call_msgpack(c, number);
 }
 
-/* --- answers ------------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------------------ */
 
 /* The number in an answer, 0 where there is none. Looks for the key, as both encodings write it. */
 static uint32_t number_in(const uint8_t *p, size_t len)
@@ -237,7 +237,7 @@ static void login(struct client *c)
 		frame(c, m, (size_t)(p - m), false);
 }
 
-/* --- sockets ------------------------------------------------------------------------------- */
+/* --- sockets ------------------------------------------------------------------------------ */
 
 static void flush(struct client *c)
 {
@@ -323,7 +323,7 @@ static void turn(int ms)
 	}
 }
 
-/* --- the run ------------------------------------------------------------------------------- */
+/* --- the run ------------------------------------------------------------------------------ */
 
 static void turn_until(int64_t when)
 {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is recorded of patches: reverts, show and log, restarts (kill -9 included), and journals that
+"""What is recorded of patches: reverts, show and log, restarts, kill -9 included, journals that
 were cut, changed, of another version, or have no room left."""
 
 import os

@@ -56,7 +56,8 @@ class Metrics(Case):
         client.ws.close()
 
     def test_no_instances_in_labels(self):
-        labels = {name for text in samples(self.runtime) for name in re.findall(r'([a-z]+)="', text)}
+        labels = {name for text in samples(self.runtime)
+                  for name in re.findall(r'([a-z]+)="', text)}
         self.assertEqual(labels, {"version", "node", "worker", "type", "handler"})
 
 

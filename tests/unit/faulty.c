@@ -82,5 +82,5 @@ static int get(actor *self, const msg *m)
 const struct actor_type faulty = {
 	.name = "faulty",
 	.state = sizeof(struct faulty),
-	.on = ON({ "fault", "kind:int", fault, 0 }, { "set", "n:int", set, 0 }, { "get", "", get, 0 }),
+	.on = ON({"fault", "kind:int", fault, 0}, {"set", "n:int", set, 0}, {"get", "", get, 0}),
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * looping.c - an actor for test_contain.c: loops without end, in its own code and in what it calls. */
+ * looping.c - an actor for test_contain.c: loops without end, in its own code and in what it calls.
+ */
 #include "actor.h"
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What compiled code does wrong is its message's end and nobody else's: each fault again and again, while other
- * actors send to each other, and none of their messages is lost. */
+ * What compiled code does wrong is its message's end and nobody else's: each fault again and again,
+ * while other actors send to each other, and none of their messages is lost. */
 #include "asking.h"
 #include "guard.h"
 
@@ -144,7 +144,12 @@ static void by_the_c_library(int kind, int times, const char *said)
 		skip();
 	contained(kind, times, said);
 }
-#define C_FAULT(name, ...) static void name(void **state) { (void)state; by_the_c_library(__VA_ARGS__); }
+#define C_FAULT(name, ...)                                                                         \
+	static void name(void **state)                                                             \
+	{                                                                                          \
+		(void)state;                                                                       \
+		by_the_c_library(__VA_ARGS__);                                                     \
+	}
 C_FAULT(bad_text_read, 5, TIMES, "a bad pointer (0x8)")
 C_FAULT(bad_text_logged, 7, TIMES, "a bad pointer (0x8)")
 C_FAULT(recursion_with_texts, 8, TIMES, "no stack left")

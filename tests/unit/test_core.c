@@ -66,7 +66,8 @@ static int let_go(actor *self, const msg *m)
 
 static int later(actor *self, const msg *m)
 {
-	if (actor_after(self, 20, "tell", 1, "first") < 0 || actor_after(self, 20, "tell", 2, "second") < 0)
+	if (actor_after(self, 20, "tell", 1, "first") < 0 ||
+	    actor_after(self, 20, "tell", 2, "second") < 0)
 		return ACTOR_EFAIL;
 	return actor_cancel(self, actor_after(self, 1, "tell", msg_int(m, 0), "never"));
 }
@@ -76,8 +77,8 @@ static int convert(actor *self, const msg *m)
 	char text[64];
 
 	(void)self;
-	snprintf(text, sizeof text, "%g %lld %s %d", msg_num(m, 0), (long long)msg_int(m, 1), msg_str(m, 2),
-	         msg_count(m));
+	snprintf(text, sizeof text, "%g %lld %s %d", msg_num(m, 0), (long long)msg_int(m, 1),
+		 msg_str(m, 2), msg_count(m));
 	happened(0, text);
 	return 0;
 }
@@ -103,7 +104,8 @@ static int got_list(actor *self, const msg *m)
 	struct msg_item sum, all;
 
 	(void)self;
-	happened(msg_next(&in, &sum) && msg_next(&in, &all) ? sum.i * 10 + (int64_t)all.len : -1, "list");
+	happened(msg_next(&in, &sum) && msg_next(&in, &all) ? sum.i * 10 + (int64_t)all.len : -1,
+		 "list");
 	return 0;
 }
 
@@ -116,7 +118,9 @@ static int ask_list(actor *self, const msg *m)
 	out_int(o, 1);
 	out_int(o, 2);
 	out_int(o, 4);
-	return actor_ask_out(self, actor_find("kit"), "lists", "got_list", 2000, o) < 0 ? ACTOR_EFAIL : 0;
+	return actor_ask_out(self, actor_find("kit"), "lists", "got_list", 2000, o) < 0
+		       ? ACTOR_EFAIL
+		       : 0;
 }
 
 static int started(actor *self)

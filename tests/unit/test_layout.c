@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_layout.c - patches that take an actor's state for something else: 300 generated edits of state
- * structs, each of which is refused, or changes nothing and is taken. */
+ * test_layout.c - patches that take an actor's state for something else: 300 generated edits of
+ * state structs, each of which is refused, or changes nothing and is taken. */
 #include <unistd.h>
 
 #include "asking.h"
@@ -43,8 +43,11 @@ static void shape_make(struct shape *s)
 
 static void shape_text(const struct shape *s, const char *space, char *out)
 {
-	out += sprintf(out, HEAD "enum colour { RED, BLUE };\ntypedef short bool2;\n"
-	               "struct inner { %s };\nstruct twin { int x; short y[2]; };\nstruct shape {%s", s->inner, space);
+	out += sprintf(
+		out,
+		HEAD "enum colour { RED, BLUE };\ntypedef short bool2;\n"
+		     "struct inner { %s };\nstruct twin { int x; short y[2]; };\nstruct shape {%s",
+		s->inner, space);
 	for (int i = 0; i < s->n; i++)
 		out += sprintf(out, "%s %s%s;%s", s->f[i].type, s->f[i].name, s->f[i].tail, space);
 	strcpy(out, "};\n");
@@ -135,9 +138,11 @@ static void patch_text(char *out, const char *text, int i, int how)
 	};
 	static const char *const states[] = { ".state = sizeof(struct shape), ", "" };
 
-	sprintf(out, "%sstatic int f(actor *self, const msg *m) { %s }\n"
-	        "const struct actor_type patch = { .name = \"gen%d\", %s.on = ON({ \"f\", \"\", f, 0 }) };\n",
-	        text, bodies[how % 3], i, states[how == 0 || how == 1]);
+	sprintf(out,
+		"%sstatic int f(actor *self, const msg *m) { %s }\n"
+		"const struct actor_type patch = { .name = \"gen%d\", %s.on = ON({ \"f\", \"\", f, "
+		"0 }) };\n",
+		text, bodies[how % 3], i, states[how == 0 || how == 1]);
 	if (how == 2)
 		sprintf(out, "%sstatic int f(actor *self, const msg *m) { %s }\n"
 		        "const struct actor_type patch = { \"gen%d\", sizeof (struct shape), "
@@ -175,7 +180,9 @@ static void generated_edits(void **state)
 }
 
 #define COUNTER "#include \"counter.h\"\n"
-#define HIT "const struct actor_type patch = { .name = \"counter\", .on = ON({ \"hit\", \"by:int\", f, 0 }) };\n"
+#define HIT                                                                                        \
+	"const struct actor_type patch = { .name = \"counter\", .on = ON({ \"hit\", \"by:int\", "  \
+	"f, 0 }) };\n"
 
 static void words_and_ways(void **state)
 {
@@ -184,16 +191,24 @@ static void words_and_ways(void **state)
 	        "{ struct counter *c = actor_state(self); return msg_reply(m, c->hits); }\n" HIT,
 	        "patch.c:4: error: counter: a handler takes its state for something else: ",
 	        "hits: was long int at byte 0, is double at byte 0");
-	refused(ANSWER("1") "struct counter { int a, b; };\nconst struct actor_type patch = { .name = \"counter\", "
-	        ".state = sizeof(struct counter), .on = ON({ \"hit\", \"by:int\", f, 0 }) };",
-	        "hits: is gone, was long int at byte 0; a: is new, int at byte 0; b: is new, int at byte 4",
-	        "8 bytes here");
-	refused(HEAD "static int f(actor *self, const msg *m) { return msg_reply(m, (uint64_t)(uintptr_t)actor_state(self)); }\n"
-	        HIT, "does not say as what", ".state = sizeof(struct ...)");
-	refused(ANSWER("1") "const struct actor_type patch = { .name = \"counter\", .state = 8, .on = ON({ \"hit\", "
-	        "\"by:int\", f, 0 }) };", "cannot be seen", "sizeof(struct ...)");
-	eval(FROM_CONTROL, "counter", "hit", HEAD "struct c { float a, b; };\nint f(actor *self, const msg *m)\n"
-	     "{ struct c *c = actor_state(self); return msg_reply(m, c->a); }\n", "f");
+	refused(ANSWER("1") "struct counter { int a, b; };\nconst struct actor_type patch = { "
+			    ".name = \"counter\", "
+			    ".state = sizeof(struct counter), .on = ON({ \"hit\", \"by:int\", f, 0 "
+			    "}) };",
+		"hits: is gone, was long int at byte 0; a: is new, int at byte 0; b: is new, int "
+		"at byte 4",
+		"8 bytes here");
+	refused(HEAD "static int f(actor *self, const msg *m) { return msg_reply(m, "
+		     "(uint64_t)(uintptr_t)actor_state(self)); }\n" HIT,
+		"does not say as what", ".state = sizeof(struct ...)");
+	refused(ANSWER("1") "const struct actor_type patch = { .name = \"counter\", .state = 8, "
+			    ".on = ON({ \"hit\", "
+			    "\"by:int\", f, 0 }) };",
+		"cannot be seen", "sizeof(struct ...)");
+	eval(FROM_CONTROL, "counter", "hit",
+	     HEAD "struct c { float a, b; };\nint f(actor *self, const msg *m)\n"
+		  "{ struct c *c = actor_state(self); return msg_reply(m, c->a); }\n",
+	     "f");
 	assert_non_null(strstr(words, "takes its state for something else"));
 	eval(FROM_CONTROL, "counter", "hit", HEAD COUNTER "int f(actor *self, const msg *m)\n"
 	     "{ struct counter *c = actor_state(self); return msg_reply(m, c->hits); }\n", "f");

@@ -81,7 +81,9 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_read), cmocka_unit_test(test_long), cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,7 +46,7 @@ static void stop(void *arg)
 	loop_stop(loop);
 }
 
-/* --- posts ---------------------------------------------------------------------------------- */
+/* --- posts -------------------------------------------------------------------------------- */
 
 enum { POSTERS = 4, POSTS = 20000 };
 
@@ -91,7 +91,7 @@ static void posts_of_many_threads(void **state)
 	assert_true(posts_in_order);
 }
 
-/* --- timers and signals --------------------------------------------------------------------- */
+/* --- timers and signals ------------------------------------------------------------------- */
 
 static struct loop_timer *ticker;
 static int ticks;
@@ -141,7 +141,7 @@ static void signals(void **state)
 	assert_int_equal(signal_seen, SIGUSR1);
 }
 
-/* --- streams -------------------------------------------------------------------------------- */
+/* --- streams ------------------------------------------------------------------------------ */
 
 struct end {
 	struct loop_stream *stream;
@@ -297,7 +297,7 @@ static void freed_while_it_reads(void **state)
 	unpair(&a, &b);
 }
 
-/* --- listening ------------------------------------------------------------------------------ */
+/* --- listening ---------------------------------------------------------------------------- */
 
 static int accepted_count, accepted_want;
 
@@ -344,7 +344,7 @@ static void listening(void **state)
 	assert_int_equal(fcntl(listening_fd, F_GETFD), -1);
 }
 
-/* --- an actor at home ----------------------------------------------------------------------- */
+/* --- an actor at home --------------------------------------------------------------------- */
 
 static pthread_t ran_on;
 static int64_t asked_ns, rang_ns;

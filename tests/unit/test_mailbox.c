@@ -54,7 +54,8 @@ static void test_bounded_mailbox(void **state)
 	assert_int_equal(sent, 7);                      /* the one being handled counts */
 	pthread_mutex_unlock(&gate);
 	expect_events(1 + sent);
-	memset(big, 'x', sizeof big - 1);               /* one message may be larger than all the room */
+	/* one message may be larger than all the room */
+	memset(big, 'x', sizeof big - 1);
 	while (({ struct actor_info i; core_inspect(id, &i); strcmp(i.state, "idle"); }))
 		sched_yield();
 	assert_int_equal(actor_send(NULL, id, "count", big), 0);
@@ -128,7 +129,8 @@ static void test_hold(void **state)
 	core_inspect(to, &info);
 	assert_in_range(info.depth, 1, 16);
 	pthread_mutex_unlock(&gate);
-	expect_events(1 + WHO * EACH / 1000);           /* every message came, of each sender in order */
+	/* every message came, of each sender in order */
+	expect_events(1 + WHO * EACH / 1000);
 	assert_int_equal(out_of_order, 0);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_metrics.c - the page that Prometheus reads: its form, its figures, and what it costs with many actors. */
+ * test_metrics.c - the page that Prometheus reads: its form, its figures, and what it costs with
+ * many actors. */
 #include "running.h"
 
 #include <math.h>
@@ -61,7 +62,8 @@ static void test_form(void **state)
 
 			assert_int_equal(sscanf(at, "# TYPE %127s %31s", name, type), 2);
 			assert_string_equal(name, family);
-			assert_int_equal(strcmp(type, "counter") == 0, strstr(name, "_total") != NULL);
+			assert_int_equal(strcmp(type, "counter") == 0,
+					 strstr(name, "_total") != NULL);
 		} else {
 			assert_memory_equal(at, family, strlen(family));
 			assert_true(at[strlen(family)] == '{' || at[strlen(family)] == ' ');
@@ -86,10 +88,15 @@ static void test_figures(void **state)
 	assert_true(core_drain(10000));
 	page(&b);
 	assert_true(sample(b.p, "actord_messages_failed_total") == failed + 1);
-	assert_true(sample(b.p, "actord_handler_calls_total{type=\"odd\\\"\\\\\\n\",handler=\"add\"}") ==
-	            calls + 100);
-	assert_true(sample(b.p, "actord_handler_failures_total{type=\"odd\\\"\\\\\\n\",handler=\"add\"}") == 1);
-	assert_true(sample(b.p, "actord_build_info{version=\"" ACTORD_VERSION "\",node=\"here\"}") == 1);
+	assert_true(sample(b.p,
+			   "actord_handler_calls_total{type=\"odd\\\"\\\\\\n\",handler=\"add\"}") ==
+		    calls + 100);
+	assert_true(
+		sample(b.p,
+		       "actord_handler_failures_total{type=\"odd\\\"\\\\\\n\",handler=\"add\"}") ==
+		1);
+	assert_true(sample(b.p,
+			   "actord_build_info{version=\"" ACTORD_VERSION "\",node=\"here\"}") == 1);
 	buf_fini(&b);
 }
 
@@ -116,7 +123,8 @@ static void test_many(void **state)
 		ns = now_ns() - ns;
 		least = ns < least ? ns : least;
 	}
-	print_message("%d actors: a page of %zu bytes in %lld us\n", n, b.len, (long long)least / 1000);
+	print_message("%d actors: a page of %zu bytes in %lld us\n", n, b.len,
+		      (long long)least / 1000);
 	assert_true(least < 50000000);
 	assert_true(sample(b.p, "actord_actors") == counted.actors + (unsigned)n);
 	core_totals(&seen);

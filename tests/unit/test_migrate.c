@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * test_migrate.c - states that change their shape under load: a thousand actors that a thread keeps sending to
- * are migrated and taken back many times, no message is lost, none meets a state of the other shape, and who
- * gets a message from new code has gone over first. */
+ * test_migrate.c - states that change their shape under load: a thousand actors that a thread keeps
+ * sending to are migrated and taken back many times, no message is lost, none meets a state of the
+ * other shape, and who gets a message from new code has gone over first. */
 #include "running.h"
 
 #include <sched.h>
@@ -25,7 +25,8 @@ static int small_add(actor *self, const msg *m)
 		wrong++;
 	s->n++;
 	handled[1]++;
-	return actor_send(self, all[(uint64_t)s->n * 7919 % ACTORS], "heard", 1, era) == ACTOR_EARGS;
+	return actor_send(self, all[(uint64_t)s->n * 7919 % ACTORS], "heard", 1, era) ==
+	       ACTOR_EARGS;
 }
 
 static int large_add(actor *self, const msg *m)
@@ -37,7 +38,8 @@ static int large_add(actor *self, const msg *m)
 		wrong++;
 	s->n++;
 	handled[2]++;
-	return actor_send(self, all[(uint64_t)s->n * 7919 % ACTORS], "heard", 2, era) == ACTOR_EARGS;
+	return actor_send(self, all[(uint64_t)s->n * 7919 % ACTORS], "heard", 2, era) ==
+	       ACTOR_EARGS;
 }
 
 /* In an era there is one migration: what its new code has sent must not meet the old code. */

@@ -284,7 +284,8 @@ static void nothing_piles_up(void **state)
 	for (int i = 0; i < ROUNDS; i++) {
 		snprintf(source, sizeof source, ANSWER("%d") TABLE("echo", "often", ""), i);
 		in_force(source);
-		if (i == 1000)          /* what is kept of each is small; buffers have their size by then */
+		/* what is kept of each is small; buffers have their size by then */
+		if (i == 1000)
 			before = resident_kb();
 	}
 	print_message("RSS over %d patches: %+ld KiB\n", ROUNDS - 1000, resident_kb() - before);

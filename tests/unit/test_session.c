@@ -15,7 +15,7 @@
 #include "../../runtime/gateway/session.h"
 #include "registry.h"
 
-/* --- the client's side: what the port was told --------------------------------------------- */
+/* --- the client's side: what the port was told -------------------------------------------- */
 
 struct client {
 	struct session *session;
@@ -46,7 +46,7 @@ static void port_close(void *conn, int code, const char *reason)
 
 static const struct frames_port port = { port_send, port_close };
 
-/* --- the home ------------------------------------------------------------------------------ */
+/* --- the home ----------------------------------------------------------------------------- */
 
 static struct home *home;
 static sem_t woken;
@@ -133,7 +133,7 @@ static unsigned waiting(void)
 	return i.waiting;
 }
 
-/* --- the actors ---------------------------------------------------------------------------- */
+/* --- the actors --------------------------------------------------------------------------- */
 
 static sem_t gate;
 static actor_ref listener;
@@ -230,7 +230,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- the tests ----------------------------------------------------------------------------- */
+/* --- the tests ---------------------------------------------------------------------------- */
 
 static void login_comes_first(void **state)
 {

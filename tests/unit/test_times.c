@@ -13,7 +13,7 @@ static int on_spin(actor *self, const msg *m)
 	return 0;
 }
 
-static const struct actor_type spinner = { .name = "spin", .on = ON({ "spin", "us:int", on_spin, 0 }) };
+static const struct actor_type spinner = {.name = "spin", .on = ON({"spin", "us:int", on_spin, 0})};
 
 static void keep(void *arg, const struct handler_info *h)
 {

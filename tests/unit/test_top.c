@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_top.c - windows of several lookers, their order, the fullest mailboxes, and a great many actors. */
+ * test_top.c - windows of several lookers, their order, the fullest mailboxes, and a great many
+ * actors. */
 #include "running.h"
 
 #include <stdlib.h>

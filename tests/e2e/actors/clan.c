@@ -80,9 +80,10 @@ static int last(actor *self, const msg *m)
 }
 
 const struct actor_type clan = {
-	.name = "clan", .state = sizeof(struct clan),
-	.on = ON({ "hire", "name:str done:int", hire, 0 }, { "dismiss", "name:str", dismiss, 0 },
-	         { "watch", "name:str", watch, 0 }, { "last", "", last, 0 }, { "trip", "", trip, 0 },
-	         { "ended", "number:int name:str reason:str", ended, 0 }),
-	.children = { ONE_FOR_ALL, 3, 60 },
+	.name = "clan",
+	.state = sizeof(struct clan),
+	.on = ON({"hire", "name:str done:int", hire, 0}, {"dismiss", "name:str", dismiss, 0},
+		 {"watch", "name:str", watch, 0}, {"last", "", last, 0}, {"trip", "", trip, 0},
+		 {"ended", "number:int name:str reason:str", ended, 0}),
+	.children = {ONE_FOR_ALL, 3, 60},
 };

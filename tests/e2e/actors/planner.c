@@ -29,7 +29,9 @@ static int cron(actor *self, const msg *m)
 
 static int window(actor *self, const msg *m)
 {
-	return set(self, m, actor_window(self, msg_int(m, 0), msg_str(m, 1), msg_str(m, 2), "came", "within"));
+	return set(
+		self, m,
+		actor_window(self, msg_int(m, 0), msg_str(m, 1), msg_str(m, 2), "came", "within"));
 }
 
 static int came(actor *self, const msg *m)

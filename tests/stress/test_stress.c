@@ -243,7 +243,8 @@ static void stop_one(const char *name)
 	struct target t;
 
 	if (target_find(actor_find(name), &t, NULL) == 0)
-		post_order(w, (uint64_t)t.gen << 32 | cell_index(t.cell), &(struct order){ FN_STOP, 0, 0, "" });
+		post_order(w, (uint64_t)t.gen << 32 | cell_index(t.cell),
+		           &(struct order){ FN_STOP, 0, 0, "" });
 	worker_release(w);
 }
 

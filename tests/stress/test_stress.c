@@ -244,11 +244,7 @@ static void stop_one(const char *name)
 
 	if (target_find(actor_find(name), &t, NULL) == 0)
 		post_order(w, (uint64_t)t.gen << 32 | cell_index(t.cell),
-<<<<<<< HEAD
 			   &(struct order){FN_STOP, 0, 0, ""});
-=======
-		           &(struct order){ FN_STOP, 0, 0, "" });
->>>>>>> seed
 	worker_release(w);
 }
 

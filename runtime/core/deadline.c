@@ -41,6 +41,18 @@ static struct {
 
 void deadline_init(void)
 {
+	struct timer *x;
+
+	/* What an earlier start left behind is not lost. */
+	while (deadlines.wheel.count && (x = timers_take(&deadlines.wheel, INT64_MAX - 1)))
+		if (x != &deadlines.look) {
+			struct timer_entry *e = (struct timer_entry *)x;
+
+			e->next = deadlines.unused;
+			deadlines.unused = e;
+		}
+	deadlines.clocked = NULL;
+	deadlines.clocked_count = 0;
 	tzset();                        /* reads a file: not on a worker */
 	timers_init(&deadlines.wheel, now_ms());
 	STORE(&deadline_seen, now_ms());

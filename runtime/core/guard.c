@@ -43,7 +43,11 @@ void __asan_unpoison_memory_region(const volatile void *at, size_t size);
 #define UNPOISON(at, size) ((void)(at))
 #endif
 /* It looks at a stack that is not its own. */
+#ifdef __clang__
+#define UNCHECKED __attribute__((no_sanitize("address", "thread", "undefined")))
+#else
 #define UNCHECKED __attribute__((no_sanitize_address, no_sanitize_thread, no_sanitize_undefined))
+#endif
 
 /* GUARD_SIGNAL is one that TSan delivers at once. */
 enum {

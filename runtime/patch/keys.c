@@ -163,7 +163,7 @@ void keys_close(void)
 	known = NULL;
 	spent = NULL;
 	knowns = spents = 0;
-	config = (struct keys_config){ NULL };
+	config = (struct keys_config){ .state = NULL };
 }
 
 /* --- the check -------------------------------------------------------------------------- */

@@ -101,7 +101,7 @@ static struct wait *ask_begin(actor *self, const char *then, int ms, int64_t *du
 			      struct why *why)
 {
 	struct name *name = then ? name_of(then, strlen(then)) : NULL;
-	struct type *type = LOAD(&self->type);
+	struct type *type = cell_type(self);
 	struct table *tab = LOAD_ACQUIRE(&type->table);
 	struct wait *x;
 
@@ -141,7 +141,7 @@ int64_t ask_send(struct worker *w, actor *self, struct letter *l, struct packed 
 	struct wait *x = ask_begin(self, then, ms, &due_ms, why);
 
 	if (!x)
-		return table_find(LOAD_ACQUIRE(&LOAD(&self->type)->table), then ? then : "",
+		return table_find(LOAD_ACQUIRE(&cell_type(self)->table), then ? then : "",
 		                  then ? strlen(then) : 0) < 0 ? ACTOR_ENOENT : ACTOR_ENOMEM;
 	l->from = cell_id(self);
 	l->corr = (uint64_t)x->number;

@@ -97,6 +97,9 @@ static inline uint64_t cell_id(const struct actor *a)
 	return (uint64_t)LOAD(&a->gen) << 32 | cell_index(a);
 }
 
+/* What it is: changes where a patch gives it a new state. Partner: the release in migrate.c. */
+static inline struct type *cell_type(const struct actor *a) { return LOAD_ACQUIRE(&a->type); }
+
 /* Thirty-one bits: the top one tells a name from an incarnation. */
 static inline uint32_t cell_next_gen(uint32_t gen) { return gen % 0x7fffffff + 1; }
 

@@ -20,7 +20,7 @@ enum { BUDGET_MS = 1000, LOGGED_A_SECOND = 10, STATE_KEPT = 4096 };
 
 static uint32_t budget_of(const struct actor *a)
 {
-	uint32_t ms = LOAD(&a->type)->budget_ms;
+	uint32_t ms = cell_type(a)->budget_ms;
 
 	return ms ? ms : BUDGET_MS;
 }
@@ -45,7 +45,7 @@ static COLD void explain(struct actor *a, struct guard *g, const char *what, str
 		snprintf(of, sizeof of, " of patch %u", g->version);
 	guard_explain(g, budget_of(a), &text);
 	why_set(why, 0, "%s.%s%s: %.*s",
-		name && *name_text(name) ? name_text(name) : type_title(LOAD(&a->type)), what, of,
+		name && *name_text(name) ? name_text(name) : type_title(cell_type(a)), what, of,
 		(int)text.len, text.p);
 	buf_fini(&text);
 }
@@ -92,7 +92,7 @@ static COLD int fell(struct worker *w, struct actor *a, struct msg *m, const str
 int contain_handler(struct worker *w, struct actor *a, struct msg *m, const struct entry *e)
 {
 	struct guard *g = guard_get(w);
-	size_t size = LOAD(&a->type)->state;
+	size_t size = cell_type(a)->state;
 	unsigned char state[STATE_KEPT];
 	bool whole = size <= sizeof state;
 	uint32_t depth = w->depth;

@@ -75,7 +75,7 @@ void core_waiting(void (*each)(void *, const struct waiting_info *), void *arg)
 
 		if (HEAD_COUNT(h) && HEAD_TOP(h) != TOP_DEAD)
 			each(arg,
-			     &(struct waiting_info){cell_id(a), LOAD(&a->type), HEAD_COUNT(h)});
+			     &(struct waiting_info){cell_id(a), cell_type(a), HEAD_COUNT(h)});
 	}
 }
 

@@ -45,7 +45,7 @@ void kin_fail(struct actor *a, const char *fmt, ...)
 	struct kin *k;
 	va_list ap;
 
-	if (LOAD(&a->stopping) || LOAD(&a->type)->native)
+	if (LOAD(&a->stopping) || cell_type(a)->native)
 		return;
 	k = kin_of(a);
 	va_start(ap, fmt);

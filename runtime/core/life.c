@@ -16,14 +16,14 @@ const char *life_title(const struct actor *a)
 {
 	struct name *name = LOAD(&a->name);     /* once: who looks on may meet another birth */
 
-	return name && *name_text(name) ? name_text(name) : type_title(LOAD(&a->type));
+	return name && *name_text(name) ? name_text(name) : type_title(cell_type(a));
 }
 
 void *actor_state(actor *self)
 {
 	void *state = self->state;
 
-	if (unlikely(LOAD(&self->type)->state > STATE_INLINE))
+	if (unlikely(cell_type(self)->state > STATE_INLINE))
 		memcpy(&state, self->state, sizeof state);
 	return state;
 }
@@ -46,7 +46,7 @@ actor_ref actor_self(actor *self)
 
 static void set_limits(struct actor *a, struct type *type)
 {
-	STORE(&a->type, type);
+	STORE_RELEASE(&a->type, type);
 	STORE(&a->type_id, type->id);
 	STORE(&a->max_count, type->max_count);
 	STORE(&a->max_units, type->max_units);
@@ -54,7 +54,7 @@ static void set_limits(struct actor *a, struct type *type)
 
 static void set_state(struct actor *a, const void *init, size_t size)
 {
-	size_t whole = LOAD(&a->type)->state;
+	size_t whole = cell_type(a)->state;
 
 	if (likely(whole <= STATE_INLINE))
 		memset(a->state, 0, sizeof a->state);
@@ -89,7 +89,7 @@ static void free_state(struct actor *a)
 	void *state;
 
 	memcpy(&state, a->state, sizeof state);
-	if (LOAD(&a->type)->state > STATE_INLINE)
+	if (cell_type(a)->state > STATE_INLINE)
 		mem_free(state);
 }
 
@@ -259,7 +259,7 @@ int life_spawn(const struct spawn *s, const struct birth *b, actor_id *id, struc
 
 void life_start(struct worker *w, struct actor *a)
 {
-	struct type *type = LOAD(&a->type);
+	struct type *type = cell_type(a);
 	struct why why;
 	int rc;
 
@@ -320,7 +320,7 @@ static void drop_chain(struct worker *w, struct actor *a, uint32_t i, uint32_t k
 
 void life_stop(struct worker *w, struct actor *a)
 {
-	struct type *type = LOAD(&a->type);
+	struct type *type = cell_type(a);
 	struct why why;
 
 	STORE(&w->handler, "stop");

@@ -24,14 +24,14 @@ static void *state_of(struct actor *a)
 {
 	void *state = a->state;
 
-	if (LOAD(&a->type)->state > STATE_INLINE)
+	if (cell_type(a)->state > STATE_INLINE)
 		memcpy(&state, a->state, sizeof state);
 	return state;
 }
 
 static void put_state(struct actor *a, struct type *next, void *state)
 {
-	if (LOAD(&a->type)->state > STATE_INLINE)
+	if (cell_type(a)->state > STATE_INLINE)
 		mem_free(state_of(a));
 	memset(a->state, 0, sizeof a->state);
 	if (next->state > STATE_INLINE) {
@@ -40,7 +40,7 @@ static void put_state(struct actor *a, struct type *next, void *state)
 		memcpy(a->state, state, next->state);
 		mem_free(state);
 	}
-	STORE(&a->type, next);
+	STORE_RELEASE(&a->type, next);            /* partner: cell_type() */
 	STORE(&a->type_id, next->id);
 	STORE(&a->max_count, next->max_count);
 	STORE(&a->max_units, next->max_units);
@@ -55,7 +55,7 @@ static int move_init(struct actor *a, struct type *next)
 
 	if (!k || !k->state_size || !next->move)
 		return 0;
-	from = mem_alloc(LOAD(&a->type)->state + 1);
+	from = mem_alloc(cell_type(a)->state + 1);
 	to = mem_alloc(next->state + 1);
 	memcpy(from, k->state, k->state_size);
 	rc = next->move(from, to);
@@ -85,7 +85,7 @@ void migrate_actor(struct actor *a)
 {
 	struct type *next;
 
-	while ((next = LOAD_ACQUIRE(&LOAD(&a->type)->newer)) && step(a, next))
+	while ((next = LOAD_ACQUIRE(&cell_type(a)->newer)) && step(a, next))
 		;
 }
 
@@ -98,7 +98,7 @@ static int migrate_first(actor *self, const msg *m)
 	migrate_actor(self);
 	if (LOAD(&self->stopping))
 		return ACTOR_ENOENT;
-	t = LOAD_ACQUIRE(&LOAD(&self->type)->table);
+	t = LOAD_ACQUIRE(&cell_type(self)->table);
 	fn = table_find(t, name, strlen(name));
 	return fn < 0 ? ACTOR_ENOENT : t->entry[fn].fn(self, m);
 }
@@ -110,7 +110,7 @@ static void tell_all(const struct type *t)
 	for (uint32_t i = 1; i < cell_count(); i++) {
 		struct actor *a = cell_at(i);
 
-		if (HEAD_TOP(LOAD_ACQUIRE(&a->head)) != TOP_DEAD && LOAD(&a->type) == t)
+		if (HEAD_TOP(LOAD_ACQUIRE(&a->head)) != TOP_DEAD && cell_type(a) == t)
 			post_order(w, cell_id(a), &(struct order){ .fn = FN_MIGRATE, .text = "" });
 	}
 	worker_release(w);

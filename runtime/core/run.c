@@ -128,7 +128,7 @@ INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct 
 
 INLINE void ordinary(struct worker *w, struct actor *a, struct msg *m)
 {
-	struct table *tab = LOAD_ACQUIRE(&LOAD(&a->type)->table);       /* partner: core_change() */
+	struct table *tab = LOAD_ACQUIRE(&cell_type(a)->table);       /* partner: core_change() */
 	const struct entry *e = &tab->entry[m->fn];
 
 	if (unlikely(LOAD(&a->started) & HAS_BECOME))
@@ -175,7 +175,7 @@ static int fit_answer(struct msg *m, const struct entry *e, struct why *why)
 static COLD void answered(struct worker *w, struct actor *a, struct msg *m)
 {
 	struct wait *x = ask_find(a, (int64_t)m->corr, WAIT_ASK);
-	struct table *tab = LOAD_ACQUIRE(&LOAD(&a->type)->table);
+	struct table *tab = LOAD_ACQUIRE(&cell_type(a)->table);
 	const struct entry *e;
 	struct msg *error = NULL;
 	struct why why;
@@ -226,7 +226,7 @@ static COLD void timer_due(struct worker *w, struct actor *a, struct msg *m)
 static COLD void down(struct worker *w, struct actor *a, struct msg *m)
 {
 	const char *then = tie_down(a, (int64_t)msg_slots(m)[0]);
-	struct table *tab = LOAD_ACQUIRE(&LOAD(&a->type)->table);
+	struct table *tab = LOAD_ACQUIRE(&cell_type(a)->table);
 	int fn = then ? table_find(tab, then, strlen(then)) : -1;
 	struct why why;
 
@@ -313,7 +313,7 @@ static uint32_t take(struct worker *w, struct actor *a, uint64_t done, uint32_t 
 		;
 	q = in_order(HEAD_TOP(h), end);
 	if (unlikely(HEAD_COUNT(h - done) > LOAD(&a->max_count)) &&
-	    LOAD(&a->type)->full == FULL_DROP_OLDEST)
+	    cell_type(a)->full == FULL_DROP_OLDEST)
 		q = drop_oldest(w, a, q);
 	return q;
 }

@@ -96,7 +96,7 @@ static size_t stop_living(int64_t until)
 
 		if (is_ours(a) && HEAD_TOP(LOAD_ACQUIRE(&a->head)) != TOP_DEAD)
 			list[n++] = (struct living){cell_id(a), LOAD(&a->born),
-						    LOAD(&a->type)->stop != NULL};
+						    cell_type(a)->stop != NULL};
 	}
 	qsort(list, n, sizeof *list, younger_first);
 	for (size_t i = 0; i < n; i++) {

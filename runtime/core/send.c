@@ -86,10 +86,10 @@ int target_find(actor_ref to, struct target *t, struct why *why)
  */
 static COLD int no_room(struct worker *w, struct actor *a, struct msg *m)
 {
-	struct type *type = LOAD(&a->type);
+	struct type *type = cell_type(a);
 	struct actor *self = LOAD(&w->actor);
 
-	if (w->in_handler && type->full == FULL_HOLD && !LOAD(&self->type)->native &&
+	if (w->in_handler && type->full == FULL_HOLD && !cell_type(self)->native &&
 	    (w->hold_on == a || hold_begin(w, self, a)) && hold_keep(w, m) == 0)
 		return 0;
 	if (type->full == FULL_DROP_NEWEST || type->full == FULL_DROP_OLDEST) {
@@ -113,7 +113,7 @@ static COLD int gone(struct worker *w, struct msg *m)
  * them. */
 static bool may_overfill(const struct actor *a)
 {
-	return LOAD(&a->type)->full == FULL_DROP_OLDEST &&
+	return cell_type(a)->full == FULL_DROP_OLDEST &&
 	       HEAD_COUNT(LOAD(&a->head)) < 2 * LOAD(&a->max_count);
 }
 
@@ -262,7 +262,7 @@ static int send_proxy(struct worker *w, const struct letter *l, const struct tar
 struct msg *send_prepare(struct worker *w, struct actor *a, const char *what, struct arg *args,
 			 unsigned n, struct why *why)
 {
-	struct type *type = LOAD(&a->type);
+	struct type *type = cell_type(a);
 	struct table *tab = LOAD_ACQUIRE(&type->table);
 	struct letter l = { .what = what };
 	struct target t = { .cell = a };
@@ -354,7 +354,7 @@ static unsigned site_tags(const char *types, int n)
 /* Remembers what the site resolves to, if its values are plain: no text, none to convert. */
 static COLD void site_bind(struct actor_site *s, const struct actor *a, const char *what)
 {
-	struct type *type = LOAD(&a->type);
+	struct type *type = cell_type(a);
 	struct table *tab = LOAD_ACQUIRE(&type->table);
 	int fn = type->proxy ? -1 : table_find(tab, what, strlen(what));
 	const struct signature *sig = fn < 0 ? NULL : signature_get(tab->entry[fn].sig);

@@ -26,7 +26,7 @@ actor_ref actor_spawn_(actor *self, const void *type, int by_name, const char *n
 {
 	/* Of the runtime's own actors nobody is a child: what a patch's process() spawns is the
 	 * node's. */
-	struct birth b = { .parent = self && !LOAD(&self->type)->native ? self : NULL,
+	struct birth b = { .parent = self && !cell_type(self)->native ? self : NULL,
 		           .types = s->types,
 		           .values = values,
 		           .n = s->n };
@@ -65,7 +65,7 @@ static int stop(struct worker *w, actor *self, actor_ref who, int drain_ms, stru
 	rc = target_find(who, &t, why);
 	if (rc < 0)
 		return rc;
-	if (LOAD(&t.cell->type)->native)
+	if (cell_type(t.cell)->native)
 		return why_set(why, ACTOR_EARGS,
 		               "%s is part of the runtime: it stops with the node",
 		               life_title(t.cell));

@@ -78,7 +78,7 @@ static uint8_t cause_of(const struct actor *a)
 
 static bool begins_again(const struct actor *a, uint8_t cause)
 {
-	const struct type *type = LOAD(&a->type);
+	const struct type *type = cell_type(a);
 
 	if (type->native || type->restart == RESTART_TEMPORARY || LOAD(&closing))
 		return false;
@@ -109,7 +109,7 @@ static bool note(int64_t *times, uint32_t max, uint32_t seconds, uint32_t *delay
 
 static bool may_restart(struct actor *parent)
 {
-	const struct type *type = LOAD(&parent->type);
+	const struct type *type = cell_type(parent);
 	struct kin *k = kin_of(parent);
 
 	if (!k->times)
@@ -204,7 +204,7 @@ static void step(struct worker *w, struct actor *p)
 
 static void child_failed(struct worker *w, struct actor *p, struct bond *b, const char *reason)
 {
-	const struct type *type = LOAD(&p->type);
+	const struct type *type = cell_type(p);
 
 	b->state = BOND_DOWN;
 	b->cycle = false;
@@ -249,7 +249,7 @@ static void child_order(struct worker *w, struct actor *p, const struct msg *m)
 		bond_remove(p->kin, b);
 		break;
 	}
-	if (!LOAD(&p->stopping) && LOAD(&p->type)->strategy != ONE_FOR_ONE)
+	if (!LOAD(&p->stopping) && cell_type(p)->strategy != ONE_FOR_ONE)
 		step(w, p);
 }
 

@@ -158,7 +158,7 @@ static int place(struct actor *a, struct why *why)
 {
 	struct home *loop = LOAD_ACQUIRE(&threads.loop);
 
-	if (LOAD(&a->type)->where == ACTOR_THREAD)
+	if (cell_type(a)->where == ACTOR_THREAD)
 		return own_thread(a, why);
 	if (!loop)
 		return why_set(why, ACTOR_EFAIL, "%s: there is no I/O loop to run on",

@@ -113,7 +113,7 @@ static const char *title(const struct actor *a)
 {
 	struct name *name = LOAD(&a->name);
 
-	return name && *name_text(name) ? name_text(name) : type_title(LOAD(&a->type));
+	return name && *name_text(name) ? name_text(name) : type_title(cell_type(a));
 }
 
 void tie_end(struct worker *w, struct actor *a, bool failed)
@@ -162,7 +162,7 @@ static int find(actor_ref whom, struct target *t)
 /* Would the handler `then` of self take number, name and reason? */
 static int fits(struct actor *self, const char *then)
 {
-	struct type *type = LOAD(&self->type);
+	struct type *type = cell_type(self);
 	struct table *tab = LOAD_ACQUIRE(&type->table);
 	int fn = then ? table_find(tab, then, strlen(then)) : -1;
 	struct arg args[3] = { { .type = VALUE_INT },
@@ -232,7 +232,7 @@ int actor_link(actor *self, actor_ref with)
 
 	if (!rc && t.cell == self)
 		rc = why_set(&kin_why, ACTOR_EARGS, "an actor is not linked to itself");
-	if (!rc && LOAD(&t.cell->type)->native)
+	if (!rc && cell_type(t.cell)->native)
 		rc = why_set(&kin_why, ACTOR_EARGS, "%s is part of the runtime: monitor it instead",
 		             title(t.cell));
 	if (!rc) {

@@ -165,7 +165,7 @@ static void hash_number(uint64_t n)
 
 static const char *title(const actor *self)
 {
-	return self->name ? name_text(self->name) : type_title(LOAD(&self->type));
+	return self->name ? name_text(self->name) : type_title(cell_type(self));
 }
 
 static void note(const actor *self, const char *what, const msg *m)
@@ -323,7 +323,7 @@ static struct kind *kind_of(const actor *self)
 {
 	unsigned i = 0;
 
-	while (kind[i].type != LOAD(&self->type))
+	while (kind[i].type != cell_type(self))
 		i++;
 	return &kind[i];
 }

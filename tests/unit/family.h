@@ -44,6 +44,16 @@ static int find(const char *line, int from)
 	return -1;
 }
 
+static int so_far(void)
+{
+	int n;
+
+	pthread_mutex_lock(&lock);
+	n = lines;
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
 /* Where the line stands, from a line on; fails if it does not come. */
 static int expect_from(const char *line, int from)
 {
@@ -78,6 +88,18 @@ static int count_of(const char *line)
 		n++;
 	pthread_mutex_unlock(&lock);
 	return n;
+}
+
+/* Has any line the word in it? */
+static __attribute__((unused)) bool said_of(const char *word)
+{
+	bool any = false;
+
+	pthread_mutex_lock(&lock);
+	for (int i = 0; i < lines; i++)
+		any |= strstr(said[i], word) != NULL;
+	pthread_mutex_unlock(&lock);
+	return any;
 }
 
 static int setup(void **state)
@@ -365,7 +387,7 @@ static void gone(const char *name)
 
 static void put_away(void)
 {
-	int before = lines;
+	int before = so_far();
 	struct why why = { "" };
 
 	assert_int_equal(core_stop_actor(actor_find("top"), 0, &why), 0);

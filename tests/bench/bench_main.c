@@ -23,6 +23,8 @@ static const struct { const char *name, *what; workload *run;
 	 bench_redis_list},
 	{"patch-latency", "us, p50 from publish to the first answer by the new code",
 	 bench_patch_latency},
+	{"ws-echo", "calls/s by WebSocket, beside a bare echo of libwebsockets; last: 100\n"
+	 "                   connections, 16 in flight, msgpack", bench_ws_echo},
 };
 
 double bench_now(void)

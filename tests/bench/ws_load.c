@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT
  * ws_load.c - load for the gateway: connections that each keep so many calls under way.
  *
- *   ws_load ADDR:PORT [CONNECTIONS [IN-FLIGHT [SECONDS [json|msgpack [TPC [HANDLER]]]]]]
+ *   ws_load [--rate N] [--pid P] ADDR:PORT
+ *           [CONNECTIONS [IN-FLIGHT [SECONDS [json|msgpack [TPC [HANDLER]]]]]]
  *
  * Its own program: plain nonblocking sockets, one epoll, frames by hand, so that it costs less than
- * what it measures. Each call carries its number as `id` and one str; the answer must bring back
- * the number. Calls not answered 5 s after the end count as lost, answers with err as failed, any
- * other as strange. Prints one JSON line: "value" in calls/s, "p50_us", "p99_us", "lost", ... */
+ * what it measures. Each call carries its number as `id` and one str, 65 bytes in msgpack; the
+ * answer must bring back the number. Calls not answered 5 s after the end count as lost, answers
+ * with err as failed, any other as strange. A server that sends back what it gets will do, too.
+ * With a rate, so many calls a second go out in all, by one connection after the other, and the
+ * time of each counts from when it was due. With a pid, the CPU time of that process for a message
+ * and its memory for a connection are told as well.
+ * Prints one JSON line: "value" in calls/s, "p50_us", "p99_us", "lost", ... */
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -23,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IN_SIZE = 65536, OUT_SIZE = 65536, GRACE_S = 5, BUCKETS = 1 << 20 };
+enum { IN_SIZE = 65536, OUT_SIZE = 65536, GRACE_S = 5, LOGIN_S = 60, BUCKETS = 1 << 20 };
 enum state { GREETING, LOGGING_IN, CALLING };
 
 struct client {
@@ -39,12 +45,17 @@ struct client {
 static struct {
 	const char *host, *port, *tpc, *handler;
 	int connections, in_flight;
-	double seconds;
+	double seconds, rate;                   /* rate 0: as fast as answers come */
 	bool json;
-} opt = { "127.0.0.1", "8080", "echo", "say", 100, 16, 5, false };
+	int pid;                                /* 0: none */
+} opt = { "127.0.0.1", "8080", "echo", "say", 100, 16, 5, 0, false, 0 };
 
 static int epoll;
 static bool measuring, stopping;
+static struct client **clients;
+static int ready;                       /* clients that are logged in */
+static int64_t due_ns;                  /* of the next paced call */
+static uint64_t paced;
 static uint64_t answers, measured, failed, strange, sent;
 static uint64_t histogram[BUCKETS];     /* of microseconds; the last: that and more */
 
@@ -123,14 +134,14 @@ static void call_json(struct client *c, uint32_t number)
 	frame(c, (uint8_t *)m, (size_t)n, true);
 }
 
-static void call(struct client *c, uint32_t number)
+static void call(struct client *c, uint32_t number, int64_t due)
 {
 	uint32_t at = number % (uint32_t)opt.in_flight;
 
 	if (stopping)
 		return;
 	c->number[at] = number;
-	c->sent_ns[at] = now();
+	c->sent_ns[at] = due;
 	sent++;
 	if (opt.json)
 		call_json(c, number);
@@ -180,7 +191,8 @@ static void answered(struct client *c, const uint8_t *p, size_t len)
 		measured++;
 		histogram[us < BUCKETS ? us : BUCKETS - 1]++;
 	}
-	call(c, number + (uint32_t)opt.in_flight);
+	if (!opt.rate)
+		call(c, number + (uint32_t)opt.in_flight, now());
 }
 
 static void message(struct client *c, const uint8_t *p, size_t len)
@@ -189,11 +201,12 @@ static void message(struct client *c, const uint8_t *p, size_t len)
 		answered(c, p, len);
 		return;
 	}
-	if (!memmem(p, len, "loginback", 9))
+	if (!memmem(p, len, "login", 5))
 		die("login refused");
 	c->state = CALLING;
-	for (int i = 1; i <= opt.in_flight; i++)
-		call(c, (uint32_t)i);
+	ready++;
+	for (int i = 1; i <= opt.in_flight && !opt.rate; i++)
+		call(c, (uint32_t)i, now());
 }
 
 static size_t frame_in(struct client *c, const uint8_t *p, size_t left)
@@ -309,10 +322,11 @@ static struct client *client_new(const struct addrinfo *to)
 	return c;
 }
 
-static void turn(int ms)
+static void turn_for(int64_t ns)
 {
+	struct timespec most = { ns / 1000000000, ns % 1000000000 };
 	struct epoll_event e[256];
-	int n = epoll_wait(epoll, e, 256, ms);
+	int n = epoll_pwait2(epoll, e, 256, &most, NULL);
 
 	for (int i = 0; i < n; i++) {
 		struct client *c = e[i].data.ptr;
@@ -323,18 +337,70 @@ static void turn(int ms)
 	}
 }
 
+/* What is due by now, by one connection after the other. A call whose place is taken by an earlier
+ * one without an answer is passed over: it would be lost in the numbers as well. */
+static int64_t pace(void)
+{
+	int64_t t = now();
+
+	for (; opt.rate && !stopping && due_ns <= t; due_ns += (int64_t)(1e9 / opt.rate)) {
+		uint64_t turn = paced++;
+		struct client *c = clients[turn % (uint64_t)opt.connections];
+		uint32_t number = (uint32_t)(turn / (uint64_t)opt.connections) + 1;
+
+		if (c->number[number % (uint32_t)opt.in_flight])
+			continue;
+		call(c, number, due_ns);
+		flush(c);
+	}
+	return opt.rate && !stopping && due_ns - t < 10000000 ? due_ns - t : 10000000;
+}
+
 /* --- the run ------------------------------------------------------------------------------ */
 
 static void turn_until(int64_t when)
 {
 	while (now() < when)
-		turn(10);
+		turn_for(pace());
+}
+
+/* CPU time that the process has used, in us; -1: not told. */
+static double cpu_us(void)
+{
+	unsigned long user = 0, system = 0;
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", opt.pid);
+	f = opt.pid ? fopen(path, "r") : NULL;
+	if (f && fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+	                &user, &system) != 2)
+		die("what /proc says of that process");
+	if (f)
+		fclose(f);
+	return f ? (double)(user + system) * 1e6 / (double)sysconf(_SC_CLK_TCK) : -1;
+}
+
+static long resident(void)
+{
+	char path[64];
+	long pages = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/statm", opt.pid);
+	f = opt.pid ? fopen(path, "r") : NULL;
+	if (f && fscanf(f, "%*s %ld", &pages) != 1)
+		die("what /proc says of that process");
+	if (f)
+		fclose(f);
+	return pages * sysconf(_SC_PAGESIZE);
 }
 
 static unsigned percentile(double p)
 {
 	uint64_t want = (uint64_t)((double)measured * p), seen = 0;
 
+	want -= want && want >= measured;       /* the most */
 	for (unsigned us = 0; us < BUCKETS; us++) {
 		seen += histogram[us];
 		if (seen > want)
@@ -343,29 +409,68 @@ static unsigned percentile(double p)
 	return BUCKETS - 1;
 }
 
-static double measure(void)
+/* Calls/s. */
+static double measure(double *cpu_each)
 {
 	int64_t begin, took;
+	double cpu;
 
+	due_ns = now();
 	turn_until(now() + 500000000);          /* warm */
 	measuring = true;
 	begin = now();
+	cpu = cpu_us();
 	turn_until(begin + (int64_t)(opt.seconds * 1e9));
 	measuring = false;
 	took = now() - begin;
+	*cpu_each = measured ? (cpu_us() - cpu) / (double)measured : 0;
 	stopping = true;
 	for (int64_t last = now(); answers < sent && now() - last < GRACE_S * INT64_C(1000000000); )
-		turn(10);
+		turn_for(10000000);
 	return (double)measured * 1e9 / (double)took;
+}
+
+/* All of them, logged in. Returns bytes that each made the server's process larger. */
+static long connect_all(const struct addrinfo *to)
+{
+	int64_t limit = now() + LOGIN_S * INT64_C(1000000000);
+	long before = resident();
+
+	clients = calloc((size_t)opt.connections, sizeof *clients);
+	if (!clients)
+		die("memory");
+	for (int i = 0; i < opt.connections; i++) {
+		clients[i] = client_new(to);
+		turn_for(0);
+	}
+	while (ready < opt.connections && now() < limit)
+		turn_for(10000000);
+	errno = ETIMEDOUT;
+	if (ready < opt.connections)
+		die("not all clients are logged in");
+	return (resident() - before) / opt.connections;
 }
 
 static void arguments(int argc, char **argv)
 {
+	static const struct option options[] = {
+		{ "rate", required_argument, NULL, 'r' }, { "pid", required_argument, NULL, 'p' },
+		{ 0 },
+	};
 	static char address[256];
 	char *colon;
 
+	for (int o; (o = getopt_long(argc, argv, "+", options, NULL)) != -1; )
+		if (o == 'r')
+			opt.rate = atof(optarg);
+		else if (o == 'p')
+			opt.pid = atoi(optarg);
+		else
+			exit(2);
+	argc -= optind - 1;
+	argv += optind - 1;
 	if (argc < 2 || !(colon = strrchr(argv[1], ':'))) {
-		fprintf(stderr, "usage: ws_load ADDR:PORT "
+		fprintf(stderr, "usage: ws_load [--rate N] [--pid P] ADDR:PORT "
 		        "[CONNECTIONS [IN-FLIGHT [SECONDS [json|msgpack [TPC [HANDLER]]]]]]\n");
 		exit(2);
 	}
@@ -392,7 +497,8 @@ int main(int argc, char **argv)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *to;
 	struct rlimit files;
-	double rate;
+	double rate, cpu_each;
+	long bytes_each;
 
 	arguments(argc, argv);
 	getrlimit(RLIMIT_NOFILE, &files);
@@ -401,15 +507,16 @@ int main(int argc, char **argv)
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (getaddrinfo(opt.host, opt.port, &hints, &to))
 		die("address");
-	for (int i = 0; i < opt.connections; i++) {
-		client_new(to);
-		turn(0);
-	}
-	rate = measure();
+	bytes_each = connect_all(to);
+	rate = measure(&cpu_each);
 	printf("{\"workload\":\"ws-echo\",\"value\":%.0f,\"unit\":\"calls/s\",\"connections\":%d,"
 	       "\"in_flight\":%d,\"encoding\":\"%s\",\"p50_us\":%u,\"p99_us\":%u,", rate,
 	       opt.connections, opt.in_flight, opt.json ? "json" : "msgpack", percentile(0.5),
 	       percentile(0.99));
+	printf("\"p90_us\":%u,\"p999_us\":%u,\"max_us\":%u,", percentile(0.9), percentile(0.999),
+	       percentile(1));
+	if (opt.pid)
+		printf("\"cpu_us\":%.2f,\"connection_bytes\":%ld,", cpu_each, bytes_each);
 	printf("\"lost\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"strange\":%" PRIu64 "}\n",
 	       sent - answers, failed, strange);
 	freeaddrinfo(to);

@@ -77,8 +77,10 @@ struct kind { const char *name; int connections, in_flight; bool json; int rate;
 
 static struct load load(const struct kind *k, pid_t pid, const char *listen, double seconds)
 {
-	char text[5][24], line[1024] = "", *argv[ARGS] = { NULL, "--pid", text[0], "--rate", text[1],
-		(char *)(uintptr_t)listen, text[2], text[3], text[4], k->json ? "json" : "msgpack" };
+	char text[5][24], line[1024] = "", *argv[ARGS] = {
+		NULL, "--pid", text[0], "--rate", text[1], (char *)(uintptr_t)listen,
+		text[2], text[3], text[4], k->json ? "json" : "msgpack",
+	};
 	int status;
 	pid_t child;
 	FILE *f;

@@ -57,14 +57,11 @@ void kin_fail(struct actor *a, const char *fmt, ...)
 
 /* --- bonds ---------- */
 
-struct bond *bond_new(struct actor *parent, struct actor *child)
+struct bond *kin_bear(struct actor *parent, struct actor *child)
 {
 	struct kin *k = kin_of(parent);
-	struct bond *b = mem_alloc(sizeof *b);
+	struct bond *b = bond_new(cell_index(child), LOAD(&child->born));
 
-	b->born = LOAD(&child->born);
-	b->cell = cell_index(child);
-	STORE(&b->holds, 2);
 	b->prev = k->last;
 	if (k->last)
 		k->last->next = b;
@@ -74,15 +71,10 @@ struct bond *bond_new(struct actor *parent, struct actor *child)
 	return b;
 }
 
-void bond_remove(struct kin *k, struct bond *b)
+void kin_part(struct kin *k, struct bond *b)
 {
 	*(b->prev ? &b->prev->next : &k->first) = b->next;
 	*(b->next ? &b->next->prev : &k->last) = b->prev;
+	b->state = BOND_PARTED;
 	bond_drop(b);
-}
-
-void bond_drop(struct bond *b)
-{
-	if (b && atomic_fetch_sub(&b->holds, 1) == 1)
-		mem_free(b);
 }

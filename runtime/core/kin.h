@@ -3,11 +3,11 @@
  * its links, and why it ends. A record of its own, made when the first of these comes about:
  * most actors have none.
  *
- * Everything here is its owner's alone. A bond is shared by parent and child, who each hold it:
- * the parent writes it, the child only hands its address back in what it tells the parent. */
+ * Everything here is its owner's alone, but for the bonds with its children (bond.h). */
 #ifndef KIN_H
 #define KIN_H
 
+#include "bond.h"
 #include "post.h"
 
 /* Why an actor ends, and how far it has come: actor.stopping is a cause, and later a phase
@@ -22,17 +22,6 @@ enum {
 	END_OVER = 16,          /* this incarnation has stopped; waits for FN_RESTART or FN_STOP */
 };
 
-enum bond_state { BOND_UP, BOND_GOING, BOND_DOWN, BOND_COMING, BOND_TOLD };
-
-struct bond {
-	struct bond *prev, *next;       /* in the order of their first start */
-	uint64_t born;
-	uint32_t cell;
-	_Atomic uint16_t holds;
-	uint8_t state;                  /* enum bond_state, as the parent knows it */
-	bool cycle;                     /* is to end and start again with the one that failed */
-};
-
 struct monitor { int64_t number; uint64_t whom; const char *then; };    /* mine; then: interned */
 struct watcher { uint64_t who, number; };                               /* of me */
 
@@ -42,7 +31,7 @@ struct kin {
 	uint32_t delay_ms;              /* before the next one */
 	int64_t until_ms;               /* so long a child that was told to end may take */
 	bool timed;                     /* FN_PATIENCE is on its way */
-	int32_t drain_ms;
+	int64_t drain_until_ms;         /* so long what waits may be handled, its children's too */
 	struct monitor *monitors;
 	struct watcher *watchers;
 	uint64_t *links;
@@ -62,8 +51,8 @@ const char *kin_reason(const struct actor *a);
 void kin_end(struct actor *a, uint8_t cause);
 void kin_fail(struct actor *a, const char *fmt, ...) PRINTF(2, 3);
 
-struct bond *bond_new(struct actor *parent, struct actor *child);
-void bond_remove(struct kin *k, struct bond *b);        /* parent */
-void bond_drop(struct bond *b);                         /* child */
+/* Among the parent's children, the last; held by both. */
+struct bond *kin_bear(struct actor *parent, struct actor *child);
+void kin_part(struct kin *k, struct bond *b);           /* the parent's hold */
 
 #endif

@@ -191,7 +191,7 @@ struct msg *life_init(struct worker *w, struct actor *a)
 
 static void adopt(struct actor *parent, struct actor *a)
 {
-	a->bond = bond_new(parent, a);
+	a->bond = kin_bear(parent, a);
 	STORE(&a->parent, cell_id(parent));
 }
 

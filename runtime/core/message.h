@@ -29,7 +29,7 @@ enum { /* instead of a handler's index in fn: */
        FN_LATE = 0xff02,   /* the ask corr has waited long enough */
        FN_TIMER = 0xff03,  /* the timer corr is due */
        FN_START = 0xff04,
-       FN_STOP = 0xff05,    /* corr: ms that it may take to handle what waits; 0: at once */
+       FN_STOP = 0xff05,    /* corr: until that moment (ms) what waits may be handled; 0: at once */
        FN_DOWN = 0xff06,    /* a monitored actor has ended: number, name, reason */
        FN_MIGRATE = 0xff0f, /* the control lane: its type is followed by another */
        /* Orders, which go by the control lane: value 0 says whom they are meant for, value 1 is a

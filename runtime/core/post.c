@@ -2,6 +2,7 @@
  * post.c - pushing what the limits do not hold back. */
 #include "post.h"
 
+#include "bond.h"
 #include "letters.h"
 
 void (*post_ready)(struct worker *w, struct actor *a);
@@ -70,13 +71,15 @@ void post_answer(struct worker *w, uint64_t to, uint64_t corr, const struct arg 
 		COUNT_UP(&w->late, 1);
 }
 
-/* Who wanted to know of the end is told that it has come. */
+/* Who wanted to know of the end is told that it has come; and nobody wants to know of a child's. */
 static COLD void lost_order(struct worker *w, const struct msg *m, const char *reason)
 {
 	if (m->fn == FN_MONITOR)
 		post_down(w, m->from, m->corr, order_text(m), reason);
 	else if (m->fn == FN_LINK)
 		post_order(w, m->from, &(struct order){ FN_EXIT, msg_slots(m)[0], 1, reason });
+	else if (m->fn == FN_ENDED)
+		bond_drop((struct bond *)(uintptr_t)m->corr);
 }
 
 COLD void post_dead(struct worker *w, const struct actor *a, struct msg *m, const char *reason)

@@ -230,8 +230,12 @@ static COLD void down(struct worker *w, struct actor *a, struct msg *m)
 	int fn = then ? table_find(tab, then, strlen(then)) : -1;
 	struct why why;
 
-	if (fn >= 0 && fit_answer(m, &tab->entry[fn], &why) == 0)
-		call(w, a, m, &tab->entry[fn]);
+	if (fn < 0 || fit_answer(m, &tab->entry[fn], &why) < 0)
+		return;
+	/* From here on it is a message like others, which may be kept, or meet another mode. */
+	m->fn = (uint16_t)fn;
+	m->sig = tab->entry[fn].sig;
+	ordinary(w, a, m);
 }
 
 static COLD void special(struct worker *w, struct actor *a, struct msg *m)
@@ -346,22 +350,43 @@ static enum step rest(struct worker *w, struct actor *a, uint64_t head)
 	return after_step(w, a) ? STEP_BACK : STEP_IDLE;
 }
 
+/* Pushed back, oldest first: what a stash brought back and a handler that is held now may not be
+ * followed by. */
+static void lane_again(struct actor *a, uint32_t i)
+{
+	while (i) {
+		uint32_t next = msg_at(i)->next, top = LOAD(&a->control);
+
+		do
+			msg_at(i)->next = top;
+		while (!atomic_compare_exchange_weak(&a->control, &top, i));
+		i = next;
+	}
+}
+
 static COLD void run_control(struct worker *w, struct actor *a)
 {
-	uint32_t i = in_order(atomic_exchange(&a->control, 0), 0);
+	uint32_t i = in_order(atomic_exchange(&a->control, 0), 0), kept = 0;
 
 	while (i) {
 		struct msg *m = msg_at(i);
+		uint32_t next = m->next;
 
-		i = m->next;
-		if (unlikely(LOAD(&a->stopping)) && m->fn < FN_SPECIAL) {       /* from a stash */
-			post_dead(w, a, m, "the actor has ended");
-		} else {
+		if (m->fn >= FN_SPECIAL || likely(!w->hold_on && !LOAD(&a->stopping))) {
 			handle(w, a, m);
 			COUNT_UP(&w->handled, 1);
+		} else if (LOAD(&a->stopping)) {
+			post_dead(w, a, m, "the actor has ended");
+		} else {
+			m->next = kept;
+			kept = i;
+			i = next;
+			continue;
 		}
 		message_free(&w->pool, m);
+		i = next;
 	}
+	lane_again(a, in_order(kept, 0));
 }
 
 /* After its lone message a ends. What does so often, and has nobody who wants to know, is quick
@@ -422,13 +447,17 @@ static bool next_lot(struct worker *w, struct actor *a, uint32_t *q, uint64_t *d
 	return true;
 }
 
-/* Orders, and its end: what was taken is in a->q. False: it is gone, or parked. */
+/* Orders, and its end: what was taken is in a->q. False: it is gone, parked, or held. */
 static COLD bool see_to(struct worker *w, struct actor *a, uint64_t *done)
 {
 	if (LOAD(&a->control))
 		run_control(w, a);
-	if (!LOAD(&a->stopping))
-		return true;
+	if (!LOAD(&a->stopping)) {
+		if (likely(!w->hold_on))
+			return true;
+		*done = give_room(w, a, *done);
+		return hold_end(w, a);
+	}
 	if (supervise_plain(a)) {
 		life_bury(w, a, a->q, 0);
 		return false;

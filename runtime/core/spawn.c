@@ -77,7 +77,8 @@ static int stop(struct worker *w, actor *self, actor_ref who, int drain_ms, stru
 	else
 		post_order_born(
 			w, cell_index(t.cell), born,
-			&(struct order){ FN_STOP, 0, drain_ms > 0 ? (uint64_t)drain_ms : 0, "" });
+			&(struct order){ FN_STOP, 0,
+		                         drain_ms > 0 ? (uint64_t)deadline_in(drain_ms) : 0, "" });
 	return 0;
 }
 

@@ -21,8 +21,8 @@
  *      So no locks, and no order of locks.
  *   2. A parent's view of a child (bond.state) changes by the child's orders and its own; a
  *      child that is DOWN is parked, until the parent sends FN_RESTART or FN_STOP.
- *   3. FN_ENDED is a child's last order. The parent removes the bond at it, or earlier, having
- *      waited in vain.
+ *   3. FN_ENDED is a child's last order, and brings its hold of the bond. The parent parts from
+ *      it then, or earlier, having waited in vain; then it passes over what still comes of it.
  *   4. Of a strategy's group nobody starts before all that are to end have ended, and they
  *      start one after the other, the oldest first.
  *   5. Orders of a parent to a child name its birth, not its generation: they reach it whatever
@@ -160,6 +160,13 @@ static void tell_child(struct worker *w, const struct bond *b, uint16_t fn, uint
 	post_order_born(w, b->cell, b->born, &(struct order){ fn, 0, corr, "" });
 }
 
+static uint32_t time_left(int64_t until_ms)
+{
+	int64_t left = until_ms ? until_ms - now_ms() : 0;
+
+	return left > 0 ? (uint32_t)left : 0;
+}
+
 static void be_patient(struct actor *p, uint32_t ms)
 {
 	struct kin *k = p->kin;
@@ -234,6 +241,11 @@ static void child_order(struct worker *w, struct actor *p, const struct msg *m)
 {
 	struct bond *b = (struct bond *)(uintptr_t)m->corr;
 
+	if (b->state == BOND_PARTED) {
+		if (m->fn == FN_ENDED)
+			bond_drop(b);
+		return;
+	}
 	switch (m->fn) {
 	case FN_FAILED:
 		child_failed(w, p, b, order_text(m));
@@ -246,7 +258,8 @@ static void child_order(struct worker *w, struct actor *p, const struct msg *m)
 			b->state = BOND_UP;
 		break;
 	case FN_ENDED:
-		bond_remove(p->kin, b);
+		kin_part(p->kin, b);
+		bond_drop(b);
 		break;
 	}
 	if (!LOAD(&p->stopping) && cell_type(p)->strategy != ONE_FOR_ONE)
@@ -274,7 +287,7 @@ static void impatient(struct worker *w, struct actor *p)
 		         life_title(p));
 		if (b->state == BOND_GOING)
 			tell_child(w, b, FN_STOP, 0);
-		bond_remove(k, b);
+		kin_part(k, b);
 	}
 	if (!LOAD(&p->stopping))
 		step(w, p);
@@ -289,8 +302,8 @@ static bool end_children(struct worker *w, struct actor *p)
 		return true;
 	if (b->state != BOND_TOLD) {
 		b->state = BOND_TOLD;
-		tell_child(w, b, FN_STOP, (uint64_t)p->kin->drain_ms);
-		be_patient(p, END_MS + (uint32_t)p->kin->drain_ms);
+		tell_child(w, b, FN_STOP, (uint64_t)p->kin->drain_until_ms);
+		be_patient(p, END_MS + time_left(p->kin->drain_until_ms));
 	}
 	return false;
 }
@@ -309,12 +322,12 @@ void supervise_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t 
 
 	tie_end(w, a, cause_of(a) == END_FAILED);
 	while (a->kin && a->kin->first)
-		bond_remove(a->kin, a->kin->first);
+		kin_part(a->kin, a->kin->first);
 	life_bury(w, a, queue, keep);
 	if (!b)
 		return;
-	post_order(w, parent, &(struct order){ FN_ENDED, id, (uint64_t)(uintptr_t)b, "" });
-	bond_drop(b);
+	if (!post_order(w, parent, &(struct order){ FN_ENDED, id, (uint64_t)(uintptr_t)b, "" }))
+		bond_drop(b);
 }
 
 static bool bury(struct worker *w, struct actor *a)
@@ -399,7 +412,7 @@ static void rebirth(struct worker *w, struct actor *a)
 		mem_free(k->times);
 		k->times = NULL;
 		k->timed = false;
-		k->drain_ms = 0;
+		k->drain_until_ms = 0;
 		*k->reason = 0;
 	}
 	STORE(&a->stopping, 0);
@@ -435,15 +448,16 @@ static void on_restart(struct worker *w, struct actor *a, uint32_t delay_ms)
 		rebirth(w, a);
 }
 
-/* ms: so long what waits may be handled first, up to a mark behind it. */
-static void on_stop(struct worker *w, struct actor *a, uint32_t ms)
+/* Until then what waits may be handled first, up to a mark behind it. */
+static void on_stop(struct worker *w, struct actor *a, int64_t until_ms)
 {
 	uint8_t s = LOAD(&a->stopping);
+	uint32_t left = time_left(until_ms);
 
-	if (ms && !s) {
-		kin_of(a)->drain_ms = (int32_t)ms;
+	if (left && !s) {
+		kin_of(a)->drain_until_ms = until_ms;
 		post_special(w, cell_id(a), FN_STOP, 0);
-		later(a, FN_STOP, ms);
+		later(a, FN_STOP, left);
 		return;
 	}
 	STORE(&a->stopping, (s & ~END_CAUSE) | END_TOLD);
@@ -453,7 +467,7 @@ void supervise_order(struct worker *w, struct actor *a, const struct msg *m)
 {
 	switch (m->fn) {
 	case FN_STOP:
-		on_stop(w, a, (uint32_t)m->corr);
+		on_stop(w, a, (int64_t)m->corr);
 		break;
 	case FN_RESTART:
 		on_restart(w, a, (uint32_t)m->corr);

@@ -332,6 +332,30 @@ static int parent(actor *self, const msg *m)
 	return 0;
 }
 
+static int tell_in(actor *self, const msg *m)
+{
+	return (int)actor_after(self, msg_int(m, 0), "told") < 0 ? ACTOR_EFAIL : 0;
+}
+
+static int told(actor *self, const msg *m)
+{
+	(void)m;
+	say("%s was told", actor_name(self));
+	return 0;
+}
+
+/* Does not come back before the gate opens. */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+static int block(actor *self, const msg *m)
+{
+	(void)m;
+	say("%s blocks", actor_name(self));
+	pthread_mutex_lock(&gate);
+	pthread_mutex_unlock(&gate);
+	return 0;
+}
+
 #define ACTS                                                                                       \
 	.state = sizeof(struct who), .start = start, .stop = stop,                                 \
 	.on = ON({ "init", "plan:int", init, 0 }, { "hit", "by:int", hit, 0 },                     \
@@ -344,7 +368,8 @@ static int parent(actor *self, const msg *m)
 	         { "tie", "who:str", tie, 0 }, { "untie", "who:str", untie, 0 },                   \
 	         { "keep", "", keep, 0 }, { "ask", "who:str what:str", ask, 0 },                   \
 	         { "answered", "...", answered, 0 }, { "burst", "to:str n:int", burst, 0 },        \
-	         { "parent", "", parent, 0 })
+	         { "parent", "", parent, 0 }, { "block", "", block, 0 },                        \
+	         { "tell_in", "ms:int", tell_in, 0 }, { "told", "", told, 0 })
 
 static struct actor_type types[] = {
 	[PLAIN] = { .name = "plain", ACTS },

@@ -187,6 +187,24 @@ static int set_allow_origin(struct node_config *c, const char *value, struct why
 	return filled(value, &c->origins, why);
 }
 
+static int set_login(struct node_config *c, const char *value, struct why *why)
+{
+	c->login = value;
+	return word(value, why);
+}
+
+static int set_same_user(struct node_config *c, const char *value, struct why *why)
+{
+	static const char *const words[] = { "both", "replace", "refuse" };
+
+	for (int i = 0; i < (int)ARRAY_LEN(words); i++)
+		if (strcmp(value, words[i]) == 0) {
+			c->same_user = i;
+			return 0;
+		}
+	return why_set(why, ACTOR_EARGS, "\"%s\" is none of both, replace, refuse", value);
+}
+
 /* Where it stands is read before all others are applied. */
 static int set_config(struct node_config *c, const char *value, struct why *why)
 {
@@ -220,6 +238,10 @@ static const struct option table[] = {
 	  "the embedded one); =no refuses them", set_unsigned_patches },
 	{ "allow-origin", "LIST", "other origins than its own that browsers may connect from,\n"
 	  "separated by commas", set_allow_origin },
+	{ "login", "ACTOR", "who says which clients may come in (login, which lets in all)",
+	  set_login },
+	{ "same-user", "WORD", "who logs in a second time: both stay (both), the first one goes\n"
+	  "(replace), the second one is refused (refuse)", set_same_user },
 	{ "config", "FILE", "lines of `name = value` with these names; # begins a comment",
 	  set_config },
 };
@@ -405,7 +427,7 @@ int options_read(struct options *o, int argc, char **argv, struct why *why)
 	*o = (struct options){ .node = {
 		.listen_addr = "127.0.0.1", .listen_port = LISTEN_PORT,
 		.redis_bind = "127.0.0.1", .redis_port = REDIS_PORT,
-		.topic = "rpc", .unsigned_patches = -1,
+		.topic = "rpc", .login = "login", .unsigned_patches = -1,
 	} };
 	o->actors = mem_alloc(((size_t)argc + 1) * sizeof *o->actors);
 	o->node.actors = o->actors;

@@ -116,6 +116,8 @@ static int routed(actor *self, const msg *m)
 			return tell_values(b, m);
 		if (!strcmp(what, "refuse"))
 			return tell_error(b, m);
+		if (!strcmp(what, "publish"))
+			return calls_publish(b->calls, m, b->node);
 	}
 	why_set(&why, ACTOR_ENOENT, "%s.%s: there is no such handler that takes these values", to,
 	        what);

@@ -199,6 +199,32 @@ int calls_push(struct calls *c, const msg *m)
 	return 0;
 }
 
+static void on_published(void *arg, const struct redis_reply *r)
+{
+	if (r->type == REDIS_ERROR)
+		complain(arg, "Redis refused to publish it");
+}
+
+int calls_publish(struct calls *c, const msg *m, const char *node)
+{
+	struct envelope e = { .enc = ENC_MSGPACK, .func = { msg_str(m, 3), msg_len(m, 3) },
+	                      .pid = { node, strlen(node) } };
+	const char *argv[] = { "PUBLISH", msg_str(m, 2), NULL };
+	size_t len[] = { 7, msg_len(m, 2), 0 };
+
+	buf_clear(&c->values);
+	buf_clear(&c->out);
+	e.count = (unsigned)msg_pack(m, 4, &c->values);
+	e.args.at = (const uint8_t *)c->values.p;
+	e.args.end = e.args.at + c->values.len;
+	envelope_write(&c->out, &e);
+	argv[2] = c->out.p;
+	len[2] = c->out.len;
+	if (c->port->command(c->port->link, on_published, c, 3, argv, len))
+		return msg_fail(m, "Redis is away: %s", c->reason);
+	return 0;
+}
+
 void calls_answered(struct calls *c, const char *cb, struct packed args, unsigned count, int code,
                     const char *text)
 {

@@ -15,6 +15,9 @@ struct calls *calls_new(actor *self, const struct redis_port *port, const char *
 void calls_free(struct calls *c);
 /* m, which self is handling: to:str what:str, then the values; to is `list:TOPIC`. */
 int  calls_push(struct calls *c, const msg *m);
+/* m: to what topic:str func:str, then the values, PUBLISHed for the other nodes that host the
+ * topic: node is this one's name, which passes over broadcasts of its own. */
+int  calls_publish(struct calls *c, const msg *m, const char *node);
 /* An answer to one of them, whose number was the cb; one that nobody waits for is passed over. */
 void calls_answered(struct calls *c, const char *cb, struct packed args, unsigned count, int code,
                     const char *text);

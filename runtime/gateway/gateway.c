@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clients.h"
 #include "gate.h"
-#include "session.h"
 #include "ws.h"
 
 enum { FAREWELL_S = 1, ADDRESS_SIZE = 300 };
@@ -70,6 +70,9 @@ struct gateway *gateway_new(const struct gateway_config *c, struct why *why)
 	struct ws_config config = {
 		.http = c->http, .http_arg = c->arg, .turn = turn, .turn_arg = g,
 	};
+	struct session_config sessions = {
+		.port = &ws_frames, .login = c->login, .same_user = c->same_user,
+	};
 
 	config.listener = gate_open(c->addr, c->port, why);
 	if (config.listener < 0)
@@ -83,8 +86,8 @@ struct gateway *gateway_new(const struct gateway_config *c, struct why *why)
 		close(config.listener);
 		goto fail;
 	}
-	g->home = home_new("gateway", wake, g);
-	if (session_setup(g->home, &ws_frames, why))
+	g->home = sessions.home = home_new("gateway", wake, g);
+	if (clients_setup(g->home, why) || session_setup(&sessions, why))
 		goto fail_home;
 	if (!start_thread(g))
 		return g;

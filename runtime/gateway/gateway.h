@@ -3,11 +3,13 @@
 #ifndef GATEWAY_H
 #define GATEWAY_H
 
-#include "core.h"
+#include "session.h"
 
 struct gateway_config {
 	const char *addr; int port;     /* port 0: a free one */
 	const char *origins;            /* that may connect too, by commas; or NULL */
+	const char *login;              /* the actor that says who may come in */
+	enum same_user same_user;
 	/* HTTP GET of path: appends a body, returns the status and says the content type; 0: not
 	 * found. On the gateway's thread. */
 	int (*http)(void *arg, const char *path, struct buf *body, const char **type);

@@ -8,13 +8,17 @@
  *   frame -> login? -> who is meant -> core_ask ... answer() -> frame
  *                                   `-> mailbox full: the frame waits in `held`, order kept
  *
- * Invariants: a frame is handed on only when none is held before it; a call is in `calls` exactly
- * while its answer is due; nothing is sent once a close was asked for.
+ * Who may come in says an actor, which is asked: frames behind a login are held until it has
+ * answered. What is held then is tried by whoever settles the login, not by the keeper.
+ *
+ * Invariants: a frame is handed on only when none is held before it; a call is in `due` exactly
+ * while its answer is due; nothing is sent once a close was asked for; a session has a seat among
+ * the users from its login to its end, its own, so that no other's end takes it.
  * Threads: the gateway's only; others see the counters and `quiet`. It knows no socket: frames go
- * through the port. Login policies are not here: any name that is not empty is let in. */
+ * through the port. */
 #include "session.h"
 
-#include "envelope.h"
+#include "due.h"
 #include "log.h"
 #include "registry.h"
 #include "sync.h"
@@ -24,17 +28,10 @@ enum {
 	FULL_MS = 30000,                /* how long a call waits for room in a mailbox */
 	RETRY_MS = 10,
 	CALLS_BUSY = 1024,              /* of one client, then it is read no more */
-	CALLS_FIRST = 16,
 	SESSION_COUNT = 4096, SESSION_BYTES = 8 << 20,  /* its mailbox: pushes at once */
 	CLOSE_POLICY = 1008, CLOSE_MALFORMED = 1007,
-};
-
-struct waiting {                        /* a call whose answer is due */
-	struct waiting *next;           /* in its bucket */
-	int64_t ask;
-	enum encoding enc;
-	uint32_t cb_len, id_len;
-	char bytes[];                   /* cb, NUL, id */
+	CLOSE_ELSEWHERE = 4001,         /* of those that applications choose (RFC 6455, 7.4.2) */
+	LOGIN_MS = 10000,               /* what the login actor may take */
 };
 
 struct held {
@@ -48,15 +45,19 @@ struct session {
 	void *conn;
 	actor_id id;
 	enum encoding enc;              /* of its last message: what is pushed is encoded so */
-	bool in, closing;
-	uint32_t count, size;           /* calls, and buckets for them */
-	struct waiting **calls;
+	bool asking, in, closing;       /* asking: its login is not settled */
+	struct due due;                 /* calls whose answer is to come */
 	struct held *held, **held_end;
-	struct session *next, **link;   /* among those with a held frame */
-	char *guid;                     /* from its login on */
+	struct session *next, **link;   /* among those with a held frame that can be tried */
+	char *user;                     /* who it says it is; once `in`, who it is */
+	struct seat *seats;
 };
 
+struct rooms session_users, session_rooms;
+
 static const struct frames_port *port;
+static enum same_user same_user;
+static actor_ref doorkeeper;            /* whom logins are asked of */
 static struct home *home;
 static struct type *type;
 static actor_id keeper;                 /* tries held frames again when nothing else would */
@@ -111,88 +112,6 @@ static void refuse(struct session *s, const struct envelope *e, int code, const 
 	answer_error(s, e, code, text);
 }
 
-/* --- calls whose answer is due ------------------------------------------------------------ */
-
-static struct waiting **bucket(const struct session *s, int64_t ask)
-{
-	return &s->calls[(uint64_t)ask * 0x9e3779b97f4a7c15u >> 32 & (s->size - 1)];
-}
-
-static void calls_grow(struct session *s)
-{
-	struct session old = *s;
-
-	s->size = old.size ? 2 * old.size : CALLS_FIRST;
-	s->calls = mem_alloc(s->size * sizeof *s->calls);
-	for (uint32_t i = 0; i < old.size; i++)
-		for (struct waiting *w = old.calls[i], *next; w; w = next) {
-			struct waiting **at = bucket(s, w->ask);
-
-			next = w->next;
-			w->next = *at;
-			*at = w;
-		}
-	mem_free(old.calls);
-}
-
-static void calls_add(struct session *s, const struct envelope *e, int64_t ask)
-{
-	size_t id_len = e->id.at ? (size_t)(e->id.end - e->id.at) : 0;
-	struct waiting *w = mem_alloc(sizeof *w + e->cb.len + 1 + id_len), **at;
-
-	w->ask = ask;
-	w->enc = e->enc;
-	w->cb_len = (uint32_t)e->cb.len;
-	w->id_len = (uint32_t)id_len;
-	if (e->cb.len)
-		memcpy(w->bytes, e->cb.p, e->cb.len);
-	if (id_len)
-		memcpy(w->bytes + w->cb_len + 1, e->id.at, id_len);
-	if (s->count >= s->size)
-		calls_grow(s);
-	at = bucket(s, ask);
-	w->next = *at;
-	*at = w;
-	s->count++;
-	COUNT_UP(&waiting, 1);
-}
-
-static struct waiting *calls_take(struct session *s, int64_t ask)
-{
-	struct waiting **at = s->size ? bucket(s, ask) : NULL, *w;
-
-	while (at && *at && (*at)->ask != ask)
-		at = &(*at)->next;
-	if (!at || !*at)
-		return NULL;
-	w = *at;
-	*at = w->next;
-	s->count--;
-	COUNT_UP(&waiting, -1u);
-	return w;
-}
-
-static void calls_drop(struct session *s)
-{
-	for (uint32_t i = 0; i < s->size; i++)
-		for (struct waiting *w = s->calls[i], *next; w; w = next) {
-			next = w->next;
-			mem_free(w);
-		}
-	COUNT_UP(&waiting, -s->count);
-	mem_free(s->calls);
-}
-
-static struct envelope request_of(const struct waiting *w)
-{
-	const uint8_t *id = (const uint8_t *)w->bytes + w->cb_len + 1;
-
-	return (struct envelope){
-		.enc = w->enc, .cb = { w->bytes, w->cb_len },
-		.id = { w->id_len ? id : NULL, id + w->id_len },
-	};
-}
-
 /* --- from the client ---------------------------------------------------------------------- */
 
 /* The local actor of that name, else the global table. A client may make up names for ever, so an
@@ -208,42 +127,101 @@ static actor_ref whom(const struct text *tpc)
 static void tell_group(const struct session *s, const char *group)
 {
 	buf_clear(&values);
-	pack_text(&values, s->guid);
+	pack_text(&values, s->user);
 	core_publish(core_actor(s->id), group, packed_values(), 1);
 }
 
-static void came_in(struct session *s, const struct value *guid)
+static void name_user(struct session *s, const char *name, size_t len)
 {
-	size_t len = guid->len < NAME_MAX_LEN ? guid->len : NAME_MAX_LEN;
+	size_t most = len < NAME_MAX_LEN ? len : NAME_MAX_LEN;
 
-	while (len < guid->len && (guid->str[len] & 0xc0) == 0x80)      /* whole characters */
-		len--;
-	s->guid = mem_string(guid->str, len);
-	tell_group(s, "client in");
+	while (most < len && (name[most] & 0xc0) == 0x80)       /* whole characters */
+		most--;
+	mem_free(s->user);
+	s->user = mem_string(name, most);
 }
 
-static int login(struct session *s, const struct envelope *e)
+static void answer_login(struct session *s, const struct envelope *e, const char *refused_because)
 {
-	struct envelope back = { .enc = e->enc, .cb = { "loginback", 9 }, .id = e->id };
-	struct packed args = e->args;
-	struct value guid, hash;
-
-	s->in = e->count == 2 && packed_next(&args, &guid) > 0 && guid.type == VALUE_STR &&
-	        guid.len && packed_next(&args, &hash) > 0 && hash.type == VALUE_STR;
 	buf_clear(&values);
-	pack_int(&values, !s->in);
-	answer_values(s, &back, 1);
-	if (s->in)
-		came_in(s, &guid);
-	else
-		close_session(s, CLOSE_POLICY, "login takes a GUID and a password's hash");
+	pack_int(&values, refused_because != NULL);
+	answer_values(s, e, 1);
+	if (refused_because)
+		close_session(s, CLOSE_POLICY, refused_because);
+}
+
+static struct envelope login_back(const struct envelope *e)
+{
+	return (struct envelope){ .enc = e->enc, .cb = { "loginback", 9 }, .id = e->id };
+}
+
+static bool login_fits(const struct envelope *e, struct value *user)
+{
+	struct packed args = e->args;
+	struct value proof;
+
+	return e->count == 2 && packed_next(&args, user) > 0 && user->type == VALUE_STR &&
+	       user->len && packed_next(&args, &proof) > 0 && proof.type == VALUE_STR &&
+	       (!e->id.at || e->id.end - e->id.at <= NAME_MAX_LEN);
+}
+
+/* ACTOR_EFULL: to be tried again. */
+static int login(struct session *s, const struct envelope *e, bool last)
+{
+	struct call c = { .to = doorkeeper, .what = "login", .args = e->args, .count = e->count,
+		          .origin = FROM_CLIENT };
+	struct envelope back = login_back(e);
+	struct why why = { "" };
+	struct value user;
+	int64_t ask;
+
+	if (!login_fits(e, &user)) {
+		answer_login(s, &back, "login takes a GUID and a password's hash");
+		return 0;
+	}
+	ask = core_ask(core_actor(s->id), &c, "settled", LOGIN_MS, &why);
+	if (ask == ACTOR_EFULL && !last)
+		return ACTOR_EFULL;
+	if (ask < 0) {
+		log_line(LOG_WARN, "gateway", "a login could not be asked about: %s", why.text);
+		answer_login(s, &back, "nobody is here who lets clients in");
+		return 0;
+	}
+	name_user(s, user.str, user.len);
+	due_add(&s->due, &back, ask);
+	COUNT_UP(&waiting, 1);
+	s->asking = true;
 	return 0;
 }
 
-static int stranger(struct session *s, const struct envelope *e)
+/* The same user may be here already. NULL: welcome. */
+static const char *second_login(const struct session *s)
+{
+	const struct seat *seat = room_seats(&session_users, s->user);
+
+	for (; seat && same_user != SAME_BOTH; seat = seat->next_in_room) {
+		struct session *other = seat->who;
+
+		if (other->closing)
+			continue;
+		if (same_user == SAME_REFUSE)
+			return "this user is logged in already";
+		close_session(other, CLOSE_ELSEWHERE, "this user has logged in elsewhere");
+	}
+	return NULL;
+}
+
+static void came_in(struct session *s)
+{
+	s->in = true;
+	room_enter(&session_users, s->user, &s->seats, s);
+	tell_group(s, "afterLogin");
+}
+
+static int stranger(struct session *s, const struct envelope *e, bool last)
 {
 	if (e->func.len == 5 && !memcmp(e->func.p, "login", 5))
-		return login(s, e);
+		return login(s, e, last);
 	refuse(s, e, ACTOR_EFAIL, "log in first: {\"func\":\"login\",\"args\":[GUID,HASH]}");
 	close_session(s, CLOSE_POLICY, "log in first");
 	return 0;
@@ -267,7 +245,8 @@ static int call(struct session *s, const struct envelope *e, struct why *why)
 	ask = core_ask(self, &c, "answer", ANSWER_MS, why);
 	if (ask < 0)
 		return (int)ask;
-	calls_add(s, e, ask);
+	due_add(&s->due, e, ask);
+	COUNT_UP(&waiting, 1);
 	return 0;
 }
 
@@ -276,8 +255,11 @@ static int take(struct session *s, const void *bytes, size_t len, bool last)
 {
 	struct why why = { "" };
 	struct envelope e;
-	int err = envelope_read(&e, &scratch, bytes, len, &why);
+	int err;
 
+	if (s->asking && !last)
+		return ACTOR_EFULL;
+	err = envelope_read(&e, &scratch, bytes, len, &why);
 	if (err) {
 		COUNT_UP(&refused, 1);
 		close_session(s, CLOSE_MALFORMED, why.text);
@@ -285,7 +267,7 @@ static int take(struct session *s, const void *bytes, size_t len, bool last)
 	}
 	s->enc = e.enc;
 	if (!s->in)
-		return stranger(s, &e);
+		return stranger(s, &e, last);
 	if (LOAD(&quiet))
 		err = why_set(&why, ACTOR_EFAIL, "the node is stopping");
 	else
@@ -304,7 +286,6 @@ static void full_add(struct session *s)
 {
 	struct call c = { .to = keeper, .what = "again" };
 
-	s->held_end = &s->held;
 	s->next = NULL;
 	s->link = full_end;
 	*full_end = s;
@@ -315,11 +296,14 @@ static void full_add(struct session *s)
 
 static void full_remove(struct session *s)
 {
+	if (!s->link)
+		return;
 	*s->link = s->next;
 	if (s->next)
 		s->next->link = s->link;
 	else
 		full_end = s->link;
+	s->link = NULL;
 }
 
 static void hold(struct session *s, const void *bytes, size_t len)
@@ -329,8 +313,11 @@ static void hold(struct session *s, const void *bytes, size_t len)
 	h->since_ms = now_ms();
 	h->len = len;
 	memcpy(h->bytes, bytes, len);
-	if (!s->held)
-		full_add(s);
+	if (!s->held) {
+		s->held_end = &s->held;
+		if (!s->asking)
+			full_add(s);
+	}
 	*s->held_end = h;
 	s->held_end = &h->next;
 	COUNT_UP(&waiting, 1);
@@ -347,13 +334,16 @@ static void held_drop(struct session *s)
 		full_remove(s);
 }
 
-static bool held_retry(struct session *s)       /* none is left */
+static bool held_retry(struct session *s)       /* nothing is left to try */
 {
 	while (s->held) {
 		bool last = now_ms() - s->held->since_ms > FULL_MS;
 
-		if (!s->closing && take(s, s->held->bytes, s->held->len, last))
-			return false;
+		if (!s->closing && take(s, s->held->bytes, s->held->len, last)) {
+			if (s->asking)
+				full_remove(s);         /* settled() brings it back */
+			return s->asking;
+		}
 		held_drop(s);
 	}
 	return true;
@@ -386,36 +376,97 @@ static struct session **session_of(actor *self)
 	return actor_state(self);
 }
 
+/* Func and the values of m from first on, in this client's encoding; made once for all of one. */
+void session_tell(struct session *s, struct news *n)
+{
+	struct buf *made = &n->frame[s->enc];
+	struct envelope e = { .enc = s->enc, .func = n->func };
+
+	if (!s->in || s->closing)
+		return;
+	if (!made->len) {
+		buf_clear(&values);
+		e.count = (unsigned)msg_pack(n->m, n->first, &values);
+		e.args = packed_values();
+		envelope_write(made, &e);
+	}
+	port->send(s->conn, made->p, made->len, s->enc == ENC_JSON);
+	n->told++;
+}
+
+void news_fini(struct news *n)
+{
+	buf_fini(&n->frame[ENC_JSON]);
+	buf_fini(&n->frame[ENC_MSGPACK]);
+}
+
 /* to, what, values: a handler remembered msg_from(). */
 static int push(actor *self, const msg *m)
 {
 	struct session *s = *session_of(self);
-	struct envelope e = { .func = { msg_str(m, 1), msg_len(m, 1) } };
+	struct news n = { .m = m, .first = 2, .func = { msg_str(m, 1), msg_len(m, 1) } };
 
 	if (!s || s->closing)
 		return ACTOR_ENOENT;
-	e.enc = s->enc;
-	buf_clear(&values);
-	e.count = (unsigned)msg_pack(m, 2, &values);
-	e.args = packed_values();
-	envelope_write(&frame, &e);
-	send_frame(s, e.enc);
+	session_tell(s, &n);
+	news_fini(&n);
+	return 0;
+}
+
+struct session *session_find(actor_ref ref)
+{
+	struct actor_info i;
+	actor *self;
+
+	if (core_inspect(ref, &i) || i.of != type)
+		return NULL;
+	self = core_actor(ref);
+	return self ? *session_of(self) : NULL;
+}
+
+/* What the login actor said: nothing, or the user's name. */
+static int settled(actor *self, const msg *m)
+{
+	struct session *s = *session_of(self);
+	struct due_call *d = s ? due_take(&s->due, msg_ask(m)) : NULL;
+	const char *no = NULL;
+	struct envelope e;
+
+	if (!d)
+		return 0;
+	COUNT_UP(&waiting, -1u);
+	s->asking = false;
+	if (!msg_error(m) && msg_len(m, 0))
+		name_user(s, msg_str(m, 0), msg_len(m, 0));
+	if (!s->closing) {
+		e = due_request(d);
+		no = msg_error(m) ? msg_error_text(m) : second_login(s);
+		answer_login(s, &e, no);
+		if (!no)
+			came_in(s);
+	}
+	mem_free(d);
+	if (s->held) {
+		full_add(s);
+		held_retry(s);
+	}
 	return 0;
 }
 
 static int answer(actor *self, const msg *m)
 {
 	struct session *s = *session_of(self);
-	struct waiting *w = s ? calls_take(s, msg_ask(m)) : NULL;
+	struct due_call *d = s ? due_take(&s->due, msg_ask(m)) : NULL;
 	struct envelope e;
 	int n;
 
-	if (!w)
+	if (!d)
 		return 0;
-	e = request_of(w);
+	COUNT_UP(&waiting, -1u);
+	e = due_request(d);
 	COUNT_UP(&answers, 1);
 	if (s->closing) {
-		mem_free(w);
+		mem_free(d);
 		return 0;
 	}
 	buf_clear(&values);
@@ -423,7 +474,7 @@ static int answer(actor *self, const msg *m)
 		answer_error(s, &e, msg_error(m), msg_error_text(m));
 	else if ((n = msg_pack(m, 0, &values)) >= 0)
 		answer_values(s, &e, (unsigned)n);
-	mem_free(w);
+	mem_free(d);
 	return 0;
 }
 
@@ -432,7 +483,8 @@ static int answer(actor *self, const msg *m)
 static const struct actor_type session_type = {
 	.name = "session",
 	.state = sizeof(struct session *),
-	.on = ON({ "push", "to:str what:str ...", push, 0 }, { "answer", "...", answer, 0 }),
+	.on = ON({ "push", "to:str what:str ...", push, 0 }, { "answer", "...", answer, 0 },
+	         { "settled", "user:str?", settled, 0 }),
 };
 
 static const struct actor_type keeper_type = {
@@ -440,17 +492,19 @@ static const struct actor_type keeper_type = {
 	.on = ON({ "again", "", again, 0 }),
 };
 
-int session_setup(struct home *h, const struct frames_port *p, struct why *why)
+int session_setup(const struct session_config *c, struct why *why)
 {
 	struct type_options proxy = {
 		.max_count = SESSION_COUNT, .max_bytes = SESSION_BYTES,
 		.proxy = true, .native = true,
 	};
 	struct type_options native = { .native = true };
-	struct spawn s = { .home = h };
+	struct spawn s = { .home = c->home };
 
-	home = h;
-	port = p;
+	home = c->home;
+	port = c->port;
+	same_user = c->same_user;
+	doorkeeper = actor_find(c->login);
 	type = core_add_type(&session_type, &proxy, NULL, why);
 	s.type = type ? core_add_type(&keeper_type, &native, NULL, why) : NULL;
 	if (!s.type)
@@ -480,25 +534,38 @@ void session_frame(struct session *s, const void *bytes, size_t len)
 		hold(s, bytes, len);
 }
 
+void session_end(struct session *s, const char *reason)
+{
+	if (!s->closing)
+		close_session(s, CLOSE_POLICY, reason);
+}
+
+struct seat **session_seats(struct session *s)
+{
+	return &s->seats;
+}
+
 bool session_busy(const struct session *s)
 {
-	return s->held || s->count > CALLS_BUSY;
+	return s->held || s->due.count > CALLS_BUSY;
 }
 
 void session_gone(struct session *s)
 {
 	actor *self = core_actor(s->id);
 
-	if (s->guid)
-		tell_group(s, "client out");
-	mem_free(s->guid);
+	if (s->in)
+		tell_group(s, "beforeQuit");
+	mem_free(s->user);
+	rooms_leave(&s->seats);
 	if (self) {
 		*session_of(self) = NULL;
 		core_end(self);
 	}
 	while (s->held)
 		held_drop(s);
-	calls_drop(s);
+	COUNT_UP(&waiting, -s->due.count);
+	due_fini(&s->due);
 	mem_free(s);
 }
 

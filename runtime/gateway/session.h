@@ -5,12 +5,21 @@
 #define SESSION_H
 
 #include "core.h"
+#include "envelope.h"
 #include "ports.h"
+#include "room.h"
 
 struct session;
 
+enum same_user { SAME_BOTH, SAME_REPLACE, SAME_REFUSE };        /* who logs in again */
+struct session_config {
+	struct home *home;
+	const struct frames_port *port;
+	const char *login;              /* the actor that is asked: login(user:str proof:str) */
+	enum same_user same_user;
+};
 /* Before the first session. Negative with why. */
-int session_setup(struct home *home, const struct frames_port *port, struct why *why);
+int session_setup(const struct session_config *c, struct why *why);
 /* conn: what the port knows it by. NULL: no room for another actor. */
 struct session *session_new(void *conn);
 /* One whole message of the client. Borrows the bytes. */
@@ -20,6 +29,23 @@ bool session_busy(const struct session *s);
 void session_gone(struct session *s);   /* the connection is closed; frees */
 /* After each turn of the home: what found a mailbox full tries again. */
 void session_retry(void);
+
+/* Who is logged in, by name, and who is in which room: the members of each seat are sessions. */
+extern struct rooms session_users, session_rooms;
+/* By what msg_from() gave; NULL: it is gone, or no client. */
+struct session *session_find(actor_ref ref);
+/* A message to many: begun with the first three, it is encoded when the first of each encoding is
+ * told. Those who are not logged in are not. */
+struct news {
+	const msg *m; int first; struct text func;
+	struct buf frame[2];            /* by encoding */
+	unsigned told;
+};
+void session_tell(struct session *s, struct news *n);
+void news_fini(struct news *n);
+/* Closed, as a policy wants it. */
+void session_end(struct session *s, const char *reason);
+struct seat **session_seats(struct session *s);
 
 void session_quiet(void);               /* any thread: no new calls from now on */
 struct session_info { uint64_t calls, answers, refused; unsigned waiting; };

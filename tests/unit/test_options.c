@@ -55,6 +55,7 @@ static void defaults(void **state)
 	(void)state;
 	good(&o, "");
 	assert_int_equal(o.asked, OPTIONS_RUN);
+	assert_string_equal(o.node.login, "login");
 	assert_string_equal(o.node.listen_addr, "127.0.0.1");
 	assert_int_equal(o.node.listen_port, 8080);
 	assert_int_equal(o.node.redis, REDIS_IS_DEFAULT);
@@ -99,6 +100,7 @@ static void listen_addresses(void **state)
 	good(&o, "--listen localhost:82");
 	assert_string_equal(o.node.listen_addr, "127.0.0.1");
 	options_fini(&o);
+	bad("--same-user never", "--same-user", "refuse");
 	bad("--listen 8080", "--listen", "ADDR:PORT");
 	bad("--listen :8080", "--listen", "ADDR:PORT");
 	bad("--listen 127.0.0.1:65536", "--listen", "65536");

@@ -115,6 +115,7 @@ static void open_client(struct client *c, bool login)
 	if (!login)
 		return;
 	say(c, "{\"func\":\"login\",\"args\":[\"me\",\"hash\"]}");
+	await(c, 1);
 	expect(c, "{\"func\":\"loginback\",\"args\":[0]}\n");
 }
 
@@ -190,6 +191,23 @@ static const struct actor_type global_type = {
 	.on = ON({ "join", "text:str", join, ON_CLIENT }),
 };
 
+/* Holds a user named "slow" until the gate lets it go, knows "x" as "alias". */
+static int login(actor *self, const msg *m)
+{
+	(void)self;
+	if (!strcmp(msg_str(m, 0), "slow"))
+		while (sem_wait(&gate))
+			;
+	if (!strcmp(msg_str(m, 1), "wrong"))
+		return msg_fail(m, "no such user, or a wrong password");
+	return strcmp(msg_str(m, 0), "x") ? 0 : msg_reply(m, "alias");
+}
+
+static const struct actor_type login_type = {
+	.name = "login",
+	.on = ON({ "login", "user:str proof:str", login, 0 }),
+};
+
 static void spawn(struct type *t, const char *name)
 {
 	struct spawn s = { .type = t, .name = name };
@@ -218,7 +236,8 @@ static int setup(void **state)
 	for (const char *const *name = (const char *const[]){ "a", "b", "c", NULL }; *name; name++)
 		spawn(t, *name);
 	spawn(core_add_type(&global_type, &small, NULL, &why), "");
-	return session_setup(home, &port, &why);
+	spawn(core_add_type(&login_type, &small, NULL, &why), "login");
+	return session_setup(&(struct session_config){ home, &port, "login", SAME_BOTH }, &why);
 }
 
 static int teardown(void **state)
@@ -263,6 +282,49 @@ static void login_that_does_not_fit(void **state)
 		assert_int_equal(c.code, 1008);
 		close_client(&c);
 	}
+}
+
+static void login_is_asked_for(void **state)
+{
+	struct client c;
+
+	(void)state;
+	open_client(&c, false);
+	say(&c, "{\"func\":\"login\",\"args\":[\"me\",\"wrong\"],\"id\":5}");
+	say(&c, "{\"tpc\":\"a\",\"func\":\"join\",\"args\":[\"x\"],\"cb\":\"f\"}");
+	await(&c, 1);
+	expect(&c, "{\"func\":\"loginback\",\"args\":[1],\"id\":5}\n");
+	assert_int_equal(c.code, 1008);
+	assert_string_equal(c.reason, "no such user, or a wrong password");
+	assert_int_equal(waiting(), 0);
+	close_client(&c);
+}
+
+static void calls_wait_for_the_login(void **state)
+{
+	struct client c, gone;
+
+	(void)state;
+	open_client(&gone, false);
+	say(&gone, "{\"func\":\"login\",\"args\":[\"slow\",\"\"]}");
+	say(&gone, "{\"tpc\":\"a\",\"func\":\"join\",\"args\":[\"x\"],\"cb\":\"f\"}");
+	open_client(&c, false);
+	say(&c, "{\"func\":\"login\",\"args\":[\"x\",\"\"]}");
+	for (int i = 0; i < 3; i++)
+		say(&c, "{\"tpc\":\"a\",\"func\":\"join\",\"args\":[\"x\"],\"cb\":\"f\"}");
+	assert_true(session_busy(c.session));
+	assert_int_equal(c.frames, 0);
+	close_client(&gone);
+	sem_post(&gate);
+	await(&c, 4);
+	expect(&c, "{\"func\":\"loginback\",\"args\":[0]}\n{\"func\":\"f\",\"args\":[\"x\"]}\n"
+	           "{\"func\":\"f\",\"args\":[\"x\"]}\n{\"func\":\"f\",\"args\":[\"x\"]}\n");
+	assert_false(session_busy(c.session));
+	assert_int_equal(room_count(&session_users, "alias"), 1);
+	assert_int_equal(room_count(&session_users, "slow"), 0);
+	close_client(&c);
+	assert_int_equal(room_count(&session_users, "alias"), 0);
+	assert_int_equal(waiting(), 0);
 }
 
 static void calls_and_answers(void **state)
@@ -445,6 +507,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(login_comes_first),
 		cmocka_unit_test(login_that_does_not_fit),
+		cmocka_unit_test(login_is_asked_for),
+		cmocka_unit_test(calls_wait_for_the_login),
 		cmocka_unit_test(calls_and_answers),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(malformed),

@@ -8,8 +8,9 @@ struct hall { int in, out; char last[64], node[64]; int64_t heard; };
 
 static int start(actor *self)
 {
-	return actor_join(self, "started", "node_started") | actor_join(self, "client in", "came") |
-	       actor_join(self, "client out", "went") | actor_join(self, "stopped", "node_stopped");
+	return actor_join(self, "started", "node_started") |
+	       actor_join(self, "afterLogin", "came") | actor_join(self, "beforeQuit", "went") |
+	       actor_join(self, "stopped", "node_stopped");
 }
 
 static int node_started(actor *self, const msg *m)

@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Sessions: who is let in, the same user twice, rooms, and users by their names, over two nodes."""
+
+import unittest
+
+from harness import HERE, PATIENCE, Case, RedisServer, until
+
+# A patch of the shipped login: by it nobody comes in whose name is not the proof, backwards.
+BACKWARDS = """
+#include "actor.h"
+#include <string.h>
+static int admit(actor *self, const msg *m)
+{
+	size_t n = msg_len(m, 0);
+	(void)self;
+	for (size_t i = 0; i < n; i++)
+		if (n != msg_len(m, 1) || msg_str(m, 0)[i] != msg_str(m, 1)[n - 1 - i])
+			return msg_fail(m, "it reads otherwise backwards");
+	return 0;
+}
+const struct actor_type patch = {
+	.name = "login",
+	.on = ON({ "login", "user:str proof:str", admit, 0 }),
+};
+"""
+
+
+class Sessions(Case):
+    options = None
+
+    def login(self, runtime, user, proof="x"):
+        client = runtime.client(login=False)
+        client.login(user, proof)
+        return client
+
+    def refused_login(self, runtime, user, proof="x"):
+        client = runtime.client(login=False)
+        client.send({"func": "login", "args": [user, proof]})
+        # What is sent behind a login that is refused is not looked at.
+        client.send({"tpc": "echo", "func": "say", "args": [1], "cb": "callback"})
+        frames, code = client.closed()
+        self.assertEqual((frames, code), ([{"func": "loginback", "args": [1]}], 1008))
+
+
+class Login(Sessions):
+    def test_an_actor_of_ones_own(self):
+        runtime = self.start(HERE / "actors/login.c", HERE / "actors/club.c")
+        self.refused_login(runtime, "ali", "open")
+        ali = self.login(runtime, "ali", "sesame")
+        other = self.login(runtime, "kassim", "sesame")
+        other.call("whisper", "Ali Baba", "hush", tpc="club")
+        self.assertEqual(ali.receive(), {"func": "whispered", "args": ["hush"]})
+
+    def test_a_patch_of_it(self):
+        runtime = self.start()
+        first = self.login(runtime, "otto", "x")
+        runtime.caller().exec(BACKWARDS)
+        self.refused_login(runtime, "otto", "x")
+        self.login(runtime, "anna", "anna")
+        self.assertEqual(first.call("say", 1, tpc="echo"), [1])
+
+    def test_nobody_there(self):
+        runtime = self.start("--login", "nobody")
+        self.refused_login(runtime, "ali")
+
+    def test_calls_wait_for_it(self):
+        """What comes in one go with the login is answered behind it, in its order."""
+        runtime = self.start()
+        for _ in range(50):
+            client = runtime.client(login=False)
+            client.send({"func": "login", "args": ["me", "x"]})
+            for i in range(20):
+                client.send({"tpc": "echo", "func": "say", "args": [i], "cb": "back"})
+            self.assertEqual(client.receive(), {"func": "loginback", "args": [0]})
+            got = [client.receive()["args"][0] for _ in range(20)]
+            self.assertEqual(sorted(got), list(range(20)))
+            client.close()
+
+
+class Twice(Sessions):
+    def test_both(self):
+        runtime = self.start(HERE / "actors/club.c")
+        two = [self.login(runtime, "me") for _ in range(2)]
+        two[0].send({"tpc": "club", "func": "whisper", "args": ["me", "both of you"]})
+        for client in two:
+            self.assertEqual(client.receive()["func"], "whispered")
+        two[1].close()
+        self.assertEqual(two[0].call("say", 1, tpc="echo"), [1])
+
+    def test_refuse(self):
+        runtime = self.start("--same-user", "refuse")
+        first = self.login(runtime, "me")
+        self.refused_login(runtime, "me")
+        self.login(runtime, "you")
+        self.assertEqual(first.call("say", 1, tpc="echo"), [1])
+        first.close()
+        until(lambda: self.may_come(runtime), "the first one's place is free")
+
+    def may_come(self, runtime):
+        client = runtime.client(login=False)
+        client.send({"func": "login", "args": ["me", "x"]})
+        return client.receive()["args"] == [0]
+
+    def test_replace(self):
+        runtime = self.start("--same-user", "replace", HERE / "actors/club.c")
+        first = self.login(runtime, "me")
+        other = self.login(runtime, "other")
+        for _ in range(20):
+            second = self.login(runtime, "me")
+            self.assertEqual(first.closed(), ([], 4001))
+            other.send({"tpc": "club", "func": "whisper", "args": ["me", "still you?"]})
+            self.assertEqual(second.receive()["args"], ["still you?"])
+            first = second
+
+
+class Rooms(Sessions):
+    def test_over_two_nodes(self):
+        redis = RedisServer()
+        self.addCleanup(redis.stop)
+        nodes = [self.start("--node", name, HERE / "actors/club.c", redis=redis.url)
+                 for name in ("one", "two")]
+        until(lambda: redis.client().pubsub_numsub("clients")[0][1] == 2, "both have subscribed")
+        ann, bob = self.login(nodes[0], "ann"), self.login(nodes[1], "bob")
+        cat = nodes[1].client(login=False, encoding="msgpack")
+        cat.login("cat", "x")
+        for client in ann, bob, cat:
+            client.call("enter", "garden", tpc="club")
+            client.call("enter", "garden", tpc="club")      # once is enough
+        for count, node in zip([1, 2], nodes):
+            caller = node.caller()
+            until(lambda: node.json("call", "clients", "count", "garden")[0]["args"] == [count],
+                  "they are in the room")
+        self.assertEqual([c["args"] for c in self.speak(ann, bob, cat)], [["hello"]] * 3)
+        ann.call("quit", "garden", tpc="club")
+        bob.send({"tpc": "club", "func": "say", "args": ["garden", "she left?"]})
+        self.assertEqual(cat.receive(), {"func": "said", "args": ["she left?"]})
+        bob.receive()
+        bob.send({"tpc": "club", "func": "whisper", "args": ["ann", "where are you?"]})
+        self.assertEqual(ann.receive(), {"func": "whispered", "args": ["where are you?"]})
+        ann.send({"tpc": "club", "func": "shout", "args": ["here"]})
+        for client in ann, bob, cat:
+            self.assertEqual(client.receive(), {"func": "shouted", "args": ["here"]})
+        cat.close()
+        until(lambda: nodes[1].json("call", "clients", "count", "garden")[0]["args"] == [1],
+              "who is gone is in no room")
+
+    def speak(self, ann, *others):
+        ann.send({"tpc": "club", "func": "say", "args": ["garden", "hello"]})
+        return [client.receive() for client in (ann, *others)]
+
+    def test_many(self):
+        """Whoever is in the room hears everything, in order, and is told nothing twice."""
+        runtime = self.start(HERE / "actors/club.c")
+        clients = [runtime.client(encoding=("json", "msgpack")[i % 2]) for i in range(100)]
+        for client in clients:
+            client.send({"tpc": "club", "func": "enter", "args": ["all"]})
+        until(lambda: runtime.json("call", "clients", "count", "all")[0]["args"] == [100], "all in",
+              10 * PATIENCE)
+        for i in range(50):
+            clients[0].send({"tpc": "club", "func": "say", "args": ["all", str(i)]})
+        for client in clients:
+            self.assertEqual([client.receive()["args"][0] for _ in range(50)],
+                             [str(i) for i in range(50)])
+
+
+if __name__ == "__main__":
+    unittest.main()

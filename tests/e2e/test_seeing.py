@@ -114,7 +114,8 @@ class Top(Case):
         one, = self.runtime.json("top", "-n", "1", "-d", "200")
         self.assertEqual(one["mailboxes"][0]["mailbox"], "slow")
         self.assertGreater(one["mailboxes"][0]["waiting"], 3)
-        self.assertEqual([(r["actor"], r["handler"]) for r in one["running"]], [("slow", "work")])
+        # On a loaded machine the node's own answer may be long under way too.
+        self.assertIn(("slow", "work"), [(r["actor"], r["handler"]) for r in one["running"]])
         self.assertGreater(one["waiting"], 3)
         self.runtime.json("--timeout", "20000", "call", "slow", "quick")
 

@@ -313,7 +313,8 @@ static int redis_start(struct node *n, struct why *why)
 
 static int core_and_loop(struct node *n, struct why *why)
 {
-	struct core_config core = { .workers = n->config->workers };
+	struct core_config core = { .workers = n->config->workers,
+		                    .max_actors = (uint32_t)n->config->max_actors };
 	cpu_set_t cpus;
 
 	if (!core.workers)

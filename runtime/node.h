@@ -17,6 +17,7 @@ struct node_config {
 	const char *topic, *control, *state, *node, *origins;
 	const char *login; int same_user;               /* an actor; the gateway's enum */
 	int workers;                                    /* 0: as many as there are processors */
+	int max_actors;                                 /* 0: core's own limit */
 	int unsigned_patches;                           /* below 0: nobody said */
 	const char *patch_keys, *groups;
 	const char *const *actors; int actor_count;     /* ACTOR.c, ACTOR.so, DIR */

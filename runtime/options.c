@@ -17,7 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LISTEN_PORT = 8080, REDIS_PORT = 6379, WORKERS_MAX = 100, DATABASES = 1024 };
+enum { LISTEN_PORT = 8080, REDIS_PORT = 6379, WORKERS_MAX = 100, DATABASES = 1024,
+       ACTORS_LEAST = 100, ACTORS_MOST = 200000000 };
 enum { FILE_MAX = 1 << 20 };    /* bytes of --config */
 
 struct option {
@@ -153,6 +154,11 @@ static int set_workers(struct node_config *c, const char *value, struct why *why
 	return number(value, 1, WORKERS_MAX, &c->workers, why);
 }
 
+static int set_max_actors(struct node_config *c, const char *value, struct why *why)
+{
+	return number(value, ACTORS_LEAST, ACTORS_MOST, &c->max_actors, why);
+}
+
 static int set_state(struct node_config *c, const char *value, struct why *why)
 {
 	return filled(value, &c->state, why);
@@ -227,6 +233,7 @@ static const struct option table[] = {
 	{ "control", "PATH", "the Unix socket for actorctl (as root /run/actord.sock, else\n"
 	  "$XDG_RUNTIME_DIR/actord.sock)", set_control },
 	{ "workers", "N", "worker threads (the number of processors)", set_workers },
+	{ "max-actors", "N", "actors there may be at once (16777216)", set_max_actors },
 	{ "state", "DIR", "what must outlast a restart (as root /var/lib/actord, else\n"
 	  "$XDG_STATE_HOME/actord or ~/.local/state/actord)", set_state },
 	{ "node", "NAME", "this node's name (made at the first start and kept)", set_node },

@@ -97,7 +97,8 @@ void ask_bury(struct worker *w, actor *self, const char *reason)
 
 /* --- asking ------------------------------------------------------------------------------- */
 
-static struct wait *ask_begin(actor *self, const char *then, int ms, int64_t *due_ms,
+/* NULL with *rc: ENOENT, self has no such handler; ENOMEM, it waits for too much. */
+static struct wait *ask_begin(actor *self, const char *then, int ms, int64_t *due_ms, int *rc,
 			      struct why *why)
 {
 	struct name *name = then ? name_of(then, strlen(then)) : NULL;
@@ -106,14 +107,14 @@ static struct wait *ask_begin(actor *self, const char *then, int ms, int64_t *du
 	struct wait *x;
 
 	if (!name || table_find(tab, then, strlen(then)) < 0) {
-		table_missing(type, tab, then ? then : "", why);
+		*rc = table_missing(type, tab, then ? then : "", why);
 		return NULL;
 	}
 	*due_ms = deadline_in(ms);
 	x = wait_new(self, WAIT_ASK, deadline_bits(*due_ms, ms));
 	if (!x) {
-		why_set(why, ACTOR_ENOMEM, "%s waits for %d answers already", type_title(type),
-			ASKS_MAX);
+		*rc = why_set(why, ACTOR_ENOMEM, "%s waits for %d answers already",
+		              type_title(type), ASKS_MAX);
 		return NULL;
 	}
 	x->then = name_text(name);
@@ -138,11 +139,11 @@ int64_t ask_send(struct worker *w, actor *self, struct letter *l, struct packed 
                  const char *then, int ms, struct why *why)
 {
 	int64_t due_ms;
-	struct wait *x = ask_begin(self, then, ms, &due_ms, why);
+	int rc;
+	struct wait *x = ask_begin(self, then, ms, &due_ms, &rc, why);
 
 	if (!x)
-		return table_find(LOAD_ACQUIRE(&cell_type(self)->table), then ? then : "",
-		                  then ? strlen(then) : 0) < 0 ? ACTOR_ENOENT : ACTOR_ENOMEM;
+		return rc;
 	l->from = cell_id(self);
 	l->corr = (uint64_t)x->number;
 	return ask_end(self, (int64_t)l->corr, send_packed(w, l, in, count, why), due_ms);
@@ -163,11 +164,12 @@ int64_t actor_ask_(actor *self, actor_ref to, const char *what, struct actor_sit
 		   const char *then, int ms, const uint64_t *values)
 {
 	struct worker *w = worker_acquire();
-	int64_t number = ACTOR_ENOENT, due_ms;
-	struct wait *x = ask_begin(self, then, ms, &due_ms, NULL);
+	int64_t number, due_ms;
+	int rc;
+	struct wait *x = ask_begin(self, then, ms, &due_ms, &rc, NULL);
 
+	number = x ? x->number : rc;
 	if (x) {
-		number = x->number;
 		number = ask_end(self, number,
 				 send_site(w, to, what, cell_id(self), (uint64_t)number, s, values),
 				 due_ms);

@@ -93,17 +93,25 @@ static void free_state(struct actor *a)
 		mem_free(state);
 }
 
-static struct actor *conceive(const struct spawn *s, uint8_t home)
+/* NULL with why. */
+static struct actor *conceive(const struct spawn *s, uint8_t home, struct why *why)
 {
 	struct actor *a = mem_refused() ? NULL : cell_new();
 
-	if (!a)
+	if (!a) {
+		why_set(why, ACTOR_ENOMEM,
+		        "there are %u actors, as many as this node takes (actord --max-actors)",
+		        cell_live());
 		return NULL;
+	}
 	set_limits(a, s->type);
 	a->kin = NULL;
 	a->bond = NULL;
 	if (!make_state(a, s)) {
 		cell_free(a);
+		why_set(why, ACTOR_ENOMEM,
+		        "there is no memory for a state of %zu bytes: try again later",
+		        s->type->state);
 		return NULL;
 	}
 	a->q = 0;
@@ -215,11 +223,9 @@ int life_spawn(const struct spawn *s, const struct birth *b, actor_id *id, struc
 			       NAME_MAX_LEN);
 	if (name && name_bearer(name))
 		return taken(s->name, why);
-	a = conceive(s, b->home);
+	a = conceive(s, b->home, why);
 	if (!a)
-		return why_set(
-			why, ACTOR_ENOMEM,
-			"the limit of actors is reached, or there is no memory for one more");
+		return ACTOR_ENOMEM;
 	w = worker_acquire();
 	*id = cell_id(a);
 	if (b->n && !(init = first_message(w, a, b, why))) {

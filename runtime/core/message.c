@@ -251,12 +251,14 @@ struct msg *message_make(struct message_pool *p, const struct arg *args, unsigne
 struct msg *message_copy(struct message_pool *p, const struct msg *m)
 {
 	int cls = m->flags & MSG_CLASS;
-	struct msg *copy = message_new(p, cls);
+	void *body = m->flags & MSG_HEAP ? mem_try(m->slot[1]) : NULL;
+	struct msg *copy;
 
+	if (m->flags & MSG_HEAP && !body)
+		return NULL;
+	copy = message_new(p, cls);
 	memcpy(copy, m, sizeof *m << cls);
-	if (m->flags & MSG_HEAP) {
-		void *body = mem_alloc(m->slot[1]);
-
+	if (body) {
 		memcpy(body, msg_body(m), m->slot[1]);
 		copy->slot[0] = (uint64_t)(uintptr_t)body;
 	}

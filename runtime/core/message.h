@@ -170,6 +170,7 @@ size_t message_size(const struct arg *args, unsigned n);
 /* A message with these values; the header's other fields are the caller's to set. NULL: over
  * MESSAGE_MAX, or there is no memory for a large one; up to 900 bytes of values always go in. */
 struct msg *message_make(struct message_pool *p, const struct arg *args, unsigned n);
+/* NULL: there is no memory for a large one. */
 struct msg *message_copy(struct message_pool *p, const struct msg *m);
 void        message_pack_one(const struct msg *m, unsigned i, struct buf *out);
 void        message_pack(const struct msg *m, unsigned first, struct buf *out);

@@ -56,6 +56,8 @@ int actor_stash(actor *self, const msg *m)
 	    (p->stash_n && p->stash_units + units > LOAD(&self->max_units)))
 		return ACTOR_EFULL;
 	copy = message_copy(&w->pool, m);
+	if (!copy)
+		return ACTOR_ENOMEM;
 	copy->next = 0;
 	((struct msg *)(uintptr_t)m)->corr = 0;         /* whoever waits, waits for the copy */
 	if (p->stash_n++)

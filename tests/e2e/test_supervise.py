@@ -4,7 +4,7 @@
 
 import unittest
 
-from harness import EFAIL, HERE, Case, Runtime, until
+from harness import EFAIL, HERE, Case, Runtime, actord, until
 
 CLAN = HERE / "actors/clan.c"
 
@@ -68,6 +68,23 @@ class Clan(Case):
         self.hire("gil")
         self.caller.call("clan", "dismiss", "gil")
         self.gone("gil")
+
+
+class TooMany(Case):
+    options, actors = ("--max-actors", "300"), ("crowd.c",)
+
+    def test_no_more_actors(self):
+        born, why = self.caller.call("crowd", "bear", 1000)
+        self.assertGreater(born, 200)
+        self.assertEqual(why, "there are 300 actors, as many as this node takes "
+                              "(actord --max-actors)")
+        self.assertEqual(self.caller.call("crowd", "bear", 1), [0, why])
+        # What is there goes on; nothing is left of them when their parent has ended.
+        self.assertEqual(self.caller.call("echo", "say", 1), [1])
+        self.assertEqual(self.runtime.json("inspect")[0]["actors"], 300)
+        self.assertEqual(self.runtime.actorctl("stop", "crowd").code, 0)
+        until(lambda: self.runtime.json("inspect")[0]["actors"] == 299 - born, "all are gone")
+        self.assertIn("--max-actors N", actord("--help").out)
 
 
 class TooOften(unittest.TestCase):

@@ -74,10 +74,12 @@ static void words_in_any_order(void **state)
 	struct options o;
 
 	(void)state;
-	good(&o, "a.c --listen 0.0.0.0:0 --workers=3 b.so --unsigned-patches dir -- --c.c");
+	good(&o, "a.c --listen 0.0.0.0:0 --workers=3 --max-actors 5000 b.so --unsigned-patches "
+	         "dir -- --c.c");
 	assert_string_equal(o.node.listen_addr, "0.0.0.0");
 	assert_int_equal(o.node.listen_port, 0);
 	assert_int_equal(o.node.workers, 3);
+	assert_int_equal(o.node.max_actors, 5000);
 	assert_int_equal(o.node.unsigned_patches, 1);
 	assert_int_equal(o.node.actor_count, 4);
 	assert_string_equal(o.node.actors[0], "a.c");
@@ -142,6 +144,7 @@ static void refusals(void **state)
 	bad("--topic=", "--topic", "1 to 255 bytes");
 	bad("--node a\tb", "--node", "spaces");
 	bad("--workers 0", "--workers", "\"0\"");
+	bad("--max-actors 0", "--max-actors", "\"0\"");
 	bad("--workers two", "--workers", "\"two\"");
 	bad("--workers 99999999999999999999", "--workers", "no number");
 	bad("--unsigned-patches=perhaps", "--unsigned-patches", "perhaps");

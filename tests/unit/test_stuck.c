@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * test_stuck.c - children whose handlers do not come back: whoever waits for their end does so for
- * a while only, and their end, when it comes after all, does no harm. The clock can be set ahead. */
+ * a while only, and their end, when it comes after all, does no harm. The clock is set ahead. */
 #include "family.h"
 #include "ports.h"
 

@@ -4,10 +4,10 @@
  * picked; beats by period and by crontab; one that watches the doors, and keeps what it hears.
  *
  * What must hold: what one caller says to a door comes to its sink in that order, at most once,
- * and all of it where nobody failed, whatever was kept meanwhile; a question is answered once; an end
- * is heard of once, kept or not; who is published to was a member; who is picked is one, and by key
- * the same as long as nobody comes or goes; a crontab's beat comes in its minute, and once in it;
- * sent = handled + dead letters (the kit's). */
+ * and all of it where nobody failed, whatever was kept meanwhile; a question is answered once; an
+ * end is heard of once, kept or not; who is published to was a member; who is picked is one, and
+ * by key the same as long as nobody comes or goes; a crontab's beat comes in its minute, and once
+ * in it; sent = handled + dead letters (the kit's). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

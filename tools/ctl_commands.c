@@ -13,6 +13,7 @@
 #include "ctl_patch.h"
 #include "ctl_show.h"
 #include "ctl_top.h"
+#include "ctl_trace.h"
 #include "json.h"
 #include "signature.h"
 
@@ -218,6 +219,8 @@ const struct command commands[] = {
 	 "  actorctl ps\n  actorctl --json ps | jq -r .name\n",
 	 run_ps},
 	{"top", "[OPTION...]", 0, -1, 0, "what is busy, live", TOP_HELP, run_top},
+	{"trace", "[NAME] [OPTION...]", 0, -1, 0, "what messages set off, from actor to actor",
+	 TRACE_HELP, run_trace},
 	{"log", "[-f] [NAME]", 0, -1, 0, "what the runtime has logged", LOG_HELP, run_log_lines},
 	{"stop", "NAME", 1, 1, -1, "ends an actor",
 	 "What waits in its mailbox is handled, for a second at most, and the rest answered as\n"

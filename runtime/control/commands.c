@@ -14,20 +14,17 @@
 #include "commands.h"
 #include "argument.h"
 #include "asked.h"
-#include "dead.h"
 #include "lines.h"
+#include "portrait.h"
 #include "ports.h"
-#include "rows.h"
 #include "top.h"
-
-#include <stdio.h>
-#include <unistd.h>
+#include "traces.h"
 
 enum {
-	ROWS_MAX = 10000,               /* of ps, so that an answer stays far below MESSAGE_MAX */
 	WAITING_MAX = 4096,             /* who waits for `ready`, and calls under way */
 	TIMEOUT_MAX_MS = 3600000,
 	STOP_DRAIN_MS = 1000,
+	TRACES_LOOK_MS = 1000,
 };
 
 struct commands {
@@ -40,6 +37,8 @@ struct commands {
 	void *calls;                            /* of struct call_under_way, by its question */
 	unsigned call_count;
 	struct top *top;
+	struct traces *traces;
+	bool traced;                            /* it looks whether they are to end */
 };
 
 struct call_under_way { struct asked asked; msg_caller caller; };
@@ -112,225 +111,35 @@ void commands_ready(struct commands *n)
 	buf_fini(&b);
 }
 
-/* --- inspect: the node -------------------------------------------------------- */
-
-static int64_t resident_bytes(void)
-{
-	FILE *f = fopen("/proc/self/statm", "re");
-	long pages = 0;
-
-	if (f && fscanf(f, "%*s %ld", &pages) != 1)
-		pages = 0;
-	if (f)
-		fclose(f);
-	return pages * sysconf(_SC_PAGESIZE);
-}
-
-static void worker_row(void *arg, const struct worker_info *w)
-{
-	struct rows *r = arg;
-	struct pairs p = { 0 };
-
-	pairs_text(&p, "name", w->name);
-	pairs_text(&p, "actor", w->actor);
-	pairs_text(&p, "handler", w->handler);
-	pairs_int(&p, "busy_ms", w->since_ns ? (now_ns() - w->since_ns) / 1000000 : 0);
-	pairs_uint(&p, "handled", w->handled);
-	pairs_uint(&p, "failed", w->failed);
-	rows_add(r, &p);
-}
-
-struct mailboxes {
-	actor_id self;                  /* whose one message under way is the question itself */
-	uint32_t depth;
-	uint64_t bytes, waiting;
-	char fullest[NAME_MAX_LEN + 1];
-};
-
-static void weigh(void *arg, const struct actor_info *a)
-{
-	struct mailboxes *all = arg;
-	uint32_t depth = a->depth - (a->id == all->self && a->depth);
-
-	all->waiting += depth;
-	all->bytes += a->bytes;
-	if (depth <= all->depth)
-		return;
-	all->depth = depth;
-	snprintf(all->fullest, sizeof all->fullest, "%s", a->name ? a->name : a->type);
-}
-
-static void add_mailboxes(struct pairs *out, actor_id self)
-{
-	struct mailboxes all = { .self = self };
-	struct pairs p = { 0 };
-
-	core_actors(weigh, &all);
-	pairs_uint(&p, "waiting", all.waiting);
-	pairs_uint(&p, "bytes", all.bytes);
-	pairs_text(&p, "fullest", all.depth ? all.fullest : NULL);
-	pairs_uint(&p, "fullest_waiting", all.depth);
-	pairs_close(&p, pairs_key(out, "mailboxes"));
-}
-
-static void add_messages(struct pairs *out, const struct core_totals *t)
-{
-	struct pairs p = { 0 };
-
-	pairs_uint(&p, "sent", t->sent);
-	pairs_uint(&p, "handled", t->handled);
-	pairs_uint(&p, "failed", t->failed);
-	pairs_uint(&p, "refused", t->refused);
-	pairs_uint(&p, "dead_letters", t->dead_letters);
-	pairs_uint(&p, "late_answers", t->late_answers);
-	pairs_uint(&p, "expired", t->expired);
-	pairs_close(&p, pairs_key(out, "messages"));
-}
+/* --- inspect, ps -------------------------------------------------------------- */
 
 static int on_inspect(actor *self, const msg *m)
 {
 	struct commands *n = commands_of(self);
-	struct rows workers = { 0 };
-	struct pairs p = { 0 };
-	struct core_totals t;
+	struct glance g = { &n->sources, n->self, n->started_ms, n->ready };
 	struct buf b = { 0 };
 
-	core_totals(&t);
-	core_workers(worker_row, &workers);
-	pairs_text(&p, "node", n->sources.node);
-	pairs_text(&p, "version", ACTORD_VERSION);
-	pairs_int(&p, "pid", getpid());
-	pairs_int(&p, "uptime_ms", now_ms() - n->started_ms);
-	pairs_int(&p, "memory_bytes", resident_bytes());
-	pairs_bool(&p, "ready", n->ready);
-	pairs_uint(&p, "actors", t.actors);
-	rows_close(&workers, pairs_key(&p, "workers"));
-	add_mailboxes(&p, n->self);
-	add_messages(&p, &t);
-	dead_letters(pairs_key(&p, "dead_letters"));
-	if (n->sources.sections)
-		p.n += n->sources.sections(n->sources.arg, &p.b);
-	pairs_close(&p, &b);
+	glance_node(&g, &b);
 	return reply(self, m, &b, 1);
-}
-
-/* --- inspect: one actor; ps --------------------------------------------------- */
-
-/* The word of its life; whether it is in a handler this moment is its `activity`. */
-static const char *life(const struct actor_info *a)
-{
-	bool between = strstr("starting stopping restarting", a->state) != NULL;
-
-	return between ? a->state : "running";
-}
-
-static void add_identity(struct pairs *p, const struct actor_info *a)
-{
-	pairs_text(p, "name", a->name);
-	pairs_text(p, "type", a->type);
-	pairs_text(p, "state", life(a));
-	pairs_text(p, "activity", a->state);
-	pairs_text(p, "home", a->home);
-}
-
-static void handler_row(void *arg, const struct handler_info *h)
-{
-	struct rows *r = arg;
-	struct pairs p = { 0 };
-
-	pairs_text(&p, "name", h->name);
-	pairs_text(&p, "args", h->args);
-	pairs_bool(&p, "client", h->flags & ON_CLIENT);
-	pairs_uint(&p, "patch", h->version);
-	pairs_uint(&p, "calls", h->calls);
-	pairs_uint(&p, "failures", h->failures);
-	pairs_uint(&p, "us", h->ns / 1000);
-	rows_add(r, &p);
-}
-
-static void add_mailbox(struct pairs *out, const struct actor_info *a)
-{
-	struct pairs p = { 0 };
-
-	pairs_uint(&p, "waiting", a->depth);
-	pairs_uint(&p, "max_waiting", a->max_count);
-	pairs_uint(&p, "bytes", a->bytes);
-	pairs_uint(&p, "max_bytes", a->max_bytes);
-	pairs_close(&p, pairs_key(out, "mailbox"));
-}
-
-struct children { actor_id parent; struct rows rows; };
-
-static void child_row(void *arg, const struct actor_info *a)
-{
-	struct children *c = arg;
-
-	if (a->parent != c->parent || c->rows.n == ROWS_MAX)
-		return;
-	pack_text(&c->rows.b, a->name ? a->name : a->type);
-	c->rows.n++;
-}
-
-static void add_family(struct pairs *p, const struct actor_info *a)
-{
-	struct children c = { .parent = a->id };
-	struct actor_info parent;
-
-	if (!a->parent || core_inspect(a->parent, &parent) != 0)
-		pairs_text(p, "parent", NULL);
-	else
-		pairs_text(p, "parent", parent.name ? parent.name : parent.type);
-	core_actors(child_row, &c);
-	rows_close(&c.rows, pairs_key(p, "children"));
 }
 
 static int on_inspect_actor(actor *self, const msg *m)
 {
-	struct rows handlers = { 0 };
-	struct pairs p = { 0 };
 	struct buf b = { 0 };
 	struct actor_info a;
 	struct why why;
 
 	if (core_inspect(actor_find(msg_str(m, 0)), &a) != 0)
 		return refuse(self, msg_defer(m), no_actor(&why, msg_str(m, 0)), why.text);
-	core_handlers(a.of, handler_row, &handlers);
-	add_identity(&p, &a);
-	add_mailbox(&p, &a);
-	pairs_uint(&p, "state_bytes", a.state_size);
-	pairs_uint(&p, "asks", a.asks);
-	pairs_uint(&p, "restarts", a.restarts);
-	add_family(&p, &a);
-	rows_close(&handlers, pairs_key(&p, "handlers"));
-	pairs_close(&p, &b);
+	portrait_actor(&a, &b);
 	return reply(self, m, &b, 1);
-}
-
-static void actor_row(void *arg, const struct actor_info *a)
-{
-	struct rows *r = arg;
-	struct pairs p = { 0 };
-
-	if (r->n == ROWS_MAX) {
-		r->more++;
-		return;
-	}
-	add_identity(&p, a);
-	pairs_uint(&p, "waiting", a->depth);
-	pairs_uint(&p, "bytes", a->bytes);
-	pairs_uint(&p, "asks", a->asks);
-	pairs_uint(&p, "restarts", a->restarts);
-	rows_add(r, &p);
 }
 
 static int on_ps(actor *self, const msg *m)
 {
-	struct rows rows = { 0 };
 	struct buf b = { 0 };
 
-	core_actors(actor_row, &rows);
-	rows_close(&rows, &b);
-	pack_uint(&b, rows.more);
+	portrait_rows(&b);
 	return reply(self, m, &b, 2);
 }
 
@@ -509,6 +318,52 @@ static int on_log(actor *self, const msg *m)
 	return rc < 0 ? refuse(self, msg_defer(m), rc, why.text) : reply(self, m, &b, 1);
 }
 
+/* --- trace -------------------------------------------------------------------- */
+
+static int on_trace(actor *self, const msg *m)
+{
+	struct commands *n = commands_of(self);
+	struct traces_query q = { msg_str(m, 0), msg_str(m, 1), msg_str(m, 2), msg_str(m, 3),
+	                          msg_int(m, 4), msg_int(m, 5), msg_int(m, 6) };
+	struct why why;
+	int64_t number = traces_begin(n->traces, &q, &why);
+
+	if (number < 0)
+		return refuse(self, msg_defer(m), (int)number, why.text);
+	if (!n->traced)
+		actor_after(self, TRACES_LOOK_MS, "trace_look");
+	n->traced = true;
+	return msg_reply(m, number);
+}
+
+static int on_traced(actor *self, const msg *m)
+{
+	struct buf b = { 0 };
+	struct why why;
+	int rc = traces_read(commands_of(self)->traces, msg_int(m, 0), &b, &why);
+
+	return rc < 0 ? refuse(self, msg_defer(m), rc, why.text) : reply(self, m, &b, 1);
+}
+
+static int on_trace_end(actor *self, const msg *m)
+{
+	struct why why;
+	int rc = traces_end(commands_of(self)->traces, msg_int(m, 0), &why);
+
+	return rc < 0 ? refuse(self, msg_defer(m), rc, why.text) : 0;
+}
+
+static int on_trace_look(actor *self, const msg *m)
+{
+	struct commands *n = commands_of(self);
+
+	(void)m;
+	n->traced = traces_look(n->traces);
+	if (n->traced)
+		actor_after(self, TRACES_LOOK_MS, "trace_look");
+	return 0;
+}
+
 /* --- stop --------------------------------------------------------------------- */
 
 static int on_stop(actor *self, const msg *m)
@@ -537,6 +392,11 @@ static const struct actor_type node_type = {
 	            { "log", "after:int name:str level:str most:int", on_log, 0 },
 	            { "stop", "name:str", on_stop, 0 },
 	            { "top", "since:int sort:str filter:str rows:int", on_top, 0 },
+	            { "trace", "name:str handler:str arg:str from:str every:int most:int ms:int",
+	              on_trace, 0 },
+	            { "traced", "trace:int", on_traced, 0 },
+	            { "trace_end", "trace:int", on_trace_end, 0 },
+	            { "trace_look", "", on_trace_look, 0 },
 	            { "call", "name:str handler:str args:list timeout_ms:int", on_call, 0 },
 	            { "send", "name:str handler:str args:list", on_send, 0 },
 	            { "called", "...", on_called, 0 }),
@@ -552,6 +412,7 @@ struct commands *commands_new(struct home *home, const struct control_sources *s
 	n->sources = *sources;
 	n->started_ms = now_ms();
 	n->top = top_new();
+	n->traces = traces_new();
 	s.init = &n;
 	s.size = sizeof n;
 	s.type = core_add_type(&node_type, &options, NULL, why);
@@ -568,5 +429,6 @@ void commands_free(struct commands *n)
 		return;
 	asked_free(&n->calls, mem_free);
 	top_free(n->top);
+	traces_free(n->traces);
 	mem_free(n);
 }

@@ -203,6 +203,40 @@ void core_counts(struct core_totals *out);
 /* all, in the order they came */
 void core_types(void (*each)(void *arg, struct type *t), void *arg);
 
+/* What a message sets off. At most TRACES_MAX at a time; begin, end and read by one thread. */
+enum { TRACES_MAX = 8, TRACE_SAMPLED = 64 };
+struct trace_query {
+	struct type *type;              /* NULL: any but the runtime's own */
+	const char *actor, *handler, *from;     /* by name, or its type's; NULL or "": any */
+	int arg; const char *value;     /* value number arg, from 0, is so, in words; -1: any */
+	int64_t every;                  /* one in so many of those */
+	int64_t most;                   /* so many begin, no more */
+};
+enum trace_kind { TRACE_SENT, TRACE_HANDLED, TRACE_LOST };
+struct trace_event {
+	uint64_t trace, step, parent;   /* parent: of SENT, the step it was sent in */
+	/* each step is sent (but the first), then handled or lost */
+	enum trace_kind kind;
+	const char *actor, *handler;    /* "": an answer */
+	const char *from, *worker;
+	uint32_t cell;
+	bool answer, error;
+	int rc;                         /* HANDLED: what the handler returned */
+	enum origin origin;
+	int64_t at_ns;                  /* since 1970 */
+	int64_t wait_ns, took_ns;       /* HANDLED: in the mailbox, in the handler */
+	struct packed args; unsigned count;     /* SENT and the first; empty where too long */
+};
+/* A number, or an error with why. One for which neither type nor handler is given, and one in
+ * TRACE_SAMPLED or more, costs others nothing. */
+int      core_trace_begin(const struct trace_query *q, struct why *why);
+void     core_trace_end(int trace);
+int64_t  core_trace_left(int trace);            /* so many may still begin */
+void     core_trace_look(void);                 /* at handlers that patches brought, too */
+/* What happened since it was last read; each thread's in order. How many were lost unread. */
+uint64_t core_trace_read(int trace, void (*each)(void *arg, const struct trace_event *e),
+			 void *arg);
+
 /* --- patches: any thread that is no worker and no home ------------------------------------ */
 /* Compiled code that tables may point into. It is freed, through the function given, when the maker
  * has dropped it, no table holds it and no thread can be inside it. */

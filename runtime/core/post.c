@@ -4,6 +4,7 @@
 
 #include "bond.h"
 #include "letters.h"
+#include "trace.h"
 
 void (*post_ready)(struct worker *w, struct actor *a);
 
@@ -67,6 +68,8 @@ void post_answer(struct worker *w, uint64_t to, uint64_t corr, const struct arg 
 	m->fn = FN_ANSWER;
 	m->sig = 0;
 	m->corr = corr;
+	if (unlikely(w->span))
+		m = trace_out(w, a, m);
 	if (post_beyond(w, a, m) < 0)
 		COUNT_UP(&w->late, 1);
 }
@@ -85,6 +88,8 @@ static COLD void lost_order(struct worker *w, const struct msg *m, const char *r
 COLD void post_dead(struct worker *w, const struct actor *a, struct msg *m, const char *reason)
 {
 	COUNT_UP(&w->dead, 1);
+	if (m->fn == FN_TRACED)
+		trace_lost(w, m);
 	if (m->fn >= FN_ORDER) {
 		lost_order(w, m, reason);
 	} else if (m->fn < FN_SPECIAL) {

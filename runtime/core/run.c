@@ -19,6 +19,7 @@
 #include "ports.h"
 #include "supervise.h"
 #include "times.h"
+#include "trace.h"
 
 enum { TURN_MESSAGES = 1024, LOGGED_A_SECOND = 10 };
 
@@ -92,6 +93,29 @@ static COLD bool check_again(struct worker *w, struct actor *a, struct msg *m,
 	return true;
 }
 
+/* A call that is timed, one that may be traced, or both. */
+static COLD uint64_t look(struct worker *w, struct actor *a, struct msg *m, const struct entry *e)
+{
+	trace_begin(w, a, m, e);
+	return __rdtsc();
+}
+
+static COLD void looked(struct worker *w, struct call_count *count, uint64_t began, int rc)
+{
+	if (w->span)
+		trace_ran(w, rc, began, __rdtsc());
+	if (!w->sample_left)
+		times_add(w, count, began);
+}
+
+static COLD void call_over(struct worker *w)
+{
+	if (w->span)
+		trace_end(w);
+	if (w->outs)
+		life_drop_outs(w);
+}
+
 INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct entry *e)
 {
 	struct call_count *count = &w->calls[e->count];
@@ -108,8 +132,8 @@ INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct 
 	w->origin = m->flags >> MSG_ORIGIN_SHIFT;
 	STORE(&w->handler, e->name);
 	COUNT_UP(&count->calls, 1);
-	if (unlikely(!--w->sample_left))
-		began = __rdtsc();
+	if (unlikely((--w->sample_left == 0) | LOAD(&e->traced)))
+		began = look(w, a, m, e);
 	rc = unlikely(e->code) ? contain_handler(w, a, m, e) : e->fn(a, m);
 	refused = w->in_handler & IN_REFUSAL;
 	w->in_handler = 0;
@@ -117,13 +141,13 @@ INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct 
 	if (unlikely(w->box.top))
 		post_box(w);
 	if (unlikely(began))
-		times_add(w, count, began);
+		looked(w, count, began, rc);
 	if (unlikely(rc < 0))
 		failed(w, a, m, e, rc, asked, refused);
 	else if (asked && m->corr)
 		post_answer(w, m->from, m->corr, NULL, 0, 0, NULL);
-	if (unlikely(w->outs))
-		life_drop_outs(w);
+	if (unlikely(w->outs || began))
+		call_over(w);
 }
 
 INLINE void ordinary(struct worker *w, struct actor *a, struct msg *m)
@@ -238,12 +262,23 @@ static COLD void down(struct worker *w, struct actor *a, struct msg *m)
 	ordinary(w, a, m);
 }
 
+static void traced(struct worker *w, struct actor *a, struct msg *m)
+{
+	trace_arrives(w, m);
+	if (m->fn == FN_ANSWER)
+		answered(w, a, m);
+	else
+		ordinary(w, a, m);
+	trace_arrived(w);
+}
+
 static COLD void special(struct worker *w, struct actor *a, struct msg *m)
 {
 	switch (m->fn) {
 	case FN_ANSWER: answered(w, a, m); break;
 	case FN_LATE:   too_late(w, a, m); break;
 	case FN_TIMER:  timer_due(w, a, m); break;
+	case FN_TRACED: traced(w, a, m); break;
 	case FN_START:  life_start(w, a); break;
 	case FN_MIGRATE: migrate_actor(a); break;
 	case FN_DOWN:   down(w, a, m); break;

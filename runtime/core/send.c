@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "hold.h"
+#include "trace.h"
 
 static _Atomic uint64_t route;
 
@@ -168,23 +169,46 @@ static bool joins(struct worker *w, struct actor *a, struct msg *m, int *rc)
 	return false;
 }
 
-INLINE int push(struct worker *w, struct actor *a, struct msg *m, uint64_t weight)
+INLINE int push_now(struct worker *w, struct actor *a, struct msg *m, uint64_t weight)
 {
-	enum push said;
-	int rc;
+	enum push said = cell_push(a, msg_index(m), m, weight, false);
 
-	if (likely(w->in_handler)) {
-		if (unlikely(a == w->last_to || w->box.top || w->hold_on) && joins(w, a, m, &rc))
-			return rc;
-		w->last_to = a;
-	}
-	said = cell_push(a, msg_index(m), m, weight, false);
 	if (unlikely(said >= PUSH_FULL))
 		return said == PUSH_DEAD ? gone(w, m) : push_full(w, a, m);
 	if (said == PUSH_READY)
 		post_ready(w, a);
 	COUNT_UP(&w->sent, 1);
 	return 0;
+}
+
+/* In a handler that has refused its message, or is traced. */
+static COLD int push_seldom(struct worker *w, struct actor *a, struct msg *m)
+{
+	int rc;
+
+	if (w->in_handler & IN_TRACE)
+		m = trace_out(w, a, m);
+	if (!(a == w->last_to || w->box.top || w->hold_on) || !joins(w, a, m, &rc)) {
+		w->last_to = a;
+		rc = push_now(w, a, m, HEAD_WEIGHT(msg_units(m)));
+	}
+	if (rc < 0 && w->in_handler & IN_TRACE)
+		trace_refused(w, rc);
+	return rc;
+}
+
+INLINE int push(struct worker *w, struct actor *a, struct msg *m, uint64_t weight)
+{
+	int rc;
+
+	if (likely(w->in_handler == IN_HANDLER)) {
+		if (unlikely(a == w->last_to || w->box.top || w->hold_on) && joins(w, a, m, &rc))
+			return rc;
+		w->last_to = a;
+	} else if (unlikely(w->in_handler)) {
+		return push_seldom(w, a, m);
+	}
+	return push_now(w, a, m, weight);
 }
 
 int send_push(struct worker *w, struct actor *a, struct msg *m)

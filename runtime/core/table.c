@@ -302,6 +302,19 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 	return type;
 }
 
+/* Under the lock, as tables are copied there. */
+void type_trace(struct type *t, const char *what, bool on)
+{
+	struct table *tab;
+
+	pthread_mutex_lock(&lock);
+	tab = LOAD_ACQUIRE(&t->table);
+	for (uint32_t i = 0; i < tab->n; i++)
+		if (!what || tab->entry[i].name == what)
+			STORE(&tab->entry[i].traced, on);
+	pthread_mutex_unlock(&lock);
+}
+
 struct type *core_add_type(const struct actor_type *t, const struct type_options *o,
 			   struct code *code, struct why *why)
 {

@@ -22,6 +22,7 @@ struct entry {
 	struct code *code;              /* NULL: part of the program */
 	const char *args;
 	uint32_t version;
+	_Atomic uint8_t traced;         /* its calls are looked at; by type_trace() */
 };
 
 struct table {
@@ -75,6 +76,8 @@ int table_missing(const struct type *type, const struct table *t, const char *wh
 		  struct why *why);
 /* taken back: no handler any more, its place is kept */
 bool entry_gone(const struct entry *e);
+/* Calls of that handler (NULL: of all) are looked at by trace.c, or not (any more). */
+void type_trace(struct type *t, const char *what, bool on);
 const char *type_title(const struct type *t);   /* its name, or "the global table" */
 
 /* next follows t, in force for all its actors: t's table is from now on that of next, with `first`

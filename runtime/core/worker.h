@@ -14,12 +14,14 @@
 
 enum { WORKERS_MAX = 256, CALL_SLOTS = 1 << 20 };
 
-enum { IN_HANDLER = 1, IN_REFUSAL = 2 };
+enum { IN_HANDLER = 1, IN_REFUSAL = 2, IN_TRACE = 4 };
 
 struct call_times;
 struct call_count { _Atomic uint64_t calls, failures, ns; _Atomic(struct call_times *) times; };
 
 struct guard;
+struct span;
+struct ring;
 
 struct worker {
 	/* The owner writes, all the time. */
@@ -30,13 +32,16 @@ struct worker {
 	 * the handler ends. */
 	struct actor *last_to, *box_to;
 	struct chain box;
-	uint8_t in_handler;             /* IN_HANDLER, and IN_REFUSAL once msg_fail() was called */
+	/* IN_HANDLER, and IN_REFUSAL once msg_fail() was called, IN_TRACE where it is a step */
+	uint8_t in_handler;
 	/* A send of this handler found a mailbox full whose type holds senders: see hold.h. */
 	struct actor *hold_on;
 	struct chain kept;
 	struct msg_out *outs;           /* begun by the handler that runs; see out.c */
 	/* by the handlers' own numbers (entry.count), made when first written */
 	struct call_count *calls;
+	struct span *span;              /* the step that this is, or NULL; see trace.h */
+	struct ring *ring;              /* for what is traced here; NULL: nothing was so far */
 	void *owned;                    /* times of handlers: a chain, each begins with the next */
 	_Atomic(struct guard *) guard;  /* for compiled code; NULL: none was run yet. See guard.h */
 	/* inside a turn so many times over: a call within a handler */

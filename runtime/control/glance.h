@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * glance.h - what `actorctl inspect` says of the node. */
+#ifndef GLANCE_H
+#define GLANCE_H
+
+#include "core.h"
+
+/* What a node knows that this room does not (Redis, clients, patches, ...): its sections of
+ * `inspect`. */
+struct control_sources {
+	const char *node;       /* the node's name; borrowed until control_free() */
+	/* Appends pairs to a map: for each a str (pack_text: "redis", "clients", "patches",
+	 * "warnings", ...) and one packed value. Returns how many pairs. On the loop's
+	 * thread, and must not wait. actorctl shows a map as `key value` words, a list of
+	 * maps as a table (columns: the first map's keys), a list of strs one a line, in
+	 * the order given. No passwords: people paste what inspect says. */
+	unsigned (*sections)(void *arg, struct buf *pairs);     /* may be NULL */
+	void *arg;
+};
+
+/* Appends one map. self: whose one message under way is the question itself. The home's thread. */
+struct glance {
+	const struct control_sources *sources;
+	actor_id self;
+	int64_t started_ms;
+	bool ready;
+};
+void glance_node(const struct glance *g, struct buf *out);
+
+#endif

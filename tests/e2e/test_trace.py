@@ -1,0 +1,129 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What a message sets off, as `actorctl trace` shows it."""
+
+import json
+import signal
+import subprocess
+import unittest
+
+from harness import ACTORCTL, PATIENCE, Case, Lines, clean_env, until
+
+
+class Trace(Case):
+    actors = ("slow.c",)
+
+    def trace(self, *args, raw=False):
+        """A trace that has begun."""
+        command = [ACTORCTL, "--control", self.runtime.control, *([] if raw else ["--json"]),
+                   "trace", *args]
+        tool = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                env=clean_env(self.folder))
+        self.addCleanup(tool.wait)
+        self.addCleanup(tool.kill)
+        tool.said, tool.told = Lines(tool.stdout), Lines(tool.stderr)
+        tool.told.wait("tracing")
+        return tool
+
+    def events(self, tool):
+        lines = tool.said.all(30)
+        self.assertEqual(tool.wait(10 * PATIENCE), 0, tool.told.lines)
+        return [json.loads(line) for line in lines]
+
+    def test_from_redis_to_the_last_actor(self):
+        tool = self.trace("rpc", "-n", "1")
+        self.caller.call("rpc", "callOther", "hit", "counter", self.caller.ct, "cb", 3)
+        seen = self.events(tool)
+        self.assertEqual(len({e["trace"] for e in seen}), 1)
+        handled = {e["actor"] + "." + e["handler"]: e for e in seen if e["kind"] == "handled"}
+        self.assertLessEqual({"rpc.callOther", "counter.hit", "rpc.answered"}, set(handled))
+        root, hit = handled["rpc.callOther"], handled["counter.hit"]
+        self.assertEqual((root["from"], root["origin"], root["parent"]), ("bus", "redis", None))
+        self.assertEqual(root["args"][:2], ["hit", "counter"])
+        self.assertGreater(hit["took_us"], 0)
+        self.assertGreater(hit["wait_us"], 0)
+        sent = {e["step"]: e for e in seen if e["kind"] == "sent"}
+        self.assertEqual(sent[hit["step"]]["parent"], root["step"])
+        self.assertEqual(sent[hit["step"]]["args"], [3])
+        self.assertEqual(set(sent) | {root["step"]},
+                         {e["step"] for e in seen if e["kind"] == "handled"})
+
+    def test_as_a_tree(self):
+        tool = self.trace("counter", "--handler", "hit", "--arg", "by=77", "-n", "1", raw=True)
+        self.runtime.json("call", "counter", "hit", "5")
+        total, = self.runtime.json("call", "counter", "hit", "77")[0]["args"]
+        lines = tool.said.all(30)
+        self.assertRegex(lines[0], "^[0-9a-f]{16}$")
+        self.assertRegex(lines[1], r"^counter\.hit\(77\) from node  took [0-9.]+ us$")
+        self.assertRegex(lines[2], r"^└ answers\(%d\) to node.called  waited [0-9.]+ us  took "
+                         % total)
+        self.assertEqual(tool.wait(10 * PATIENCE), 0)
+
+    def test_refusals_and_slowness_are_seen(self):
+        tool = self.trace("slow", "-n", "2")
+        self.runtime.actorctl("call", "slow", "fails")
+        self.runtime.actorctl("call", "slow", "work", "30")
+        seen = self.events(tool)
+        handled = {e["handler"]: e for e in seen if e["kind"] == "handled"}
+        self.assertEqual(handled["fails"]["result"], "EFAIL")
+        self.assertGreater(handled["work"]["took_us"], 29000)
+        answers = [e for e in seen if e["kind"] == "sent" and e["answer"]]
+        self.assertIn("error", [e["result"] for e in answers])
+        self.assertTrue(any("as it should" in str(e["args"]) for e in answers))
+
+    def test_a_client_and_a_type(self):
+        tool = self.trace("counter", "--from", "session", "-n", "1")
+        client = self.runtime.client()
+        client.call("hit", 1, tpc="counter")
+        seen = self.events(tool)
+        root = [e for e in seen if e["kind"] == "handled" and not e["parent"]][0]
+        self.assertIn(("counter", "hit"), {(e["actor"], e["handler"]) for e in seen})
+        self.assertIn("client", {e["origin"] for e in seen}, root)
+
+    def test_ends_with_its_tool(self):
+        """Ctrl-C, and a tool that is killed: the node notices."""
+        for how in signal.SIGINT, signal.SIGKILL:
+            tools = [self.trace("counter") for _ in range(8)]
+            done = self.runtime.actorctl("trace", "counter", "--for", "1")
+            self.assertEqual(done.code, 1, done)
+            self.assertIn("8 traces", done.err)
+            for tool in tools:
+                tool.send_signal(how)
+                tool.wait(10 * PATIENCE)
+                self.assertEqual(tool.returncode, 0 if how == signal.SIGINT else -how)
+            until(lambda: self.runtime.actorctl("trace", "counter", "--for", "1").code == 0,
+                  "what a killed tool left has ended", 20)
+
+    def test_who_does_not_read_on(self):
+        """The tool's stdout is closed: it ends, and what it traced with it."""
+        tool = subprocess.Popen([ACTORCTL, "--control", self.runtime.control, "trace", "counter"],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        Lines(tool.stderr).wait("tracing")
+        tool.stdout.close()
+        self.runtime.actorctl("call", "counter", "hit", "1")
+        self.assertNotEqual(tool.wait(20 * PATIENCE), None)
+
+    def test_refused(self):
+        for args, code, words in (
+                (["nobody"], 3, "actorctl ps"), (["counter", "--handler", "x"], 3, "inspect"),
+                (["counter", "--arg", "by=1"], 2, "number"), (["-n", "0"], 2, "1 to"),
+                (["counter", "--arg", "5"], 2, "NAME=VALUE"), (["--x"], 2, "--help")):
+            done = self.runtime.actorctl("trace", *args)
+            self.assertEqual(done.code, code, done)
+            self.assertIn(words, done.err)
+
+    def test_a_patch_meanwhile(self):
+        """Handlers that come by a patch while a trace is under way are traced, too."""
+        tool = self.trace("echo", "--handler", "say", "-n", "2")
+        self.runtime.actorctl("call", "echo", "say", "1")
+        self.caller.eval("echo", "say", '#include "actor.h"\nstatic int say(actor *self, '
+                         'const msg *m) { (void)self; return msg_reply(m, 2); }\n', "say")
+        self.assertEqual(self.runtime.json("call", "echo", "say", "1"), [{"args": [2]}])
+        # The node looks at new tables when it is read, every 100 ms: a call or two may pass it.
+        until(lambda: self.runtime.actorctl("call", "echo", "say", "1") and
+              tool.poll() is not None, "two traces")
+        self.assertEqual(len({e["trace"] for e in self.events(tool)}), 2)
+
+
+if __name__ == "__main__":
+    unittest.main()

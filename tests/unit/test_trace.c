@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT
+ * test_trace.c - traces: what is noted, what begins one, and that marked messages are as others. */
+#include "running.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static actor_ref second, third;
+
+/* What `first` is told to send on, `second` takes, and tells third. */
+static int on_go(actor *self, const msg *m)
+{
+	char text[5000];
+	int64_t n = msg_int(m, 0);
+
+	memset(text, 'a' + (int)(n % 26), (size_t)n);
+	text[n] = 0;
+	return actor_ask(self, second, "take", "taken", 5000, text, n, 1, 2, 3) > 0 ? 0 : -1;
+}
+
+static int on_taken(actor *self, const msg *m)
+{
+	(void)self;
+	happened(msg_error(m) ? msg_error(m) : msg_int(m, 0), "taken");
+	return 0;
+}
+
+static int on_take(actor *self, const msg *m)
+{
+	const char *text = msg_str(m, 0);
+	size_t n = msg_len(m, 0);
+	bool right = (int64_t)n == msg_int(m, 1) && msg_int(m, 4) == 3 && strlen(text) == n;
+
+	for (size_t i = 0; i < n; i++)
+		right &= text[i] == 'a' + (int)(n % 26);
+	actor_send(self, third, "hear", (int64_t)n);
+	return msg_reply(m, right ? (int64_t)n : -1);
+}
+
+static int on_hear(actor *self, const msg *m)
+{
+	(void)self, (void)m;
+	return 0;
+}
+
+static int on_stop(actor *self, const msg *m)
+{
+	(void)m;
+	actor_stop(self, second);
+	return 0;
+}
+
+static const struct actor_type first_type = {
+	.name = "first", .on = ON({ "go", "n:int", on_go, 0 }, { "taken", "...", on_taken, 0 },
+	                          { "stop", "", on_stop, 0 }),
+}, second_type = {
+	.name = "second", .on = ON({ "take", "text:str n:int ...", on_take, 0 }),
+}, third_type = {
+	.name = "third", .on = ON({ "hear", "n:int", on_hear, 0 }),
+};
+
+static int make(void **state)
+{
+	if (group_setup(state) < 0)
+		return -1;
+	spawn(add(&first_type), "one");
+	spawn(add(&second_type), "two");
+	spawn(add(&third_type), "three");
+	second = actor_find("two");
+	third = actor_find("three");
+	return 0;
+}
+
+static void go(int64_t n)
+{
+	struct buf b = { 0 };
+	struct call c = { .to = actor_find("one"), .what = "go", .count = 1 };
+	struct why why = { "" };
+
+	pack_int(&b, n);
+	c.args = (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len };
+	assert_int_equal(core_send(NULL, &c, &why), 0);
+	buf_fini(&b);
+}
+
+static int begin(const struct trace_query *q)
+{
+	struct why why = { "" };
+	int trace = core_trace_begin(q, &why);
+
+	if (trace < 0)
+		fail_msg("%s", why.text);
+	return trace;
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+struct seen { int sent, handled, lost; uint64_t trace[64]; int traces; char said[4096]; };
+
+static void see(void *arg, const struct trace_event *e)
+{
+	struct seen *s = arg;
+	int i = 0;
+
+	s->sent += e->kind == TRACE_SENT;
+	s->handled += e->kind == TRACE_HANDLED;
+	s->lost += e->kind == TRACE_LOST;
+	while (i < s->traces && s->trace[i] != e->trace)
+		i++;
+	if (i == s->traces && s->traces < 64)
+		s->trace[s->traces++] = e->trace;
+	if (e->kind == TRACE_HANDLED && strlen(s->said) < sizeof s->said - 100)
+		sprintf(s->said + strlen(s->said), "%s.%s;", e->actor, e->handler);
+}
+
+/* Until so many were handled. */
+static void read_until(int trace, struct seen *s, int handled)
+{
+	struct timespec ms = { 0, 1000000 };
+
+	for (int i = 0; i < 20000 && s->handled < handled; i++) {
+		core_trace_read(trace, see, s);
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &ms, NULL);
+	}
+	assert_int_equal(s->handled, handled);
+}
+
+/* --- tests -------------------------------------------------------------------------------- */
+
+/* Four steps a tree: one.go, two.take, three.hear, one.taken, whatever a message's size. */
+static void test_steps(void **state)
+{
+	static const int64_t sizes[] = { 0, 1, 30, 31, 80, 200, 400, 900, 1000, 1500, 4000 };
+	int trace = begin(&(struct trace_query){ .type = core_type("first"), .handler = "go",
+	                                         .arg = -1, .value = "", .most = 100 });
+	struct seen s = { .sent = 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		go(sizes[i]);
+		expect_events((int64_t)i + 1);
+		assert_int_equal(last, sizes[i]);
+	}
+	read_until(trace, &s, 4 * (int)ARRAY_LEN(sizes));
+	assert_int_equal(s.traces, ARRAY_LEN(sizes));
+	assert_int_equal(s.sent, 3 * (int)ARRAY_LEN(sizes));
+	assert_int_equal(s.lost, 0);
+	assert_non_null(strstr(s.said, "two.take"));
+	assert_non_null(strstr(s.said, "three.hear"));
+	assert_non_null(strstr(s.said, "one.taken"));
+	core_trace_end(trace);
+}
+
+/* By value, with a limit. */
+static void test_filter(void **state)
+{
+	int trace = begin(&(struct trace_query){ .type = core_type("first"), .handler = "go",
+	                                         .arg = 0, .value = "7", .most = 2 });
+	struct seen s = { .sent = 0 };
+
+	(void)state;
+	for (int i = 0; i < 30; i++) {
+		go(i % 10);
+		expect_events(i + 1);
+	}
+	read_until(trace, &s, 8);
+	assert_int_equal(s.traces, 2);
+	assert_int_equal(core_trace_left(trace), 0);
+	core_trace_end(trace);
+}
+
+static void count(void *arg, const struct trace_event *e)
+{
+	*(int *)arg += e->kind == TRACE_HANDLED && strcmp(e->handler, "go") == 0;
+}
+
+/* One in a hundred of all, taken where calls are timed; and none of it when it has ended. */
+static void test_one_in_many(void **state)
+{
+	int trace = begin(&(struct trace_query){ .arg = -1, .value = "", .every = 100,
+	                                         .most = 1000000 });
+	struct seen s = { .sent = 0 };
+	int n = 0;
+
+	(void)state;
+	for (int i = 0; i < 5000; i++) {
+		go(5);
+		expect_events(i + 1);
+	}
+	core_trace_read(trace, see, &s);
+	/* 20,000 messages: about 200 traces, of one to four steps each. */
+	assert_in_range(s.handled, 50, 2000);
+	core_trace_end(trace);
+	trace = begin(&(struct trace_query){ .type = core_type("third"), .arg = -1, .value = "",
+	                                     .most = 10 });
+	go(5);
+	expect_events(5001);
+	core_trace_read(trace, count, &n);
+	assert_int_equal(n, 0);
+	core_trace_end(trace);
+}
+
+static void test_limit(void **state)
+{
+	struct trace_query q = { .arg = -1, .value = "", .every = 1000, .most = 1 };
+	int trace[TRACES_MAX];
+	struct why why;
+
+	(void)state;
+	for (int i = 0; i < TRACES_MAX; i++)
+		trace[i] = begin(&q);
+	assert_int_equal(core_trace_begin(&q, &why), ACTOR_ENOMEM);
+	for (int i = 0; i < TRACES_MAX; i++)
+		core_trace_end(trace[i]);
+}
+
+/* A marked message whose actor ends first is lost, and who waits for its answer is told. Last. */
+static void test_lost(void **state)
+{
+	int trace = begin(&(struct trace_query){ .type = core_type("first"), .arg = -1,
+	                                         .value = "", .most = 100 });
+	struct call c = { .to = actor_find("one"), .what = "stop" };
+	struct timespec ms = { 0, 1000000 };
+	struct seen s = { .sent = 0 };
+	struct why why;
+
+	(void)state;
+	assert_int_equal(core_send(NULL, &c, &why), 0);
+	while (core_alive(second))
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &ms, NULL);
+	go(5);                          /* refused: go fails, there is nobody */
+	for (int i = 0; i < 20000 && !strstr(s.said, "go"); i++) {
+		core_trace_read(trace, see, &s);
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &ms, NULL);
+	}
+	assert_non_null(strstr(s.said, "one.go"));
+	core_trace_end(trace);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_steps, setup),
+		cmocka_unit_test_setup(test_filter, setup),
+		cmocka_unit_test_setup(test_one_in_many, setup),
+		cmocka_unit_test_setup(test_limit, setup),
+		cmocka_unit_test_setup(test_lost, setup),
+	};
+
+	return cmocka_run_group_tests(tests, make, group_teardown);
+}

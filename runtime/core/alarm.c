@@ -41,7 +41,7 @@ static int64_t alarm_set(actor *self, const char *what, struct actor_site *s,
 	} else if (m) {
 		message_free(&w->pool, m);
 		number = ACTOR_ENOMEM;
-	} else if (table_find(LOAD_ACQUIRE(&cell_type(self)->table), what, strlen(what)) < 0) {
+	} else if (table_find(type_table(cell_type(self)), what, strlen(what)) < 0) {
 		number = ACTOR_ENOENT;
 	}
 	worker_release(w);

@@ -103,7 +103,7 @@ static struct wait *ask_begin(actor *self, const char *then, int ms, int64_t *du
 {
 	struct name *name = then ? name_of(then, strlen(then)) : NULL;
 	struct type *type = cell_type(self);
-	struct table *tab = LOAD_ACQUIRE(&type->table);
+	struct table *tab = type_table(type);
 	struct wait *x;
 
 	if (!name || table_find(tab, then, strlen(then)) < 0) {

@@ -247,34 +247,36 @@ void code_lies(struct code *c, const void *at, size_t size);
 void code_tells(struct code *c, void (*where)(void *arg, const void *at, struct buf *out));
 void code_drop(struct code *c);                                 /* takes the hold; NULL is fine */
 
-struct change { struct type *type; const struct actor_handler *on; };
+/* A state of another shape: move (NULL: the actors begin anew) makes the new state, zeroed, from
+ * the old one, for each actor between two of its messages, before any that new code sends it. `to`
+ * brings all handlers of the type, its new size, and start and stop where it has them. */
+struct migration {
+	const struct actor_type *to;
+	int (*move)(const void *from, void *to), (*back)(const void *, void *);
+};
+/* migration NULL: the state stays as it is. */
+struct change {
+	struct type *type; const struct actor_handler *on; const struct migration *migration;
+};
 /* Checks all (known types, signatures as before, new names free), then puts all in force between
- * two messages: each handler replaces the one of its name or joins the table. version: the patch's
- * number. Names and signatures are copied. 0, or ACTOR_EARGS with why ("counter.hit takes int, the
- * patch has str"), nothing changed. check_only: checks. */
+ * two messages: each handler replaces the one of its name or joins the table. All at one point,
+ * however many types: no message meets half of it, and who gets a message that new code has sent
+ * has the new code. version: the patch's number. Names and signatures are copied. 0, or ACTOR_EARGS
+ * with why ("counter.hit takes int, the patch has str"), nothing changed. check_only: checks. A
+ * type with a migration is followed by another, which core_type() has from now on. */
 int core_change(const struct change *c, int n, uint32_t version, struct code *code, bool check_only,
 		struct why *why);
 /* Takes back: each handler gets that function again, with version and code that it had; on NULL: it
  * is as when its type was added, and goes if the type had none of its name then (what is on its way
  * to it fails with ACTOR_ENOENT; its place is kept for the next of its name and signature).
- * Signatures stay. All in force at once, or none, with why. */
+ * Signatures stay. name NULL: the whole type as it was before its migration, by that one's `back`
+ * or (lose) begun anew. All in force at one point, or none, with why. */
 struct back {
 	struct type *type; const char *name;
 	const struct actor_handler *on; uint32_t version; struct code *code;
+	bool lose;
 };
 int core_restore(const struct back *b, int n, struct why *why);
-/* A state of another shape: `to` brings all handlers of the type, its new size, and start and stop
- * where it has them. move (NULL: the actors begin anew) makes the new state, zeroed, from the old
- * one, for each actor between two of its messages, before any that new code sends it. The new type,
- * which core_type() has from now on; NULL with why. */
-struct migration {
-	const struct actor_type *to;
-	int (*move)(const void *from, void *to), (*back)(const void *, void *);
-};
-struct type *core_migrate(struct type *t, const struct migration *m, uint32_t version,
-			  struct code *code, bool check_only, struct why *why);
-/* As it was before, handlers too; by the migration's `back`, or (lose) begun anew. */
-struct type *core_migrate_back(struct type *t, bool lose, struct why *why);
 bool         core_can_go_back(const struct type *t);     /* by a `back` */
 struct type *core_before(const struct type *t);         /* NULL: none */
 /* Frees what was replaced and what no thread can be inside any more. Does not wait: what a handler

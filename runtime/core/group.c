@@ -107,7 +107,7 @@ int actor_join(actor *self, const char *group, const char *then)
 
 	if (!n)
 		return ACTOR_EARGS;
-	if (!what || table_find(LOAD_ACQUIRE(&cell_type(self)->table), then, strlen(then)) < 0)
+	if (!what || table_find(type_table(cell_type(self)), then, strlen(then)) < 0)
 		return ACTOR_ENOENT;
 	pthread_mutex_lock(&groups.lock);
 	g = find(n, n);

@@ -112,7 +112,7 @@ static void handler_info(const struct entry *e, struct handler_info *out)
 void core_handlers(struct type *t, void (*each)(void *, const struct handler_info *), void *arg)
 {
 	struct worker *w = worker_acquire();
-	struct table *tab = LOAD_ACQUIRE(&t->table);
+	struct table *tab = type_table(t);
 
 	for (uint32_t i = 0; i < tab->n; i++) {
 		struct handler_info info;
@@ -132,7 +132,7 @@ int core_handler(actor_ref to, const char *what, struct handler_info *out)
 	int fn = ACTOR_ENOENT;
 
 	if (target_find(to, &t, NULL) == 0) {
-		struct table *tab = LOAD_ACQUIRE(&LOAD_ACQUIRE(&t.cell->type)->table);
+		struct table *tab = type_table(LOAD_ACQUIRE(&t.cell->type));
 
 		fn = table_find(tab, what, strlen(what));
 		if (fn >= 0)
@@ -149,7 +149,7 @@ const char *core_text_handler(actor_ref to)
 	struct target t;
 
 	if (target_find(to, &t, NULL) == 0) {
-		struct table *tab = LOAD_ACQUIRE(&LOAD_ACQUIRE(&t.cell->type)->table);
+		struct table *tab = type_table(LOAD_ACQUIRE(&t.cell->type));
 
 		for (uint32_t i = 0; i < tab->n && !name; i++)
 			if (tab->entry[i].flags & ON_TEXT && !entry_gone(&tab->entry[i]))

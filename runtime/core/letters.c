@@ -48,7 +48,7 @@ static const char *title(const struct actor *a)
 
 static const char *handler_of(const struct actor *a, const struct msg *m)
 {
-	struct table *tab = LOAD_ACQUIRE(&LOAD_ACQUIRE(&a->type)->table);
+	struct table *tab = type_table(LOAD_ACQUIRE(&a->type));
 
 	return m->fn < tab->n ? tab->entry[m->fn].name : "";
 }

@@ -15,7 +15,7 @@
  * its old
  * state until it returns. Types are never freed.
  *
- * Threads: core_migrate() any that is no worker; the rest is the actor's owner's. */
+ * Threads: the actor's owner's, but for migrate_tell(), which is any. */
 #include "migrate.h"
 
 #include "kin.h"
@@ -66,12 +66,24 @@ static int move_init(struct actor *a, struct type *next)
 	return rc;
 }
 
+/* One that has not started yet has nothing but what it begins with. */
+static int make_state(struct actor *a, struct type *next, void *state)
+{
+	struct kin *k = a->kin;
+	bool begun = LOAD(&a->started);
+	int rc = next->move && begun ? next->move(state_of(a), state) : 0;
+
+	rc = rc ? rc : move_init(a, next);
+	if (!rc && !begun && k && k->state)
+		memcpy(state, k->state, k->state_size);
+	return rc;
+}
+
 static bool step(struct actor *a, struct type *next)
 {
 	void *state = mem_alloc(next->state + 1);
-	int rc = next->move ? next->move(state_of(a), state) : 0;
+	int rc = make_state(a, next, state);
 
-	rc = rc ? rc : move_init(a, next);
 	put_state(a, next, state);
 	if (!rc && !next->move && LOAD(&a->started) && next->start)
 		rc = next->start(a);
@@ -85,11 +97,11 @@ void migrate_actor(struct actor *a)
 {
 	struct type *next;
 
-	while ((next = LOAD_ACQUIRE(&cell_type(a)->newer)) && step(a, next))
+	while ((next = type_newer(cell_type(a))) && step(a, next))
 		;
 }
 
-static int migrate_first(actor *self, const msg *m)
+int migrate_first(actor *self, const msg *m)
 {
 	const char *name = LOAD(&worker_self->handler);
 	struct table *t;
@@ -98,12 +110,12 @@ static int migrate_first(actor *self, const msg *m)
 	migrate_actor(self);
 	if (LOAD(&self->stopping))
 		return ACTOR_ENOENT;
-	t = LOAD_ACQUIRE(&cell_type(self)->table);
+	t = type_table(cell_type(self));
 	fn = table_find(t, name, strlen(name));
 	return fn < 0 ? ACTOR_ENOENT : t->entry[fn].fn(self, m);
 }
 
-static void tell_all(const struct type *t)
+void migrate_tell(const struct type *t)
 {
 	struct worker *w = worker_acquire();
 
@@ -116,20 +128,6 @@ static void tell_all(const struct type *t)
 	worker_release(w);
 }
 
-struct type *core_migrate(struct type *t, const struct migration *m, uint32_t version,
-                          struct code *code,
-                          bool check_only, struct why *why)
-{
-	struct succession s = { .to = m->to, .move = m->move, .back = m->back, .version = version,
-	                       .code = code,
-	                        .first = migrate_first, .check_only = check_only };
-	struct type *next = type_succeed(t, &s, why);
-
-	if (next && !check_only)
-		tell_all(t);
-	return next;
-}
-
 bool core_can_go_back(const struct type *t)
 {
 	return t->before && t->back;
@@ -138,19 +136,4 @@ bool core_can_go_back(const struct type *t)
 struct type *core_before(const struct type *t)
 {
 	return t->before;
-}
-
-struct type *core_migrate_back(struct type *t, bool lose, struct why *why)
-{
-	struct succession s = { .move = lose ? NULL : t->back, .first = migrate_first };
-	struct type *next;
-
-	if (!t->before) {
-		why_set(why, ACTOR_EFAIL, "%s has the state that it began with", type_title(t));
-		return NULL;
-	}
-	next = type_succeed(t, &s, why);
-	if (next)
-		tell_all(t);
-	return next;
 }

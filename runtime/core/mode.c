@@ -36,7 +36,7 @@ int actor_become(actor *self, const char *mode)
 		STORE(&self->started, STARTED);
 		return 0;
 	}
-	if (!has_mode(LOAD_ACQUIRE(&cell_type(self)->table), mode))
+	if (!has_mode(type_table(cell_type(self)), mode))
 		return ACTOR_ENOENT;
 	p->mode = name_text(name_of(mode, strlen(mode)));
 	STORE(&self->started, STARTED | HAS_BECOME);

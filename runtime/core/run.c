@@ -152,7 +152,7 @@ INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct 
 
 INLINE void ordinary(struct worker *w, struct actor *a, struct msg *m)
 {
-	struct table *tab = LOAD_ACQUIRE(&cell_type(a)->table);       /* partner: core_change() */
+	struct table *tab = type_table(cell_type(a));       /* partner: switch.c */
 	const struct entry *e = &tab->entry[m->fn];
 
 	if (unlikely(LOAD(&a->started) & HAS_BECOME))
@@ -199,7 +199,7 @@ static int fit_answer(struct msg *m, const struct entry *e, struct why *why)
 static COLD void answered(struct worker *w, struct actor *a, struct msg *m)
 {
 	struct wait *x = ask_find(a, (int64_t)m->corr, WAIT_ASK);
-	struct table *tab = LOAD_ACQUIRE(&cell_type(a)->table);
+	struct table *tab = type_table(cell_type(a));
 	const struct entry *e;
 	struct msg *error = NULL;
 	struct why why;
@@ -250,7 +250,7 @@ static COLD void timer_due(struct worker *w, struct actor *a, struct msg *m)
 static COLD void down(struct worker *w, struct actor *a, struct msg *m)
 {
 	const char *then = tie_down(a, (int64_t)msg_slots(m)[0]);
-	struct table *tab = LOAD_ACQUIRE(&cell_type(a)->table);
+	struct table *tab = type_table(cell_type(a));
 	int fn = then ? table_find(tab, then, strlen(then)) : -1;
 	struct why why;
 

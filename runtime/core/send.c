@@ -275,7 +275,7 @@ static int send_proxy(struct worker *w, const struct letter *l, const struct tar
 	if (!m)
 		return no_message(all, n + 2, l->what, why);
 	m->fn = 0;
-	m->sig = LOAD_ACQUIRE(&LOAD(&t->cell->type)->table)->entry[0].sig;
+	m->sig = type_table(LOAD(&t->cell->type))->entry[0].sig;
 	m->gen = t->gen;
 	m->from = l->from;
 	m->corr = l->corr;
@@ -287,7 +287,7 @@ struct msg *send_prepare(struct worker *w, struct actor *a, const char *what, st
 			 unsigned n, struct why *why)
 {
 	struct type *type = cell_type(a);
-	struct table *tab = LOAD_ACQUIRE(&type->table);
+	struct table *tab = type_table(type);
 	struct letter l = { .what = what };
 	struct target t = { .cell = a };
 	int fn = find_handler(type, tab, &l, why);
@@ -326,7 +326,7 @@ int send_args(struct worker *w, const struct letter *l, struct arg *args, unsign
 	if (rc < 0)
 		return rc;
 	type = LOAD_ACQUIRE(&t.cell->type);
-	tab = LOAD_ACQUIRE(&type->table);
+	tab = type_table(type);
 	if (type->proxy && l->client)
 		return why_set(why, ACTOR_ENOENT, "%s has no handlers that clients may call",
 			       type_title(type));
@@ -379,7 +379,7 @@ static unsigned site_tags(const char *types, int n)
 static COLD void site_bind(struct actor_site *s, const struct actor *a, const char *what)
 {
 	struct type *type = cell_type(a);
-	struct table *tab = LOAD_ACQUIRE(&type->table);
+	struct table *tab = type_table(type);
 	int fn = type->proxy ? -1 : table_find(tab, what, strlen(what));
 	const struct signature *sig = fn < 0 ? NULL : signature_get(tab->entry[fn].sig);
 

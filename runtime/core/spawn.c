@@ -43,6 +43,7 @@ actor_ref actor_spawn_(actor *self, const void *type, int by_name, const char *n
 		             life_title(self));
 	if (!rc)
 		sp.type = by_name ? named_type(type, &kin_why) : type_of(type, &kin_why);
+	sp.type = sp.type ? type_newest(sp.type) : NULL;
 	if (sp.type && sp.type->native)
 		rc = why_set(&kin_why, ACTOR_EFAIL, "%s is part of the runtime",
 		             type_title(sp.type));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * table.c - registering types, and putting new tables in force. */
+ * table.c - making tables, and registering types. What comes in force later is switch.c's. */
 #include "table.h"
 
 #include <pthread.h>
@@ -70,8 +70,7 @@ static struct table *table_new(uint32_t n)
 	return t;
 }
 
-/* A handler that a revert took away keeps its place, for messages that are on their way to it. */
-static int gone(actor *self, const msg *m)
+int table_gone(actor *self, const msg *m)
 {
 	(void)self, (void)m;
 	return ACTOR_ENOENT;
@@ -79,7 +78,7 @@ static int gone(actor *self, const msg *m)
 
 bool entry_gone(const struct entry *e)
 {
-	return e->fn == gone;
+	return e->fn == table_gone;
 }
 
 static void table_index(struct table *t, uint32_t i)
@@ -100,15 +99,14 @@ static void table_add(struct table *t, const struct entry *e)
 	table_index(t, t->n++);
 }
 
-static void table_reindex(struct table *t)
+void table_reindex(struct table *t)
 {
 	memset(t->index, 0, (t->mask + 1) * sizeof *t->index);
 	for (uint32_t i = 0; i < t->n; i++)
 		table_index(t, i);
 }
 
-/* Puts another entry in a place, which keeps its count. */
-static void table_put(struct table *t, int at, const struct entry *e)
+void table_put(struct table *t, int at, const struct entry *e)
 {
 	struct entry *old = &t->entry[at];
 	uint32_t count = old->count;
@@ -128,7 +126,7 @@ static int table_find_gone(const struct table *t, const struct entry *e)
 	return -1;
 }
 
-static void table_free(void *arg)
+void table_free(void *arg)
 {
 	struct table *t = arg;
 
@@ -169,10 +167,8 @@ static uint32_t handler_count(const struct actor_handler *on)
 	return n;
 }
 
-/* The table that `on` makes of old (NULL: from nothing). NULL with why; nothing has changed. */
-static struct table *table_make(const struct table *old, const struct actor_handler *on,
-				const char *title, uint32_t version, struct code *code,
-				struct why *why)
+struct table *table_make(const struct table *old, const struct actor_handler *on,
+			 const char *title, uint32_t version, struct code *code, struct why *why)
 {
 	uint32_t more = handler_count(on);
 	struct table *t;
@@ -224,8 +220,7 @@ fail:
 	return NULL;
 }
 
-/* Places for counting, for entries that have none yet: only what will be in force uses some up. */
-static void number_entries(struct table *t)
+void table_number(struct table *t)
 {
 	for (uint32_t i = 0; i < t->n; i++)
 		if (!t->entry[i].count)
@@ -234,12 +229,49 @@ static void number_entries(struct table *t)
 
 /* --- types -------------------------------------------------------------------------------- */
 
+struct type *type_newest(struct type *t)
+{
+	struct type *next;
+
+	while ((next = type_newer(t)))
+		t = next;
+	return t;
+}
+
 struct type *core_type(const char *name)
 {
 	for (uint32_t id = LOAD_ACQUIRE(&type_count); id; id--)
 		if (!strcmp(type_at(id)->name, name))
-			return type_at(id);
+			return type_newest(type_at(id));
 	return NULL;
+}
+
+void types_lock(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void types_unlock(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+uint32_t type_place(uint32_t ahead)
+{
+	uint32_t id = LOAD(&type_count) + 1 + ahead;
+
+	return id <= TYPES_MAX ? id : 0;
+}
+
+void type_put(struct type *t, uint32_t id)
+{
+	t->id = id;
+	STORE_RELEASE(&types[id], t);
+}
+
+void type_show(uint32_t id)
+{
+	STORE_RELEASE(&type_count, id);
 }
 
 const char *type_name(const struct type *t)
@@ -295,7 +327,7 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 		mem_free(type);
 		return NULL;
 	}
-	number_entries(table);
+	table_number(table);
 	STORE(&type->table, table);
 	type->first = table;
 	type->code = code_hold(code);
@@ -329,245 +361,14 @@ struct type *core_add_type(const struct actor_type *t, const struct type_options
 	pthread_mutex_lock(&lock);
 	if (core_type(t->name))
 		why_set(why, ACTOR_EFAIL, "there is an actor type %s already", t->name);
-	else if (LOAD(&type_count) == TYPES_MAX)
+	else if (!type_place(0))
 		why_set(why, ACTOR_ENOMEM, "%d actor types are the limit", TYPES_MAX);
 	else
 		type = type_make(t, o, name, code, why);
 	if (type) {
-		type->id = LOAD(&type_count) + 1;
-		STORE_RELEASE(&types[type->id], type);
-		STORE_RELEASE(&type_count, type->id);
+		type_put(type, type_place(0));
+		type_show(type->id);
 	}
 	pthread_mutex_unlock(&lock);
 	return type;
-}
-
-/* --- patches ------------------------------------------------------------------------------ */
-
-/* From here on in force; the type's first table is kept, for what is taken back. */
-static void publish(struct type *type, struct table *t)
-{
-	number_entries(t);
-	/* release: the table; partner: ordinary() in run.c */
-	t = atomic_exchange(&type->table, t);
-	if (t != type->first)
-		worker_retire(table_free, t);
-}
-
-int core_change(const struct change *c, int n, uint32_t version, struct code *code, bool check_only,
-                struct why *why)
-{
-	struct table **fresh = mem_alloc((size_t)n * sizeof *fresh);
-	int made = 0, rc = 0;
-
-	pthread_mutex_lock(&lock);
-	for (; made < n; made++) {
-		for (int k = 0; k < made; k++)
-			if (c[k].type == c[made].type)
-				rc = why_set(why, ACTOR_EARGS, "%s stands there twice",
-					     type_title(c[k].type));
-		if (rc)
-			break;
-		fresh[made] = table_make(LOAD(&c[made].type->table), c[made].on,
-					 type_title(c[made].type), version, code, why);
-		if (!fresh[made]) {
-			rc = ACTOR_EARGS;
-			break;
-		}
-	}
-	for (int i = 0; i < made; i++) {
-		struct table *out = fresh[i];
-
-		if (!rc && !check_only)
-			publish(c[i].type, out);
-		else
-			table_free(out);
-	}
-	pthread_mutex_unlock(&lock);
-	mem_free(fresh);
-	return rc;
-}
-
-/* One handler of t as it is to be again. */
-static int put_back(struct table *t, const struct back *b, struct why *why)
-{
-	int at = table_find(t, b->name, strlen(b->name));
-	struct entry e;
-	int first;
-
-	if (at < 0)
-		return why_set(why, ACTOR_ENOENT, "%s has no handler %s", type_title(b->type),
-			       b->name);
-	first = table_find(b->type->first, b->name, strlen(b->name));
-	e = t->entry[at];
-	if (b->on)
-		e.fn = b->on->fn, e.flags = (uint16_t)b->on->flags;
-	else if (first >= 0)
-		e = b->type->first->entry[first];
-	else
-		e.fn = gone;
-	if (b->on || first < 0) {
-		e.code = b->on ? b->code : NULL;
-		e.version = b->on ? b->version : 0;
-	}
-	table_put(t, at, &e);
-	if (entry_gone(&e))
-		table_reindex(t);
-	return 0;
-}
-
-int core_restore(const struct back *b, int n, struct why *why)
-{
-	struct table **fresh = mem_alloc(((size_t)n + 1) * sizeof *fresh);
-	int rc = 0;
-
-	pthread_mutex_lock(&lock);
-	for (int i = 0; i < n && !rc; i++) {
-		int k = 0;
-
-		while (b[k].type != b[i].type)
-			k++;
-		if (k == i)
-			fresh[i] = table_make(LOAD(&b[i].type->table), NULL, type_title(b[i].type),
-					      0, NULL, why);
-		rc = fresh[k] ? put_back(fresh[k], &b[i], why) : ACTOR_ENOMEM;
-	}
-	for (int i = 0; i < n; i++)
-		if (fresh[i] && !rc)
-			publish(b[i].type, fresh[i]);
-		else if (fresh[i])
-			table_free(fresh[i]);
-	pthread_mutex_unlock(&lock);
-	mem_free(fresh);
-	return rc;
-}
-
-/* --- types that follow others ------------------------------------------------------------- */
-
-/* What a type for a state of another shape has to bring: everything that may touch it. */
-static int whole(const struct type *t, const struct actor_type *to, const struct table *made,
-		 uint32_t version, struct why *why)
-{
-	for (uint32_t i = 0; i < made->n; i++)
-		if (!entry_gone(&made->entry[i]) && made->entry[i].version != version)
-			return why_set(why, ACTOR_EARGS,
-				       "%s.%s is not in the patch: one that changes the state has "
-				       "to bring "
-				       "all handlers",
-				       type_title(t), made->entry[i].name);
-	if ((t->start && !to->start) || (t->stop && !to->stop))
-		return why_set(why, ACTOR_EARGS,
-			       "%s has a .%s: a patch that changes the state has to bring one",
-			       type_title(t), t->start && !to->start ? "start" : "stop");
-	return 0;
-}
-
-static struct type *succeed_with(struct type *t, const struct succession *s, struct why *why)
-{
-	struct table *made =
-		table_make(LOAD(&t->table), s->to->on, type_title(t), s->version, s->code, why);
-	struct type *next;
-
-	if (!made)
-		return NULL;
-	if (whole(t, s->to, made, s->version, why) < 0) {
-		table_free(made);
-		return NULL;
-	}
-	next = mem_alloc(sizeof *next);
-	*next = (struct type){
-		.state = s->to->state, .start = s->to->start, .stop = s->to->stop, .back = s->back};
-	next->code = code_hold(s->code);
-	STORE(&next->table, made);
-	return next;
-}
-
-/* As the one before t was, with t's places: those that came since are gone. */
-static struct type *succeed_back(struct type *t)
-{
-	const struct type *old = t->before;
-	struct table *made = table_make(LOAD(&t->table), NULL, "", 0, NULL, NULL);
-	struct type *next = mem_alloc(sizeof *next);
-
-	for (uint32_t i = 0; i < made->n; i++) {
-		struct entry e = made->entry[i];
-
-		if (i < old->was->n)
-			e = old->was->entry[i];
-		else
-			e.fn = gone, e.code = NULL, e.version = 0;
-		table_put(made, (int)i, &e);
-	}
-	table_reindex(made);
-	*next = (struct type){
-		.state = old->state, .start = old->start, .stop = old->stop, .back = old->back};
-	next->before = old->before;
-	next->code = code_hold(old->code);
-	STORE(&next->table, made);
-	return next;
-}
-
-static struct table *all_first(const struct table *of, handler *first)
-{
-	struct table *t = table_make(of, NULL, "", 0, NULL, NULL);
-
-	for (uint32_t i = 0; i < t->n; i++)
-		if (!entry_gone(&t->entry[i])) {
-			struct entry e = t->entry[i];
-
-			e.fn = first;
-			e.code = NULL;
-			table_put(t, (int)i, &e);
-		}
-	return t;
-}
-
-static void put_behind(struct type *t, struct type *next, const struct succession *s)
-{
-	next->name = t->name;
-	next->max_count = t->max_count;
-	next->max_units = t->max_units;
-	next->full = t->full;
-	next->where = t->where;
-	next->restart = t->restart;
-	next->strategy = t->strategy;
-	next->restarts = t->restarts;
-	next->seconds = t->seconds;
-	next->move = s->move;
-	number_entries(LOAD(&next->table));
-	next->first = s->to ? LOAD(&next->table) : t->before->first;
-	if (s->to)
-		next->before = t;
-	next->id = LOAD(&type_count) + 1;
-	STORE_RELEASE(&types[next->id], next);
-	t->was = LOAD(&t->table);
-	STORE_RELEASE(&t->newer, next);
-	STORE_RELEASE(&t->table, all_first(LOAD(&next->table), s->first));
-	STORE_RELEASE(&type_count, next->id);
-}
-
-struct type *type_succeed(struct type *t, const struct succession *s, struct why *why)
-{
-	struct type *next = NULL;
-
-	pthread_mutex_lock(&lock);
-	if (LOAD(&type_count) == TYPES_MAX)
-		why_set(why, ACTOR_ENOMEM, "%d actor types are the limit", TYPES_MAX);
-	else
-		next = s->to ? succeed_with(t, s, why) : succeed_back(t);
-	if (next && s->check_only) {
-		table_free(LOAD(&next->table));
-		code_drop(next->code);
-		mem_free(next);
-		next = t;
-	} else if (next) {
-		put_behind(t, next, s);
-	}
-	pthread_mutex_unlock(&lock);
-	return next;
-}
-
-void core_grace(void)
-{
-	worker_reclaim();
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * table.h - actor types and the tables of handlers that are in force.
  *
- * A table never changes: a patch makes a new one and swaps the pointer. A handler's index in its
- * type is for good (a patch replaces the entry or appends one), so messages, timers and asks may
- * carry the index, and a call site may remember it. Names and signatures are interned, so they
- * outlive the code. */
+ * A table never changes: a patch makes a new one and swaps the pointer (switch.c). A handler's
+ * index in its type is for good (a patch replaces the entry or appends one), so messages, timers
+ * and asks may carry the index, and a call site may remember it. Names and signatures are interned,
+ * so they outlive the code. */
 #ifndef TABLE_H
 #define TABLE_H
 
@@ -31,8 +31,12 @@ struct table {
 	struct entry entry[];
 };
 
+/* Tables that come in force together: while they do, each type's pointer leads to its gate, and is
+ * marked by its lowest bit. One word says for all which of the two is in force. */
+struct gate { const _Atomic bool *passed; struct table *before, *after; };
+
 struct type {
-	_Atomic(struct table *) table;  /* release: core_change(); acquire: who runs or resolves */
+	_Atomic(struct table *) table;  /* by type_table(); release: switch.c */
 	struct table *first;            /* as the type was added; kept */
 	uint32_t id;
 	uint32_t max_count, max_units;
@@ -52,7 +56,8 @@ struct type {
 	struct code *code;
 	/* A type whose actors' state changes its shape is followed by another of its name; see
 	 * migrate.c. */
-	_Atomic(struct type *) newer;   /* release: type_succeed(); NULL: this one is in force */
+	_Atomic(struct type *) newer;   /* by type_newer() */
+	const _Atomic bool *since;      /* of one that follows: true from when it is in force */
 	struct type *before;
 	struct table *was;              /* in force when newer came */
 	/* from the state of the one before; NULL: begin anew */
@@ -80,16 +85,56 @@ bool entry_gone(const struct entry *e);
 void type_trace(struct type *t, const char *what, bool on);
 const char *type_title(const struct type *t);   /* its name, or "the global table" */
 
-/* next follows t, in force for all its actors: t's table is from now on that of next, with `first`
- * in each place, which moves the actor and then does what next has there. to NULL: back to how
- * t->before was. All handlers, start and stop have to come with to. NULL with why. */
-struct succession {
-	const struct actor_type *to;
-	int (*move)(const void *from, void *to), (*back)(const void *from, void *to);
-	uint32_t version; struct code *code;
-	handler *first;
-	bool check_only;                /* gives t */
-};
-struct type *type_succeed(struct type *t, const struct succession *s, struct why *why);
+/* --- what is in force --------------------------------------------------------------------- */
+static inline const struct gate *table_gate(const struct table *t)
+{
+	uintptr_t at = (uintptr_t)t;
+
+	return at & 1 ? (const struct gate *)(at - 1) : NULL;
+}
+
+/* acquire: the tables that come in force with this one; partner: come_in_force() in switch.c */
+static inline bool gate_passed(const struct gate *g)
+{
+	return LOAD_ACQUIRE(g->passed);
+}
+
+/* The table in force, inside a turn. */
+static inline struct table *type_table(const struct type *t)
+{
+	struct table *tab = LOAD_ACQUIRE(&t->table);            /* partner: switch.c */
+	const struct gate *g = table_gate(tab);
+
+	return likely(!g) ? tab : gate_passed(g) ? g->after : g->before;
+}
+
+/* The type that its actors are to go over to; NULL: it is the newest that is in force. */
+static inline struct type *type_newer(const struct type *t)
+{
+	struct type *next = LOAD_ACQUIRE(&t->newer);
+
+	return next && LOAD_ACQUIRE(next->since) ? next : NULL;
+}
+struct type *type_newest(struct type *t);
+
+/* --- for switch.c ------------------------------------------------------------------------- */
+/* The table that `on` makes of old (NULL: from nothing). NULL with why; nothing has changed. */
+struct table *table_make(const struct table *old, const struct actor_handler *on,
+			 const char *title, uint32_t version, struct code *code, struct why *why);
+void table_free(void *t);
+/* Puts another entry in a place, which keeps its count. */
+void table_put(struct table *t, int at, const struct entry *e);
+void table_reindex(struct table *t);
+/* Places for counting, for entries that have none yet: only what will be in force uses some up. */
+void table_number(struct table *t);
+/* What stands where a revert took a handler away: its place is kept, for messages that are on their
+ * way to it. */
+int  table_gone(actor *self, const msg *m);
+/* Types and tables change behind this lock. */
+void types_lock(void);
+void types_unlock(void);
+uint32_t type_place(uint32_t ahead);            /* the next id but so many; 0: there is none */
+void     type_put(struct type *t, uint32_t id); /* there for type_at(), not yet for its name */
+void     type_show(uint32_t id);                /* all up to this one are */
 
 #endif

@@ -163,7 +163,7 @@ static int find(actor_ref whom, struct target *t)
 static int fits(struct actor *self, const char *then)
 {
 	struct type *type = cell_type(self);
-	struct table *tab = LOAD_ACQUIRE(&type->table);
+	struct table *tab = type_table(type);
 	int fn = then ? table_find(tab, then, strlen(then)) : -1;
 	struct arg args[3] = { { .type = VALUE_INT },
 		               { .type = VALUE_STR, .p = "" },

@@ -157,7 +157,8 @@ static void no_actor(const struct exam *x, const char *name)
 static struct type *target(const struct exam *x, const char *name)
 {
 	struct actor_info a;
-	struct type *type = core_inspect(actor_find(name), &a) ? core_type(name) : a.of;
+	struct type *type = core_inspect(actor_find(name), &a) ? core_type(name)
+	                                                       : core_type(type_name(a.of));
 
 	if (!type) {
 		no_actor(x, name);
@@ -317,7 +318,7 @@ static int hold(const struct exam *x, const struct actor_type *t, struct exporte
 	e->stated |= t->state != 0;
 	if (!t->on || !t->on->name)
 		return refuse(x, line, "%s: the patch names no handler", title(t->name));
-	e->change[e->n++] = (struct change){ type, t->on };
+	e->change[e->n++] = (struct change){ type, t->on, e->migration.to ? &e->migration : NULL };
 	list_change(e, t->name, t->on);
 	return 0;
 }
@@ -431,7 +432,7 @@ int exported_function(const struct exam *x, const char *actor_name, const char *
 	e->one[0].fn = *pointer;
 	e->one[0].flags = *type_name(type) ? 0 : ON_CLIENT;
 	core_handlers(type, find_handler, &e->one[0]);
-	e->change[e->n++] = (struct change){ type, e->one };
+	e->change[e->n++] = (struct change){ .type = type, .on = e->one };
 	list_change(e, actor_name, e->one);
 	return hold_uses(x, e);
 }

@@ -26,16 +26,13 @@ int made_from(struct made *m, const struct patch_source *s, struct buf *said)
 int made_force(const struct made *m, uint32_t number, bool check_only, struct why *why)
 {
 	const struct exported *e = &m->e;
-	struct type *next;
+	int rc = core_change(e->change, e->n, number, m->code, check_only, why);
 
-	if (!e->n)
-		return 0;
-	if (!e->migration.to)
-		return core_change(e->change, e->n, number, m->code, check_only, why);
-	next = core_migrate(e->change[0].type, &e->migration, number, m->code, check_only, why);
-	if (next && !check_only)
-		builds_moved(next, e->change[0].type, e->layout);
-	return next ? 0 : ACTOR_EARGS;
+	for (int i = 0; i < e->n && !rc && !check_only; i++)
+		if (e->change[i].migration)
+			builds_moved(core_type(type_name(e->change[i].type)), e->change[i].type,
+			             e->layout);
+	return rc;
 }
 
 void made_drop(struct made *m)

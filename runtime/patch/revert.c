@@ -276,6 +276,7 @@ static int move_back(uint32_t number, struct packed on, const struct patch_sourc
 	struct newest newest = { number, 0, NULL };
 	struct before now = { 0 };
 	struct type *type = NULL, *old, *next;
+	struct back whole;
 	int rc;
 
 	walk(&(struct walk){ NULL, find_type, &type }, on);
@@ -297,9 +298,11 @@ static int move_back(uint32_t number, struct packed on, const struct patch_sourc
 	rc = history_reverting(number, who->author, who->origin, why);
 	if (rc < 0)
 		return rc;
-	next = core_migrate_back(type, !core_can_go_back(type), why);
-	if (!next)
-		return ACTOR_EFAIL;
+	whole = (struct back){ .type = type, .lose = !core_can_go_back(type) };
+	rc = core_restore(&whole, 1, why);
+	if (rc < 0)
+		return rc;
+	next = core_type(type_name(type));
 	builds_moved(next, old, builds_layout(old));
 	walk(&(struct walk){ NULL, note_now, &(struct versions){ next, &now } }, on);
 	history_reverted(number, &now);

@@ -394,7 +394,7 @@ void kit_kill(const char *name)
 
 static void change(struct kind *k, const struct actor_handler *on)
 {
-	struct change c = { k->type, on };
+	struct change c = { .type = k->type, .on = on };
 	struct why why;
 
 	if (core_change(&c, 1, 0, NULL, false, &why) < 0)

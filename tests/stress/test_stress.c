@@ -282,7 +282,8 @@ static void *drive(void *arg)
 static bool patch_one(unsigned v)
 {
 	struct actor_handler on[] = { { "take", "from:int n:int", takes[v], 0 }, { 0, 0, 0, 0 } };
-	struct change c[] = { { server_types[0], on }, { server_types[1 + v % 3], on } };
+	struct change c[] = { { server_types[0], on, NULL },
+	                      { server_types[1 + v % 3], on, NULL } };
 	struct code *code;
 	struct why why;
 

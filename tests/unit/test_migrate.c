@@ -165,13 +165,34 @@ static void *load(void *arg)
 	return arg;
 }
 
+static struct type *back(struct type *t)
+{
+	struct back b = { .type = t };
+	struct why why;
+
+	if (core_restore(&b, 1, &why) < 0)
+		fail_msg("%s", why.text);
+	assert_ptr_not_equal(core_type(type_name(t)), t);
+	return core_type(type_name(t));
+}
+
+static struct type *forth(struct type *t, const struct migration *m, uint32_t version)
+{
+	struct change c = { t, m->to->on, m };
+	struct why why;
+
+	if (core_change(&c, 1, version, NULL, false, &why) < 0)
+		fail_msg("%s", why.text);
+	assert_ptr_not_equal(core_type(type_name(t)), t);
+	return core_type(type_name(t));
+}
+
 static void under_load(void **state)
 {
 	struct type *t = add(&small_type);
 	struct migration m = { &large_type, widen, narrow };
 	int64_t total = 0;
 	pthread_t thread;
-	struct why why;
 
 	(void)state;
 	for (int i = 0; i < ACTORS; i++)
@@ -190,11 +211,7 @@ static void under_load(void **state)
 		paused = false;
 		while (handled[1 + i % 2] == old)
 			sched_yield();
-		t = i % 2 ? core_migrate_back(t, false, &why)
-		          : core_migrate(t, &m, (uint32_t)i + 1, NULL, false, &why);
-		if (!t)
-			fail_msg("%s", why.text);
-		assert_ptr_equal(core_type("shifting"), t);
+		t = i % 2 ? back(t) : forth(t, &m, (uint32_t)i + 1);
 		while (handled[2 - i % 2] == before && !wrong)
 			sched_yield();
 		core_grace();
@@ -232,17 +249,23 @@ static const struct actor_type partly = {
 static void what_goes_wrong(void **state)
 {
 	struct migration m = { &partly, widen, NULL };
+	struct change c = { core_type("shifting"), partly.on, &m };
 	struct type *single = add(&one_type);
+	struct back b = { .type = single };
 	actor_id id = spawn(single, NULL);
 	struct why why;
 
 	(void)state;
-	assert_null(core_migrate(core_type("shifting"), &m, 1000, NULL, true, &why));
+	assert_int_equal(send_int(id, "tell"), 0);
+	expect_events(1);               /* one that has not started has no state to move */
+	assert_int_equal(core_change(&c, 1, 1000, NULL, true, &why), ACTOR_EARGS);
 	assert_non_null(strstr(why.text, "is not in the patch"));
-	assert_null(core_migrate_back(single, false, &why));
+	assert_int_equal(core_restore(&b, 1, &why), ACTOR_EFAIL);
 	m = (struct migration){ &other_type, refuse_state, NULL };
-	assert_ptr_equal(core_migrate(single, &m, 1001, NULL, true, &why), single);
-	assert_non_null(core_migrate(single, &m, 1001, NULL, false, &why));
+	c = (struct change){ single, other_type.on, &m };
+	assert_int_equal(core_change(&c, 1, 1001, NULL, true, &why), 0);
+	assert_ptr_equal(core_type("single"), single);
+	forth(single, &m, 1001);
 	for (struct actor_info info; !core_inspect(id, &info) && !info.restarts;)
 		sched_yield();
 }

@@ -58,7 +58,7 @@ static void gates_free(void *arg)
 static void one_in_force(const struct step *s)
 {
 	/* release: the table; partner: type_table() */
-	struct table *old = atomic_exchange(&s->type->table, s->table);
+	struct table *old = atomic_exchange(&s->type->table_or_gate, s->table);
 
 	if (!table_kept(s, old))
 		worker_retire(table_free, old);
@@ -92,7 +92,7 @@ static void put_behind(struct type *t, struct type *next, uint32_t id, const str
 	next->seconds = t->seconds;
 	next->budget_ms = t->budget_ms;
 	next->since = &g->passed;
-	t->was = LOAD(&t->table);
+	t->was = LOAD(&t->table_or_gate);
 	type_put(next, id);
 	STORE_RELEASE(&t->newer, next);
 }
@@ -100,13 +100,13 @@ static void put_behind(struct type *t, struct type *next, uint32_t id, const str
 /* 1. The next id. */
 static uint32_t put_gate(const struct step *s, struct gates *g, struct gate *gate, uint32_t id)
 {
-	*gate = (struct gate){ &g->passed, LOAD(&s->type->table), s->table };
+	*gate = (struct gate){ &g->passed, LOAD(&s->type->table_or_gate), s->table };
 	if (s->next) {
 		g->kept = true;
 		put_behind(s->type, s->next, id++, g);
 		gate->after = all_first(s->table);
 	}
-	STORE_RELEASE(&s->type->table, (struct table *)((uintptr_t)gate | 1));
+	STORE_RELEASE(&s->type->table_or_gate, (struct table *)((uintptr_t)gate | 1));
 	return id;
 }
 
@@ -123,7 +123,7 @@ static void come_in_force(const struct step *s, int n)
 	}
 	STORE_RELEASE(&g->passed, true);        /* 2; partner: type_table(), type_newer() */
 	for (int i = 0; i < n; i++)
-		STORE_RELEASE(&s[i].type->table, g->gate[i].after);
+		STORE_RELEASE(&s[i].type->table_or_gate, g->gate[i].after);
 	if (id > first)
 		type_show(id - 1);
 	worker_retire(gates_free, g);
@@ -188,7 +188,7 @@ static struct type *type_next(const struct actor_type *t, struct code *code, str
 
 	*next = (struct type){ .state = t->state, .start = t->start, .stop = t->stop };
 	next->code = code_hold(code);
-	STORE(&next->table, table);
+	STORE(&next->table_or_gate, table);
 	return next;
 }
 
@@ -216,7 +216,7 @@ static int change_make(struct step *s, const struct change *c, int i, uint32_t v
 	for (int k = 0; k < i; k++)
 		if (c[k].type == t)
 			return why_set(why, ACTOR_EARGS, "%s stands there twice", type_title(t));
-	s->table = table_make(LOAD(&t->table), c[i].on, type_title(t), version, code, why);
+	s->table = table_make(LOAD(&t->table_or_gate), c[i].on, type_title(t), version, code, why);
 	if (!s->table)
 		return ACTOR_EARGS;
 	if (c[i].migration && follow(s, c[i].migration, version, code, why) < 0) {
@@ -303,7 +303,7 @@ static struct step *step_of(struct step *s, int *n, struct type *t)
 		if (s[i].type == t)
 			return &s[i];
 	s[*n] = (struct step){ .type = t };
-	s[*n].table = table_make(LOAD(&t->table), NULL, type_title(t), 0, NULL, NULL);
+	s[*n].table = table_make(LOAD(&t->table_or_gate), NULL, type_title(t), 0, NULL, NULL);
 	return &s[(*n)++];
 }
 

@@ -328,7 +328,7 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 		return NULL;
 	}
 	table_number(table);
-	STORE(&type->table, table);
+	STORE(&type->table_or_gate, table);
 	type->first = table;
 	type->code = code_hold(code);
 	return type;
@@ -340,7 +340,7 @@ void type_trace(struct type *t, const char *what, bool on)
 	struct table *tab;
 
 	pthread_mutex_lock(&lock);
-	tab = LOAD_ACQUIRE(&t->table);
+	tab = type_table(t);
 	for (uint32_t i = 0; i < tab->n; i++)
 		if (!what || tab->entry[i].name == what)
 			STORE(&tab->entry[i].traced, on);

@@ -36,7 +36,8 @@ struct table {
 struct gate { const _Atomic bool *passed; struct table *before, *after; };
 
 struct type {
-	_Atomic(struct table *) table;  /* by type_table(); release: switch.c */
+	/* by type_table(); release: switch.c */
+	_Atomic(struct table *) table_or_gate;
 	struct table *first;            /* as the type was added; kept */
 	uint32_t id;
 	uint32_t max_count, max_units;
@@ -102,7 +103,7 @@ static inline bool gate_passed(const struct gate *g)
 /* The table in force, inside a turn. */
 static inline struct table *type_table(const struct type *t)
 {
-	struct table *tab = LOAD_ACQUIRE(&t->table);            /* partner: switch.c */
+	struct table *tab = LOAD_ACQUIRE(&t->table_or_gate);            /* partner: switch.c */
 	const struct gate *g = table_gate(tab);
 
 	return likely(!g) ? tab : gate_passed(g) ? g->after : g->before;

@@ -154,7 +154,7 @@ static const char *title_of(uint64_t id)
 
 static const char *handler_of(const struct actor *a, uint16_t fn)
 {
-	struct table *tab = LOAD_ACQUIRE(&cell_type(a)->table);
+	struct table *tab = type_table(cell_type(a));
 
 	if (fn == FN_ANSWER)
 		return "";

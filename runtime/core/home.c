@@ -162,7 +162,7 @@ bool home_run(struct home *h)
 			return false;
 		a = cell_at(h->first);
 		h->first = LOAD(&a->link);
-		if (run_turn(&h->w, a))
+		if (run_alone(&h->w, a))
 			append(h, a);
 	}
 	return h->first || LOAD(&h->ready);

@@ -83,6 +83,13 @@ COLD void message_give_back(struct message_pool *p, int cls)
 	p->free[cls] = (struct magazine){ 0, 0 };
 }
 
+void message_free_large(struct message_pool *p, struct msg *m)
+{
+	if (m->flags & MSG_HEAP)
+		mem_free((void *)(uintptr_t)m->slot[0]);
+	message_put(p, m, m->flags & MSG_CLASS);
+}
+
 /* --- values ------------------------------------------------------------------------------- */
 
 void args_of_site(struct arg *args, const char *types, const uint64_t *values, int n)

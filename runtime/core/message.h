@@ -133,18 +133,25 @@ static inline struct msg *message_new(struct message_pool *p, int cls)
 	return m;
 }
 
-static inline void message_free(struct message_pool *p, struct msg *m)
+static inline void message_put(struct message_pool *p, struct msg *m, int cls)
 {
-	int cls = m->flags & MSG_CLASS;
 	struct magazine *mag = &p->free[cls];
 
-	if (unlikely(m->flags & MSG_HEAP))
-		mem_free((void *)(uintptr_t)m->slot[0]);
 	if (unlikely(mag->n >= magazine_size(cls)))
 		message_give_back(p, cls);
 	m->next = mag->list;
 	mag->list = msg_index(m);
 	mag->n++;
+}
+
+void message_free_large(struct message_pool *p, struct msg *m);
+
+static inline void message_free(struct message_pool *p, struct msg *m)
+{
+	if (unlikely(m->flags & (MSG_CLASS | MSG_HEAP)))
+		message_free_large(p, m);
+	else
+		message_put(p, m, 0);
 }
 
 /* A value on its way into a message. */

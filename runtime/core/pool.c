@@ -9,14 +9,21 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "pool.h"
 #include "run.h"
+#include "slice.h"
 
 enum { LOOKS_MOST = 200, LOOKS_LEAST = 4, PAUSES = 60 };
 
 static bool park(struct pooler *p)
 {
+	if (LOAD(&p->lengthy)) {
+		STORE(&p->lengthy, false);
+		slice_set(0, SLICE_PROMPT_US);
+	}
 	STORE(&p->parked, 1);
 	atomic_fetch_add(&pool.idle, 1);
 	atomic_fetch_sub(&pool.searching, 1);
@@ -71,6 +78,9 @@ static void *work(void *arg)
 	struct pooler *p = arg;
 
 	worker_self = &p->w;
+	slice_prompt();
+	STORE(&p->tid, (pid_t)syscall(SYS_gettid));
+	worker_turn_begin(&p->w);
 	while (likely(!LOAD(&pool.stop))) {
 		struct actor *a = NULL;
 
@@ -80,11 +90,18 @@ static void *work(void *arg)
 		}
 		if (!a)
 			a = queue_other(p);
-		if (unlikely(!a))
+		if (unlikely(!a)) {
+			run_rest(&p->w);
 			a = search(p);
-		if (a && run_turn(&p->w, a))
+			worker_turn_begin(&p->w);
+			if (!a)
+				break;
+		}
+		worker_turn_next(&p->w);
+		if (run_turn(&p->w, a))
 			queue_again(p, a);
 	}
+	run_rest(&p->w);
 	return NULL;
 }
 

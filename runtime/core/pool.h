@@ -3,7 +3,7 @@
  * it, watch.c looks after it, sched.c starts and stops.
  *
  * Each worker has a place for the actor to run next (what the running one has just woken: a pair
- * that talks stays on one core, with warm caches) and a ring of 256 for the rest; what overflows,
+ * that talks stays on one core, with warm caches) and a ring for the rest; what overflows it,
  * and what comes from outside, goes through a list that all share. */
 #ifndef POOL_H
 #define POOL_H
@@ -12,7 +12,7 @@
 
 #include "life.h"
 
-enum { RING = 256, WORKERS_POOL_MAX = 64, SPARES = 8, THREADS_MAX = WORKERS_POOL_MAX + SPARES };
+enum { RING = 2048, WORKERS_POOL_MAX = 64, SPARES = 8, THREADS_MAX = WORKERS_POOL_MAX + SPARES };
 
 struct sample { uint32_t first; bool has; uint64_t at; };
 
@@ -27,8 +27,14 @@ struct pooler {
 	_Alignas(128) _Atomic uint32_t parked;          /* futex */
 	/* watch: ticks that the turn under way has lasted */
 	_Atomic uint32_t stuck;
+	/* watch, and who has stolen from it: its ring's last would wait longer than a tick */
+	_Atomic bool slow;
+	/* its slice is long: the watch saw it busy, it has not parked since; see slice.h */
+	_Atomic bool lengthy;
+	_Atomic pid_t tid;                              /* 0: not known yet */
 	/* The watch's. */
 	uint64_t seen_turn;
+	bool seen_busy;
 	uint32_t seen_first;
 	/* stuck when it was last named in the log */
 	uint32_t named;

@@ -8,7 +8,8 @@
  * A thief looks at a ring twice, STEAL_US apart: only from one whose last would wait longer than
  * that is stolen. A ring that turns over quickly is left alone, for what it holds talks to itself
  * on one warm core. For the same reason a worker wakes another at most once a tick; the watch wakes
- * one where a ring stands still. */
+ * one where a ring moves slowly, which then needs no look of its own: who has found little to do
+ * lately looks for less than STEAL_US before it parks. */
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,7 +19,7 @@
 #include "pool.h"
 #include "run.h"
 
-enum { NEXT_IN_A_ROW = 2048, SHARED_EVERY = 64, STEAL_CYCLES = 50000 };
+enum { SHARE_MOST = 128, NEXT_IN_A_ROW = 2048, SHARED_EVERY = 64, STEAL_CYCLES = 50000 };
 
 struct pool pool;
 
@@ -98,7 +99,7 @@ static void ring_put(struct pooler *p, struct actor *a)
 /* This worker's fair part of the list: the first to run now, the others into its ring. */
 static struct actor *take_shared(struct pooler *p)
 {
-	uint32_t have, n, got[RING / 2];
+	uint32_t have, n, got[SHARE_MOST];
 
 	if (!LOAD(&pool.shared))
 		return NULL;
@@ -106,7 +107,7 @@ static struct actor *take_shared(struct pooler *p)
 	have = LOAD(&pool.shared);
 	n = have / (uint32_t)pool.n + 1;
 	n = n > have ? have : n;
-	n = n > RING / 2 ? RING / 2 : n;
+	n = n > SHARE_MOST ? SHARE_MOST : n;
 	for (uint32_t i = 0; i < n; i++) {
 		got[i] = pool.first;
 		pool.first = LOAD(&cell_at(pool.first)->link);
@@ -127,8 +128,11 @@ static struct actor *ring_take(struct pooler *p)
 	while (first != LOAD(&p->tail)) {
 		uint32_t i = LOAD(&p->ring[first % RING]);
 
-		if (CAS(&p->first, &first, first + 1))
+		if (CAS(&p->first, &first, first + 1)) {
+			/* cold, most likely, when its turn comes */
+			__builtin_prefetch(cell_at(LOAD(&p->ring[(first + 1) % RING])), 1);
 			return cell_at(i);
+		}
 	}
 	return NULL;
 }
@@ -208,7 +212,7 @@ static bool worth_it(struct pooler *p, struct pooler *victim, uint32_t first, ui
 	uint64_t now = __rdtsc();
 	bool recent, slow;
 
-	if (LOAD(&victim->stuck))
+	if (LOAD(&victim->stuck) || LOAD(&victim->slow))
 		return true;
 	if (s->has && now - s->at < STEAL_CYCLES)
 		return false;
@@ -232,6 +236,7 @@ static struct actor *steal_ring(struct pooler *p, struct pooler *victim)
 		got[i] = LOAD(&victim->ring[(first + i) % RING]);
 	if (!atomic_compare_exchange_strong(&victim->first, &first, first + n))
 		return NULL;
+	STORE(&victim->slow, false);
 	for (uint32_t i = 1; i < n; i++)
 		ring_put(p, cell_at(got[i]));
 	return cell_at(got[0]);

@@ -108,8 +108,16 @@ static COLD void looked(struct worker *w, struct call_count *count, uint64_t beg
 		times_add(w, count, began);
 }
 
-static COLD void call_over(struct worker *w)
+/* After a handler that did not just take a message and send a few. */
+static COLD void called(struct worker *w, struct actor *a, struct msg *m, const struct entry *e,
+			int rc, bool asked, uint8_t left)
 {
+	if (w->box.top)
+		post_box(w);
+	if (rc < 0)
+		failed(w, a, m, e, rc, asked, left & IN_REFUSAL);
+	else if (asked && m->corr)
+		post_answer(w, m->from, m->corr, NULL, 0, 0, NULL);
 	if (w->span)
 		trace_end(w);
 	if (w->outs)
@@ -119,14 +127,16 @@ static COLD void call_over(struct worker *w)
 INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct entry *e)
 {
 	struct call_count *count = &w->calls[e->count];
-	bool asked = m->corr && !(m->flags & MSG_ANSWER);
-	uint64_t began = 0;
-	bool refused;
+	uint64_t began = 0, asked = m->corr;
+	uint8_t left;
 	int rc;
 
-	if (unlikely(asked && deadline_passed(m->corr))) {      /* nobody waits any more */
-		COUNT_UP(&w->expired, 1);
-		return;
+	if (unlikely(asked)) {
+		asked = m->flags & MSG_ANSWER ? 0 : asked;
+		if (asked && deadline_passed(asked)) {          /* nobody waits any more */
+			COUNT_UP(&w->expired, 1);
+			return;
+		}
 	}
 	w->in_handler = IN_HANDLER;
 	w->origin = m->flags >> MSG_ORIGIN_SHIFT;
@@ -135,19 +145,13 @@ INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct 
 	if (unlikely((--w->sample_left == 0) | LOAD(&e->traced)))
 		began = look(w, a, m, e);
 	rc = unlikely(e->code) ? contain_handler(w, a, m, e) : e->fn(a, m);
-	refused = w->in_handler & IN_REFUSAL;
+	left = w->in_handler;
 	w->in_handler = 0;
 	w->last_to = NULL;
-	if (unlikely(w->box.top))
-		post_box(w);
 	if (unlikely(began))
 		looked(w, count, began, rc);
-	if (unlikely(rc < 0))
-		failed(w, a, m, e, rc, asked, refused);
-	else if (asked && m->corr)
-		post_answer(w, m->from, m->corr, NULL, 0, 0, NULL);
-	if (unlikely(w->outs || began))
-		call_over(w);
+	if (unlikely(asked || rc < 0 || left != IN_HANDLER || w->box.top || w->outs))
+		called(w, a, m, e, rc, asked, left);
 }
 
 INLINE void ordinary(struct worker *w, struct actor *a, struct msg *m)
@@ -274,6 +278,7 @@ static void traced(struct worker *w, struct actor *a, struct msg *m)
 
 static COLD void special(struct worker *w, struct actor *a, struct msg *m)
 {
+	w->origin = 0;
 	switch (m->fn) {
 	case FN_ANSWER: answered(w, a, m); break;
 	case FN_LATE:   too_late(w, a, m); break;
@@ -374,7 +379,7 @@ enum step { STEP_IDLE, STEP_CHANGED, STEP_BACK };
 
 /* The step to idle, if the word is as it was (else CHANGED). IDLE: a is not to be touched any more.
  * BACK: it was idle, its count is 0, and it is ours again. */
-static enum step rest(struct worker *w, struct actor *a, uint64_t head)
+INLINE enum step rest(struct worker *w, struct actor *a, uint64_t head)
 {
 	/* seq_cst: idle before the second look; partners: wait_for() in hold.c, lane() in post.c.
 	 */
@@ -441,7 +446,7 @@ static COLD bool ending(struct worker *w, struct actor *a, struct msg *m)
 /* The usual case: a lone message is handled where it hangs, and if nothing came meanwhile the actor
  * is idle with one CAS. False: it is idle, held or gone; true: go on with what has come, which is
  * in a->q. */
-static bool lone(struct worker *w, struct actor *a, uint64_t h)
+INLINE bool lone(struct worker *w, struct actor *a, uint64_t h)
 {
 	struct msg *m = msg_at(HEAD_TOP(h));
 	enum step step;
@@ -546,10 +551,7 @@ bool run_turn(struct worker *w, struct actor *a)
 	uint64_t h = LOAD_ACQUIRE(&a->head);
 	bool more = true;
 
-	worker_turn_begin(w);
 	STORE(&w->actor, a);
-	if (unlikely(!w->pooled))       /* the pool's turns are timed by the watch, for nothing */
-		STORE(&w->began, __rdtsc());
 	if (unlikely(LOAD(&a->held_on)))
 		more = hold_again(w, a);
 	else if (likely(!a->q && HEAD_COUNT(h) == 1 && HEAD_TOP(h) >= MSG_FIRST) &&
@@ -557,9 +559,24 @@ bool run_turn(struct worker *w, struct actor *a)
 		more = lone(w, a, h);
 	if (more)
 		more = one_by_one(w, a);
+	return more;
+}
+
+void run_rest(struct worker *w)
+{
 	STORE(&w->actor, NULL);
 	STORE(&w->handler, NULL);
 	w->origin = 0;
 	worker_turn_end(w);
+}
+
+bool run_alone(struct worker *w, struct actor *a)
+{
+	bool more;
+
+	worker_turn_begin(w);
+	STORE(&w->began, __rdtsc());
+	more = run_turn(w, a);
+	run_rest(w);
 	return more;
 }

@@ -63,7 +63,7 @@ bool core_step(void)
 		return false;
 	seeded.n--;
 	memmove(seeded.ready + i, seeded.ready + i + 1, (seeded.n - i) * sizeof *seeded.ready);
-	if (run_turn(&seeded.w, a))
+	if (run_alone(&seeded.w, a))
 		ready(&seeded.w, a);
 	return true;
 }

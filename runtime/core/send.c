@@ -13,7 +13,7 @@
 
 static _Atomic uint64_t route;
 
-enum { REF_NAME_BIT = 63, GEN_LAST = 0x7fffffff, BOX_MAX = 128, BOX_UNITS = 4096 };
+enum { REF_NAME_BIT = 63, BOX_MAX = 128, BOX_UNITS = 4096 };
 
 void core_set_route(actor_id proxy)
 {
@@ -356,11 +356,12 @@ int send_args(struct worker *w, const struct letter *l, struct arg *args, unsign
 
 /* --- from a call site --------------------------------------------------------------------- */
 
-/* What a site remembers: type:16 | 1:16 | fn:16 | sig:16, and only when the values can go into
- * the slots as they are. Any thread may write it; all write the same. */
+/* What a site remembers: bound is type:16 | 1:16 | sig:16 | fn:16, tags the types:16 | n:8, and
+ * only when the values can go into the slots as they are. Any thread may write it; for one type all
+ * write the same, and tags is always the same. */
 static uint64_t site_bound(struct actor_site *s)
 {
-	return LOAD((_Atomic uint64_t *)&s->bound);
+	return LOAD_ACQUIRE((_Atomic uint64_t *)&s->bound);     /* partner: site_bind() */
 }
 
 static unsigned site_tags(const char *types, int n)
@@ -372,7 +373,18 @@ static unsigned site_tags(const char *types, int n)
 				   : types[i] == 'b' ? VALUE_BOOL
 						     : VALUE_INT)
 			<< 4 * i;
-	return tags;
+	return tags << 8 | (unsigned)n;
+}
+
+/* The words between `from` and `corr` as one, whose parts lie as in struct msg. */
+INLINE void site_head(struct msg *m, struct actor_site *s, uint64_t bound, uint8_t origin)
+{
+	uint64_t head = (uint32_t)bound | (uint64_t)origin << (32 + MSG_ORIGIN_SHIFT) |
+			(uint64_t)LOAD((_Atomic unsigned *)&s->tags) << 40;
+
+	_Static_assert(offsetof(struct msg, sig) == 18 && offsetof(struct msg, flags) == 20 &&
+		       offsetof(struct msg, n) == 21 && offsetof(struct msg, types) == 22, "");
+	memcpy((char *)m + offsetof(struct msg, fn), &head, sizeof head);
 }
 
 /* Remembers what the site resolves to, if its values are plain: no text, none to convert. */
@@ -396,8 +408,9 @@ static COLD void site_bind(struct actor_site *s, const struct actor *a, const ch
 			return;
 	}
 	STORE((_Atomic unsigned *)&s->tags, site_tags(s->types, s->n));
-	STORE((_Atomic uint64_t *)&s->bound,
-	      (uint64_t)type->id << 48 | 1ull << 32 | (uint64_t)fn << 16 | tab->entry[fn].sig);
+	STORE_RELEASE((_Atomic uint64_t *)&s->bound,            /* partner: site_bound() */
+		      (uint64_t)type->id << 48 | 1ull << 32 |
+		      (uint64_t)tab->entry[fn].sig << 16 | (uint64_t)fn);
 }
 
 static COLD int send_site_slow(struct worker *w, actor_ref to, const char *what, uint64_t from,
@@ -424,8 +437,8 @@ INLINE int site(struct worker *w, actor_ref to, const char *what, uint64_t from,
 
 	if (unlikely(!bound))
 		return send_site_slow(w, to, what, from, corr, s, values);
-	if (unlikely(gen - 1 >= GEN_LAST || (uint32_t)to >= cell_limit ||
-		     LOAD_ACQUIRE(&a->gen) != gen)) {
+	/* No cell has the generation of a name, and one that was never used (0) has no type. */
+	if (unlikely((uint32_t)to >= cell_limit || LOAD_ACQUIRE(&a->gen) != gen)) {
 		struct target t;
 
 		if (target_find(to, &t, NULL) < 0)
@@ -436,16 +449,12 @@ INLINE int site(struct worker *w, actor_ref to, const char *what, uint64_t from,
 	if (unlikely(bound >> 48 != LOAD(&a->type_id)))
 		return send_site_slow(w, to, what, from, corr, s, values);
 	m = message_new(&w->pool, 0);
-	m->n = (uint8_t)s->n;
-	m->types = (uint16_t)LOAD((_Atomic unsigned *)&s->tags);
-	for (int i = 0; i < s->n; i++)
-		m->slot[i] = values[i];
-	m->fn = (uint16_t)(bound >> 16);
-	m->sig = (uint16_t)bound;
+	site_head(m, s, bound, w->origin);
 	m->gen = gen;
 	m->from = from;
 	m->corr = corr;
-	m->flags |= (uint8_t)(w->origin << MSG_ORIGIN_SHIFT);
+	for (int i = 0; i < s->n; i++)
+		m->slot[i] = values[i];
 	return push(w, a, m, HEAD_WEIGHT(1));
 }
 
@@ -455,14 +464,24 @@ int send_site(struct worker *w, actor_ref to, const char *what, uint64_t from, u
 	return site(w, to, what, from, corr, s, values);
 }
 
-int actor_send_(actor *self, actor_ref to, const char *what, struct actor_site *s,
-		const uint64_t *values)
+static COLD int send_outside(actor *self, actor_ref to, const char *what, struct actor_site *s,
+			     const uint64_t *values)
 {
 	struct worker *w = worker_acquire();
-	int rc = site(w, to, what, self ? cell_id(self) : 0, 0, s, values);
+	int rc = send_site(w, to, what, self ? cell_id(self) : 0, 0, s, values);
 
 	worker_release(w);
 	return rc;
+}
+
+int actor_send_(actor *self, actor_ref to, const char *what, struct actor_site *s,
+		const uint64_t *values)
+{
+	struct worker *w = worker_self;
+
+	if (unlikely(!w || !w->depth || !self))
+		return send_outside(self, to, what, s, values);
+	return site(w, to, what, cell_id(self), 0, s, values);
 }
 
 /* --- from packed values ------------------------------------------------------------------- */

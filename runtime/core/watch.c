@@ -7,7 +7,6 @@
  * workers are parked it sleeps. */
 #include <linux/futex.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "pool.h"
 #include "ports.h"
 #include "run.h"
+#include "slice.h"
 
 enum { TICK_US = 500, NAME_AFTER_TICKS = 200 };         /* a tenth of a second in one handler */
 
@@ -51,17 +51,31 @@ static void name_stuck(struct pooler *p, uint32_t ticks)
 		 a ? life_title(a) : "?", in ? in : "?", ticks * TICK_US / 1000);
 }
 
+/* Who did not park between two ticks computes. */
+static void lengthen(struct pooler *p)
+{
+	bool busy = !LOAD(&p->parked);
+
+	if (busy && p->seen_busy && !LOAD(&p->lengthy) && LOAD(&p->tid)) {
+		STORE(&p->lengthy, true);
+		slice_set(LOAD(&p->tid), SLICE_LONG_US);
+	}
+	p->seen_busy = busy;
+}
+
 /* True: it stands in one turn. */
 static bool look_at(struct pooler *p)
 {
 	uint64_t turn = LOAD_ACQUIRE(&p->w.turn);
 	uint32_t first = LOAD_ACQUIRE(&p->first), waiting = LOAD(&p->tail) - first;
-	bool stuck = (turn & 1) && turn == p->seen_turn && !LOAD(&p->parked);
+	bool stuck = (turn & 1) && turn == p->seen_turn && !LOAD(&p->parked), slow;
 
 	contain_watch(&p->w, now_ns());
+	lengthen(p);
 	p->seen_turn = turn;
-	if (waiting && first - p->seen_first < waiting && LOAD(&pool.idle) &&
-	    !LOAD(&pool.searching))
+	slow = waiting && first - p->seen_first < waiting;
+	STORE(&p->slow, slow);
+	if (slow && LOAD(&pool.idle) && !LOAD(&pool.searching))
 		queue_wake(0);
 	p->seen_first = first;
 	if (!stuck || !LOAD(&p->stuck))
@@ -93,7 +107,7 @@ static void relieve(void)
 static void *watch(void *arg)
 {
 	(void)arg;
-	prctl(PR_SET_TIMERSLACK, 1000);
+	slice_prompt();
 	while (!LOAD(&pool.stop)) {
 		bool all_stuck = true;
 

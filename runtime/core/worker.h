@@ -3,10 +3,10 @@
  * let go.
  *
  * Workers of the pool, homes (the I/O loop, the gateway) and one record for all other threads,
- * under a lock. A worker counts its turns: odd while it is inside one, even between two. A table
- * that was replaced is freed when every worker that was inside a turn at that time has left it:
- * quiescent-state-based reclamation (McKenney and Slingwine, 1998), with one store a turn as its
- * price. */
+ * under a lock. A worker counts its turns: odd while it is inside one, even between two; from one
+ * straight into the next it counts by two. A table that was replaced is freed when every worker
+ * that was inside a turn at that time has left it: quiescent-state-based reclamation (McKenney and
+ * Slingwine, 1998), with one store a turn as its price. */
 #ifndef WORKER_H
 #define WORKER_H
 
@@ -88,18 +88,27 @@ static inline void worker_light_fence(void)
 }
 void worker_heavy_fence(void);
 
-static inline void worker_turn_begin(struct worker *w)
+/* What this turn reads of tables must not be read before the others can see its number: a fence a
+ * turn, or none here and one for all from the kernel. Partner: worker_retire(). What the turn
+ * before has read was read before (release; partner: is_safe() in worker.c). */
+static inline void worker_turn_set(struct worker *w, uint64_t turn)
 {
-	/* What this turn reads of tables must not be read before the others can see that it is odd:
-	 * a fence a turn, or none here and one for all from the kernel. Partner: worker_retire().
-	 */
 	if (likely(worker_membarrier)) {
-		STORE_RELEASE(&w->turn, LOAD(&w->turn) + 1);
+		STORE_RELEASE(&w->turn, turn);
 		atomic_signal_fence(memory_order_seq_cst);
 	} else {
-		atomic_exchange(&w->turn, LOAD(&w->turn) + 1);
+		atomic_exchange(&w->turn, turn);
 	}
+}
+static inline void worker_turn_begin(struct worker *w)
+{
+	worker_turn_set(w, LOAD(&w->turn) + 1);
 	w->depth++;
+}
+/* Inside one: that ends, and another begins. */
+static inline void worker_turn_next(struct worker *w)
+{
+	worker_turn_set(w, LOAD(&w->turn) + 2);
 }
 static inline void worker_turn_end(struct worker *w)
 {

@@ -14,6 +14,7 @@
 
 #include "bench.h"
 #include "ports.h"
+#include "slice.h"
 
 static _Atomic uint32_t finished;
 static _Atomic uint32_t done;
@@ -501,6 +502,7 @@ int bench_fairness(const struct bench_options *o)
 
 	calibrate();
 	start(o);
+	slice_prompt();                 /* as the I/O loop's thread, whose timers these are */
 	type = add(&hogs);
 	for (int i = 0; i < o->workers; i++)
 		sent(actor_send(NULL, spawn(type), "hog"));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * reclaim.pml - worker_turn_begin(), worker_turn_end() and worker_retire(): a worker that reads the
- * table in force in three turns, a patch thread that puts two new ones there and frees the old.
+ * reclaim.pml - worker_turn_begin(), worker_turn_next(), worker_turn_end() and worker_retire(): a
+ * worker that reads the table in force in three turns, with rests between them or straight on, a
+ * patch thread that puts two new ones there and frees the old.
  *
  * Holds: a table that was freed is not read. The worker's stores to its turn lie in a store buffer
  * until they happen to get out: that is what x86 allows, and what TSan does not see.
@@ -20,18 +21,21 @@ end:	do
 
 proctype worker()
 {
-	byte t, mine;
+	byte t, mine, turns;
 
 	do
-	:: mine == 2 * TURNS -> break
+	:: turns == TURNS -> break
 	:: else ->
-		mine++;
+		turns++;
+		mine = mine + 1 + mine % 2;
 		buffer!mine;                    /* odd; only the compiler is held back */
 		t = table;
 		assert(!freed[t]);
 		assert(!freed[t]);
-		mine++;
-		buffer!mine
+		if
+		:: turns < TURNS                /* the next turn ends this one */
+		:: mine++; buffer!mine
+		fi
 	od
 }
 

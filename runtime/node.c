@@ -32,6 +32,7 @@
 #include "log.h"
 #include "loop/loop.h"
 #include "metrics.h"
+#include "page.h"
 #include "patch/patch.h"
 #include "ports.h"
 #include "state.h"
@@ -179,12 +180,30 @@ static int say_status(struct buf *b, const char **type, const char *trouble)
 	return trouble ? 503 : 200;
 }
 
+static int say_page_status(struct node *n, struct buf *b, const char **type)
+{
+	struct page_node p = { .name = n->name,
+	                       .redis = !n->bus ? "none" : bus_connected(n->bus) ? "up" : "away" };
+	struct gateway_info i = { 0 };
+	struct gateway *g = n->gateway;
+
+	if (g)
+		gateway_info(g, &i);
+	p.clients = i.clients;
+	p.calls = i.calls;
+	page_status(&p, b);
+	*type = "application/json";
+	return 200;
+}
+
 static int http(void *arg, const char *path, struct buf *body, const char **type)
 {
 	struct node *n = arg;
 
 	if (strcmp(path, "/metrics") == 0)
 		return say_metrics(n, body, type);
+	if (strcmp(path, "/status") == 0)
+		return say_page_status(n, body, type);
 	if (strcmp(path, "/healthz") == 0)
 		return say_status(body, type, NULL);
 	if (strcmp(path, "/readyz") == 0)
@@ -193,7 +212,7 @@ static int http(void *arg, const char *path, struct buf *body, const char **type
 				  : !n->ready                        ? "starting"
 				  : n->bus && !bus_connected(n->bus) ? "Redis does not answer"
 								     : NULL);
-	return 0;
+	return page_file(path, body, type);
 }
 
 static void pair_int(struct buf *b, const char *name, uint64_t v)

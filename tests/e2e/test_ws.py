@@ -405,7 +405,7 @@ class Http(Case):
                 self.assertIn("json", headers["Content-Type"])
                 self.assertIsInstance(json.loads(body), dict)
         try:
-            self.assertEqual(self.runtime.get("/%00")[0], 404)
+            self.assertEqual(self.runtime.get("/nothing%00")[0], 404)
         except http.client.RemoteDisconnected:
             pass                        # libwebsockets 4.3 does without an answer
 

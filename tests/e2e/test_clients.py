@@ -1,0 +1,78 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The clients' module for Python (tools/clients/actord.py): calls as futures, what is pushed,
+refusals, and a connection that comes back. The one for JavaScript is test_page's."""
+
+import concurrent.futures
+import queue
+import sys
+import unittest
+
+from harness import ENOENT, HERE, PATIENCE, Case
+
+sys.path.insert(0, str(HERE.parent.parent / "tools/clients"))
+import actord  # noqa: E402
+
+
+class Clients(Case):
+    options = None
+    SECONDS = 20 * PATIENCE
+
+    def client(self, runtime, **more):
+        client = actord.Client("ws://%s/" % runtime.listen, **more)
+        self.addCleanup(client.close)
+        return client
+
+    def test_calls(self):
+        runtime = self.start(HERE / "actors/club.c")
+        with self.client(runtime, user="ann") as ann:
+            futures = [ann.call("echo", "say", i, "ü") for i in range(500)]
+            self.assertEqual([f.result(self.SECONDS) for f in futures],
+                             [[i, "ü"] for i in range(500)])
+            with self.assertRaises(actord.Refused) as refused:
+                ann.call("echo", "nothing").result(self.SECONDS)
+            self.assertEqual(refused.exception.code, ENOENT)
+            news = queue.Queue()
+            ann.on("whispered", news.put)
+            bob = self.client(runtime, user="bob")
+            bob.call("club", "whisper", "ann", "hush").result(self.SECONDS)
+            self.assertEqual(news.get(timeout=self.SECONDS), "hush")
+        with self.assertRaises(actord.Lost):
+            ann.call("echo", "say").result(self.SECONDS)
+
+    def test_a_restart(self):
+        runtime = self.start()
+        client = self.client(runtime)
+        client.call("counter", "hit", 1).result(self.SECONDS)
+        runtime.stop()
+        # Some of these are sent to nobody: they fail. The others wait for the new node.
+        calls = [client.call("counter", "hit", 1) for _ in range(20)]
+        self.start(folder=runtime.folder, listen=runtime.listen)
+        done, _ = concurrent.futures.wait(calls, self.SECONDS)
+        self.assertEqual(len(done), 20)
+        self.assertEqual({type(f.exception()) for f in calls} - {type(None), actord.Lost}, set())
+        late = client.call("counter", "hit", 0).result(self.SECONDS)
+        self.assertEqual(late, [sum(f.exception() is None for f in calls)])
+
+    def test_a_refused_login(self):
+        runtime = self.start(HERE / "actors/login.c")
+        self.assertEqual(self.client(runtime, user="ann", proof="sesame")
+                         .call("echo", "say", 1).result(self.SECONDS), [1])
+        refused = self.client(runtime, user="ann", proof="wrong").call("echo", "say", 1)
+        with self.assertRaises(actord.Refused):
+            refused.result(self.SECONDS)
+
+    def test_the_same_user_elsewhere(self):
+        runtime = self.start("--same-user", "replace")
+        first = self.client(runtime, user="ann")
+        first.call("echo", "say", 1).result(self.SECONDS)
+        second = self.client(runtime, user="ann")
+        second.call("echo", "say", 1).result(self.SECONDS)
+        with self.assertRaises((actord.Refused, actord.Lost)):
+            while True:                         # until it hears of its end; it does not come back
+                first.call("echo", "say", 1).result(self.SECONDS)
+        self.assertEqual(second.call("echo", "say", 2).result(self.SECONDS), [2])
+
+
+if __name__ == "__main__":
+    unittest.main()

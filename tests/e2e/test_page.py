@@ -1,0 +1,176 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The page at `/` in a real browser (headless Chromium): two of them play together in the arena,
+patches change its rules under them, and no connection ends. Screenshots are kept in build/test."""
+
+import json
+import os
+import unittest
+
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from harness import HERE, PATIENCE, Case, make_folder, until
+
+TOP = HERE.parent.parent
+SHOTS = TOP / "build/test"
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync",
+         "--disable-dev-shm-usage", "--window-size=1360,820", "--hide-scrollbars")
+# A page that is not in front is not painted as often; both are to play.
+AWAKE = ("--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding")
+RULES = {"arena_ice.c": "ice: you slide, walls throw you back",
+         "arena_gold.c": "gold: every gem is five points",
+         "arena_magnet.c": "magnets: gems come to you"}
+
+
+class Browser:
+    def __init__(self, case, url, dark=False):
+        options = Options()
+        options.binary_location = "/usr/bin/chromium"
+        folder = make_folder()
+        for flag in (*FLAGS, *AWAKE, "--user-data-dir=%s" % folder):
+            options.add_argument(flag)
+        if dark:
+            options.add_argument("--force-dark-mode")
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        service = Service("/usr/bin/chromedriver", env={**os.environ, "HOME": str(folder)})
+        self.driver = webdriver.Chrome(service=service, options=options)
+        case.addCleanup(self.driver.quit)
+        self.driver.set_page_load_timeout(30 * PATIENCE)
+        # The page's own sockets, counted, before any script of it runs.
+        self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """
+            window.closes = 0; window.opens = 0;
+            const Real = WebSocket;
+            window.WebSocket = class extends Real {
+                constructor(...all) {
+                    super(...all);
+                    window.opens++;
+                    this.addEventListener("close", () => window.closes++);
+                }
+            };"""})
+        self.driver.get(url)
+
+    def text(self, css):
+        return self.driver.find_element(By.CSS_SELECTOR, css).text
+
+    def wait(self, css, part, seconds=40):
+        until(lambda: part in self.text(css), "%r in %s" % (part, css), seconds)
+
+    def rules(self):
+        return self.js("return [...document.querySelectorAll('#rules li')].map(l => l.innerText)")
+
+    def js(self, text):
+        return self.driver.execute_script(text)
+
+    def enter(self, name):
+        field = self.driver.find_element(By.ID, "name")
+        field.clear()
+        field.send_keys(name)
+        self.driver.find_element(By.ID, "play").click()
+        self.wait("#scores", name)
+
+    def hold(self, *keys):
+        chain = ActionChains(self.driver)
+        for key in keys:
+            chain.key_down(key)
+        chain.perform()
+
+    def shot(self, name):
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        self.driver.save_screenshot(str(SHOTS / (name + ".png")))
+
+    def errors(self):
+        return [e for e in self.driver.get_log("browser") if e["level"] == "SEVERE"]
+
+
+class Page(Case):
+    options = None
+
+    def patch(self, runtime, name):
+        done = runtime.actorctl("patch", "apply", str(TOP / "patches" / name))
+        self.assertEqual(done.code, 0, done)
+
+    def test_two_browsers_play(self):
+        runtime = self.start()
+        url = "http://%s/" % runtime.listen
+        two = [Browser(self, url), Browser(self, url, dark=True)]
+        for browser, name in zip(two, ("Ada", "Grace")):
+            browser.wait("#state", "connected")
+            browser.enter(name)
+        for browser in two:                     # each sees the other
+            browser.wait("#scores", "Ada")
+            browser.wait("#scores", "Grace")
+            browser.wait("#rules", "walls stop you")
+        two[0].hold(Keys.ARROW_RIGHT)
+        two[1].hold("s")
+        self.wait_moved(runtime)
+        for number, (name, rule) in enumerate(RULES.items()):
+            self.patch(runtime, name)
+            for browser in two:
+                until(lambda: rule in browser.rules(), rule, 40)
+                browser.wait("#latest", "arena.")
+            two[0].shot("page-%d-%s" % (number + 1, name[:-2]))
+        for browser in two:
+            browser.wait("#clients", "2")
+            self.assertNotEqual(browser.text("#rate"), "–")
+        two[1].shot("page-dark")
+        self.assertEqual(runtime.actorctl("patch", "revert", "1").code, 0)
+        for browser in two:
+            until(lambda: "walls stop you" in browser.rules(), "the revert is seen, too", 40)
+            self.assertEqual(browser.js("return [window.opens, window.closes]"), [1, 0])
+            self.assertEqual(browser.errors(), [])
+        two[1].driver.quit()                    # who leaves is gone for the other
+        until(lambda: "Grace" not in two[0].text("#scores"), "Grace has left", 40)
+
+    def wait_moved(self, runtime):
+        """Until both discs have been told in two places each."""
+        seen, client = {}, runtime.client()
+        client.send({"tpc": "arena", "func": "watch", "args": []})
+        while sum(len(places) > 1 for places in seen.values()) < 2:
+            for _, name, x, y, _ in client.receive()["args"][0]:
+                seen.setdefault(name, set()).add((x, y))
+        client.close()
+
+    def test_a_restart(self):
+        """The page connects again by itself, and plays on."""
+        runtime = self.start()
+        browser = Browser(self, "http://%s/" % runtime.listen)
+        browser.wait("#state", "connected")
+        browser.enter("Ada")
+        runtime.stop()
+        browser.wait("#state", "connecting")
+        self.start(folder=runtime.folder, listen=runtime.listen)
+        browser.wait("#state", "connected", 30)
+        self.assertEqual(browser.js("return [window.opens > 1, document.hidden]"), [True, False])
+        browser.wait("#scores", "Ada")
+        browser.wait("#clients", "1")
+
+    def test_status(self):
+        runtime = self.start()
+        status, headers, body = runtime.get("/status")
+        said = json.loads(body)
+        self.assertEqual((status, said["node"], said["clients"], said["patches"]),
+                         (200, runtime.ready["node"], 0, 0))
+        self.assertIn("counter", [a["name"] for a in said["named"]])
+        self.patch(runtime, "counter_cap.c")
+        latest = json.loads(runtime.get("/status")[2])["latest"]
+        self.assertEqual([(p["number"], p["handlers"]) for p in latest], [(1, "counter.hit")])
+
+    def test_files(self):
+        runtime = self.start()
+        for path, kind in {"/": "text/html", "/page.css": "text/css",
+                           "/page.js": "text/javascript", "/arena.js": "text/javascript",
+                           "/actord.js": "text/javascript"}.items():
+            status, headers, body = runtime.get(path)
+            self.assertEqual((status, headers["Content-Type"].split(";")[0]), (200, kind), path)
+            self.assertGreater(len(body), 500)
+            self.assertEqual(int(headers["Content-Length"]), len(body))
+
+
+if __name__ == "__main__":
+    unittest.main()

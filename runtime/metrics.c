@@ -208,3 +208,33 @@ void metrics_core(struct buf *out)
 	workers(out);
 	handlers(out);
 }
+
+/* --- clients ------------------------------------------------------------------------------ */
+
+void metrics_clients(struct buf *out, const struct gateway_info *i)
+{
+	const struct { const char *name, *help; double value; } lines[] = {
+		{ "clients", "WebSocket clients connected.", i->clients },
+		{ "clients_accepted_total", "Clients ever let in.", (double)i->accepted },
+		{ "clients_turned_away_total", "Clients for whom there was no place or descriptor.",
+		  (double)i->turned_away },
+		{ "clients_limited_total", "Clients closed as they or their address sent too much.",
+		  (double)i->limited },
+		{ "clients_late_total", "Clients closed as no login or message came in time.",
+		  (double)i->late },
+		{ "clients_lost_total", "Clients that were pinged in vain.", (double)i->lost },
+		{ "clients_overflown_total", "Clients that did not read what was sent to them.",
+		  (double)i->overflown },
+		{ "client_dropped_total", "Messages dropped as their client did not read.",
+		  (double)i->dropped },
+		{ "client_calls_total", "Calls by clients.", (double)i->calls },
+		{ "client_answers_total", "Answers to clients.", (double)i->answers },
+		{ "client_refused_total", "Clients' calls refused.", (double)i->refused },
+	};
+	char name[64];
+
+	for (size_t k = 0; k < ARRAY_LEN(lines); k++) {
+		snprintf(name, sizeof name, "actord_%s", lines[k].name);
+		metrics_one(out, name, lines[k].help, lines[k].value);
+	}
+}

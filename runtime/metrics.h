@@ -4,6 +4,7 @@
 #define METRICS_H
 
 #include "base.h"
+#include "gateway/gateway.h"
 
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
@@ -14,5 +15,6 @@ void metrics_one(struct buf *out, const char *name, const char *help, double val
  * it costs the same at a million of them, and no worker is asked for anything. */
 void metrics_process(struct buf *out, const char *node);
 void metrics_core(struct buf *out);
+void metrics_clients(struct buf *out, const struct gateway_info *i);
 
 #endif

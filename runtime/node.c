@@ -144,22 +144,9 @@ static void redis_metrics(struct node *n, struct buf *b)
 	metrics_one(b, "actord_redis_pending", "Messages and answers under way.", i.pending);
 }
 
-static void client_metrics(struct gateway *g, struct buf *b)
-{
-	struct gateway_info i;
-
-	gateway_info(g, &i);
-	metrics_one(b, "actord_clients", "WebSocket clients connected.", i.clients);
-	metrics_one(b, "actord_clients_accepted_total", "Clients ever let in.", (double)i.accepted);
-	metrics_one(b, "actord_client_calls_total", "Calls by clients.", (double)i.calls);
-	metrics_one(b, "actord_client_answers_total", "Answers to clients.", (double)i.answers);
-	metrics_one(b, "actord_client_refused_total", "Clients' calls refused.",
-	            (double)i.refused);
-}
-
 static int say_metrics(struct node *n, struct buf *b, const char **type)
 {
-	struct gateway *g = n->gateway;
+	struct gateway_info clients;
 
 	*type = METRICS_TYPE;
 	metrics_process(b, n->name);
@@ -168,8 +155,10 @@ static int say_metrics(struct node *n, struct buf *b, const char **type)
 	metrics_core(b);
 	if (n->bus)
 		redis_metrics(n, b);
-	if (g)
-		client_metrics(g, b);
+	if (n->gateway) {
+		gateway_info(n->gateway, &clients);
+		metrics_clients(b, &clients);
+	}
 	return 200;
 }
 
@@ -380,7 +369,8 @@ static int gateway_start(struct node *n, struct why *why)
 	struct gateway_config g = {
 		.addr = c->listen_addr, .port = c->listen_port, .origins = c->origins,
 		.login = c->login, .same_user = (enum same_user)c->same_user,
-		.http = http, .arg = n,
+		.http = http, .arg = n, .cert = c->tls_cert, .key = c->tls_key,
+		.limits = c->limits,
 	};
 	struct why reason = { "" };
 
@@ -389,7 +379,8 @@ static int gateway_start(struct node *n, struct why *why)
 	n->gateway = gateway_new(&g, &reason);
 	if (n->gateway)
 		return 0;
-	return why_set(why, ACTOR_EFAIL, "--listen: %s", reason.text);
+	return why_set(why, ACTOR_EFAIL, "%s%s", reason.text[0] == '-' ? "" : "--listen: ",
+	               reason.text);
 }
 
 static int start(struct node *n, struct why *why)

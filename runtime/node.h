@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#include "gateway/limits.h"
+
 enum redis_kind { REDIS_IS_DEFAULT, REDIS_IS_EMBEDDED, REDIS_IS_ELSEWHERE, REDIS_IS_NONE };
 
 /* What options_read() fills in; all strings are borrowed, NULL where nobody said. */
@@ -20,6 +22,8 @@ struct node_config {
 	int max_actors;                                 /* 0: core's own limit */
 	int unsigned_patches;                           /* below 0: nobody said */
 	const char *patch_keys, *groups;
+	const char *tls_cert, *tls_key;                 /* both or none */
+	struct gateway_limits limits;
 	const char *const *actors; int actor_count;     /* ACTOR.c, ACTOR.so, DIR */
 };
 /* Runs until SIGTERM or SIGINT. Returns the process's exit status: 0, or 2 after one line on

@@ -211,6 +211,40 @@ static int set_same_user(struct node_config *c, const char *value, struct why *w
 	return why_set(why, ACTOR_EARGS, "\"%s\" is none of both, replace, refuse", value);
 }
 
+static int set_tls_cert(struct node_config *c, const char *value, struct why *why)
+{
+	return filled(value, &c->tls_cert, why);
+}
+
+static int set_tls_key(struct node_config *c, const char *value, struct why *why)
+{
+	return filled(value, &c->tls_key, why);
+}
+
+static int set_when_unread(struct node_config *c, const char *value, struct why *why)
+{
+	if (strcmp(value, "close") != 0 && strcmp(value, "drop-oldest") != 0)
+		return why_set(why, ACTOR_EARGS, "\"%s\" is neither close nor drop-oldest", value);
+	c->limits.drop_oldest = value[0] == 'd';
+	return 0;
+}
+
+#define LIMIT(field, min, max) \
+	static int set_##field(struct node_config *c, const char *value, struct why *why) \
+	{ \
+		return number(value, min, max, &c->limits.field, why); \
+	}
+LIMIT(clients, 0, 1000000)
+LIMIT(address_clients, 0, 1000000)
+LIMIT(client_rate, 0, 1000000)
+LIMIT(address_rate, 0, 1000000)
+LIMIT(message_bytes, 1024, MESSAGE_MAX)
+LIMIT(unsent_bytes, 1024, 1 << 30)
+LIMIT(handshake_s, 1, 3600)
+LIMIT(login_s, 0, 86400)
+LIMIT(idle_s, 0, 1000000)
+LIMIT(ping_s, 0, 86400)
+
 /* Where it stands is read before all others are applied. */
 static int set_config(struct node_config *c, const char *value, struct why *why)
 {
@@ -249,6 +283,31 @@ static const struct option table[] = {
 	  set_login },
 	{ "same-user", "WORD", "who logs in a second time: both stay (both), the first one goes\n"
 	  "(replace), the second one is refused (refuse)", set_same_user },
+	{ "tls-cert", "FILE", "the certificate (PEM, the chain behind it) for wss:// and https://",
+	  set_tls_cert },
+	{ "tls-key", "FILE", "and its private key (PEM)", set_tls_key },
+	{ "max-clients", "N", "WebSocket clients at once (0: as many as there are descriptors);\n"
+	  "whoever is too many is closed with 1013", set_clients },
+	{ "max-address-clients", "N", "and of one address, or one IPv6 /64 (0: any number)",
+	  set_address_clients },
+	{ "client-rate", "N", "messages a second of one client, then it is closed with 1008 (0:\n"
+	  "any number; one that floods is read more slowly anyway)",
+	  set_client_rate },
+	{ "address-rate", "N", "and of all of one address, new clients counted in, then 1013 (0)",
+	  set_address_rate },
+	{ "max-message", "BYTES", "of a client's message, then 1009 (16777216)",
+	  set_message_bytes },
+	{ "max-unread", "BYTES", "kept for a client that does not read (8388608), and what\n"
+	  "then becomes of it:", set_unsent_bytes },
+	{ "when-unread", "WHAT", "close, or drop-oldest messages (close)", set_when_unread },
+	{ "handshake-timeout", "S", "seconds for a request or a handshake (20)",
+	  set_handshake_s },
+	{ "login-timeout", "S", "seconds until a client must have logged in, then 1008 (30; 0:\n"
+	  "for ever)", set_login_s },
+	{ "idle-timeout", "S", "seconds between two messages of a client, then 1008 (0: for ever)",
+	  set_idle_s },
+	{ "ping-interval", "S", "seconds of silence after which a client is asked, and after as\n"
+	  "many more given up (60; 0: never)", set_ping_s },
 	{ "config", "FILE", "lines of `name = value` with these names; # begins a comment",
 	  set_config },
 };
@@ -435,12 +494,18 @@ int options_read(struct options *o, int argc, char **argv, struct why *why)
 		.listen_addr = "127.0.0.1", .listen_port = LISTEN_PORT,
 		.redis_bind = "127.0.0.1", .redis_port = REDIS_PORT,
 		.topic = "rpc", .login = "login", .unsigned_patches = -1,
+		.limits = {
+			.message_bytes = MESSAGE_MAX, .unsent_bytes = 8 << 20, .handshake_s = 20,
+			.login_s = 30, .ping_s = 60,
+		},
 	} };
 	o->actors = mem_alloc(((size_t)argc + 1) * sizeof *o->actors);
 	o->node.actors = o->actors;
 	error = read_words(o, argv, given, why);
 	if (!error && o->asked == OPTIONS_RUN)
 		error = apply_all(o, given, why);
+	if (!error && !o->node.tls_cert != !o->node.tls_key)
+		error = why_set(why, ACTOR_EARGS, "--tls-cert and --tls-key: one needs the other");
 	mem_free(given);
 	return error;
 }

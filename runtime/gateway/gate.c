@@ -8,14 +8,22 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <strings.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "log.h"
+#include "ports.h"
+#include "sync.h"
+
 enum {
+	SPARE_DESCRIPTORS = 64,         /* left for Redis, files, the control socket */
+	TELL_MS = 10000,
 	BACKLOG = 1024,
 	DESCRIPTORS_MAX = 65536,        /* the library's tables are so long: not 2^30 */
 	ADDR_SIZE = 256,
@@ -92,6 +100,63 @@ int gate_descriptors(void)
 	getrlimit(RLIMIT_NOFILE, &l);
 	return (int)l.rlim_cur;
 }
+
+/* --- who comes in ------------------------------------------------------------------------- */
+
+void door_init(struct door *d, int listener, int most)
+{
+	*d = (struct door){ listener, most, open("/dev/null", O_RDONLY | O_CLOEXEC), 0, 0 };
+}
+
+void door_fini(struct door *d)
+{
+	if (d->spare >= 0)
+		close(d->spare);
+}
+
+static int turned(struct door *d)
+{
+	COUNT_UP(&d->turned_away, 1);
+	if (!d->told_ms || now_ms() - d->told_ms > TELL_MS) {
+		log_line(LOG_WARN, "gateway", "descriptors have run out (%d): new clients are "
+		         "turned away; raise the limit (ulimit -n)", d->most);
+		d->told_ms = now_ms();
+	}
+	return DOOR_TURNED;
+}
+
+/* A connection that is left waiting would wake the loop for ever: the spare descriptor lets it in,
+ * to close it. */
+static int turn_away(struct door *d)
+{
+	int fd;
+
+	close(d->spare);
+	fd = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	d->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return turned(d);
+}
+
+int door_accept(struct door *d)
+{
+	int on = 1, fd;
+
+	do
+		fd = accept4(d->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	while (fd < 0 && (errno == ECONNABORTED || errno == EINTR));
+	if (fd < 0)
+		return errno == EMFILE || errno == ENFILE ? turn_away(d) : DOOR_EMPTY;
+	if (fd >= d->most - SPARE_DESCRIPTORS) {
+		close(fd);
+		return turned(d);
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	return fd;
+}
+
+/* --- from which pages --------------------------------------------------------------------- */
 
 static bool listed(const char *origin, const char *list)
 {

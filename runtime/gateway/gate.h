@@ -10,6 +10,15 @@
 int gate_open(const char *addr, int port, struct why *why);
 /* "127.0.0.1:8080", "[::1]:8080": where it really listens. */
 void gate_address(int fd, char *text, size_t size);
+/* A listening socket and how many descriptors this process may have; spare is one kept for when
+ * there are none. */
+struct door { int listener, most, spare; int64_t told_ms; _Atomic uint64_t turned_away; };
+enum { DOOR_EMPTY = -1, DOOR_TURNED = -2 };
+void door_init(struct door *d, int listener, int most);
+/* The next connection, nonblocking; DOOR_EMPTY: nobody waits; DOOR_TURNED: there was no descriptor
+ * for one, it is gone and the log says so, now and then. */
+int door_accept(struct door *d);
+void door_fini(struct door *d);         /* the listener stays open */
 /* Makes room for clients: the soft limit on descriptors becomes what is allowed, within reason.
  * Returns it. */
 int gate_descriptors(void);

@@ -8,12 +8,15 @@
  * ends. */
 #include "gateway.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "clients.h"
+#include "conn.h"
 #include "gate.h"
 #include "ws.h"
 
@@ -64,16 +67,31 @@ static int start_thread(struct gateway *g)
 	return err;
 }
 
+/* What the library would only fail at. */
+static int readable(const char *option, const char *path, struct why *why)
+{
+	FILE *f = path ? fopen(path, "re") : NULL;
+
+	if (path && !f)
+		return why_set(why, -1, "%s %s: %s", option, path, strerror(errno));
+	if (f)
+		fclose(f);
+	return 0;
+}
+
 struct gateway *gateway_new(const struct gateway_config *c, struct why *why)
 {
 	struct gateway *g = mem_alloc(sizeof *g);
 	struct ws_config config = {
 		.http = c->http, .http_arg = c->arg, .turn = turn, .turn_arg = g,
+		.cert = c->cert, .key = c->key, .limits = c->limits,
 	};
 	struct session_config sessions = {
-		.port = &ws_frames, .login = c->login, .same_user = c->same_user,
+		.port = &conn_frames, .login = c->login, .same_user = c->same_user,
 	};
 
+	if (readable("--tls-cert", c->cert, why) || readable("--tls-key", c->key, why))
+		goto fail;
 	config.listener = gate_open(c->addr, c->port, why);
 	if (config.listener < 0)
 		goto fail;
@@ -116,6 +134,8 @@ void gateway_info(const struct gateway *g, struct gateway_info *out)
 	*out = (struct gateway_info){
 		.clients = w.clients, .accepted = w.accepted,
 		.calls = s.calls, .answers = s.answers, .refused = s.refused,
+		.turned_away = w.turned_away, .limited = w.limited, .late = w.late,
+		.lost = w.lost, .overflown = w.overflown, .dropped = w.dropped,
 	};
 }
 

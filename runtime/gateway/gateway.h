@@ -3,6 +3,7 @@
 #ifndef GATEWAY_H
 #define GATEWAY_H
 
+#include "limits.h"
 #include "session.h"
 
 struct gateway_config {
@@ -10,12 +11,18 @@ struct gateway_config {
 	const char *origins;            /* that may connect too, by commas; or NULL */
 	const char *login;              /* the actor that says who may come in */
 	enum same_user same_user;
+	const char *cert, *key;         /* PEM files, for TLS; NULL: none */
+	struct gateway_limits limits;
 	/* HTTP GET of path: appends a body, returns the status and says the content type; 0: not
 	 * found. On the gateway's thread. */
 	int (*http)(void *arg, const char *path, struct buf *body, const char **type);
 	void *arg;
 };
-struct gateway_info { unsigned clients; uint64_t accepted, calls, answers, refused; };
+struct gateway_info {
+	unsigned clients;
+	uint64_t accepted, calls, answers, refused;
+	uint64_t turned_away, limited, late, lost, overflown, dropped;  /* see ws.h */
+};
 
 struct gateway;
 /* Returns when it listens. NULL with why: "127.0.0.1:8080: address already in use; ...". */

@@ -550,6 +550,11 @@ bool session_busy(const struct session *s)
 	return s->held || s->due.count > CALLS_BUSY;
 }
 
+bool session_in(const struct session *s)
+{
+	return s->in;
+}
+
 void session_gone(struct session *s)
 {
 	actor *self = core_actor(s->id);

@@ -26,6 +26,7 @@ struct session *session_new(void *conn);
 void session_frame(struct session *s, const void *bytes, size_t len);
 /* Enough is under way for this client: it should not be read until that has become less. */
 bool session_busy(const struct session *s);
+bool session_in(const struct session *s);       /* its login was taken */
 void session_gone(struct session *s);   /* the connection is closed; frees */
 /* After each turn of the home: what found a mailbox full tries again. */
 void session_retry(void);

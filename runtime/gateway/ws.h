@@ -4,6 +4,7 @@
 #define WS_H
 
 #include "base.h"
+#include "limits.h"
 #include "ports.h"
 
 struct ws;
@@ -11,6 +12,8 @@ struct ws_config {
 	int listener;                   /* takes, unless ws_new() fails */
 	int descriptors;                /* how many this process may have */
 	const char *origins;            /* see gate_admits() */
+	const char *cert, *key;         /* PEM files, for TLS; NULL: none */
+	struct gateway_limits limits;
 	int (*http)(void *arg, const char *path, struct buf *body, const char **type);
 	void *http_arg;
 	bool (*turn)(void *arg);        /* runs what is ready in the sessions; true: more is */
@@ -19,6 +22,12 @@ struct ws_config {
 struct ws_info {
 	unsigned clients, unsent;       /* unsent: clients with bytes to come */
 	uint64_t accepted;
+	uint64_t turned_away;           /* no place, no descriptor */
+	uint64_t limited;               /* over a rate */
+	uint64_t late;                  /* no login, or no message, in time */
+	uint64_t lost;                  /* pinged in vain */
+	uint64_t overflown;             /* did not read: given up, or with frames dropped */
+	uint64_t dropped;               /* those frames */
 };
 
 struct ws *ws_new(const struct ws_config *c, struct why *why);
@@ -29,7 +38,5 @@ void ws_leave(struct ws *w);            /* closes each with 1001; ws_run() ends 
 void ws_end(struct ws *w);              /* ws_run() returns */
 void ws_info(const struct ws *w, struct ws_info *out);  /* any thread */
 void ws_free(struct ws *w);             /* after ws_run(); nobody may wake it any more */
-
-extern const struct frames_port ws_frames;
 
 #endif

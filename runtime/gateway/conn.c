@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT
+ * conn.c - a WebSocket connection as the gateway keeps it: what is sent to it, what it may, when it
+ * ends.
+ *
+ * Sessions speak to us through the frames port. What they send in one turn of their home is
+ * gathered as ready-made frames in the connection's `out` and handed over in one write, which makes
+ * the difference between 0.2 and 1 million messages a second.
+ * What passes with time (a login that does not come, silence) is looked at twice a second in one
+ * sweep over all, which also is the clock that messages are stamped by: no timer a connection.
+ *
+ * Invariants: a close goes out behind everything sent before it, from conn_writeable() alone; once
+ * one was asked for, nothing is sent or taken any more.
+ * The gateway's thread; others see the counters. It knows no library: see struct wire. */
+#include "conn.h"
+
+#include <stdio.h>
+
+#include "log.h"
+#include "session.h"
+#include "sync.h"
+
+enum {
+	OUT_BUSY = 1 << 20,             /* unsent bytes before a client is read no more */
+	CLOSE_S = 5,
+	REASON_MAX = 123,
+	TICKS_S = 1000 / CONNS_SWEEP_MS,
+};
+enum {
+	CLOSE_GOING = 1001, CLOSE_POLICY = 1008, CLOSE_TOO_BIG = 1009, CLOSE_LATER = 1013,
+	CLOSE_CUT = -1,
+};
+
+/* --- frames out --------------------------------------------------------------------------- */
+
+static size_t unsent(const struct conn *c)
+{
+	return outgoing_waiting(&c->out) + (c->in->wire->busy(c->wsi) ? c->handed : 0);
+}
+
+static void count_unsent(struct conn *c, bool is)
+{
+	if (is != c->unsent)
+		COUNT_UP(&c->in->unsent, is ? 1u : -1u);
+	c->unsent = is;
+}
+
+/* At once, whatever is unsent: it does not take it. */
+static void cut(struct conn *c)
+{
+	c->code = CLOSE_CUT;
+	outgoing_fini(&c->out);
+	c->in->wire->end_in(c->wsi, 0);
+}
+
+/* Hands over what the library takes. 0, or -1: the connection is lost. */
+static int flush(struct conn *c)
+{
+	const struct wire *wire = c->in->wire;
+	const char *frames;
+	size_t n;
+
+	while (!wire->busy(c->wsi) && (n = outgoing_next(&c->out, &frames))) {
+		if (wire->write(c->wsi, frames, n))
+			return -1;
+		outgoing_handed(&c->out, n);
+		c->handed = n;
+		if (c->paused.next)     /* its pongs are not read, but it takes what we send */
+			c->heard = c->in->tick;
+	}
+	outgoing_trim(&c->out);
+	count_unsent(c, unsent(c) > 0);
+	return 0;
+}
+
+static void send_soon(struct conn *c)
+{
+	count_unsent(c, true);
+	if (c->in->in_turn)
+		list_add(&c->in->dirty, &c->dirty);
+	else
+		c->in->wire->want(c->wsi);
+}
+
+/* For one more frame, by the policy; false: the client was given up. */
+static bool has_room(struct conn *c)
+{
+	const struct gateway_limits *l = &c->in->limits;
+
+	if (likely(unsent(c) <= (size_t)l->unsent_bytes))
+		return true;
+	if (!c->overflown)
+		COUNT_UP(&c->in->overflown, 1);
+	c->overflown = true;
+	if (l->drop_oldest) {
+		COUNT_UP(&c->in->dropped, outgoing_drop(&c->out, (size_t)l->unsent_bytes));
+		return true;
+	}
+	log_line(LOG_INFO, "gateway", "a client that does not read was given up: %zu bytes",
+	         unsent(c));
+	cut(c);
+	return false;
+}
+
+static void conn_send(void *conn, const void *bytes, size_t len, bool text)
+{
+	struct conn *c = conn;
+
+	if (c->code || c->deaf || !has_room(c))
+		return;
+	outgoing_add(&c->out, bytes, len, text);
+	send_soon(c);
+}
+
+static void conn_close(void *conn, int code, const char *reason)
+{
+	struct conn *c = conn;
+	size_t len = strlen(reason);
+
+	if (c->code)
+		return;
+	c->code = code;
+	c->reason = mem_string(reason, len < REASON_MAX ? len : REASON_MAX);
+	c->in->wire->end_in(c->wsi, CLOSE_S);
+	c->in->wire->want(c->wsi);
+}
+
+const struct frames_port conn_frames = { conn_send, conn_close };
+
+/* --- what it may -------------------------------------------------------------------------- */
+
+/* Reads on, or not: what the client has under way is bounded by not reading more. */
+static void flow(struct conn *c)
+{
+	bool stop = !c->code && (session_busy(c->session) || unsent(c) > OUT_BUSY);
+
+	if (stop == !!c->paused.next)
+		return;
+	if (stop)
+		list_add(&c->in->paused, &c->paused);
+	else
+		list_remove(&c->paused);
+	c->in->wire->read(c->wsi, !stop);
+}
+
+/* Too many, and told so. */
+static bool full(struct conn *c)
+{
+	const struct gateway_limits *l = &c->in->limits;
+
+	if (l->clients && LOAD(&c->in->clients) > (unsigned)l->clients)
+		conn_close(c, CLOSE_LATER, "there are as many clients as may be");
+	else if (l->address_clients && c->from->clients > (unsigned)l->address_clients)
+		conn_close(c, CLOSE_LATER, "there are as many clients of your address as may be");
+	return c->code;
+}
+
+/* Over a rate, and told so. To come counts as a message of the address. */
+static bool limited(struct conn *c, bool coming)
+{
+	const struct gateway_limits *l = &c->in->limits;
+	int64_t now;
+
+	if (likely(!l->client_rate && !l->address_rate))
+		return false;
+	now = now_ns();
+	if (!coming && !rate_take(&c->full_ns, l->client_rate, now))
+		conn_close(c, CLOSE_POLICY, "too many messages a second");
+	else if (!rate_take(&c->from->full_ns, l->address_rate, now))
+		conn_close(c, CLOSE_LATER, "too many messages a second from your address");
+	COUNT_UP(&c->in->limited, c->code != 0);
+	return c->code;
+}
+
+static void too_big(struct conn *c)
+{
+	char words[128];
+
+	snprintf(words, sizeof words, "a message has %d bytes at most",
+	         c->in->limits.message_bytes);
+	conn_close(c, CLOSE_TOO_BIG, words);
+	buf_fini(&c->part);
+}
+
+/* --- its life ----------------------------------------------------------------------------- */
+
+int conn_open(struct conn *c, struct conns *all, void *wsi)
+{
+	*c = (struct conn){
+		.in = all, .wsi = wsi, .born = all->tick, .heard = all->tick, .said = all->tick,
+	};
+	c->session = session_new(c);
+	if (!c->session)
+		return -1;
+	list_add(&all->all, &c->all);
+	COUNT_UP(&all->clients, 1);
+	c->from = addresses_hold(all->addresses, all->wire->fd(wsi));
+	if (all->leaving)
+		conn_close(c, CLOSE_GOING, "the node is stopping");
+	else if (full(c))
+		COUNT_UP(&all->turned_away, 1);
+	else if (!limited(c, true))
+		COUNT_UP(&all->accepted, 1);
+	return 0;
+}
+
+void conn_gone(struct conn *c)
+{
+	if (!c->session)
+		return;
+	session_gone(c->session);
+	c->session = NULL;
+	list_remove(&c->all);
+	list_remove(&c->dirty);
+	list_remove(&c->paused);
+	count_unsent(c, false);
+	buf_fini(&c->part);
+	outgoing_fini(&c->out);
+	addresses_drop(c->in->addresses, c->from, now_ns());
+	mem_free(c->reason);
+	COUNT_UP(&c->in->clients, -1u);
+}
+
+void conn_read(struct conn *c, const void *bytes, size_t len, size_t rest, bool final)
+{
+	size_t most = (size_t)c->in->limits.message_bytes;
+	bool whole = final && !rest;
+
+	c->heard = c->in->tick;
+	if (c->code || c->deaf)
+		return;
+	if (rest > most || c->part.len + len + rest > most) {
+		too_big(c);
+		return;
+	}
+	if (whole && limited(c, false))
+		return;
+	c->said = c->heard;
+	if (whole && !c->part.len) {
+		session_frame(c->session, bytes, len);
+	} else {
+		buf_add(&c->part, bytes, len);
+		if (whole) {
+			session_frame(c->session, c->part.p, c->part.len);
+			buf_fini(&c->part);
+		}
+	}
+	flow(c);
+}
+
+void conn_heard(struct conn *c)
+{
+	c->heard = c->in->tick;
+}
+
+int conn_writeable(struct conn *c)
+{
+	if (c->code == CLOSE_CUT || flush(c))
+		return -1;
+	if (unsent(c))
+		c->in->wire->want(c->wsi);
+	else if (c->code)
+		return 1;
+	flow(c);
+	return 0;
+}
+
+int conn_leaving(struct conn *c)
+{
+	int lost = flush(c);
+
+	c->deaf = true;
+	return lost;
+}
+
+/* --- all of them -------------------------------------------------------------------------- */
+
+void conns_init(struct conns *all, const struct wire *wire, const struct gateway_limits *l)
+{
+	all->wire = wire;
+	all->limits = *l;
+	list_init(&all->all);
+	list_init(&all->dirty);
+	list_init(&all->paused);
+	all->addresses = addresses_new();
+}
+
+static bool over(const struct conns *all, uint32_t since, int seconds)
+{
+	return seconds && all->tick - since > (uint32_t)seconds * TICKS_S;
+}
+
+static void late(struct conn *c, const char *words)
+{
+	COUNT_UP(&c->in->late, 1);
+	conn_close(c, CLOSE_POLICY, words);
+}
+
+static void look_at(struct conn *c)
+{
+	const struct gateway_limits *l = &c->in->limits;
+
+	if (c->code)
+		return;
+	if (!session_in(c->session) && over(c->in, c->born, l->login_s)) {
+		late(c, "no login in time");
+	} else if (over(c->in, c->said, l->idle_s)) {
+		late(c, "no message for too long");
+	} else if (over(c->in, c->heard, 2 * l->ping_s)) {
+		COUNT_UP(&c->in->lost, 1);
+		cut(c);
+	} else if (!over(c->in, c->heard, l->ping_s)) {
+		c->asked = false;
+	} else if (!c->asked) {
+		c->asked = true;
+		outgoing_ping(&c->out);
+		send_soon(c);
+	}
+}
+
+void conns_sweep(struct conns *all)
+{
+	all->tick++;
+	for (struct link *l = all->all.next, *next; l != &all->all; l = next) {
+		next = l->next;
+		look_at(LINKED(l, struct conn, all));
+	}
+	addresses_sweep(all->addresses, now_ns());
+}
+
+void conns_turn_begins(struct conns *all)
+{
+	all->in_turn = true;
+}
+
+void conns_turn_ends(struct conns *all)
+{
+	all->in_turn = false;
+	while (all->dirty.next != &all->dirty) {
+		struct conn *c = LINKED(all->dirty.next, struct conn, dirty);
+
+		list_remove(&c->dirty);
+		if (flush(c))
+			cut(c);
+	}
+	for (struct link *l = all->paused.next, *next; l != &all->paused; l = next) {
+		next = l->next;
+		flow(LINKED(l, struct conn, paused));
+	}
+}
+
+void conns_leave(struct conns *all)
+{
+	all->leaving = true;
+	for (struct link *l = all->all.next; l != &all->all; l = l->next)
+		conn_close(LINKED(l, struct conn, all), CLOSE_GOING, "the node is stopping");
+}
+
+void conns_fini(struct conns *all)
+{
+	addresses_free(all->addresses);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ * conn.h - a WebSocket connection as the gateway keeps it: what is sent to it, what it may, when
+ * it ends. All on the gateway's thread but where it says otherwise. */
+#ifndef CONN_H
+#define CONN_H
+
+#include "limits.h"
+#include "list.h"
+#include "outgoing.h"
+#include "ports.h"
+#include "rate.h"
+
+/* What the WebSocket library does with its side of a connection. */
+struct wire {
+	bool (*busy)(void *wsi);        /* it still has bytes that it was given */
+	int (*write)(void *wsi, const char *frames, size_t len);        /* 0, or -1: it is lost */
+	void (*want)(void *wsi);        /* conn_writeable() soon, from its loop */
+	void (*read)(void *wsi, bool on);
+	void (*end_in)(void *wsi, int seconds);         /* 0: in the next turn, come what may */
+	int (*fd)(void *wsi);
+};
+
+struct conns {
+	const struct wire *wire;
+	struct gateway_limits limits;
+	struct link all, dirty, paused;
+	struct addresses *addresses;
+	bool in_turn, leaving;
+	uint32_t tick;                  /* half seconds: what messages are stamped by */
+	_Atomic unsigned clients, unsent;       /* these are read by any thread */
+	_Atomic uint64_t accepted, turned_away, limited, late, lost, overflown, dropped;
+};
+void conns_init(struct conns *all, const struct wire *wire, const struct gateway_limits *l);
+/* Twice a second: who has not logged in, who is silent. */
+enum { CONNS_SWEEP_MS = 500 };
+void conns_sweep(struct conns *all);
+/* What the sessions send between these two is gathered, and leaves with the second. */
+void conns_turn_begins(struct conns *all);
+void conns_turn_ends(struct conns *all);
+void conns_leave(struct conns *all);    /* closes each, and whoever still comes, with 1001 */
+void conns_fini(struct conns *all);
+
+struct conn {
+	struct conns *in;
+	void *wsi;
+	struct session *session;
+	struct link all, dirty, paused;
+	struct buf part;                /* a message in pieces, so far */
+	struct outgoing out;
+	size_t handed;                  /* the last write's bytes, which the library may have */
+	struct address *from;
+	int64_t full_ns;                /* its bucket: see rate.h */
+	char *reason;
+	int code;                       /* a close was asked for */
+	uint32_t born, heard, said;     /* ticks: of the last sign of life, of the last message */
+	bool deaf;                      /* the client's own close came */
+	bool unsent;                    /* counted in conns */
+	bool asked;                     /* a ping is out */
+	bool overflown;
+};
+/* It may be closed at once, with words. -1: there is no session for it. */
+int  conn_open(struct conn *c, struct conns *all, void *wsi);
+/* len bytes of a message, of whose frame `rest` are to come; final: of its last frame. */
+void conn_read(struct conn *c, const void *bytes, size_t len, size_t rest, bool final);
+void conn_heard(struct conn *c);        /* a pong */
+/* 0; -1: it is to be dropped; 1: all is out, and it is to be closed with code and reason. */
+int  conn_writeable(struct conn *c);
+/* Its close came: what is answered so far goes out before ours. -1: it is lost. */
+int  conn_leaving(struct conn *c);
+void conn_gone(struct conn *c);
+
+extern const struct frames_port conn_frames;
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ * rate.c - token buckets, and what the clients of one address do together.
+ *
+ * An address is remembered while it has clients or its bucket is not full: who hangs up and comes
+ * again gains nothing. An IPv6 address counts by its /64, which is what one customer has. The
+ * gateway's thread only. */
+#include "rate.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "ports.h"
+
+enum { SECOND_NS = 1000000000, TABLE = 4096 };
+
+struct addresses {
+	struct address *in[TABLE];
+	unsigned left;                  /* without clients */
+	uint64_t salt;
+};
+
+bool rate_take(int64_t *full_ns, int rate, int64_t now_ns)
+{
+	int64_t token = rate ? SECOND_NS / rate : 0, full = *full_ns > now_ns ? *full_ns : now_ns;
+
+	if (!rate)
+		return true;
+	if (full + token - now_ns > SECOND_NS)
+		return false;
+	*full_ns = full + token;
+	return true;
+}
+
+struct addresses *addresses_new(void)
+{
+	struct addresses *all = mem_alloc(sizeof *all);
+
+	all->salt = random_u64();
+	return all;
+}
+
+static void key_of(int fd, uint8_t key[16])
+{
+	struct sockaddr_storage at = { 0 };
+	socklen_t len = sizeof at;
+
+	memset(key, 0, 16);
+	getpeername(fd, (struct sockaddr *)&at, &len);
+	if (at.ss_family == AF_INET) {
+		memcpy(key + 12, &((struct sockaddr_in *)&at)->sin_addr, 4);
+		key[10] = key[11] = 0xff;
+	} else if (at.ss_family == AF_INET6) {
+		struct in6_addr *six = &((struct sockaddr_in6 *)&at)->sin6_addr;
+
+		memcpy(key, six, IN6_IS_ADDR_V4MAPPED(six) ? 16 : 8);
+	}
+}
+
+static struct address **place(struct addresses *all, const uint8_t key[16])
+{
+	uint64_t half[2];
+	struct address **at;
+
+	memcpy(half, key, sizeof half);
+	half[0] = ((half[0] ^ all->salt) * 0x9e3779b97f4a7c15u ^ half[1]) * 0xd6e8feb86659fd93u;
+	at = &all->in[half[0] >> 40 & (TABLE - 1)];
+	while (*at && memcmp((*at)->key, key, 16))
+		at = &(*at)->next;
+	return at;
+}
+
+struct address *addresses_hold(struct addresses *all, int fd)
+{
+	uint8_t key[16];
+	struct address **at, *a;
+
+	key_of(fd, key);
+	at = place(all, key);
+	a = *at;
+	if (!a) {
+		a = *at = mem_alloc(sizeof *a);
+		memcpy(a->key, key, sizeof key);
+	} else if (!a->clients) {
+		all->left--;
+	}
+	a->clients++;
+	return a;
+}
+
+static void forget(struct addresses *all, struct address **at)
+{
+	struct address *a = *at;
+
+	*at = a->next;
+	all->left--;
+	mem_free(a);
+}
+
+void addresses_drop(struct addresses *all, struct address *a, int64_t now_ns)
+{
+	if (--a->clients)
+		return;
+	all->left++;
+	if (a->full_ns <= now_ns)
+		forget(all, place(all, a->key));
+}
+
+void addresses_sweep(struct addresses *all, int64_t now_ns)
+{
+	for (int i = 0; all->left && i < TABLE; i++)
+		for (struct address **at = &all->in[i]; *at; )
+			if (!(*at)->clients && (*at)->full_ns <= now_ns)
+				forget(all, at);
+			else
+				at = &(*at)->next;
+}
+
+void addresses_free(struct addresses *all)
+{
+	for (int i = 0; all && i < TABLE; i++)
+		while (all->in[i]) {
+			all->left++;
+			forget(all, &all->in[i]);
+		}
+	mem_free(all);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ * rate.h - token buckets, and what the clients of one address do together. */
+#ifndef RATE_H
+#define RATE_H
+
+#include "base.h"
+
+/* A bucket of one second's worth that fills with `rate` tokens/s, kept as the moment when it will
+ * be full (the generic cell rate algorithm, ITU-T I.371); zero is full. Takes a token, or returns
+ * false. rate 0: any number. */
+bool rate_take(int64_t *full_ns, int rate, int64_t now_ns);
+
+/* One thread. */
+struct address { struct address *next; uint8_t key[16]; unsigned clients; int64_t full_ns; };
+struct addresses;
+struct addresses *addresses_new(void);
+/* Whose socket this is: counts a client of that address. Lives until it is dropped. */
+struct address *addresses_hold(struct addresses *all, int fd);
+void addresses_drop(struct addresses *all, struct address *a, int64_t now_ns);
+/* Forgets those without clients whose bucket is full again. */
+void addresses_sweep(struct addresses *all, int64_t now_ns);
+void addresses_free(struct addresses *all);
+
+#endif

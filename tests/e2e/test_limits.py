@@ -1,0 +1,289 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What one client, one address and all of them may cost, and what becomes of who takes more:
+rates, numbers, sizes, time to log in and between messages, what is not read; and TLS."""
+
+import json
+import re
+import socket
+import ssl
+import subprocess
+import unittest
+
+import websocket
+
+from harness import PATIENCE, Case, actord, make_folder, until
+
+# "Try again later" (registered since) is unknown to python3-websocket.
+websocket._abnf.VALID_CLOSE_STATUS += (1013,)
+SAY = {"tpc": "echo", "func": "say", "args": ["x"], "cb": "callback"}
+
+
+class Limited(Case):
+    def code(self, ws):
+        return ws.closed()[1]
+
+    def metric(self, runtime, name):
+        text = runtime.get("/metrics")[2].decode()
+        return float(re.search(r"^actord_%s (\S+)$" % name, text, re.M).group(1))
+
+
+class Rates(Limited):
+    options = ("--client-rate", "50", "--address-rate", "150")
+
+    def test_a_client_and_an_address(self):
+        ws = self.runtime.client()
+        for _ in range(200):
+            try:
+                ws.send(SAY)
+            except (OSError, websocket.WebSocketException):
+                break
+        self.assertEqual(self.code(ws), 1008)
+        codes = []
+        for _ in range(6):                      # each within its own rate, but not together
+            one = self.runtime.client(login=False)
+            try:
+                for _ in range(45):
+                    one.send({"func": "login", "args": ["guid", "md5"]} if _ == 0 else SAY)
+            except (OSError, websocket.WebSocketException):
+                pass
+            codes.append(one)
+        self.assertIn(1013, [self.code(one) if self.ended(one) else None for one in codes])
+        self.assertGreaterEqual(self.metric(self.runtime, "clients_limited_total"), 2)
+        # A second later there is room again.
+        until(self.calls, "room for one more call", 20)
+
+    def ended(self, ws):
+        """Whether a close has come; reads what came before."""
+        ws.ws.sock.settimeout(1 * PATIENCE)
+        try:
+            while True:
+                frame = ws.ws.recv_frame()
+                if frame.opcode == websocket.ABNF.OPCODE_CLOSE:
+                    ws.closed = lambda: ([], int.from_bytes(frame.data[:2], "big"))
+                    return True
+        except (OSError, websocket.WebSocketException):
+            return False
+
+    def calls(self):
+        try:
+            ws = self.runtime.client()
+            ws.call("say", 1, tpc="echo")
+            ws.close()
+            return True
+        except (OSError, websocket.WebSocketException):
+            return False
+
+
+class Numbers(Limited):
+    options = None
+
+    def test_max_clients(self):
+        runtime = self.start("--max-clients", "3", redis="none")
+        inside = [runtime.client() for _ in range(3)]
+        self.assertEqual(self.code(runtime.client(login=False)), 1013)
+        inside.pop().close()
+        until(lambda: self.metric(runtime, "clients") == 2, "a place")
+        self.assertEqual(runtime.client().call("say", 1, tpc="echo"), [1])
+        self.assertEqual(self.metric(runtime, "clients_turned_away_total"), 1)
+
+    def test_of_an_address(self):
+        runtime = self.start("--max-address-clients", "2", redis="none")
+        for _ in range(2):
+            runtime.client()
+        self.assertEqual(self.code(runtime.client(login=False)), 1013)
+        host, port = runtime.listen.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), source_address=("127.0.0.2", 0)) as s:
+            ws = websocket.create_connection("ws://%s/" % runtime.listen, socket=s)
+            ws.send(json.dumps({"func": "login", "args": ["guid", "md5"]}))
+            self.assertEqual(json.loads(ws.recv())["args"], [0])
+
+    def test_max_message(self):
+        runtime = self.start("--max-message", "2000", redis="none")
+        ws = runtime.client()
+        self.assertEqual(ws.call("say", "x" * 1800, tpc="echo"), ["x" * 1800])
+        ws.send({**SAY, "args": ["x" * 2000]})
+        self.assertEqual(self.code(ws), 1009)
+
+    def test_descriptors_run_out(self):
+        """The soft limit is raised to the hard one at the start: that is what must be low."""
+        runtime = self.start(redis="none", prefix=("prlimit", "--nofile=160:160"))
+        ws = runtime.client()
+        host, port = runtime.listen.rsplit(":", 1)
+        crowd = []
+        try:
+            for _ in range(300):
+                crowd.append(socket.create_connection((host, int(port)), timeout=10 * PATIENCE))
+            self.assertIsNotNone(runtime.err.wait("descriptors have run out"))
+            self.assertEqual(ws.call("say", 1, tpc="echo"), [1])
+            self.assertEqual(runtime.actorctl("ping").code, 0)
+        finally:
+            for s in crowd:
+                s.close()
+        again = until(lambda: self.admitted(runtime), "a new client is let in", 30)
+        self.assertEqual(again.call("say", 2, tpc="echo"), [2])
+        self.assertGreater(self.metric(runtime, "clients_turned_away_total"), 0)
+
+    def admitted(self, runtime):
+        try:
+            return runtime.client()
+        except (OSError, websocket.WebSocketException):
+            return None
+
+
+class Deadlines(Limited):
+    options = ("--login-timeout", "1", "--idle-timeout", "3", "--handshake-timeout", "1",
+               "--ping-interval", "1")
+
+    def test_no_login(self):
+        self.assertEqual(self.code(self.runtime.client(login=False)), 1008)
+
+    def test_silence(self):
+        ws = self.runtime.client()
+        kinds = []
+        while websocket.ABNF.OPCODE_CLOSE not in kinds:
+            frame = ws.ws.recv_frame()
+            kinds.append(frame.opcode)
+            if frame.opcode == websocket.ABNF.OPCODE_PING:
+                ws.ws.pong(frame.data)
+        self.assertEqual(int.from_bytes(frame.data[:2], "big"), 1008)
+        self.assertIn(websocket.ABNF.OPCODE_PING, kinds)
+
+    def test_no_pong(self):
+        ws = self.runtime.client()
+        self.assertIsNone(self.code_without_pongs(ws))
+        self.assertGreaterEqual(self.metric(self.runtime, "clients_lost_total"), 1)
+
+    def code_without_pongs(self, ws):
+        try:
+            while True:
+                frame = ws.ws.recv_frame()
+                if frame.opcode == websocket.ABNF.OPCODE_CLOSE:
+                    return int.from_bytes(frame.data[:2], "big")
+        except (OSError, websocket.WebSocketException):
+            return None
+
+    def test_slow_handshakes(self):
+        """Nothing, a part of the request, a byte now and then: each is given up."""
+        host, port = self.runtime.listen.rsplit(":", 1)
+        for begin in b"", b"G", b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websoc":
+            with self.subTest(begin), socket.create_connection((host, int(port))) as s:
+                s.settimeout(20 * PATIENCE)
+                s.sendall(begin)
+                while s.recv(4096):
+                    pass
+
+    def test_oversized_handshakes(self):
+        host, port = self.runtime.listen.rsplit(":", 1)
+        for begin in (b"GET /" + b"x" * 100000, b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 20000,
+                      b"GET / HTTP/1.1\r\nCookie: " + b"x" * 100000, b"\0" * 100000):
+            with self.subTest(begin[:20]), socket.create_connection((host, int(port))) as s:
+                s.settimeout(20 * PATIENCE)
+                try:
+                    s.sendall(begin)
+                    while s.recv(4096):
+                        pass
+                except ConnectionError:
+                    pass
+        self.assertEqual(self.runtime.get("/healthz")[0], 200)
+
+
+class Unread(Limited):
+    options = None
+
+    def flood(self, runtime, count):
+        """A client that asks for much and reads nothing."""
+        ws = runtime.client()
+        text = "x" * 50000
+        try:
+            for i in range(count):
+                ws.send({**SAY, "args": [i, text]})
+        except (OSError, websocket.WebSocketException):
+            pass
+        return ws
+
+    def test_close(self):
+        runtime = self.start("--max-unread", "100000", redis="none")
+        deaf = self.flood(runtime, 400)
+        until(lambda: self.metric(runtime, "clients_overflown_total") == 1, "given up", 30)
+        until(lambda: self.metric(runtime, "clients") == 0, "closed", 30)
+        deaf.ws.shutdown()
+        self.assertEqual(runtime.client().call("say", 1, tpc="echo"), [1])
+
+    def test_drop_oldest(self):
+        """The newest answers are those that come, in their order, once it reads."""
+        runtime = self.start("--max-unread", "100000", "--when-unread", "drop-oldest",
+                             redis="none")
+        deaf = self.flood(runtime, 400)
+        until(lambda: self.metric(runtime, "client_dropped_total") > 0, "dropped", 30)
+        seen = []
+        while 399 not in seen:
+            seen.append(deaf.receive()["args"][0])
+        self.assertEqual(seen, sorted(set(seen)))
+        self.assertLess(len(seen), 400)
+        self.assertEqual(runtime.client().call("say", 1, tpc="echo"), [1])
+
+
+class Tls(Limited):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = make_folder()
+        cls.cert, cls.key = str(cls.folder / "cert.pem"), str(cls.folder / "key.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
+                        "-keyout", cls.key, "-out", cls.cert], check=True, capture_output=True)
+        cls.options = ("--tls-cert", cls.cert, "--tls-key", cls.key)
+        super().setUpClass()
+
+    def connect(self, **more):
+        return websocket.create_connection(
+            "wss://%s/" % self.runtime.listen, timeout=10 * PATIENCE,
+            sslopt={"ca_certs": self.cert, **more})
+
+    def test_calls(self):
+        ws = self.connect()
+        ws.send(json.dumps({"func": "login", "args": ["guid", "md5"]}))
+        self.assertEqual(json.loads(ws.recv())["args"], [0])
+        for size in 1, 5000, 20000, 300000, 5 << 20:
+            text = "x" * size
+            ws.send(json.dumps({**SAY, "args": [text]}))
+            self.assertEqual(json.loads(ws.recv())["args"], [text], size)
+        for i in range(1000):
+            ws.send(json.dumps({**SAY, "args": [i]}))
+        self.assertEqual([json.loads(ws.recv())["args"][0] for _ in range(1000)],
+                         list(range(1000)))
+        ws.close()
+
+    def test_https(self):
+        context = ssl.create_default_context(cafile=self.cert)
+        host, port = self.runtime.listen.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=10 * PATIENCE) as plain:
+            with context.wrap_socket(plain, server_hostname=host) as s:
+                s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                got = b""
+                while more := s.recv(65536):
+                    got += more
+        self.assertIn(b"200 OK", got)
+        self.assertTrue(got.endswith(b'{"status":"ok"}\n'))
+
+    def test_no_old_versions_and_no_plain(self):
+        with self.assertRaises((ssl.SSLError, OSError)):
+            self.connect(ssl_version=ssl.PROTOCOL_TLSv1_1, cert_reqs=ssl.CERT_NONE)
+        with self.assertRaises((OSError, websocket.WebSocketException)):
+            websocket.create_connection("ws://%s/" % self.runtime.listen, timeout=5 * PATIENCE)
+        self.connect().close()
+
+    def test_what_does_not_fit(self):
+        for options, word in (((self.cert, self.cert), "key"), (("/nowhere", self.key), "/nowhere"),
+                              ((self.cert, "/nowhere"), "/nowhere")):
+            with self.subTest(options):
+                done = actord("--tls-cert", options[0], "--tls-key", options[1], "--redis", "none",
+                              "--state", str(make_folder() / "s"), "--listen", "127.0.0.1:0",
+                              "--control", str(make_folder() / "c"))
+                self.assertEqual(done.code, 2, done)
+                self.assertIn(word, done.err)
+        self.assertEqual(actord("--tls-cert", self.cert).code, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -112,6 +112,8 @@ actor_ref   msg_from(const msg *m);         /* the sender: an actor, a session, 
 int         msg_error(const msg *m);        /* of an answer: 0, or why there is none, */
 const char *msg_error_text(const msg *m);   /* in words */
 int64_t     msg_ask(const msg *m);          /* of an answer: what actor_ask returned */
+/* It came from elsewhere and may have been handled before, as the node that had it died. */
+int         msg_again(const msg *m);
 
 /* Items of a list, or keys and values of a map in turn. */
 struct msg_items { const unsigned char *at, *end; };

@@ -35,6 +35,7 @@
 #include "page.h"
 #include "patch/patch.h"
 #include "ports.h"
+#include "report.h"
 #include "state.h"
 #include "sync.h"
 
@@ -52,7 +53,7 @@ struct node {
 	/* The gateway's thread looks at these, and at the gateway itself. */
 	_Atomic bool ready, stopping;
 	struct state *state;
-	const char *name;
+	const char *name, *identity;
 	struct server *server;
 	struct loop *loop;
 	struct bus *bus;
@@ -125,23 +126,15 @@ static void on_count(void *arg)
 	loop_timer_set(n->count, COUNT_MS);
 }
 
-static void redis_metrics(struct node *n, struct buf *b)
+/* A copy: this is the gateway's thread. */
+static struct bus_info counted(struct node *n)
 {
 	struct bus_info i;
 
 	pthread_mutex_lock(&n->counted_lock);
 	i = n->counted;
 	pthread_mutex_unlock(&n->counted_lock);
-	metrics_one(b, "actord_redis_up", "Redis is connected and all topics are subscribed.",
-	            bus_connected(n->bus));
-	metrics_one(b, "actord_redis_taken_total", "Messages that came by Redis.", (double)i.taken);
-	metrics_one(b, "actord_redis_answered_total", "Of these, those answered.",
-	            (double)i.answered);
-	metrics_one(b, "actord_redis_published_total", "Messages that left by Redis.",
-	            (double)i.published);
-	metrics_one(b, "actord_redis_refused_total", "Messages that could not be handed on.",
-	            (double)i.refused);
-	metrics_one(b, "actord_redis_pending", "Messages and answers under way.", i.pending);
+	return i;
 }
 
 static int say_metrics(struct node *n, struct buf *b, const char **type)
@@ -154,7 +147,7 @@ static int say_metrics(struct node *n, struct buf *b, const char **type)
 	            n->ready && !n->stopping);
 	metrics_core(b);
 	if (n->bus)
-		redis_metrics(n, b);
+		report_redis_metrics(b, bus_connected(n->bus), counted(n));
 	if (n->gateway) {
 		gateway_info(n->gateway, &clients);
 		metrics_clients(b, &clients);
@@ -204,32 +197,6 @@ static int http(void *arg, const char *path, struct buf *body, const char **type
 	return page_file(path, body, type);
 }
 
-static void pair_int(struct buf *b, const char *name, uint64_t v)
-{
-	pack_text(b, name);
-	pack_uint(b, v);
-}
-
-static void pair_text(struct buf *b, const char *name, const char *v)
-{
-	pack_text(b, name);
-	pack_text(b, v);
-}
-
-static void redis_section(const struct node *n, struct buf *b, const struct bus_info *i)
-{
-	pack_text(b, "redis");
-	pack_map(b, 7);
-	pair_text(b, "kind", n->embedded ? "embedded" : "elsewhere");
-	pack_text(b, "connected");
-	pack_bool(b, i->connected);
-	pair_int(b, "taken", i->taken);
-	pair_int(b, "answered", i->answered);
-	pair_int(b, "published", i->published);
-	pair_int(b, "refused", i->refused);
-	pair_int(b, "pending", i->pending);
-}
-
 static void clients_section(const struct node *n, struct buf *b)
 {
 	struct gateway_info i;
@@ -237,37 +204,12 @@ static void clients_section(const struct node *n, struct buf *b)
 	gateway_info(n->gateway, &i);
 	pack_text(b, "clients");
 	pack_map(b, 6);
-	pair_text(b, "listen", gateway_address(n->gateway));
-	pair_int(b, "connected", i.clients);
-	pair_int(b, "accepted", i.accepted);
-	pair_int(b, "calls", i.calls);
-	pair_int(b, "answers", i.answers);
-	pair_int(b, "refused", i.refused);
-}
-
-struct patches { struct buf rows; uint32_t count; };
-
-static void patch_row(void *arg, const struct patch_info *p)
-{
-	struct patches *all = arg;
-
-	all->count++;
-	pack_map(&all->rows, 4);
-	pair_int(&all->rows, "number", p->number);
-	pair_text(&all->rows, "state", p->state);
-	pair_text(&all->rows, "handlers", p->handlers);
-	pair_text(&all->rows, "origin", p->origin);
-}
-
-static void patches_section(struct buf *b)
-{
-	struct patches all = { .count = 0 };
-
-	patch_each(patch_row, &all);
-	pack_text(b, "patches");
-	pack_list(b, all.count);
-	buf_add(b, all.rows.p, all.rows.len);
-	buf_fini(&all.rows);
+	report_text(b, "listen", gateway_address(n->gateway));
+	report_int(b, "connected", i.clients);
+	report_int(b, "accepted", i.accepted);
+	report_int(b, "calls", i.calls);
+	report_int(b, "answers", i.answers);
+	report_int(b, "refused", i.refused);
 }
 
 static unsigned sections(void *arg, struct buf *b)
@@ -278,19 +220,26 @@ static unsigned sections(void *arg, struct buf *b)
 
 	if (n->bus) {
 		bus_info(n->bus, &i);
-		redis_section(n, b, &i);
+		report_redis(b, n->embedded ? "embedded" : "elsewhere", &i);
 		pairs++;
 	}
 	if (n->gateway) {
 		clients_section(n, b);
 		pairs++;
 	}
-	patches_section(b);
+	report_patches(b);
 	pack_text(b, "warnings");
 	pack_list(b, i.connected ? 0 : 1);
 	if (!i.connected)
 		pack_text(b, "Redis does not answer");
 	return pairs;
+}
+
+static unsigned nodes(void *arg, struct buf *rows)
+{
+	struct node *n = arg;
+
+	return n->bus ? bus_nodes(n->bus, rows) : 0;
 }
 
 /* --- the start ---------------------------------------------------------------------------- */
@@ -334,6 +283,8 @@ static int core_and_loop(struct node *n, struct why *why)
 	return n->loop ? 0 : ACTOR_EFAIL;
 }
 
+static void on_name_refused(void *arg, const char *reason);
+
 static int rooms_start(struct node *n, struct why *why)
 {
 	const struct node_config *c = n->config;
@@ -341,8 +292,12 @@ static int rooms_start(struct node *n, struct why *why)
 		.unsigned_redis = n->embedded, .state = state_path(n->state),
 		.keys = c->patch_keys, .node = n->name, .groups = c->groups,
 	};
-	struct control_sources sources = { .node = n->name, .sections = sections, .arg = n };
-	struct bus_config bus = { .node = n->name };
+	struct control_sources sources = { .node = n->name, .sections = sections,
+	                                   .nodes = nodes, .arg = n };
+	struct bus_config bus = {
+		.node = n->name, .identity = n->identity, .patches = report_in_force,
+		.refused = on_name_refused, .arg = n,
+	};
 	struct cast cast = { c->topic, c->actors, c->actor_count };
 	struct why reason = { "" };
 
@@ -389,7 +344,8 @@ static int start(struct node *n, struct why *why)
 	if (!n->state)
 		return ACTOR_EFAIL;
 	n->name = n->config->node ? n->config->node : state_node(n->state, why);
-	if (!n->name || redis_start(n, why) < 0 || core_and_loop(n, why) < 0)
+	n->identity = state_identity(n->state, why);
+	if (!n->name || !n->identity || redis_start(n, why) < 0 || core_and_loop(n, why) < 0)
 		return ACTOR_EFAIL;
 	if (rooms_start(n, why) < 0)
 		return ACTOR_EFAIL;
@@ -465,6 +421,17 @@ static void on_give_up(void *arg, const char *reason)
 		return;
 	fprintf(stderr, "actord: %s\n", reason);
 	loop_post(n->loop, end_given_up, n);
+}
+
+static void on_name_refused(void *arg, const char *reason)
+{
+	struct node *n = arg;
+
+	if (n->stopping)
+		return;
+	fprintf(stderr, "actord: --node %s: %s\n", n->name, reason);
+	exit_status = 2;
+	begin_stop(n, "its name is another's");
 }
 
 /* A worker is still inside a handler: what it may touch stays as it is until the process ends. */

@@ -19,7 +19,7 @@
 #include "ports.h"
 #include "state.h"
 
-struct state { char *path; int lock; char node[NAME_MAX_LEN + 1]; };
+struct state { char *path; int lock; char node[NAME_MAX_LEN + 1], identity[40]; };
 
 static char *joined(const char *a, const char *b)
 {
@@ -129,22 +129,22 @@ static void make_name(char name[NAME_MAX_LEN + 1])
 	         (unsigned)(random_u64() & 0xffffff));
 }
 
-static int read_name(const char *file, char name[NAME_MAX_LEN + 1])
+static int read_line(const char *file, char *line, int size)
 {
 	FILE *f = fopen(file, "re");
-	bool read = f && fgets(name, NAME_MAX_LEN + 1, f);
+	bool read = f && fgets(line, size, f);
 
 	if (f)
 		fclose(f);
 	if (read)
-		name[strcspn(name, "\n")] = 0;
-	return read && name[0] ? 0 : ACTOR_ENOENT;
+		line[strcspn(line, "\n")] = 0;
+	return read && line[0] ? 0 : ACTOR_ENOENT;
 }
 
 /* Under another name first: a name half written would be another node's. */
-static int keep_name(const char *folder, const char *file, const char *name)
+static int keep_line(const char *folder, const char *file, const char *name)
 {
-	char *new = joined(folder, "node.new");
+	char *new = joined(folder, "new");
 	FILE *f = fopen(new, "we");
 	bool kept = f && fprintf(f, "%s\n", name) > 0 && fflush(f) == 0 && fsync(fileno(f)) == 0;
 
@@ -155,17 +155,33 @@ static int keep_name(const char *folder, const char *file, const char *name)
 	return kept ? 0 : ACTOR_EFAIL;
 }
 
-const char *state_node(struct state *s, struct why *why)
+/* The line kept in a file of the folder; the one that is there already, if there is one. */
+static const char *kept(const struct state *s, const char *name, char *line, int size,
+                        struct why *why)
 {
-	char *file = joined(s->path, "node");
+	char *file = joined(s->path, name), *made = mem_string(line, strlen(line));
 	int error = 0;
 
-	if (read_name(file, s->node) < 0) {
-		make_name(s->node);
-		error = keep_name(s->path, file, s->node);
+	if (read_line(file, line, size) < 0) {
+		memcpy(line, made, strlen(made) + 1);
+		error = keep_line(s->path, file, line);
 	}
 	mem_free(file);
-	return error ? refuse(s->path, errno, why), NULL : s->node;
+	mem_free(made);
+	return error ? refuse(s->path, errno, why), NULL : line;
+}
+
+const char *state_node(struct state *s, struct why *why)
+{
+	make_name(s->node);
+	return kept(s, "node", s->node, sizeof s->node, why);
+}
+
+const char *state_identity(struct state *s, struct why *why)
+{
+	snprintf(s->identity, sizeof s->identity, "%016llx%016llx",
+	         (unsigned long long)random_u64(), (unsigned long long)random_u64());
+	return kept(s, "identity", s->identity, sizeof s->identity, why);
 }
 
 void state_close(struct state *s)

@@ -12,6 +12,8 @@ struct state *state_open(const char *path, struct why *why);
 const char   *state_path(const struct state *s);
 /* The name kept there, made at the first call. NULL with why. */
 const char   *state_node(struct state *s, struct why *why);
+/* What tells this folder from any other that bears the same node's name, kept there likewise. */
+const char   *state_identity(struct state *s, struct why *why);
 void          state_close(struct state *s);
 
 #endif

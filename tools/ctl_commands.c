@@ -109,6 +109,18 @@ static int run_ps(const struct ctl *c, int argc, char **argv)
 	return rc;
 }
 
+static int run_nodes(const struct ctl *c, int argc, char **argv)
+{
+	struct question q = { .to = "node", .what = "nodes" };
+	int rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
+
+	(void)argc, (void)argv;
+	if (rc == CTL_DONE)
+		print_rows(c, q.answer.args);
+	question_end(&q);
+	return rc;
+}
+
 /* --- stop --------------------------------------------------------------------- */
 
 static int run_stop(const struct ctl *c, int argc, char **argv)
@@ -218,6 +230,11 @@ const struct command commands[] = {
 	 "With --json an object a line. At most 10,000 rows.\n\n"
 	 "  actorctl ps\n  actorctl --json ps | jq -r .name\n",
 	 run_ps},
+	{"nodes", "", 0, 0, -1, "the nodes that share this Redis",
+	 "The node that is asked comes first. Topics are the actors that can be called there;\n"
+	 "of the patches those in force, by number and handlers. With --json an object a line.\n\n"
+	 "  actorctl nodes\n  actorctl --json nodes | jq -r .name\n",
+	 run_nodes},
 	{"top", "[OPTION...]", 0, -1, 0, "what is busy, live", TOP_HELP, run_top},
 	{"trace", "[NAME] [OPTION...]", 0, -1, 0, "what messages set off, from actor to actor",
 	 TRACE_HELP, run_trace},

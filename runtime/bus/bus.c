@@ -8,6 +8,7 @@
  *                                        ^   ^            |                |
  *      actors --list:TOPIC, bus.answer---+---+            +--> intake <----+   core_ask, core_send
  *      actors --answers of asks----------> intake --> outbox
+ *      actors --names of other nodes--> peers --XADD--> a node's inbox --XREAD--> inbox --> actors
  *
  * The idea: the bus is one actor on the I/O loop. What Redis brings it asks in its own name, so
  * that the answer comes back to it as a message; and as a proxy it is sent all that is for lists.
@@ -28,6 +29,8 @@
 #include "link.h"
 #include "lists.h"
 #include "log.h"
+#include "member.h"
+#include "nodes.h"
 #include "outbox.h"
 #include "topic.h"
 #include "url.h"
@@ -54,12 +57,16 @@ struct bus {
 	struct intake *intake;
 	struct lists *lists;
 	struct calls *calls;
+	struct member *member;          /* among the nodes on this Redis */
 	struct loop_timer *tick;
 	struct buf scratch;
 	atomic_bool looking;            /* a look at the names is under way to the loop */
 	_Atomic bool ready;             /* others look */
 	bool quiet;
 	int64_t ready_beat;             /* when it is back, all is subscribed */
+	bool subscribed, joined;        /* so it is; the other nodes can find us, or never will */
+	void (*refused)(void *arg, const char *reason);
+	void *refused_arg;
 	char said[256];                 /* of the link, last */
 	int64_t said_ms;
 	void (*connected)(void *arg);
@@ -193,6 +200,8 @@ static void on_message(void *arg, struct redis_reply channel, struct redis_reply
 		intake_take(b->intake, t, payload.str, payload.len, true);
 	else if (!t && !strcmp(channel.str, b->reply))
 		on_reply(b, payload.str, payload.len);
+	else if (!t && !strcmp(channel.str, NODES_CHANNEL))
+		member_heard(b->member);
 }
 
 static bool own(void *arg, const char *ct, const char *cb, struct packed args, unsigned count,
@@ -262,6 +271,7 @@ static void look(void *arg)
 	atomic_store(&b->looking, false);
 	topics_look(b->topics, on_topic, b);
 	lists_changed(b->lists);
+	member_changed(b->member);
 }
 
 static void names_changed(void *arg)
@@ -276,15 +286,22 @@ static void names_changed(void *arg)
 
 static void on_up(void *arg)
 {
+	static const size_t len = sizeof NODES_CHANNEL - 1;
+	const char *nodes = NODES_CHANNEL;
 	struct bus *b = arg;
 
+	link_subscribe(b->link, true, 1, &nodes, &len);
 	if (!b->quiet)
 		subscribe_all(b, true);
+	b->subscribed = b->joined = false;
 	b->ready_beat = link_beat(b->link);
+	member_up(b->member);
 }
 
 static void on_ready(struct bus *b)
 {
+	if (b->ready || !b->subscribed || !b->joined)
+		return;
 	b->ready = true;
 	log_line(LOG_INFO, "bus", "connected to %s", b->shown.p);
 	outbox_up(b->outbox);
@@ -292,12 +309,29 @@ static void on_ready(struct bus *b)
 		b->connected(b->arg);
 }
 
+static void on_joined(void *arg, const char *failed)
+{
+	struct bus *b = arg;
+
+	(void)failed;           /* which the log has: what needs no other node goes on */
+	b->joined = true;
+	on_ready(b);
+	lists_go(b->lists);
+}
+
+static void on_refused(void *arg, const char *reason)
+{
+	struct bus *b = arg;
+
+	b->refused(b->refused_arg, reason);
+}
+
 static void on_pulse(void *arg, int64_t beat)
 {
 	struct bus *b = arg;
 
-	if (!b->ready && beat >= b->ready_beat)
-		on_ready(b);
+	b->subscribed = b->subscribed || beat >= b->ready_beat;
+	on_ready(b);
 	lists_beat(b->lists, beat);
 }
 
@@ -318,6 +352,7 @@ static void on_down(void *arg, const char *reason)
 	say_down(b, reason);
 	b->ready = false;
 	calls_down(b->calls, reason);
+	member_down(b->member);
 	lists_down(b->lists);
 }
 
@@ -330,6 +365,20 @@ static void on_tick(void *arg)
 }
 
 /* --- the face ----------------------------------------------------------------------------- */
+
+static int member_start(struct bus *b, const struct bus_config *c, struct why *why)
+{
+	struct member_config m = {
+		.loop = b->loop, .link = b->link, .topics = b->topics, .node = b->node,
+		.identity = c->identity, .joined = on_joined, .refused = on_refused, .gate = go_on,
+		.patches = c->patches, .patches_arg = c->arg, .arg = b,
+	};
+
+	b->refused = c->refused;
+	b->refused_arg = c->arg;
+	b->member = member_new(&m, why);
+	return b->member ? 0 : ACTOR_EFAIL;
+}
 
 static void parts_new(struct bus *b)
 {
@@ -377,6 +426,10 @@ struct bus *bus_new(struct loop *l, const struct bus_config *c, struct why *why)
 	url_write(&b->url, false, &b->shown);
 	buf_add(&b->shown, "", 1);
 	parts_new(b);
+	if (member_start(b, c, why)) {
+		bus_free(b);
+		return NULL;
+	}
 	loop_timer_set(b->tick, TICK_MS);
 	core_on_names(names_changed, b);
 	names_changed(b);
@@ -393,15 +446,26 @@ void bus_info(const struct bus *b, struct bus_info *out)
 {
 	struct intake_info in;
 	struct outbox_info answers;
+	struct member_info nodes;
 
+	member_info(b->member, &nodes);
 	intake_info(b->intake, &in);
 	outbox_info(b->outbox, &answers);
 	*out = (struct bus_info){
 		.connected = b->ready, .url = b->shown.p,
 		.taken = in.taken, .answered = in.answered,
 		.published = answers.sent, .refused = in.refused + answers.dropped,
-		.pending = in.pending + in.held + answers.waiting + calls_waiting(b->calls),
+		.pending = in.pending + in.held + answers.waiting + calls_waiting(b->calls) +
+		           nodes.in.pending + nodes.in.held + nodes.out.waiting,
+		.node_taken = nodes.in.taken, .node_again = nodes.in.again,
+		.node_doubles = nodes.in.doubles, .node_sent = nodes.out.sent,
+		.node_frames = nodes.out.frames,
 	};
+}
+
+unsigned bus_nodes(const struct bus *b, struct buf *rows)
+{
+	return member_rows(b->member, rows);
 }
 
 bool bus_connected(const struct bus *b)
@@ -415,16 +479,18 @@ void bus_quiet(struct bus *b)
 	if (link_up(b->link))
 		subscribe_all(b, false);
 	lists_quiet(b->lists);
+	member_quiet(b->member);
 }
 
-bool bus_idle(const struct bus *b)
+bool bus_idle(struct bus *b)
 {
 	struct intake_info in;
 	struct outbox_info out;
 
 	intake_info(b->intake, &in);
 	outbox_info(b->outbox, &out);
-	return !in.pending && !in.held && lists_idle(b->lists) && (!out.waiting || !b->ready);
+	return member_idle(b->member, !in.pending && !in.held && lists_idle(b->lists) &&
+	                              (!out.waiting || !b->ready));
 }
 
 void bus_free(struct bus *b)
@@ -436,6 +502,7 @@ void bus_free(struct bus *b)
 	calls_forget(b->calls);
 	link_free(b->link);
 	loop_timer_free(b->tick);
+	member_free(b->member);
 	lists_free(b->lists);
 	calls_free(b->calls);
 	intake_free(b->intake);

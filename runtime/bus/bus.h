@@ -8,12 +8,20 @@
 struct bus_config {
 	const char *url;        /* redis://[user:password@]host:port/db or unix:///path?db=N */
 	const char *node;       /* this node's name: a broadcast with it as its `pid` is our own */
+	const char *identity;   /* of its state folder, which the name belongs to */
+	/* Appends one packed list of texts, the patches in force, for the other nodes to see. */
+	void (*patches)(void *arg, struct buf *out);
+	/* Another runtime has this node's name: it must end. */
+	void (*refused)(void *arg, const char *reason);
+	void *arg;
 };
 struct bus_info {
 	bool connected;
 	const char *url;
 	uint64_t taken, answered, published, refused;
 	unsigned pending;
+	/* from and to other nodes */
+	uint64_t node_taken, node_again, node_doubles, node_sent, node_frames;
 };
 
 struct bus;
@@ -24,10 +32,13 @@ struct bus *bus_new(struct loop *l, const struct bus_config *c, struct why *why)
 /* Each time the link is up and all is subscribed. */
 void bus_on_connect(struct bus *b, void (*fn)(void *arg), void *arg);
 void bus_info(const struct bus *b, struct bus_info *out);
+/* A map for each node on this Redis, this one first; their number. */
+unsigned bus_nodes(const struct bus *b, struct buf *rows);
 void bus_quiet(struct bus *b);          /* takes nothing more; answers still go out */
 /* Any thread: the link is up and all is subscribed. */
 bool bus_connected(const struct bus *b);
-bool bus_idle(const struct bus *b);     /* what was taken is answered, and the answers are out */
+/* What was taken is answered, and the answers are out; then this node leaves. */
+bool bus_idle(struct bus *b);
 void bus_free(struct bus *b);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * link.c - the connections to one Redis, over hiredis, which no other file includes.
  *
- * The idea: three lanes that live and die as one. Whoever stands above sees a link that is up, then
+ * The idea: five lanes that live and die as one. Whoever stands above sees a link that is up, then
  * down, then up again, and never half of one; whatever went wrong on one lane drops all, once, and
  * after a pause that grows all are made again.
  *
@@ -248,7 +248,7 @@ static void lane_words(struct lane *l, redis_fn *fn, int argc, const char *a, co
 
 static void lane_sign_in(struct lane *l)
 {
-	static const char *const suffix[] = { "", ":lists", ":channels" };
+	static const char *const suffix[] = { "", ":lists", ":channels", ":inbox", ":streams" };
 	const struct url *u = &l->link->url;
 	char text[128];
 

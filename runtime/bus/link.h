@@ -9,7 +9,9 @@
 
 /* Commands are answered at once, but a list's reader blocks and a subscriber may only subscribe: so
  * each has a connection of its own. */
-enum link_lane { LINK_COMMANDS, LINK_LISTS, LINK_CHANNELS, LINK_LANES };
+enum link_lane {
+	LINK_COMMANDS, LINK_LISTS, LINK_CHANNELS, LINK_INBOX, LINK_STREAMS, LINK_LANES
+};
 
 /* On the loop's thread, never from inside a call of link.h but link_read_channels(). */
 struct link_events {

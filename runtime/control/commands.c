@@ -164,7 +164,8 @@ static int no_handler(struct why *why, const char *name, const char *what,
 	return ACTOR_ENOENT;
 }
 
-/* What the handler takes. A list of Redis (`list:TOPIC`) takes whatever it is given. */
+/* What the handler takes. A list of Redis (`list:TOPIC`) takes whatever it is given, as does what
+ * lives on another node. */
 static int find_handler(const char *name, const char *what, const char **takes, actor_ref *to,
                         struct why *why)
 {
@@ -176,7 +177,7 @@ static int find_handler(const char *name, const char *what, const char **takes, 
 	if (strncmp(name, "list:", 5) == 0)
 		return 0;
 	if (core_inspect(*to, &a) != 0)
-		return no_actor(why, name);
+		return core_away(*to) ? 0 : no_actor(why, name);
 	if (core_handler(*to, what, &h) != 0)
 		return no_handler(why, name, what, &a);
 	*takes = h.args;
@@ -379,6 +380,20 @@ static int on_stop(actor *self, const msg *m)
 	return 0;
 }
 
+/* --- nodes -------------------------------------------------------------------- */
+
+static int on_nodes(actor *self, const msg *m)
+{
+	const struct control_sources *s = &commands_of(self)->sources;
+	struct buf rows = { 0 }, b = { 0 };
+	unsigned n = s->nodes ? s->nodes(s->arg, &rows) : 0;
+
+	pack_list(&b, n);
+	buf_add(&b, rows.p, rows.len);
+	buf_fini(&rows);
+	return reply(self, m, &b, 1);
+}
+
 /* --- its life ----------------------------------------------------------------- */
 
 static const struct actor_type node_type = {
@@ -386,6 +401,7 @@ static const struct actor_type node_type = {
 	.state = sizeof(struct commands *),
 	.on    = ON({ "ping", "", on_ping, 0 },
 	            { "ready", "", on_ready, 0 },
+	            { "nodes", "", on_nodes, 0 },
 	            { "inspect", "", on_inspect, 0 },
 	            { "inspect_actor", "name:str", on_inspect_actor, 0 },
 	            { "ps", "", on_ps, 0 },

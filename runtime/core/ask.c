@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ports.h"
+
 enum { TEXT_MAX = 8192, SERIALS = 1 << 27 };    /* bytes of a refusal in words */
 
 /* --- the table ---------------------------------------------------------------------------- */
@@ -176,6 +178,47 @@ int64_t actor_ask_(actor *self, actor_ref to, const char *what, struct actor_sit
 	}
 	worker_release(w);
 	return number;
+}
+
+/* No deadline: what it waits for always comes. */
+int64_t core_reach(actor *self, actor_ref to, const char *then)
+{
+	struct worker *w = worker_acquire();
+	struct wait *x = NULL;
+	struct target t;
+	int64_t number, due_ms;
+	int rc = target_find(to, &t, NULL);
+	struct msg *m;
+
+	if (!rc)
+		x = ask_begin(self, then, CARRIED_MS + 1, &due_ms, &rc, NULL);
+	number = x ? x->number : rc;
+	if (x) {
+		m = message_make(&w->pool, NULL, 0);
+		m->gen = t.gen;
+		m->fn = FN_REACH;
+		m->sig = 0;
+		m->from = cell_id(self);
+		m->corr = (uint64_t)number;
+		if (post_beyond(w, t.cell, m) < 0) {
+			ask_done(self, ask_find(self, number, WAIT_ASK));
+			number = ACTOR_ENOENT;
+		}
+	}
+	worker_release(w);
+	return number;
+}
+
+int core_left_ms(const msg *m)
+{
+	uint64_t due = m->corr >> DUE_SHIFT, left;
+
+	if (!m->corr || m->flags & MSG_ANSWER)
+		return 0;
+	if (!due)
+		return INT_MAX;
+	left = (due - (uint64_t)now_ms()) & DUE_MASK;
+	return left && left <= CARRIED_MS ? (int)left : 1;
 }
 
 /* --- answering ---------------------------------------------------------------------------- */

@@ -110,6 +110,16 @@ struct call {
  * comes. */
 int     core_send(actor *self, const struct call *c, struct why *why);
 int64_t core_ask(actor *self, const struct call *c, const char *then, int ms, struct why *why);
+/* Asks nothing but to be told, by `then`, when `to` has handled all that self sent it before, or
+ * has ended. Its number, or a negative error. */
+int64_t core_reach(actor *self, actor_ref to, const char *then);
+/* How long m's caller still waits: 0: nobody does; INT_MAX: that is not known. */
+int     core_left_ms(const msg *m);
+/* An actor elsewhere that `who` watches by monitor `number` has ended. Its proxy got the number
+ * as a message from `who` to a handler without a name. */
+void    core_down(actor_id who, int64_t number, const char *name, const char *reason);
+/* What this actor sends may have been handled before (msg_again()). */
+void    core_set_again(actor_id who);
 /* Answers a caller that msg_defer() kept: values, or code and text. */
 int core_answer(actor *self, msg_caller to, struct packed args, unsigned count, int code,
 		const char *text);
@@ -131,6 +141,12 @@ void core_on_names(void (*changed)(void *arg), void *arg);
 /* Where what is sent to names that begin with `list:` goes: a proxy. 0, the default: ACTOR_ENOENT.
  */
 void core_set_route(actor_id proxy);
+/* What is sent to this name while no actor here bears it goes to a proxy; 0: to nobody. Any thread.
+ * ACTOR_ENOMEM: it is no name, or there are too many. */
+int  core_set_away(const char *name, actor_id proxy);
+bool core_away(actor_ref ref);          /* it does, now */
+/* Its own thread: how many messages its mailbox takes from now on; at 0 senders get ACTOR_EFULL. */
+void core_set_room(actor *self, uint32_t messages);
 /* A name's owner for `ps` and for error messages. Borrows for ever; NULL: never heard of. */
 const char *core_ref_name(actor_ref ref);
 

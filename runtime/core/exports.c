@@ -170,6 +170,7 @@ const struct export core_exports[] = {
 	EXPORT(msg_error),
 	EXPORT(msg_error_text),
 	EXPORT(msg_ask),
+	EXPORT(msg_again),
 	EXPORT(msg_items),
 	EXPORT(msg_next),
 	EXPORT(msg_defer),
@@ -233,8 +234,9 @@ static void *const bare[] = {
 	BARE(msg_num),     BARE(msg_str),   BARE(msg_len),
 	BARE(msg_from),    BARE(msg_error), BARE(msg_error_text),
 	BARE(msg_ask),     BARE(msg_items), BARE(msg_next),
-	BARE(actor_state), BARE(actor_now), BARE(fail),
-	BARE(refuse),      BARE(log_it),    NULL,
+	BARE(msg_again),   BARE(actor_state), BARE(actor_now),
+	BARE(fail),        BARE(refuse),    BARE(log_it),
+	NULL,
 };
 
 static const struct export *doors, *text_doors;

@@ -83,7 +83,7 @@ int core_inspect(actor_ref ref, struct actor_info *out)
 {
 	struct target t;
 
-	if (target_find(ref, &t, NULL) < 0 || !describe(t.cell, out))
+	if (target_here(ref, &t, NULL) < 0 || !describe(t.cell, out))
 		return ACTOR_ENOENT;
 	return 0;
 }
@@ -131,7 +131,7 @@ int core_handler(actor_ref to, const char *what, struct handler_info *out)
 	struct target t;
 	int fn = ACTOR_ENOENT;
 
-	if (target_find(to, &t, NULL) == 0) {
+	if (target_here(to, &t, NULL) == 0) {
 		struct table *tab = type_table(LOAD_ACQUIRE(&t.cell->type));
 
 		fn = table_find(tab, what, strlen(what));
@@ -148,7 +148,7 @@ const char *core_text_handler(actor_ref to)
 	const char *name = NULL;
 	struct target t;
 
-	if (target_find(to, &t, NULL) == 0) {
+	if (target_here(to, &t, NULL) == 0) {
 		struct table *tab = type_table(LOAD_ACQUIRE(&t.cell->type));
 
 		for (uint32_t i = 0; i < tab->n && !name; i++)

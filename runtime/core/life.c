@@ -391,7 +391,7 @@ bool core_alive(actor_ref ref)
 {
 	struct target t;
 
-	return target_find(ref, &t, NULL) == 0;
+	return target_here(ref, &t, NULL) == 0;
 }
 
 int actor_alive(actor_ref ref)

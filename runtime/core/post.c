@@ -92,6 +92,8 @@ COLD void post_dead(struct worker *w, const struct actor *a, struct msg *m, cons
 		trace_lost(w, m);
 	if (m->fn >= FN_ORDER) {
 		lost_order(w, m, reason);
+	} else if (m->fn == FN_REACH) {
+		post_answer(w, m->from, m->corr, NULL, 0, 0, NULL);
 	} else if (m->fn < FN_SPECIAL) {
 		letters_add(a, m, reason);
 		if (m->corr && !(m->flags & MSG_ANSWER))

@@ -5,6 +5,9 @@
  * expects; what is absent, or asked for as something else, reads as 0, "" or nothing. */
 #include "core.h"
 #include "message.h"
+#include "sync.h"
+
+static _Atomic actor_id again;  /* whose messages may have been handled before; 0: nobody's */
 
 static unsigned values(const msg *m)
 {
@@ -131,6 +134,16 @@ int msg_error(const msg *m)
 const char *msg_error_text(const msg *m)
 {
 	return m->flags & MSG_ERR ? msg_body(m) + (msg_slots(m)[1] >> 32) : "";
+}
+
+void core_set_again(actor_id who)
+{
+	STORE(&again, who);
+}
+
+int msg_again(const msg *m)
+{
+	return m->from && m->from == LOAD(&again);
 }
 
 int64_t msg_ask(const msg *m)

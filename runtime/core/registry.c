@@ -14,7 +14,7 @@ enum { BUCKETS = 1 << 16, CHUNK = 1 << 10, CHUNKS = 1 << 10 };
 
 struct name {
 	struct name *next;              /* in its bucket; fixed before it is published */
-	_Atomic uint64_t bearer;
+	_Atomic uint64_t bearer, away;
 	uint32_t index, hash;
 	uint32_t len;
 	bool foreign;
@@ -118,6 +118,16 @@ bool name_foreign(const struct name *n)
 uint64_t name_bearer(const struct name *n)
 {
 	return LOAD_ACQUIRE(&n->bearer);
+}
+
+uint64_t name_away(const struct name *n)
+{
+	return LOAD_ACQUIRE(&n->away);
+}
+
+void name_set_away(struct name *n, uint64_t proxy)
+{
+	STORE_RELEASE(&n->away, proxy);
 }
 
 bool name_bind(struct name *n, uint64_t id)

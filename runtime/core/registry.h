@@ -26,6 +26,9 @@ bool     name_bind(struct name *n, uint64_t id);        /* false: somebody bears
 void     name_unbind(struct name *n, uint64_t id);      /* nothing where another bears it by now */
 /* its bearer is born again */
 void     name_rebind(struct name *n, uint64_t from, uint64_t to);
+/* Who speaks for it while nobody here bears it (a proxy's id); 0: nobody. */
+uint64_t name_away(const struct name *n);
+void     name_set_away(struct name *n, uint64_t proxy);
 /* Tells who wants to know; by whoever bound or unbound, when the change can be seen from outside.
  */
 void     name_changed(void);

@@ -287,6 +287,7 @@ static COLD void special(struct worker *w, struct actor *a, struct msg *m)
 	case FN_START:  life_start(w, a); break;
 	case FN_MIGRATE: migrate_actor(a); break;
 	case FN_DOWN:   down(w, a, m); break;
+	case FN_REACH:  post_answer(w, m->from, m->corr, NULL, 0, 0, NULL); break;
 	default:        supervise_order(w, a, m);
 	}
 }

@@ -20,6 +20,33 @@ void core_set_route(actor_id proxy)
 	STORE_RELEASE(&route, proxy);
 }
 
+int core_set_away(const char *name, actor_id proxy)
+{
+	struct name *n = name_of(name, strlen(name));
+
+	if (!n)
+		return ACTOR_ENOMEM;
+	name_set_away(n, proxy);
+	return 0;
+}
+
+static struct name *ref_name(actor_ref ref)
+{
+	return ref >> REF_NAME_BIT ? name_at((uint32_t)ref) : NULL;
+}
+
+bool core_away(actor_ref ref)
+{
+	struct name *n = ref_name(ref);
+
+	return n && !name_bearer(n) && name_away(n);
+}
+
+void core_set_room(actor *self, uint32_t messages)
+{
+	STORE(&self->max_count, messages);
+}
+
 /* --- whom --------------------------------------------------------------------------------- */
 
 actor_ref actor_find(const char *name)
@@ -27,11 +54,6 @@ actor_ref actor_find(const char *name)
 	struct name *n = name ? name_of(name, strlen(name)) : NULL;
 
 	return n ? 1ull << REF_NAME_BIT | name_index(n) : 0;
-}
-
-static struct name *ref_name(actor_ref ref)
-{
-	return ref >> REF_NAME_BIT ? name_at((uint32_t)ref) : NULL;
 }
 
 static COLD int nobody(struct name *n, struct why *why)
@@ -60,6 +82,8 @@ static int target_named(actor_ref to, struct target *t, struct why *why)
 
 	if (!id && n && name_foreign(n))        /* nobody bears such a name */
 		id = LOAD_ACQUIRE(&route);
+	if (unlikely(!id && n))
+		id = name_away(n);
 	while (id && target_find(id, t, NULL) < 0)
 		id = next_bearer(n, id);
 	if (!id)
@@ -79,6 +103,11 @@ int target_find(actor_ref to, struct target *t, struct why *why)
 		     LOAD_ACQUIRE(&t->cell->gen) != t->gen))
 		return nobody(NULL, why);
 	return 0;
+}
+
+int target_here(actor_ref to, struct target *t, struct why *why)
+{
+	return core_away(to) ? nobody(ref_name(to), why) : target_find(to, t, why);
 }
 
 /* --- pushing ------------------------------------------------------------------------------ */

@@ -12,6 +12,8 @@ struct target {
 };
 /* 0, or ACTOR_ENOENT with why. Inside a turn. */
 int target_find(actor_ref to, struct target *t, struct why *why);
+/* The same, but an actor of another node is nobody. */
+int target_here(actor_ref to, struct target *t, struct why *why);
 
 /* What is known of a message besides its values. */
 struct letter {

@@ -63,7 +63,7 @@ static int stop(struct worker *w, actor *self, actor_ref who, int drain_ms, stru
 
 	if (name && !strncmp(name, "list:", 5))
 		return why_set(why, ACTOR_ENOENT, "%s is a list of Redis, no actor", name);
-	rc = target_find(who, &t, why);
+	rc = target_here(who, &t, why);
 	if (rc < 0)
 		return rc;
 	if (cell_type(t.cell)->native)

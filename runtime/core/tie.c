@@ -175,6 +175,23 @@ static int fits(struct actor *self, const char *then)
 	                &kin_why);
 }
 
+/* Is it somebody elsewhere, for whom a proxy speaks here? */
+static bool is_away(const struct target *t)
+{
+	const struct name *own = LOAD(&t->cell->name);
+
+	return t->name && (!own || strcmp(name_text(own), t->name));
+}
+
+/* The proxy is told by a message to a handler without a name: the number. */
+static int watch_away(struct worker *w, struct actor *self, actor_ref whom, int64_t number)
+{
+	struct arg value = { .type = VALUE_INT, .bits = (uint64_t)number };
+	struct letter l = { .to = whom, .what = "", .from = cell_id(self), .origin = w->origin };
+
+	return send_args(w, &l, &value, 1, &kin_why);
+}
+
 static int64_t monitor(struct worker *w, struct actor *self, actor_ref whom, const char *then)
 {
 	struct kin *k = kin_of(self);
@@ -193,10 +210,24 @@ static int64_t monitor(struct worker *w, struct actor *self, actor_ref whom, con
 	x = &k->monitors[k->monitor_count++];
 	*x = (struct monitor){ ++k->serial, (uint64_t)t.gen << 32 | cell_index(t.cell),
 		               name_text(name_of(then, strlen(then))) };
+	if (is_away(&t)) {
+		rc = watch_away(w, self, whom, x->number);
+		if (rc < 0)
+			k->monitor_count--;
+		return rc < 0 ? rc : (int64_t)k->serial;
+	}
 	if (!post_order(w, x->whom,
 	                &(struct order){ FN_MONITOR, cell_id(self), k->serial, title(t.cell) }))
 		post_down(w, cell_id(self), k->serial, t.name ? t.name : "", "it has ended");
 	return k->serial;
+}
+
+void core_down(actor_id who, int64_t number, const char *name, const char *reason)
+{
+	struct worker *w = worker_acquire();
+
+	post_down(w, who, (uint64_t)number, name, reason);
+	worker_release(w);
 }
 
 int64_t actor_monitor(actor *self, actor_ref whom, const char *then)

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT
+ * acks.c - see acks.h.
+ *
+ * The idea: batches leave from the front, when all that was handed on of one has been handled. One
+ * script trims the stream and notes what was seen, in one step: between two, a frame could be known
+ * as seen that is still there, and be lost with a restart, or the other way round be handled twice.
+ * One script at a time; what becomes handled meanwhile goes with the next. */
+#include "acks.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct progress { struct sender *sender; uint64_t life, last; };
+
+struct batch {
+	struct batch *next;
+	struct id last;
+	unsigned open;                  /* parts that are not handled; and while it is read, 1 */
+	struct progress *progress;
+	unsigned n, room;
+};
+
+struct acks {
+	const struct redis_port *port;
+	const char *key, *seen;
+	struct senders *senders;
+	void (*handled)(void *arg, const char *trouble);
+	void *arg;
+	struct id acked, to_ack;
+	struct batch *first, **end;
+	unsigned n;
+	bool up, acking;
+};
+
+static const char ack_script[] =
+	"redis.call('XTRIM', KEYS[1], 'MINID', ARGV[1])"
+	" for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end"
+	" return 1";
+
+bool id_read(struct id *id, const char *s)
+{
+	char *end;
+
+	id->ms = strtoull(s, &end, 10);
+	if (end == s || *end != '-')
+		return false;
+	s = end + 1;
+	id->number = strtoull(s, &end, 10);
+	return end != s && !*end;
+}
+
+bool id_after(const struct id *a, const struct id *b)
+{
+	return a->ms > b->ms || (a->ms == b->ms && a->number > b->number);
+}
+
+/* --- telling Redis ------------------------------------------------------------------------ */
+
+static void ack(struct acks *a);
+
+static void on_acked(void *arg, const struct redis_reply *r)
+{
+	struct acks *a = arg;
+
+	a->acking = false;
+	if (r->type == REDIS_GONE)
+		return;
+	if (r->type == REDIS_ERROR)
+		a->handled(a->arg, r->str);
+	ack(a);
+}
+
+static void ack(struct acks *a)
+{
+	enum { MOST = 64 };
+	const char *argv[6 + 2 * MOST] = { "EVAL", ack_script, "2", a->key, a->seen };
+	size_t len[ARRAY_LEN(argv)];
+	char id[48], words[MOST][48];
+	int n = 6;
+
+	if (a->acking || !a->up || !id_after(&a->to_ack, &a->acked))
+		return;
+	snprintf(id, sizeof id, "%" PRIu64 "-%" PRIu64, a->to_ack.ms, a->to_ack.number + 1);
+	argv[5] = id;
+	for (struct sender *s = senders_first(a->senders); s && n < (int)ARRAY_LEN(argv);
+	     s = s->next) {
+		char *word = words[(n - 6) / 2];
+
+		if (!s->dirty)
+			continue;
+		s->dirty = false;
+		snprintf(word, sizeof words[0], "%" PRIu64 " %" PRIu64, s->done_life, s->done_last);
+		argv[n++] = s->name;
+		argv[n++] = word;
+	}
+	for (int i = 0; i < n; i++)
+		len[i] = strlen(argv[i]);
+	a->acking = !a->port->command(a->port->link, on_acked, a, n, argv, len);
+	if (a->acking)
+		a->acked = a->to_ack;
+}
+
+/* --- batches ------------------------------------------------------------------------------ */
+
+static void batch_free(struct batch *b)
+{
+	mem_free(b->progress);
+	mem_free(b);
+}
+
+static void leave(struct acks *a, struct batch *b)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		struct sender *s = b->progress[i].sender;
+
+		s->done_life = b->progress[i].life;
+		s->done_last = b->progress[i].last;
+		s->dirty = true;
+	}
+	if (id_after(&b->last, &a->to_ack))
+		a->to_ack = b->last;
+	a->first = b->next;
+	if (!a->first)
+		a->end = &a->first;
+	a->n--;
+	batch_free(b);
+}
+
+struct batch *acks_begin(struct acks *a)
+{
+	struct batch *b = mem_alloc(sizeof *b);
+
+	b->open = 1;
+	*a->end = b;
+	a->end = &b->next;
+	a->n++;
+	return b;
+}
+
+void acks_close(struct acks *a, struct batch *b)
+{
+	if (--b->open)
+		return;
+	while (a->first && !a->first->open)
+		leave(a, a->first);
+	ack(a);
+	a->handled(a->arg, NULL);
+}
+
+void batch_open(struct batch *b)
+{
+	b->open++;
+}
+
+void batch_note(struct batch *b, struct sender *s)
+{
+	unsigned i = 0;
+
+	while (i < b->n && b->progress[i].sender != s)
+		i++;
+	if (i == b->room) {
+		b->room = b->room ? 2 * b->room : 2;
+		b->progress = mem_resize(b->progress, b->room * sizeof *b->progress);
+	}
+	b->progress[i] = (struct progress){ s, s->life, s->last };
+	b->n += i == b->n;
+}
+
+void batch_last(struct batch *b, const struct id *id)
+{
+	b->last = *id;
+}
+
+/* --- the face ----------------------------------------------------------------------------- */
+
+struct acks *acks_new(const struct redis_port *port, const char *key, const char *seen,
+                      struct senders *senders, void (*handled)(void *arg, const char *trouble),
+                      void *arg)
+{
+	struct acks *a = mem_alloc(sizeof *a);
+
+	*a = (struct acks){ .port = port, .key = key, .seen = seen, .senders = senders,
+	                    .handled = handled, .arg = arg };
+	a->end = &a->first;
+	return a;
+}
+
+void acks_free(struct acks *a)
+{
+	struct batch *b;
+
+	if (!a)
+		return;
+	while ((b = a->first)) {
+		a->first = b->next;
+		batch_free(b);
+	}
+	mem_free(a);
+}
+
+unsigned acks_count(const struct acks *a)
+{
+	return a->n;
+}
+
+bool acks_idle(const struct acks *a)
+{
+	return !a->first && !a->acking && (!a->up || !id_after(&a->to_ack, &a->acked));
+}
+
+void acks_up(struct acks *a)
+{
+	a->up = true;
+	ack(a);
+}
+
+void acks_down(struct acks *a)
+{
+	if (a->acking) {                /* nobody knows whether that was heard */
+		a->acked = (struct id){ 0, 0 };
+		for (struct sender *s = senders_first(a->senders); s; s = s->next)
+			s->dirty = s->dirty || s->done_last;
+	}
+	a->up = a->acking = false;
+}
+
+void acks_anew(struct acks *a)
+{
+	a->acked = a->to_ack = (struct id){ 0, 0 };
+	for (struct batch *b = a->first; b; b = b->next)
+		b->last = a->acked;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ * acks.h - which entries of an inbox are handled, told to Redis in order. The loop's thread. */
+#ifndef ACKS_H
+#define ACKS_H
+
+#include "ports.h"
+#include "senders.h"
+
+struct id { uint64_t ms, number; };     /* of an entry of a stream */
+bool id_read(struct id *id, const char *s);     /* "ms-number" */
+bool id_after(const struct id *a, const struct id *b);
+
+struct acks;
+struct batch;   /* what one read brought */
+/* All is borrowed. handled: a batch was (trouble NULL), or Redis does not take that (its words). */
+struct acks *acks_new(const struct redis_port *port, const char *key, const char *seen,
+                      struct senders *senders, void (*handled)(void *arg, const char *trouble),
+                      void *arg);
+void acks_free(struct acks *a);
+struct batch *acks_begin(struct acks *a);       /* gives it opened once */
+void acks_close(struct acks *a, struct batch *b);       /* as often as it was opened */
+void batch_open(struct batch *b);
+void batch_note(struct batch *b, struct sender *s);     /* how far that has come with it */
+void batch_last(struct batch *b, const struct id *id);  /* its last entry */
+unsigned acks_count(const struct acks *a);      /* batches that are not handled */
+bool acks_idle(const struct acks *a);   /* none, and Redis knows */
+void acks_up(struct acks *a);
+void acks_down(struct acks *a);
+void acks_anew(struct acks *a);         /* Redis has lost the stream: what is known is of another */
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT
+ * frame.c - see frame.h. Each part is checked whole before any of it is read, so that one that is
+ * cut off or declares more than there is cannot be half believed. */
+#include "frame.h"
+
+#include "../actor.h"
+#include "signature.h"
+
+enum { VERSION = 1, HEAD_WORDS = 4 };
+
+/* Words before the values; how many there are at least is how many there are, without values. */
+static const struct { unsigned words; bool values; } shapes[] = {
+	[PART_SEND] = { 3, true }, [PART_ASK] = { 5, true }, [PART_ANSWER] = { 2, true },
+	[PART_REFUSAL] = { 4, false }, [PART_WATCH] = { 3, false }, [PART_DOWN] = { 4, false },
+};
+
+/* --- writing ------------------------------------------------------------------------------ */
+
+void frame_begin(struct buf *out, const char *node, uint64_t life, uint64_t sequence)
+{
+	pack_list(out, HEAD_WORDS);
+	pack_int(out, VERSION);
+	pack_text(out, node);
+	pack_uint(out, life);
+	pack_uint(out, sequence);
+}
+
+static void begin(struct buf *out, enum part_kind kind, unsigned values)
+{
+	pack_list(out, shapes[kind].words + values);
+	pack_int(out, kind);
+}
+
+void part_send(struct buf *out, const char *to, const char *what, unsigned values)
+{
+	begin(out, PART_SEND, values);
+	pack_text(out, to);
+	pack_text(out, what);
+}
+
+void part_ask(struct buf *out, uint64_t number, int ms, const char *to, const char *what,
+              unsigned values)
+{
+	begin(out, PART_ASK, values);
+	pack_uint(out, number);
+	pack_int(out, ms);
+	pack_text(out, to);
+	pack_text(out, what);
+}
+
+void part_answer(struct buf *out, uint64_t number, unsigned values)
+{
+	begin(out, PART_ANSWER, values);
+	pack_uint(out, number);
+}
+
+/* Words that people wrote may not be UTF-8. */
+static void pack_words(struct buf *out, const char *s)
+{
+	size_t len = strlen(s);
+
+	pack_str(out, s, len);
+	utf8_mend(out->p + out->len - len, len);
+}
+
+void part_refusal(struct buf *out, uint64_t number, int code, const char *text)
+{
+	begin(out, PART_REFUSAL, 0);
+	pack_uint(out, number);
+	pack_int(out, code);
+	pack_words(out, text);
+}
+
+void part_watch(struct buf *out, uint64_t number, const char *to)
+{
+	begin(out, PART_WATCH, 0);
+	pack_uint(out, number);
+	pack_text(out, to);
+}
+
+void part_down(struct buf *out, uint64_t number, const char *name, const char *reason)
+{
+	begin(out, PART_DOWN, 0);
+	pack_uint(out, number);
+	pack_words(out, name);
+	pack_words(out, reason);
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+static bool read_uint(struct packed *in, uint64_t *out)
+{
+	struct value v;
+
+	if (packed_next(in, &v) != 1 || (v.type != VALUE_INT && v.type != VALUE_UINT) ||
+	    (v.type == VALUE_INT && v.i < 0))
+		return false;
+	*out = (uint64_t)v.i;
+	return true;
+}
+
+static bool read_int(struct packed *in, int *out)
+{
+	struct value v;
+
+	if (packed_next(in, &v) != 1 || v.type != VALUE_INT || v.i > INT32_MAX || v.i < -INT32_MAX)
+		return false;
+	*out = (int)v.i;
+	return true;
+}
+
+static bool read_name(struct packed *in, char name[NAME_MAX_LEN + 1])
+{
+	struct value v;
+
+	if (packed_next(in, &v) != 1 || v.type != VALUE_STR || v.len > NAME_MAX_LEN ||
+	    memchr(v.str, 0, v.len))
+		return false;
+	memcpy(name, v.str, v.len);
+	name[v.len] = 0;
+	return true;
+}
+
+static bool read_words(struct packed *in, struct part *p)
+{
+	struct value v;
+
+	if (packed_next(in, &v) != 1 || v.type != VALUE_STR)
+		return false;
+	p->text = v.str;
+	p->len = v.len;
+	return true;
+}
+
+int frame_read(struct packed *in, struct frame *f, struct why *why)
+{
+	struct value v;
+	uint64_t version = 0;
+
+	if (packed_first(in->at, (size_t)(in->end - in->at), 1, why) < 0)
+		return ACTOR_EARGS;
+	packed_next(in, &v);
+	if (v.type != VALUE_LIST || v.len != HEAD_WORDS || !read_uint(in, &version))
+		return why_set(why, ACTOR_EARGS, "it does not begin as a frame does");
+	if (version != VERSION)
+		return why_set(why, ACTOR_EARGS, "its form has the number %llu, ours %d: the two "
+		               "nodes' versions do not fit", (unsigned long long)version, VERSION);
+	if (!read_name(in, f->node) || !f->node[0] || !read_uint(in, &f->life) ||
+	    !read_uint(in, &f->sequence) || !f->sequence)
+		return why_set(why, ACTOR_EARGS, "its head does not say who wrote it");
+	return 0;
+}
+
+static bool read_inside(struct packed *in, struct part *p)
+{
+	switch (p->kind) {
+	case PART_SEND:
+		return read_name(in, p->to) && read_name(in, p->what);
+	case PART_ASK:
+		return read_uint(in, &p->number) && read_int(in, &p->ms) && p->ms >= 0 &&
+		       read_name(in, p->to) && read_name(in, p->what);
+	case PART_ANSWER:
+		return read_uint(in, &p->number);
+	case PART_REFUSAL:
+		return read_uint(in, &p->number) && read_int(in, &p->code) && p->code < 0 &&
+		       read_words(in, p);
+	case PART_WATCH:
+		return read_uint(in, &p->number) && read_name(in, p->to);
+	case PART_DOWN:
+		return read_uint(in, &p->number) && read_name(in, p->to) && read_words(in, p);
+	}
+	return false;
+}
+
+int frame_next(struct packed *in, struct part *p, struct why *why)
+{
+	uint64_t kind = 0;
+	struct value v;
+	int64_t size;
+
+	if (in->at == in->end)
+		return 0;
+	size = packed_first(in->at, (size_t)(in->end - in->at), VALUE_DEPTH + 1, why);
+	if (size < 0)
+		return ACTOR_EARGS;
+	p->args.end = in->at + size;
+	packed_next(in, &v);
+	if (v.type != VALUE_LIST || !read_uint(in, &kind) || kind >= ARRAY_LEN(shapes))
+		return why_set(why, ACTOR_EARGS, "a part of it is of no known kind");
+	p->kind = (enum part_kind)kind;
+	if (v.len < shapes[kind].words || (v.len > shapes[kind].words && !shapes[kind].values) ||
+	    v.len - shapes[kind].words > VALUES_MAX || !read_inside(in, p))
+		return why_set(why, ACTOR_EARGS, "a part of kind %d has the wrong words in it",
+		               (int)kind);
+	p->args.at = in->at;
+	p->count = (unsigned)v.len - shapes[kind].words;
+	in->at = p->args.end;
+	return 1;
+}

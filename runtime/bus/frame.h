@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ * frame.h - what nodes write into each other's inboxes: many messages in one piece of msgpack.
+ *
+ *   [1, node, life, sequence]           who wrote it, in which of its lives, its how manieth to us
+ *   [SEND, to, what, values...]
+ *   [ASK, number, ms, to, what, values...]      ms 0: the asker's patience is not known
+ *   [ANSWER, number, values...]         to the question with that number, as are:
+ *   [REFUSAL, number, code, text]
+ *   [WATCH, number, to]                 tell me when that actor ends:
+ *   [DOWN, number, name, reason]
+ *
+ * What comes from Redis may be forged: reading checks every bound. No state; any thread. */
+#ifndef FRAME_H
+#define FRAME_H
+
+#include "value.h"
+
+enum part_kind { PART_SEND, PART_ASK, PART_ANSWER, PART_REFUSAL, PART_WATCH, PART_DOWN };
+
+struct frame { char node[NAME_MAX_LEN + 1]; uint64_t life, sequence; };
+
+struct part {
+	enum part_kind kind;
+	uint64_t number;                /* of a question, or of a monitor */
+	int ms;                         /* ASK */
+	int code;                       /* REFUSAL */
+	char to[NAME_MAX_LEN + 1];      /* SEND, ASK, WATCH; DOWN: the name */
+	char what[NAME_MAX_LEN + 1];    /* SEND, ASK */
+	const char *text; size_t len;   /* REFUSAL, DOWN: borrowed, no NUL */
+	struct packed args; unsigned count;     /* SEND, ASK, ANSWER; checked */
+};
+
+/* Appends. */
+void frame_begin(struct buf *out, const char *node, uint64_t life, uint64_t sequence);
+/* values values follow, packed by the caller. */
+void part_send(struct buf *out, const char *to, const char *what, unsigned values);
+void part_ask(struct buf *out, uint64_t number, int ms, const char *to, const char *what,
+              unsigned values);
+void part_answer(struct buf *out, uint64_t number, unsigned values);
+void part_refusal(struct buf *out, uint64_t number, int code, const char *text);
+void part_watch(struct buf *out, uint64_t number, const char *to);
+void part_down(struct buf *out, uint64_t number, const char *name, const char *reason);
+
+/* The frame's head; in is left at its first part. ACTOR_EARGS with why. */
+int frame_read(struct packed *in, struct frame *f, struct why *why);
+/* 1: the next part; 0: there is none; ACTOR_EARGS with why: the rest cannot be read. */
+int frame_next(struct packed *in, struct part *p, struct why *why);
+
+#endif

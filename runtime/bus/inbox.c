@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: MIT
+ * inbox.c - see inbox.h.
+ *
+ *   actord:{node:NAME}        stream of frames (frame.h), field f: just what is not handled yet
+ *   actord:{node:NAME}:seen   hash: of each sender, its life and the sequence handled last
+ *
+ * The idea: one reader, so the order of each sender is kept from Redis to the mailbox. What one
+ * read brings is a batch. When all mailboxes that got something of it have come so far
+ * (core_reach), the batch is handled; when those before it are, too, the stream is trimmed so far
+ * (acks.c). A process that dies leaves in the stream what it had not handled: its next life
+ * reads from the beginning, and marks as msg_again() what was there before it.
+ *
+ *      XREAD -> frame -> seen already? --no--> core_send, peer_ask -> core_reach ... reached -> ack
+ *                                               | full
+ *                                               late (until there is room)
+ *
+ * The loop's thread. Does not know who sends what for what. */
+#include "inbox.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "acks.h"
+#include "late.h"
+#include "log.h"
+#include "places.h"
+#include "senders.h"
+
+enum {
+	READ_FRAMES = 32, READ_MS = 2000, PAUSE_MS = 1000, RETRY_MS = 5, SAY_MS = 5000,
+	BATCHES_MOST = 64, LATE_BYTES_MOST = 64 << 20, TARGETS_MOST = 32,
+};
+
+struct mark { struct place place; struct batch *batch; };
+
+struct inbox {
+	struct inbox_config c;
+	const struct redis_port *port, *commands;
+	actor *self;
+	actor_id id;
+	char *key, *seen;
+	struct senders *senders;
+	struct late *late;
+	struct id at, before;           /* read so far; what was there before this life */
+	int64_t joined_ms;              /* of Redis's clock, then */
+	struct acks *acks;
+	struct batch *filling;          /* what is being read */
+	actor_ref target[TARGETS_MOST]; /* of the batch being read */
+	unsigned targets;
+	struct places marks, served, watched;
+	bool up, joined_once, reading;
+	struct loop_timer *retry;
+	struct inbox_info info;
+	int64_t said_ms;
+};
+
+static void read_on(struct inbox *in);
+
+static void complain(struct inbox *in, const char *about, const char *text)
+{
+	in->info.refused++;
+	if (now_ms() - in->said_ms < SAY_MS)
+		return;
+	in->said_ms = now_ms();
+	log_line(LOG_WARN, "bus", "%s was refused: %s", about, text);
+}
+
+/* --- handing on --------------------------------------------------------------------------- */
+
+static void mark(struct inbox *in, struct batch *b, actor_ref to)
+{
+	int64_t number = core_reach(in->self, to, "reached");
+	struct mark *x;
+
+	if (number < 0)
+		return;
+	x = mem_alloc(sizeof *x);
+	x->place.number = (uint64_t)number;
+	x->batch = b;
+	batch_open(b);
+	places_add(&in->marks, &x->place);
+}
+
+static void note_target(struct inbox *in, actor_ref to)
+{
+	for (unsigned i = in->targets; i-- > 0; )
+		if (in->target[i] == to)
+			return;
+	if (in->targets == TARGETS_MOST) {
+		for (unsigned i = 0; i < in->targets; i++)
+			mark(in, in->filling, in->target[i]);
+		in->targets = 0;
+	}
+	in->target[in->targets++] = to;
+}
+
+static int hand(actor *from, actor_ref to, const char *what, struct packed args, unsigned count,
+                struct why *why)
+{
+	struct call c = { .to = to, .what = what, .args = args, .count = count,
+	                  .origin = FROM_REDIS };
+
+	return core_send(from, &c, why);
+}
+
+static bool hand_late(void *arg, actor_ref to, const struct late_message *m)
+{
+	struct inbox *in = arg;
+	struct why why;
+	int rc = hand(m->from, to, m->what, m->args, m->count, &why);
+
+	if (rc == ACTOR_EFULL || rc == ACTOR_ENOMEM)
+		return false;
+	if (rc < 0)
+		complain(in, "a message from another node", why.text);
+	else
+		mark(in, m->owner, to);
+	acks_close(in->acks, m->owner);
+	return true;
+}
+
+static void send_part(struct inbox *in, const struct peer *p, const struct part *part, bool again)
+{
+	actor_ref to = actor_find(part->to);
+	actor *from = again ? in->self : peer_actor(p);
+	struct why why = { "" };
+	int rc = late_waits(in->late, to) ? ACTOR_EFULL :
+	         hand(from, to, part->what, part->args, part->count, &why);
+
+	if (rc == ACTOR_EFULL || rc == ACTOR_ENOMEM) {
+		batch_open(in->filling);
+		late_keep(in->late, to, &(struct late_message){
+			.what = part->what, .args = part->args, .count = part->count,
+			.owner = in->filling, .from = from });
+	} else if (rc < 0) {
+		complain(in, "a message from another node", why.text);
+	} else {
+		note_target(in, to);
+	}
+}
+
+static void ask_part(struct inbox *in, struct peer *p, const struct part *part, bool again,
+                     const struct id *id)
+{
+	if (again && part->ms && (int64_t)id->ms + part->ms < in->joined_ms)
+		return;                 /* whoever asked has given up */
+	peer_ask(p, again ? in->self : peer_actor(p), again ? &in->served : peer_served(p), part);
+	note_target(in, actor_find(part->to));
+}
+
+static void take_part(struct inbox *in, struct peer *p, const struct part *part, bool again,
+                      const struct id *id)
+{
+	in->info.taken++;
+	in->info.again += again;
+	switch (part->kind) {
+	case PART_SEND:
+		send_part(in, p, part, again);
+		break;
+	case PART_ASK:
+		ask_part(in, p, part, again, id);
+		break;
+	case PART_WATCH:
+		peer_watch(p, in->self, &in->watched, part);
+		break;
+	default:
+		peer_came(p, part);
+	}
+}
+
+/* --- frames ------------------------------------------------------------------------------- */
+
+static void take_frame(struct inbox *in, const struct id *id, const struct redis_reply *bytes)
+{
+	const uint8_t *begin = (const uint8_t *)bytes->str;
+	struct packed at = { begin, begin + bytes->len };
+	bool again = !id_after(id, &in->before);
+	struct sender *s;
+	struct frame f;
+	struct part part;
+	struct peer *p;
+	struct why why = { "" };
+	int rc = frame_read(&at, &f, &why);
+
+	p = rc ? NULL : peers_get(in->c.peers, f.node);
+	if (!p) {
+		complain(in, "a frame in the inbox", rc ? why.text : "there are too many nodes");
+		return;
+	}
+	s = sender_of(in->senders, f.node);
+	switch (sender_frame(s, f.life, f.sequence)) {
+	case SENDER_SEEN:
+		in->info.doubles++;
+		return;
+	case SENDER_GAP:
+		log_line(LOG_WARN, "bus", "node %s: frame %" PRIu64 " came after %" PRIu64 ": "
+		         "Redis has lost those between, or it is forged", f.node, f.sequence,
+		         s->last);
+		in->info.refused++;
+		break;
+	case SENDER_NEXT:
+		break;
+	}
+	while ((rc = frame_next(&at, &part, &why)) > 0)
+		take_part(in, p, &part, again, id);
+	if (rc < 0)
+		complain(in, "a part of a frame in the inbox", why.text);
+	batch_note(in->filling, s);
+}
+
+static void take_entries(struct inbox *in, const struct redis_reply *entry, size_t n)
+{
+	struct batch *b = in->filling = acks_begin(in->acks);
+	struct id id = in->at;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct redis_reply *fields = entry[i].items == 2 ? &entry[i].item[1] : NULL;
+
+		if (!fields || !id_read(&id, entry[i].item[0].str))
+			continue;
+		if (fields->items == 2 && fields->item[1].type == REDIS_STR)
+			take_frame(in, &id, &fields->item[1]);
+		else
+			complain(in, "an entry of the inbox", "it has no field f alone");
+	}
+	in->at = id;
+	batch_last(b, &id);
+	for (unsigned i = 0; i < in->targets; i++)
+		mark(in, b, in->target[i]);
+	in->targets = 0;
+	in->filling = NULL;
+	acks_close(in->acks, b);
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+static void on_read(void *arg, const struct redis_reply *r)
+{
+	struct inbox *in = arg;
+
+	in->reading = false;
+	if (r->type == REDIS_GONE)
+		return;
+	if (r->type == REDIS_ERROR) {
+		complain(in, "the inbox", r->str);
+		loop_timer_set(in->retry, PAUSE_MS);
+		return;
+	}
+	if (r->type == REDIS_LIST && r->items == 1 && r->item[0].items == 2)
+		take_entries(in, r->item[0].item[1].item, r->item[0].item[1].items);
+	read_on(in);
+}
+
+static void read_on(struct inbox *in)
+{
+	char id[48], count[16], ms[16];
+	const char *argv[] = { "XREAD", "COUNT", count, "BLOCK", ms, "STREAMS", in->key, id };
+	size_t len[ARRAY_LEN(argv)];
+
+	if (in->reading || !in->up)
+		return;
+	if (acks_count(in->acks) >= BATCHES_MOST || late_bytes(in->late) > LATE_BYTES_MOST) {
+		loop_timer_set(in->retry, RETRY_MS);
+		return;
+	}
+	snprintf(id, sizeof id, "%" PRIu64 "-%" PRIu64, in->at.ms, in->at.number);
+	snprintf(count, sizeof count, "%d", READ_FRAMES);
+	snprintf(ms, sizeof ms, "%d", READ_MS);
+	for (size_t i = 0; i < ARRAY_LEN(argv); i++)
+		len[i] = strlen(argv[i]);
+	in->reading = !in->port->command(in->port->link, on_read, in, ARRAY_LEN(argv), argv, len);
+}
+
+static void on_retry(void *arg)
+{
+	read_on(arg);
+}
+
+/* --- joining ------------------------------------------------------------------------------ */
+
+/* last id, Redis's clock in ms, then senders and their words. */
+static const char join_script[] =
+	"if redis.call('EXISTS', KEYS[1]) == 0 then"
+	" redis.call('XDEL', KEYS[1], redis.call('XADD', KEYS[1], '*', 'f', '')) end"
+	" local i, last = redis.call('XINFO', 'STREAM', KEYS[1]), '0-0'"
+	" for n = 1, #i, 2 do if i[n] == 'last-generated-id' then last = i[n + 1] end end"
+	" local t = redis.call('TIME')"
+	" local out = redis.call('HGETALL', KEYS[2])"
+	" table.insert(out, 1, string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000)))"
+	" table.insert(out, 1, last)"
+	" return out";
+
+static void remember(struct inbox *in, const char *name, const char *words)
+{
+	struct sender *s = sender_of(in->senders, name);
+	char *end;
+
+	s->life = s->done_life = strtoull(words, &end, 10);
+	s->last = s->done_last = strtoull(end, NULL, 10);
+}
+
+static void first_time(struct inbox *in, const struct redis_reply *r, const struct id *last)
+{
+	in->joined_once = true;
+	in->before = *last;
+	in->joined_ms = strtoll(r->item[1].str, NULL, 10);
+	for (size_t i = 2; i + 1 < r->items; i += 2)
+		if (r->item[i].type == REDIS_STR && r->item[i].len <= NAME_MAX_LEN &&
+		    r->item[i + 1].type == REDIS_STR)
+			remember(in, r->item[i].str, r->item[i + 1].str);
+}
+
+static void on_joined(void *arg, const struct redis_reply *r)
+{
+	struct inbox *in = arg;
+	struct id last;
+
+	if (r->type == REDIS_GONE)
+		return;
+	if (r->type != REDIS_LIST || r->items < 2 || r->item[0].type != REDIS_STR ||
+	    !id_read(&last, r->item[0].str)) {
+		in->c.opened(in->c.arg, r->type == REDIS_ERROR ? r->str : "an answer of no sense");
+		return;
+	}
+	if (!in->joined_once) {
+		first_time(in, r, &last);
+	} else if (id_after(&in->at, &last)) {
+		in->at = (struct id){ 0, 0 };   /* Redis has lost it all */
+		acks_anew(in->acks);
+	}
+	in->up = true;
+	in->c.opened(in->c.arg, NULL);
+	acks_up(in->acks);
+	read_on(in);
+}
+
+void inbox_up(struct inbox *in)
+{
+	const char *argv[] = { "EVAL", join_script, "2", in->key, in->seen };
+	size_t len[ARRAY_LEN(argv)];
+
+	for (size_t i = 0; i < ARRAY_LEN(argv); i++)
+		len[i] = strlen(argv[i]);
+	in->commands->command(in->commands->link, on_joined, in, ARRAY_LEN(argv), argv, len);
+}
+
+void inbox_down(struct inbox *in)
+{
+	acks_down(in->acks);
+	in->up = in->reading = false;
+}
+
+/* --- the actor ---------------------------------------------------------------------------- */
+
+static struct inbox *inbox_of(actor *self)
+{
+	return *(struct inbox **)actor_state(self);
+}
+
+static int routed(actor *self, const msg *m)
+{
+	(void)self;
+	return msg_fail(m, "the inbox takes no messages from here");
+}
+
+static int reached(actor *self, const msg *m)
+{
+	struct inbox *in = inbox_of(self);
+	struct mark *x = (struct mark *)places_take(&in->marks, (uint64_t)msg_ask(m));
+
+	if (x)
+		acks_close(in->acks, x->batch);
+	mem_free(x);
+	return 0;
+}
+
+static int answered(actor *self, const msg *m)
+{
+	peer_answered(&inbox_of(self)->served, m);
+	return 0;
+}
+
+static int down(actor *self, const msg *m)
+{
+	peer_tell_down(&inbox_of(self)->watched, m);
+	return 0;
+}
+
+static const struct actor_type inbox_type = {
+	.name = "inbox",
+	.state = sizeof(struct inbox *),
+	.on = ON({ "routed", "to:str what:str ...", routed, 0 },
+	         { "reached", "", reached, 0 },
+	         { "answered", "...", answered, 0 },
+	         { "down", "number:int name:str reason:str", down, 0 }),
+};
+
+static int make_actor(struct inbox *in, struct why *why)
+{
+	static const struct type_options options = { .proxy = true, .native = true };
+	struct spawn s = { .type = core_type("inbox"), .home = loop_home(in->c.loop),
+	                   .init = &in, .size = sizeof in };
+	int rc;
+
+	if (!s.type)
+		s.type = core_add_type(&inbox_type, &options, NULL, why);
+	rc = s.type ? core_spawn(&s, &in->id, why) : ACTOR_EFAIL;
+	if (rc)
+		return rc;
+	in->self = core_actor(in->id);
+	core_set_again(in->id);
+	return 0;
+}
+
+/* A batch was: there may be room for more. */
+static void handled(void *arg, const char *trouble)
+{
+	if (trouble)
+		complain(arg, "that an inbox is handled", trouble);
+	else
+		read_on(arg);
+}
+
+/* --- the face ----------------------------------------------------------------------------- */
+
+static char *key_of(const char *node, const char *suffix)
+{
+	struct buf b = { 0 };
+	char *key;
+
+	buf_printf(&b, "actord:{node:%s}%s", node, suffix);
+	key = mem_string(b.p, b.len);
+	buf_fini(&b);
+	return key;
+}
+
+struct inbox *inbox_new(const struct inbox_config *c, struct why *why)
+{
+	struct inbox *in = mem_alloc(sizeof *in);
+
+	in->c = *c;
+	if (make_actor(in, why)) {
+		mem_free(in);
+		return NULL;
+	}
+	in->port = link_port(c->link, LINK_INBOX);
+	in->commands = link_port(c->link, LINK_COMMANDS);
+	in->key = key_of(c->node, "");
+	in->seen = key_of(c->node, ":seen");
+	in->said_ms = -SAY_MS;
+	in->senders = senders_new();
+	in->acks = acks_new(in->commands, in->key, in->seen, in->senders, handled, in);
+	in->late = late_new(c->loop, hand_late, in);
+	in->retry = loop_timer_new(c->loop, on_retry, in);
+	return in;
+}
+
+void inbox_free(struct inbox *in)
+{
+	if (!in)
+		return;
+	late_free(in->late);
+	loop_timer_free(in->retry);
+	acks_free(in->acks);
+	senders_free(in->senders);
+	peer_forget(&in->marks);
+	peer_forget(&in->served);
+	peer_forget(&in->watched);
+	mem_free(in->key);
+	mem_free(in->seen);
+	mem_free(in);
+}
+
+bool inbox_idle(const struct inbox *in)
+{
+	return acks_idle(in->acks);
+}
+
+void inbox_info(const struct inbox *in, struct inbox_info *out)
+{
+	*out = in->info;
+	out->pending = in->marks.n;
+	out->held = late_count(in->late);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ * late.h - messages whose actor's mailbox was full, kept in order until there is room. The loop's
+ * thread. */
+#ifndef LATE_H
+#define LATE_H
+
+#include "loop.h"
+
+struct late_message {
+	struct late_message *next;
+	const char *what;               /* as is args: in bytes, behind it */
+	struct packed args; unsigned count;
+	void *owner;                    /* the caller's */
+	actor *from;                    /* the caller's */
+	size_t size;
+};
+
+struct late;
+/* Hands one on: false: still no room. */
+struct late *late_new(struct loop *l, bool (*hand_on)(void *arg, actor_ref to,
+                                                      const struct late_message *m), void *arg);
+void   late_free(struct late *l);
+bool   late_waits(const struct late *l, actor_ref to);  /* something waits for this actor */
+/* Copies all of m. */
+void   late_keep(struct late *l, actor_ref to, const struct late_message *m);
+size_t late_bytes(const struct late *l);
+unsigned late_count(const struct late *l);
+
+#endif

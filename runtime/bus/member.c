@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT
+ * member.c - see member.h.
+ *
+ * The idea: first the name, then the inbox, then the topics: nobody reads an inbox whose name is
+ * another's, and nobody sends to an inbox that is not there.
+ *
+ *      link up -> nodes (the name is ours) -> inbox (is there, is read) -> announce -> joined
+ */
+#include "member.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "log.h"
+#include "nodes.h"
+
+enum { LOOK_MS = 2000, SAY_MS = 60000 };
+
+struct member {
+	struct member_config c;
+	struct peer_config peer;
+	struct nodes *nodes;
+	struct peers *peers;
+	struct inbox *inbox;
+	struct buf info;
+	char since[32];
+	uint64_t life;
+	bool open, quiet;               /* the inbox is read; our topics are withdrawn */
+	struct loop_timer *look;        /* at the patches */
+	int64_t said_ms;
+};
+
+/* --- what we say of ourselves ------------------------------------------------------------- */
+
+static void pack_topics(const struct member *m, struct buf *out)
+{
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < topics_count(m->c.topics); i++)
+		n += topics_get(m->c.topics, i)->hosted;
+	n = m->open && !m->quiet ? n : 0;
+	pack_list(out, n);
+	for (unsigned i = 0; n && i < topics_count(m->c.topics); i++) {
+		const struct topic *t = topics_get(m->c.topics, i);
+
+		if (t->hosted)
+			pack_str(out, t->name, t->len);
+	}
+}
+
+static void announce(struct member *m)
+{
+	struct buf *b = &m->info;
+
+	buf_clear(b);
+	pack_map(b, 4);
+	pack_text(b, "since");
+	pack_text(b, m->since);
+	pack_text(b, "version");
+	pack_text(b, ACTORD_VERSION);
+	pack_text(b, "topics");
+	pack_topics(m, b);
+	pack_text(b, "patches");
+	if (m->c.patches)
+		m->c.patches(m->c.patches_arg, b);
+	else
+		pack_list(b, 0);
+	nodes_announce(m->nodes, (struct packed){ (uint8_t *)b->p, (uint8_t *)b->p + b->len });
+}
+
+static void on_look(void *arg)
+{
+	struct member *m = arg;
+
+	loop_timer_set(m->look, LOOK_MS);
+	announce(m);
+}
+
+/* --- joining ------------------------------------------------------------------------------ */
+
+static void failed(void *arg, const char *reason)
+{
+	struct member *m = arg;
+
+	if (now_ms() - m->said_ms >= SAY_MS)
+		log_line(LOG_WARN, "bus", "other nodes cannot reach this one: %s", reason);
+	m->said_ms = now_ms();
+	m->c.joined(m->c.arg, reason);
+}
+
+static void on_joined(void *arg)
+{
+	inbox_up(((struct member *)arg)->inbox);
+}
+
+static void on_opened(void *arg, const char *reason)
+{
+	struct member *m = arg;
+
+	if (reason) {
+		failed(m, reason);
+		return;
+	}
+	m->open = true;
+	announce(m);
+	peers_up(m->peers);
+	m->c.joined(m->c.arg, NULL);
+}
+
+static void on_refused(void *arg, const char *reason)
+{
+	struct member *m = arg;
+
+	m->c.refused(m->c.arg, reason);
+}
+
+static void on_seen(void *arg, const char *name, uint64_t life, struct packed info)
+{
+	struct member *m = arg;
+
+	peers_seen(m->peers, name, life, info);
+}
+
+static void on_gone(void *arg, const char *name)
+{
+	struct member *m = arg;
+
+	log_line(LOG_INFO, "bus", "node %s is gone", name);
+	peers_gone(m->peers, name);
+}
+
+/* --- the face ----------------------------------------------------------------------------- */
+
+static void tell_since(struct member *m)
+{
+	time_t now = wall_ms() / 1000;
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	strftime(m->since, sizeof m->since, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+static int parts_new(struct member *m, struct why *why)
+{
+	struct nodes_config nodes = {
+		.loop = m->c.loop, .port = link_port(m->c.link, LINK_COMMANDS), .node = m->c.node,
+		.identity = m->c.identity, .life = m->life, .joined = on_joined,
+		.refused = on_refused, .failed = failed, .seen = on_seen, .gone = on_gone, .arg = m,
+	};
+	struct inbox_config inbox = {
+		.loop = m->c.loop, .link = m->c.link, .node = m->c.node, .opened = on_opened,
+		.arg = m,
+	};
+
+	m->peer = (struct peer_config){
+		.loop = m->c.loop, .port = nodes.port, .node = m->c.node, .life = m->life,
+		.gate = m->c.gate, .arg = m->c.arg,
+	};
+	m->peers = peers_new(&m->peer, why);
+	inbox.peers = m->peers;
+	m->inbox = m->peers ? inbox_new(&inbox, why) : NULL;
+	m->nodes = nodes_new(&nodes);
+	return m->inbox ? 0 : ACTOR_EFAIL;
+}
+
+struct member *member_new(const struct member_config *c, struct why *why)
+{
+	struct member *m = mem_alloc(sizeof *m);
+
+	m->c = *c;
+	m->life = random_u64() >> 1 | 1;
+	m->said_ms = -SAY_MS;
+	tell_since(m);
+	m->look = loop_timer_new(c->loop, on_look, m);
+	if (parts_new(m, why)) {
+		member_free(m);
+		return NULL;
+	}
+	announce(m);
+	loop_timer_set(m->look, LOOK_MS);
+	return m;
+}
+
+void member_free(struct member *m)
+{
+	if (!m)
+		return;
+	loop_timer_free(m->look);
+	nodes_free(m->nodes);
+	inbox_free(m->inbox);
+	peers_free(m->peers);
+	buf_fini(&m->info);
+	mem_free(m);
+}
+
+void member_up(struct member *m)
+{
+	m->open = false;
+	announce(m);
+	nodes_up(m->nodes);
+}
+
+void member_down(struct member *m)
+{
+	nodes_down(m->nodes);
+	inbox_down(m->inbox);
+}
+
+void member_changed(struct member *m)
+{
+	announce(m);
+}
+
+void member_heard(struct member *m)
+{
+	nodes_look(m->nodes);
+}
+
+void member_quiet(struct member *m)
+{
+	m->quiet = true;
+	announce(m);
+}
+
+bool member_idle(struct member *m, bool others_idle)
+{
+	struct peer_info out;
+
+	peers_info(m->peers, &out);
+	if (!others_idle || out.waiting || !inbox_idle(m->inbox))
+		return false;
+	nodes_leave(m->nodes);
+	return nodes_left(m->nodes);
+}
+
+void member_info(const struct member *m, struct member_info *out)
+{
+	peers_info(m->peers, &out->out);
+	inbox_info(m->inbox, &out->in);
+}
+
+struct rows { struct buf *out; unsigned n; };
+
+/* The map with two pairs more in front. */
+static void row(struct rows *r, const char *name, bool self, struct packed info)
+{
+	struct value map;
+
+	if (packed_next(&info, &map) != 1 || map.type != VALUE_MAP)
+		return;
+	pack_map(r->out, (uint32_t)map.len + 2);
+	pack_text(r->out, "name");
+	pack_text(r->out, name);
+	pack_text(r->out, "self");
+	pack_bool(r->out, self);
+	buf_add(r->out, info.at, (size_t)(info.end - info.at));
+	r->n++;
+}
+
+static void other_row(void *arg, const char *name, struct packed info)
+{
+	row(arg, name, false, info);
+}
+
+unsigned member_rows(const struct member *m, struct buf *out)
+{
+	struct rows r = { .out = out };
+
+	row(&r, m->c.node, true, (struct packed){ (uint8_t *)m->info.p,
+	                                          (uint8_t *)m->info.p + m->info.len });
+	nodes_each(m->nodes, other_row, &r);
+	return r.n;
+}

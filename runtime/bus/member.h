@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ * member.h - this node among those that share its Redis. The loop's thread. */
+#ifndef MEMBER_H
+#define MEMBER_H
+
+#include "inbox.h"
+#include "topic.h"
+
+struct member_config {
+	struct loop *loop;
+	struct link *link;
+	const struct topics *topics;
+	const char *node, *identity;    /* see nodes.h; borrowed, as is all else */
+	/* The others can find us, after each member_up(); or, failed is why not. */
+	void (*joined)(void *arg, const char *failed);
+	void (*refused)(void *arg, const char *reason); /* somebody else has our name */
+	void (*gate)(void *arg);        /* other nodes take messages again, or no more */
+	/* Appends one packed list of texts: the patches in force. May be NULL. */
+	void (*patches)(void *arg, struct buf *out);
+	void *patches_arg;
+	void *arg;
+};
+struct member_info { struct peer_info out; struct inbox_info in; };
+
+struct member;
+struct member *member_new(const struct member_config *c, struct why *why);      /* makes actors */
+void member_free(struct member *m);     /* when the core has stopped */
+void member_up(struct member *m);
+void member_down(struct member *m);
+void member_changed(struct member *m);  /* our topics */
+void member_heard(struct member *m);    /* on NODES_CHANNEL */
+void member_quiet(struct member *m);    /* nothing new is to be sent to us */
+/* What came is handled, what goes has gone, and we have left. After member_quiet(). */
+bool member_idle(struct member *m, bool others_idle);
+void member_info(const struct member *m, struct member_info *out);
+/* Appends a map a node, ours first: name self since version topics patches. Their number. */
+unsigned member_rows(const struct member *m, struct buf *out);
+
+#endif

@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: MIT
+ * peer.c - another node, as seen from this one.
+ *
+ * The idea: a proxy stands for all actors of that node. What is sent to it is packed behind what
+ * waits already, and all that waits goes as one frame into that node's inbox, a stream, as soon as
+ * Redis has the frame before. So a frame is as large as the traffic is thick, a lone message waits
+ * for nothing, and frames cannot overtake each other, whatever Redis answers.
+ *
+ *      proxy --routed--> writing --turn's end--> flying --XADD--> actord:{node:NAME}
+ *                           ^                      | again, with the same sequence number:
+ *                           +---- Redis has it ----+ a link lost, no memory, no inbox yet
+ *
+ * Backpressure: when too much waits here, or the inbox has too many frames (its node has not
+ * handled them: it drops those it has), the proxy takes no more messages and senders get
+ * ACTOR_EFULL, as of any full mailbox. Answers always go: the questions bound them.
+ *
+ * Invariants: a frame is given up only when the inbox does not exist and its node is not there. A
+ * question is answered once: by its answer, or when the node is gone. The loop's thread. */
+#include "peer.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+#include "log.h"
+#include "places.h"
+
+enum {
+	QUESTIONS_MOST = 16384,
+	WAITING_MOST = 1 << 20,         /* bytes behind the frame that flies */
+	MAILBOX_COUNT = 8192, MAILBOX_BYTES = 8 << 20,
+	LENGTH_MOST = 256,              /* frames in the inbox; it opens again at half of that */
+	LENGTH_EVERY = 8,               /* so many frames, its length is looked at */
+	LENGTH_MS = 5, AGAIN_MS = 50, SAY_MS = 5000,
+	PATIENCE_MS = 600000,           /* of who asks without saying */
+};
+
+struct question { struct place place; actor *holder; msg_caller caller; };
+struct watch { struct place place; actor_id who; int64_t number; char name[NAME_MAX_LEN + 1]; };
+struct served { struct place place; struct peer *peer; uint64_t number; };
+
+struct peer {
+	const struct peer_config *c;
+	char *name, *key;               /* of its inbox */
+	actor *self;
+	actor_id id;
+	uint64_t life;
+	bool here, open;
+	bool in_redis;                  /* the frame that flies is under way to Redis */
+	bool crowded, refused;          /* the inbox is too long; Redis took no frame */
+	struct buf writing, flying;
+	unsigned parts, flying_parts;
+	uint64_t sequence, serial;
+	struct places questions, watches, served;
+	struct loop_timer *flush, *again;
+	struct peer_info info;
+	int64_t said_ms;
+};
+
+/* --- the gate ----------------------------------------------------------------------------- */
+
+static void look_at_gate(struct peer *p)
+{
+	bool open = !p->crowded && !p->refused && p->writing.len < WAITING_MOST;
+
+	if (open == p->open)
+		return;
+	p->open = open;
+	core_set_room(p->self, open ? MAILBOX_COUNT : 0);
+	p->c->gate(p->c->arg);
+}
+
+static void say(struct peer *p, const char *what, const char *detail, size_t len)
+{
+	if (now_ms() - p->said_ms < SAY_MS)
+		return;
+	p->said_ms = now_ms();
+	log_line(LOG_WARN, "bus", "node %s: %s%s%.*s", p->name, what, len ? ": " : "", (int)len,
+	         detail);
+}
+
+static void on_length(void *arg, const struct redis_reply *r)
+{
+	struct peer *p = arg;
+
+	if (r->type == REDIS_INT)
+		p->crowded = r->integer > (p->crowded ? LENGTH_MOST / 2 : LENGTH_MOST);
+	else if (r->type != REDIS_GONE)
+		p->crowded = false;
+	if (p->crowded)
+		loop_timer_set(p->again, LENGTH_MS);
+	look_at_gate(p);
+}
+
+static void ask_length(struct peer *p)
+{
+	const char *argv[] = { "XLEN", p->key };
+	size_t len[] = { 4, strlen(p->key) };
+
+	p->c->port->command(p->c->port->link, on_length, p, 2, argv, len);
+}
+
+/* --- frames ------------------------------------------------------------------------------- */
+
+static void flush(void *arg);
+static void on_added(void *arg, const struct redis_reply *r);
+
+/* A link that is down says so here; peer_up() sends it again. */
+static void fly(struct peer *p)
+{
+	const char *argv[] = { "XADD", p->key, "NOMKSTREAM", "*", "f", p->flying.p };
+	size_t len[] = { 4, strlen(p->key), 10, 1, 1, p->flying.len };
+
+	p->in_redis = !p->c->port->command(p->c->port->link, on_added, p, 6, argv, len);
+	if (p->in_redis && (p->info.frames % LENGTH_EVERY == 0 || p->crowded))
+		ask_length(p);
+}
+
+static void landed(struct peer *p)
+{
+	p->info.frames++;
+	p->info.sent += p->flying_parts;
+	p->refused = false;
+	buf_clear(&p->flying);
+	flush(p);
+	look_at_gate(p);
+}
+
+static void give_up(struct peer *p)
+{
+	p->info.refused += p->flying_parts;
+	say(p, "it is gone with its inbox, what was under way to it is lost", "", 0);
+	buf_clear(&p->flying);
+	p->refused = false;
+	flush(p);
+	look_at_gate(p);
+}
+
+static void on_added(void *arg, const struct redis_reply *r)
+{
+	struct peer *p = arg;
+
+	p->in_redis = false;
+	if (r->type == REDIS_STR) {
+		landed(p);
+		return;
+	}
+	if (r->type == REDIS_GONE)
+		return;
+	if (r->type != REDIS_ERROR && !p->here) {
+		give_up(p);
+		return;
+	}
+	if (r->type == REDIS_ERROR)
+		say(p, "Redis takes no messages for it", r->str, r->len);
+	p->refused = true;
+	loop_timer_set(p->again, AGAIN_MS);
+	look_at_gate(p);
+}
+
+static void flush(void *arg)
+{
+	struct peer *p = arg;
+	struct buf empty = p->flying;
+
+	if (p->flying.len || !p->writing.len)
+		return;
+	p->flying = p->writing;
+	p->writing = empty;
+	p->flying_parts = p->parts;
+	p->parts = 0;
+	fly(p);
+}
+
+static void on_again(void *arg)
+{
+	struct peer *p = arg;
+
+	if (p->flying.len && !p->in_redis)
+		fly(p);
+	if (p->crowded)
+		ask_length(p);
+}
+
+void peer_up(struct peer *p)
+{
+	if (p->flying.len)
+		fly(p);
+	else
+		flush(p);
+	if (p->crowded)
+		ask_length(p);
+}
+
+/* The buffer that the next part is appended to. */
+static struct buf *next_part(struct peer *p)
+{
+	if (!p->writing.len) {
+		frame_begin(&p->writing, p->c->node, p->c->life, ++p->sequence);
+		if (!p->flying.len)
+			loop_timer_set(p->flush, 0);
+	}
+	p->parts++;
+	return &p->writing;
+}
+
+/* --- what goes there ---------------------------------------------------------------------- */
+
+static int refuse(actor *self, const msg *m, int code, const char *text)
+{
+	core_answer(self, msg_defer(m), (struct packed){ NULL, NULL }, 0, code, text);
+	return 0;
+}
+
+static int watch(struct peer *p, const msg *m)
+{
+	const char *to = msg_str(m, 0);
+	struct watch *w;
+	struct why why;
+
+	if (!p->here) {
+		why_set(&why, 0, "the node %s is gone", p->name);
+		core_down(msg_from(m), msg_int(m, 2), to, why.text);
+		return 0;
+	}
+	w = mem_alloc(sizeof *w);
+	w->place.number = ++p->serial;
+	w->who = msg_from(m);
+	w->number = msg_int(m, 2);
+	memcpy(w->name, to, strlen(to) + 1);
+	places_add(&p->watches, &w->place);
+	part_watch(next_part(p), w->place.number, to);
+	return 0;
+}
+
+static int ask(struct peer *p, actor *self, const msg *m, int left_ms)
+{
+	struct question *q;
+	msg_caller caller;
+	struct why why;
+
+	if (!p->here) {
+		why_set(&why, 0, "the node %s is gone, which had %s", p->name, msg_str(m, 0));
+		return refuse(self, m, ACTOR_ENOENT, why.text);
+	}
+	if (p->questions.n == QUESTIONS_MOST)
+		return refuse(self, m, ACTOR_EFULL, "too many questions wait for that node");
+	caller = msg_defer(m);
+	if (!caller)
+		return msg_fail(m, "too many questions wait for other nodes");
+	q = mem_alloc(sizeof *q);
+	q->place.number = ++p->serial;
+	q->holder = self;
+	q->caller = caller;
+	places_add(&p->questions, &q->place);
+	part_ask(next_part(p), q->place.number, left_ms == INT_MAX ? 0 : left_ms, msg_str(m, 0),
+	         msg_str(m, 1), (unsigned)msg_count(m) - 2);
+	return 0;
+}
+
+int peer_take(struct peer *p, actor *self, const msg *m)
+{
+	int left_ms = core_left_ms(m), rc = 0;
+	unsigned parts = p->parts;
+
+	if (!*msg_str(m, 1))
+		return watch(p, m);
+	if (left_ms)
+		rc = ask(p, self, m, left_ms);
+	else
+		part_send(next_part(p), msg_str(m, 0), msg_str(m, 1), (unsigned)msg_count(m) - 2);
+	if (p->parts != parts)
+		msg_pack(m, 2, &p->writing);
+	if (p->writing.len >= WAITING_MOST)
+		look_at_gate(p);
+	return rc;
+}
+
+/* --- what comes from there ---------------------------------------------------------------- */
+
+static void settle(struct question *q, const struct part *part, const char *text)
+{
+	bool answer = part->kind == PART_ANSWER;
+
+	core_answer(q->holder, q->caller, answer ? part->args : (struct packed){ NULL, NULL },
+	            answer ? part->count : 0, answer ? 0 : part->code, text);
+	mem_free(q);
+}
+
+void peer_came(struct peer *p, const struct part *part)
+{
+	char *text = part->kind == PART_ANSWER ? NULL : mem_string(part->text, part->len);
+	struct place *at;
+
+	if (part->kind == PART_DOWN) {
+		struct watch *w = (struct watch *)places_take(&p->watches, part->number);
+
+		if (w)
+			core_down(w->who, w->number, w->name, text);
+		mem_free(w);
+	} else {
+		at = places_take(&p->questions, part->number);
+		if (at)
+			settle((struct question *)at, part, text);
+	}
+	mem_free(text);
+}
+
+void peer_ask(struct peer *p, actor *self, struct places *served, const struct part *part)
+{
+	struct call c = { .to = actor_find(part->to), .what = part->what, .args = part->args,
+	                  .count = part->count, .origin = FROM_REDIS };
+	struct why why = { "" };
+	int64_t number = core_ask(self, &c, "answered", part->ms ? part->ms : PATIENCE_MS, &why);
+	struct served *s;
+
+	if (number < 0) {
+		part_refusal(next_part(p), part->number, (int)number, why.text);
+		return;
+	}
+	s = mem_alloc(sizeof *s);
+	s->place.number = (uint64_t)number;
+	s->peer = p;
+	s->number = part->number;
+	places_add(served, &s->place);
+}
+
+void peer_answered(struct places *served, const msg *m)
+{
+	struct served *s = (struct served *)places_take(served, (uint64_t)msg_ask(m));
+
+	if (!s)
+		return;
+	if (msg_error(m)) {
+		part_refusal(next_part(s->peer), s->number, msg_error(m), msg_error_text(m));
+	} else {
+		part_answer(next_part(s->peer), s->number, (unsigned)msg_count(m));
+		msg_pack(m, 0, &s->peer->writing);
+	}
+	mem_free(s);
+}
+
+void peer_watch(struct peer *p, actor *self, struct places *watched, const struct part *part)
+{
+	int64_t number = actor_monitor(self, actor_find(part->to), "down");
+	struct served *s;
+
+	if (number < 0) {
+		part_down(next_part(p), part->number, part->to, "there is no such actor there");
+		return;
+	}
+	s = mem_alloc(sizeof *s);
+	s->place.number = (uint64_t)number;
+	s->peer = p;
+	s->number = part->number;
+	places_add(watched, &s->place);
+}
+
+void peer_tell_down(struct places *watched, const msg *m)
+{
+	struct served *s = (struct served *)places_take(watched, (uint64_t)msg_int(m, 0));
+
+	if (s)
+		part_down(next_part(s->peer), s->number, msg_str(m, 1), msg_str(m, 2));
+	mem_free(s);
+}
+
+void peer_forget(struct places *table)
+{
+	struct place *at;
+
+	while ((at = places_any(table)))
+		mem_free(at);
+	places_fini(table);
+}
+
+/* --- there and gone ----------------------------------------------------------------------- */
+
+static void refuse_all(struct peer *p, const char *reason)
+{
+	struct part part = { .kind = PART_REFUSAL, .code = ACTOR_ENOENT };
+	struct place *at;
+
+	while ((at = places_any(&p->questions)))
+		settle((struct question *)at, &part, reason);
+	while ((at = places_any(&p->watches))) {
+		struct watch *w = (struct watch *)at;
+
+		core_down(w->who, w->number, w->name, reason);
+		mem_free(w);
+	}
+}
+
+void peer_here(struct peer *p, uint64_t life)
+{
+	struct why why;
+
+	if (p->here && p->life != life) {
+		why_set(&why, 0, "the node %s was started again", p->name);
+		refuse_all(p, why.text);
+	}
+	p->here = true;
+	p->life = life;
+}
+
+void peer_gone(struct peer *p, const char *reason)
+{
+	p->here = false;
+	refuse_all(p, reason);
+}
+
+/* --- the proxy ---------------------------------------------------------------------------- */
+
+static struct peer *peer_of(actor *self)
+{
+	return *(struct peer **)actor_state(self);
+}
+
+static int routed(actor *self, const msg *m)
+{
+	return peer_take(peer_of(self), self, m);
+}
+
+static int answered(actor *self, const msg *m)
+{
+	peer_answered(&peer_of(self)->served, m);
+	return 0;
+}
+
+static const struct actor_type peer_type = {
+	.name = "peer",
+	.state = sizeof(struct peer *),
+	.on = ON({ "routed", "to:str what:str ...", routed, 0 },
+	         { "answered", "...", answered, 0 }),
+};
+
+static int make_proxy(struct peer *p, struct why *why)
+{
+	static const struct type_options options = {
+		.max_count = MAILBOX_COUNT, .max_bytes = MAILBOX_BYTES,
+		.proxy = true, .native = true,
+	};
+	struct spawn s = { .type = core_type("peer"), .home = loop_home(p->c->loop),
+	                   .init = &p, .size = sizeof p };
+	int rc;
+
+	if (!s.type)
+		s.type = core_add_type(&peer_type, &options, NULL, why);
+	rc = s.type ? core_spawn(&s, &p->id, why) : ACTOR_EFAIL;
+	if (!rc)
+		p->self = core_actor(p->id);
+	return rc;
+}
+
+/* --- the face ----------------------------------------------------------------------------- */
+
+struct peer *peer_new(const struct peer_config *c, const char *name, struct why *why)
+{
+	struct peer *p = mem_alloc(sizeof *p);
+	struct buf key = { 0 };
+
+	p->c = c;
+	if (make_proxy(p, why) < 0) {
+		mem_free(p);
+		return NULL;
+	}
+	p->name = mem_string(name, strlen(name));
+	buf_printf(&key, "actord:{node:%s}", name);
+	p->key = mem_string(key.p, key.len);
+	buf_fini(&key);
+	p->open = true;
+	p->said_ms = -SAY_MS;
+	p->flush = loop_timer_new(c->loop, flush, p);
+	p->again = loop_timer_new(c->loop, on_again, p);
+	return p;
+}
+
+void peer_free(struct peer *p)
+{
+	if (!p)
+		return;
+	loop_timer_free(p->flush);
+	loop_timer_free(p->again);
+	peer_forget(&p->questions);
+	peer_forget(&p->watches);
+	peer_forget(&p->served);
+	buf_fini(&p->writing);
+	buf_fini(&p->flying);
+	mem_free(p->name);
+	mem_free(p->key);
+	mem_free(p);
+}
+
+const char *peer_name(const struct peer *p)
+{
+	return p->name;
+}
+
+actor_id peer_proxy(const struct peer *p)
+{
+	return p->id;
+}
+
+actor *peer_actor(const struct peer *p)
+{
+	return p->self;
+}
+
+struct places *peer_served(struct peer *p)
+{
+	return &p->served;
+}
+
+bool peer_open(const struct peer *p)
+{
+	return p->open;
+}
+
+void peer_info(const struct peer *p, struct peer_info *out)
+{
+	*out = p->info;
+	out->waiting = p->parts + (p->flying.len ? p->flying_parts : 0);
+	out->bytes = p->writing.len + p->flying.len;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * peer.h - another node, as seen from this one: what is sent to actors there, and what is asked.
+ * The loop's thread. */
+#ifndef PEER_H
+#define PEER_H
+
+#include "frame.h"
+#include "loop.h"
+#include "ports.h"
+
+struct peer_config {
+	struct loop *loop;
+	const struct redis_port *port;          /* borrowed */
+	/* who we are, and in which of our lives; borrowed */
+	const char *node; uint64_t life;
+	void (*gate)(void *arg);                /* a peer takes messages again, or no more */
+	void *arg;
+};
+struct peer_info { uint64_t sent, frames, refused; unsigned waiting; size_t bytes; };
+
+struct peer;
+/* Makes the proxy that stands for all actors of that node. c is borrowed. */
+struct peer *peer_new(const struct peer_config *c, const char *name, struct why *why);
+void         peer_free(struct peer *p); /* when the core has stopped */
+const char  *peer_name(const struct peer *p);
+actor_id     peer_proxy(const struct peer *p);
+bool         peer_open(const struct peer *p);   /* it takes messages now */
+void         peer_info(const struct peer *p, struct peer_info *out);
+
+/* It is there, in this life; another one than before: what was asked of that is refused. */
+void peer_here(struct peer *p, uint64_t life);
+/* It is not: questions are refused, who watches is told. What was sent still goes to its inbox. */
+void peer_gone(struct peer *p, const char *reason);
+void peer_up(struct peer *p);           /* Redis is there (again) */
+
+/* m, which self is handling: to:str what:str, then the values. */
+int  peer_take(struct peer *p, actor *self, const msg *m);
+
+/* What came from it. The actor that an ask is asked by hears `answered`, and calls
+ * peer_answered() with the same table. */
+struct places;
+void peer_came(struct peer *p, const struct part *part);        /* ANSWER, REFUSAL, DOWN */
+/* An ASK is asked here in the name of self. */
+void peer_ask(struct peer *p, actor *self, struct places *served, const struct part *part);
+void peer_answered(struct places *served, const msg *m);
+void peer_watch(struct peer *p, actor *self, struct places *watched, const struct part *part);
+void peer_tell_down(struct places *watched, const msg *m);      /* number name reason */
+void peer_forget(struct places *table);         /* served or watched, when the core has stopped */
+/* The peer's own actor and its tables. */
+actor *peer_actor(const struct peer *p);
+struct places *peer_served(struct peer *p);
+
+#endif

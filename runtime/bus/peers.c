@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT
+ * peers.c - see peers.h.
+ *
+ * The idea: each name that some node announced leads to that node's proxy; one that several have
+ * leads to a proxy of its own, which gives each message to the next of them. The core looks there
+ * only when no actor here bears the name, so what is local stays local without a word from here.
+ *
+ * Invariant: a name that still leads somewhere never leads nowhere in between, as senders do not
+ * wait. A node once known stays known, as there may be frames for its inbox. */
+#include "peers.h"
+
+#include <search.h>
+#include <stdlib.h>
+
+#include "log.h"
+
+enum { PEERS_MOST = 4096, MAILBOX_COUNT = 8192, MAILBOX_BYTES = 8 << 20 };
+
+struct host {
+	char *name;
+	struct peer **peer;             /* those that have it */
+	unsigned n, room, turn;
+	actor_id away;                  /* where the core sends it */
+};
+
+struct peers {
+	struct peer_config c;
+	void (*gate)(void *arg);
+	void *arg;
+	struct peer **peer;
+	unsigned n, room;
+	void *hosts;                    /* tree of struct host, by name */
+	actor *others;                  /* the proxy of names that several have */
+	actor_id others_id;
+	bool open;
+};
+
+/* --- names -------------------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct host *)a)->name, ((const struct host *)b)->name);
+}
+
+static struct host *host_find(const struct peers *s, const char *name)
+{
+	const struct host key = { .name = (char *)(uintptr_t)name };
+	struct host **at = tfind(&key, (void *const *)&s->hosts, by_name);
+
+	return at ? *at : NULL;
+}
+
+static struct host *host_of(struct peers *s, const char *name, size_t len)
+{
+	char *own = mem_string(name, len);
+	struct host *h = host_find(s, own);
+
+	if (!h) {
+		h = mem_alloc(sizeof *h);
+		h->name = own;
+		tsearch(h, &s->hosts, by_name);
+		return h;
+	}
+	mem_free(own);
+	return h;
+}
+
+static void host_add(struct host *h, struct peer *p)
+{
+	if (h->n && h->peer[h->n - 1] == p)
+		return;
+	if (h->n == h->room) {
+		h->room = h->room ? 2 * h->room : 2;
+		h->peer = mem_resize(h->peer, h->room * sizeof(struct peer *));
+	}
+	h->peer[h->n++] = p;
+}
+
+static void host_drop(struct host *h, const struct peer *p)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < h->n; i++)
+		if (h->peer[i] != p)
+			h->peer[n++] = h->peer[i];
+	h->n = n;
+}
+
+struct dropping { const struct peers *s; const struct peer *p; };
+
+static void drop(const void *node, VISIT when, void *arg)
+{
+	const struct dropping *d = arg;
+
+	if (when == postorder || when == leaf)
+		host_drop(*(struct host *const *)node, d->p);
+}
+
+static void lead(const void *node, VISIT when, void *arg)
+{
+	struct host *h = *(struct host *const *)node;
+	const struct peers *s = arg;
+	actor_id to;
+
+	if (when != postorder && when != leaf)
+		return;
+	to = !h->n ? 0 : h->n == 1 ? peer_proxy(h->peer[0]) : s->others_id;
+	if (to != h->away && !core_set_away(h->name, to))
+		h->away = to;
+}
+
+static void add_topics(struct peers *s, struct peer *p, struct packed info)
+{
+	struct value map, key, v;
+
+	if (packed_next(&info, &map) != 1 || map.type != VALUE_MAP)
+		return;
+	for (size_t i = 0; i < map.len; i++) {
+		bool topics = packed_next(&info, &key) == 1 && key.type == VALUE_STR &&
+		              key.len == 6 && !memcmp(key.str, "topics", 6);
+		struct packed list = info;
+
+		packed_skip(&info);
+		if (!topics || packed_next(&list, &v) != 1 || v.type != VALUE_LIST)
+			continue;
+		for (size_t left = v.len; left; left--)
+			if (packed_next(&list, &key) == 1 && key.type == VALUE_STR && key.len &&
+			    key.len <= NAME_MAX_LEN)
+				host_add(host_of(s, key.str, key.len), p);
+	}
+}
+
+/* --- nodes -------------------------------------------------------------------------------- */
+
+static void on_gate(void *arg)
+{
+	struct peers *s = arg;
+	bool open = true;
+
+	for (unsigned i = 0; i < s->n; i++)
+		open = open && peer_open(s->peer[i]);
+	if (open != s->open)
+		core_set_room(s->others, open ? MAILBOX_COUNT : 0);
+	s->open = open;
+	s->gate(s->arg);
+}
+
+struct peer *peers_find(const struct peers *s, const char *name)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		if (!strcmp(peer_name(s->peer[i]), name))
+			return s->peer[i];
+	return NULL;
+}
+
+struct peer *peers_get(struct peers *s, const char *name)
+{
+	struct peer *p = peers_find(s, name);
+	struct why why = { "" };
+
+	if (p || s->n == PEERS_MOST)
+		return p;
+	p = peer_new(&s->c, name, &why);
+	if (!p) {
+		log_line(LOG_ERROR, "bus", "node %s: %s", name, why.text);
+		return NULL;
+	}
+	if (s->n == s->room) {
+		s->room = s->room ? 2 * s->room : 8;
+		s->peer = mem_resize(s->peer, s->room * sizeof(struct peer *));
+	}
+	s->peer[s->n++] = p;
+	return p;
+}
+
+void peers_seen(struct peers *s, const char *name, uint64_t life, struct packed info)
+{
+	struct peer *p = peers_get(s, name);
+	struct dropping d = { s, p };
+
+	if (!p)
+		return;
+	peer_here(p, life);
+	twalk_r(s->hosts, drop, &d);
+	add_topics(s, p, info);
+	twalk_r(s->hosts, lead, s);
+}
+
+void peers_gone(struct peers *s, const char *name)
+{
+	struct peer *p = peers_find(s, name);
+	struct dropping d = { s, p };
+	struct why why;
+
+	if (!p)
+		return;
+	twalk_r(s->hosts, drop, &d);
+	twalk_r(s->hosts, lead, s);
+	why_set(&why, 0, "the node %s is gone", name);
+	peer_gone(p, why.text);
+}
+
+void peers_up(struct peers *s)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		peer_up(s->peer[i]);
+}
+
+void peers_info(const struct peers *s, struct peer_info *out)
+{
+	struct peer_info one;
+
+	*out = (struct peer_info){ 0 };
+	for (unsigned i = 0; i < s->n; i++) {
+		peer_info(s->peer[i], &one);
+		out->sent += one.sent;
+		out->frames += one.frames;
+		out->refused += one.refused;
+		out->waiting += one.waiting;
+		out->bytes += one.bytes;
+	}
+}
+
+/* --- the proxy of what several have ------------------------------------------------------- */
+
+static int routed(actor *self, const msg *m)
+{
+	struct peers *s = *(struct peers **)actor_state(self);
+	struct host *h = host_find(s, msg_str(m, 0));
+	struct why why;
+
+	for (unsigned i = 0; h && i < h->n; i++) {
+		struct peer *p = h->peer[h->turn++ % h->n];
+
+		if (peer_open(p) || i + 1 == h->n)
+			return peer_take(p, self, m);
+	}
+	why_set(&why, 0, "no node has an actor named %s (any more)", msg_str(m, 0));
+	core_answer(self, msg_defer(m), (struct packed){ NULL, NULL }, 0, ACTOR_ENOENT, why.text);
+	return 0;
+}
+
+static const struct actor_type others_type = {
+	.name = "peers",
+	.state = sizeof(struct peers *),
+	.on = ON({ "routed", "to:str what:str ...", routed, 0 }),
+};
+
+static int make_proxy(struct peers *s, struct why *why)
+{
+	static const struct type_options options = {
+		.max_count = MAILBOX_COUNT, .max_bytes = MAILBOX_BYTES,
+		.proxy = true, .native = true,
+	};
+	struct spawn spawn = { .type = core_type("peers"), .home = loop_home(s->c.loop),
+	                       .init = &s, .size = sizeof s };
+	int rc;
+
+	if (!spawn.type)
+		spawn.type = core_add_type(&others_type, &options, NULL, why);
+	rc = spawn.type ? core_spawn(&spawn, &s->others_id, why) : ACTOR_EFAIL;
+	if (!rc)
+		s->others = core_actor(s->others_id);
+	return rc;
+}
+
+/* --- the face ----------------------------------------------------------------------------- */
+
+struct peers *peers_new(const struct peer_config *c, struct why *why)
+{
+	struct peers *s = mem_alloc(sizeof *s);
+
+	s->c = *c;
+	s->gate = c->gate;
+	s->arg = c->arg;
+	s->c.gate = on_gate;
+	s->c.arg = s;
+	s->open = true;
+	if (make_proxy(s, why) == 0)
+		return s;
+	mem_free(s);
+	return NULL;
+}
+
+static void host_free(void *at)
+{
+	struct host *h = at;
+
+	core_set_away(h->name, 0);
+	mem_free(h->peer);
+	mem_free(h->name);
+	mem_free(h);
+}
+
+void peers_free(struct peers *s)
+{
+	if (!s)
+		return;
+	tdestroy(s->hosts, host_free);
+	for (unsigned i = 0; i < s->n; i++)
+		peer_free(s->peer[i]);
+	mem_free(s->peer);
+	mem_free(s);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ * peers.h - all other nodes, and which of them a name leads to. The loop's thread. */
+#ifndef PEERS_H
+#define PEERS_H
+
+#include "peer.h"
+
+struct peers;
+/* c: its gate is ours; all else is borrowed. Makes a proxy for names that several nodes host. */
+struct peers *peers_new(const struct peer_config *c, struct why *why);
+void          peers_free(struct peers *s);      /* when the core has stopped */
+/* It is there; info: the map that it announced, of which its topics become reachable. */
+void peers_seen(struct peers *s, const char *name, uint64_t life, struct packed info);
+void peers_gone(struct peers *s, const char *name);
+void peers_up(struct peers *s);
+/* Known or not. NULL: there are too many. */
+struct peer *peers_get(struct peers *s, const char *name);
+struct peer *peers_find(const struct peers *s, const char *name);       /* NULL: not known */
+void peers_info(const struct peers *s, struct peer_info *out);  /* of all together */
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * senders.h - how far the frames of each other node have come. One thread. */
+#ifndef SENDERS_H
+#define SENDERS_H
+
+#include "base.h"
+
+struct sender {
+	struct sender *next;
+	char *name;
+	uint64_t life, last, gap;       /* gap: a sequence that came too early; 0: none */
+	uint64_t done_life, done_last;  /* handled */
+	bool dirty;                     /* that Redis does not know */
+};
+
+struct senders;
+struct senders *senders_new(void);
+void            senders_free(struct senders *s);
+struct sender  *sender_of(struct senders *s, const char *name);  /* makes one */
+struct sender  *senders_first(const struct senders *s);
+
+enum sender_said { SENDER_NEXT, SENDER_SEEN, SENDER_GAP };
+/* A frame has come. SEEN: it has before. GAP: others should have come before it. */
+enum sender_said sender_frame(struct sender *s, uint64_t life, uint64_t sequence);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ * report.c - what the node says of Redis and of its patches, to people and to Prometheus. Any
+ * thread but for what it is given. */
+#include "report.h"
+
+#include "core/value.h"
+#include "metrics.h"
+#include "patch/patch.h"
+
+void report_int(struct buf *b, const char *name, uint64_t v)
+{
+	pack_text(b, name);
+	pack_uint(b, v);
+}
+
+void report_text(struct buf *b, const char *name, const char *v)
+{
+	pack_text(b, name);
+	pack_text(b, v);
+}
+
+void report_redis_metrics(struct buf *b, bool connected, struct bus_info i)
+{
+	metrics_one(b, "actord_redis_up", "Redis is connected and all topics are subscribed.",
+	            connected);
+	metrics_one(b, "actord_redis_taken_total", "Messages that came by Redis.", (double)i.taken);
+	metrics_one(b, "actord_redis_answered_total", "Of these, those answered.",
+	            (double)i.answered);
+	metrics_one(b, "actord_redis_published_total", "Messages that left by Redis.",
+	            (double)i.published);
+	metrics_one(b, "actord_redis_refused_total", "Messages that could not be handed on.",
+	            (double)i.refused);
+	metrics_one(b, "actord_redis_pending", "Messages and answers under way.", i.pending);
+	metrics_one(b, "actord_nodes_taken_total", "Messages from other nodes.",
+	            (double)i.node_taken);
+	metrics_one(b, "actord_nodes_again_total",
+	            "Of these, those that an earlier life of this node may have handled.",
+	            (double)i.node_again);
+	metrics_one(b, "actord_nodes_doubles_total", "Frames dropped, as they were there already.",
+	            (double)i.node_doubles);
+	metrics_one(b, "actord_nodes_sent_total", "Messages to other nodes.",
+	            (double)i.node_sent);
+	metrics_one(b, "actord_nodes_frames_total", "Frames that these went in.",
+	            (double)i.node_frames);
+}
+
+void report_redis(struct buf *b, const char *kind, const struct bus_info *i)
+{
+	pack_text(b, "redis");
+	pack_map(b, 11);
+	report_text(b, "kind", kind);
+	pack_text(b, "connected");
+	pack_bool(b, i->connected);
+	report_int(b, "taken", i->taken);
+	report_int(b, "answered", i->answered);
+	report_int(b, "published", i->published);
+	report_int(b, "refused", i->refused);
+	report_int(b, "pending", i->pending);
+	report_int(b, "from_nodes", i->node_taken);
+	report_int(b, "again", i->node_again);
+	report_int(b, "doubles", i->node_doubles);
+	report_int(b, "to_nodes", i->node_sent);
+}
+
+struct patches { struct buf rows; uint32_t count; };
+
+static void patch_row(void *arg, const struct patch_info *p)
+{
+	struct patches *all = arg;
+
+	all->count++;
+	pack_map(&all->rows, 4);
+	report_int(&all->rows, "number", p->number);
+	report_text(&all->rows, "state", p->state);
+	report_text(&all->rows, "handlers", p->handlers);
+	report_text(&all->rows, "origin", p->origin);
+}
+
+void report_patches(struct buf *b)
+{
+	struct patches all = { .count = 0 };
+
+	patch_each(patch_row, &all);
+	pack_text(b, "patches");
+	pack_list(b, all.count);
+	buf_add(b, all.rows.p, all.rows.len);
+	buf_fini(&all.rows);
+}
+
+static void patch_text(void *arg, const struct patch_info *p)
+{
+	struct patches *all = arg;
+	struct buf text = { 0 };
+
+	if (strcmp(p->state, "in force"))
+		return;
+	all->count++;
+	buf_printf(&text, "%u %s", p->number, p->handlers);
+	pack_str(&all->rows, text.p, text.len);
+	buf_fini(&text);
+}
+
+void report_in_force(void *arg, struct buf *out)
+{
+	struct patches all = { .count = 0 };
+
+	(void)arg;
+	patch_each(patch_text, &all);
+	pack_list(out, all.count);
+	buf_add(out, all.rows.p, all.rows.len);
+	buf_fini(&all.rows);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ * report.h - what the node says of Redis and of its patches. */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include "bus/bus.h"
+
+/* Append a pair of a map. */
+void report_int(struct buf *b, const char *name, uint64_t v);
+void report_text(struct buf *b, const char *name, const char *v);
+void report_redis(struct buf *b, const char *kind, const struct bus_info *i);   /* "redis" */
+void report_patches(struct buf *b);                                             /* "patches" */
+
+void report_redis_metrics(struct buf *b, bool connected, struct bus_info i);
+/* One packed list of texts: the patches in force, for other nodes to see. arg is not used. */
+void report_in_force(void *arg, struct buf *out);
+
+#endif

@@ -96,6 +96,9 @@ struct actor_type {
 	struct actor_children children;
 	/* a handler of compiled code is ended after; 0: 1,000 */
 	unsigned budget_ms;
+	/* 1: the message at which a patch is taken back by itself is handled again, by the code
+	 * before it; 0: it fails */
+	int retry;
 };
 #define ON(...) (const struct actor_handler[]){ __VA_ARGS__, { 0, 0, 0, 0 } }
 

@@ -291,6 +291,7 @@ static int rooms_start(struct node *n, struct why *why)
 	struct patch_config patch = {
 		.unsigned_redis = n->embedded, .state = state_path(n->state),
 		.keys = c->patch_keys, .node = n->name, .groups = c->groups,
+		.probation = c->probation,
 	};
 	struct control_sources sources = { .node = n->name, .sections = sections,
 	                                   .nodes = nodes, .arg = n };

@@ -21,7 +21,7 @@ struct node_config {
 	int workers;                                    /* 0: as many as there are processors */
 	int max_actors;                                 /* 0: core's own limit */
 	int unsigned_patches;                           /* below 0: nobody said */
-	const char *patch_keys, *groups;
+	const char *patch_keys, *groups, *probation;
 	const char *tls_cert, *tls_key;                 /* both or none */
 	struct gateway_limits limits;
 	const char *const *actors; int actor_count;     /* ACTOR.c, ACTOR.so, DIR */

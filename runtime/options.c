@@ -188,6 +188,11 @@ static int set_group(struct node_config *c, const char *value, struct why *why)
 	return filled(value, &c->groups, why);
 }
 
+static int set_probation(struct node_config *c, const char *value, struct why *why)
+{
+	return filled(value, &c->probation, why);
+}
+
 static int set_allow_origin(struct node_config *c, const char *value, struct why *why)
 {
 	return filled(value, &c->origins, why);
@@ -277,6 +282,8 @@ static const struct option table[] = {
 	  "patch may be for one of them", set_group },
 	{ "unsigned-patches", NULL, "take unsigned patches from this Redis (the default only with\n"
 	  "the embedded one); =no refuses them", set_unsigned_patches },
+	{ "probation", "TERMS", "how long a patch is watched, and what ends it (off, or some of\n"
+	  "messages=1000,seconds=60,faults=0,state=65536)", set_probation },
 	{ "allow-origin", "LIST", "other origins than its own that browsers may connect from,\n"
 	  "separated by commas", set_allow_origin },
 	{ "login", "ACTOR", "who says which clients may come in (login, which lets in all)",

@@ -19,7 +19,8 @@ static const char options_text[] =
 	"  --control PATH  the runtime's socket; also ACTORD_CONTROL. Without either the\n"
 	"                  places where actord listens by default\n"
 	"  --json          one JSON object a line, errors too\n"
-	"  --note TEXT, --author NAME, --lose-changes, --verify: see the patch commands\n"
+	"  --note TEXT, --author NAME, --probation TERMS, --wait, --lose-changes,\n"
+	"                  --verify: see the patch commands\n"
 	"  --timeout MS    how long to wait for the answer: 5000; wait and patch: 30000\n"
 	"  --version, --help, --man (this as a man page), --commands (their names)\n";
 
@@ -237,6 +238,11 @@ static int read_option(struct request *r, char **argv, int *i)
 		r->ctl.verify = true;
 	else if (strcmp(word, "--lose-changes") == 0)
 		r->ctl.lose = true;
+	else if (strcmp(word, "--wait") == 0)
+		r->ctl.wait = true;
+	else if (is(word, "--probation"))
+		return (r->ctl.probation = value_of(&r->ctl, argv, i, "--probation")) ? 0
+										      : CTL_USAGE;
 	else if (is(word, "--note"))
 		return (r->ctl.note = value_of(&r->ctl, argv, i, "--note")) ? 0 : CTL_USAGE;
 	else if (is(word, "--author"))

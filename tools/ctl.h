@@ -19,6 +19,8 @@ struct ctl {
 	const char *note, *author;      /* of a patch; NULL: none given */
 	bool verify;                    /* of patch log */
 	bool lose;                      /* --lose-changes, of patch revert */
+	const char *probation;          /* its terms, of patch apply; NULL: the node's */
+	bool wait;                      /* of patch apply: until its probation is over */
 };
 
 /* Says it on stderr, or with --json as {"error":{"code":STATUS,"text":...}} on stdout; returns

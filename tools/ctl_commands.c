@@ -264,9 +264,14 @@ const struct command commands[] = {
 	{"patch apply", "FILE", 1, 1, -1, "puts a patch in force, prints its number",
 	 "Between two messages each handler that the patch names is replaced. What is\n"
 	 "wrong comes on stderr as FILE:LINE: TEXT, exit 6. FILE - is stdin. --note TEXT\n"
-	 "and --author NAME (else the user's) are kept with it.\n\n"
+	 "and --author NAME (else the user's) are kept with it. For its first messages it\n"
+	 "is on probation: what goes wrong is undone, and too much of it takes the patch\n"
+	 "back. --probation TERMS says how long and how much: off, or some of\n"
+	 "messages=1000,seconds=60,faults=0,state=65536. --wait waits for its end, prints\n"
+	 "confirmed, or quarantined and why, exit 6.\n\n"
 	 "  actorctl patch apply fix.c\n  actorctl patch apply - <fix.c\n"
-	 "  actorctl patch apply fix.c --note 'ticket 4711'\n",
+	 "  actorctl patch apply fix.c --note 'ticket 4711'\n"
+	 "  actorctl patch apply fix.c --probation messages=100,seconds=10 --wait\n",
 	 run_apply},
 	{"patch list", "", 0, 0, -1, "the patches there have been, and what became of them",
 	 "With --json an object a line. At most the newest 10,000.\n", run_list},
@@ -277,6 +282,14 @@ const struct command commands[] = {
 	 "A patch that is superseded has to wait for those that came after it.\n"
 	 "--lose-changes also takes back one that cannot migrate the state back.\n",
 	 run_revert},
+	{"patch wait", "N", 1, 1, -1, "waits until a patch's probation is over",
+	 "Prints confirmed, or what else became of it and why; exit 6 where it was taken back.\n\n"
+	 "  actorctl patch wait 3\n",
+	 run_verdict},
+	{"patch lift", "N", 1, 1, -1, "lets a source that was taken back by itself be sent again",
+	 "A patch that failed its probation is in quarantine: its very source is refused.\n\n"
+	 "  actorctl patch lift 3\n",
+	 run_lift},
 	{"patch log", "", 0, 0, -1, "the journal of all that was done with patches",
 	 "The newest 1,000 lines. With --verify, whether each line follows from the one before\n"
 	 "and none is missing; exit 1 where not, with the line.\n",

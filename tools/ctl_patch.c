@@ -11,6 +11,8 @@
 #include "ctl_show.h"
 #include "json.h"
 
+enum { VERDICT_MS = 24 * 3600 * 1000 };
+
 /* The line of the first byte that is no UTF-8, or 0. */
 static int bad_line(const struct buf *text)
 {
@@ -36,7 +38,9 @@ static const char *who(const struct ctl *c)
 /* What goes into the journal beside the patch. */
 static void add_options(const struct ctl *c, struct question *q, const char *file)
 {
-	pack_map(&q->args, 4);
+	pack_map(&q->args, 5);
+	pack_text(&q->args, "probation");
+	pack_text(&q->args, c->probation ? c->probation : "");
 	pack_text(&q->args, "file");
 	pack_text(&q->args, file);
 	pack_text(&q->args, "author");
@@ -117,10 +121,56 @@ int run_check(const struct ctl *c, int argc, char **argv)
 	return rc;
 }
 
+/* "confirmed", or another word and why, which is a failure where the patch is gone again. */
+static int print_verdict(const struct ctl *c, struct packed args)
+{
+	struct value word, why = { .len = 0 };
+	bool gone;
+	struct buf b = { 0 };
+
+	if (packed_next(&args, &word) != 1 || word.type != VALUE_STR)
+		return ctl_fail(c, CTL_FAILED, "the runtime answers in another way");
+	if (packed_next(&args, &why) != 1 || why.type != VALUE_STR)
+		why.len = 0;
+	gone = (word.len == 11 && !memcmp(word.str, "quarantined", 11)) ||
+	       (word.len == 8 && !memcmp(word.str, "reverted", 8));
+	if (c->json) {
+		buf_text(&b, "{\"state\":");
+		json_text(&b, word.str, word.len);
+		buf_text(&b, ",\"why\":");
+		json_text(&b, why.len ? why.str : "", why.len);
+		buf_text(&b, "}\n");
+	} else {
+		bare(&b, c, word.str, word.len);
+		buf_text(&b, why.len ? ": " : "");
+		bare(&b, c, why.len ? why.str : "", why.len);
+		buf_text(&b, "\n");
+	}
+	print(&b);
+	return gone ? CTL_REJECTED : CTL_DONE;
+}
+
+static int await_verdict(const struct ctl *c, struct packed number)
+{
+	struct question q = { .to = "patch", .what = "wait", .link = { .fd = -1 } };
+	const uint8_t *from = number.at;
+	int rc;
+
+	packed_skip(&number);
+	buf_add(&q.args, from, (size_t)(number.at - from));
+	q.count++;
+	rc = ask(c, &q, patience_ms(c, VERDICT_MS));
+	if (rc == CTL_DONE)
+		rc = print_verdict(c, q.answer.args);
+	question_end(&q);
+	return rc;
+}
+
 int run_apply(const struct ctl *c, int argc, char **argv)
 {
 	struct question q;
 	int rc = run_patch(c, "apply", argv[0], &q);
+	struct packed number = q.answer.args;
 	struct buf b = { 0 }, warnings = { 0 };
 	struct value v;
 
@@ -136,6 +186,10 @@ int run_apply(const struct ctl *c, int argc, char **argv)
 		buf_add(&warnings, v.str, v.len);
 		buf_add(&warnings, "", 1);
 		ctl_fail_bare(c, CTL_DONE, warnings.p);
+	}
+	if (rc == CTL_DONE && c->wait) {
+		fflush(stdout);
+		rc = await_verdict(c, number);
 	}
 	buf_fini(&warnings);
 	question_end(&q);
@@ -179,6 +233,35 @@ int run_revert(const struct ctl *c, int argc, char **argv)
 	}
 	if (rc == CTL_DONE)
 		done(c, "reverted");
+	question_end(&q);
+	return rc;
+}
+
+int run_lift(const struct ctl *c, int argc, char **argv)
+{
+	struct question q = { .to = "patch", .what = "lift", .link = { .fd = -1 } };
+	int rc = add_number(c, &q, argv[0]);
+
+	(void)argc;
+	if (rc == CTL_DONE) {
+		add_options(c, &q, "");
+		rc = ask(c, &q, patience_ms(c, LONG_MS));
+	}
+	if (rc == CTL_DONE)
+		done(c, "lifted");
+	question_end(&q);
+	return rc;
+}
+
+int run_verdict(const struct ctl *c, int argc, char **argv)
+{
+	struct question q = { .link = { .fd = -1 } };
+	int rc = add_number(c, &q, argv[0]);
+
+	(void)argc;
+	if (rc == CTL_DONE)
+		rc = await_verdict(c, (struct packed){ (uint8_t *)q.args.p,
+						       (uint8_t *)q.args.p + q.args.len });
 	question_end(&q);
 	return rc;
 }

@@ -10,6 +10,8 @@ int run_apply(const struct ctl *c, int argc, char **argv);
 int run_list(const struct ctl *c, int argc, char **argv);
 int run_show(const struct ctl *c, int argc, char **argv);
 int run_revert(const struct ctl *c, int argc, char **argv);
+int run_lift(const struct ctl *c, int argc, char **argv);
+int run_verdict(const struct ctl *c, int argc, char **argv);
 int run_log(const struct ctl *c, int argc, char **argv);
 
 #endif

@@ -14,6 +14,7 @@ struct code {
 	size_t size;
 	struct code *next;              /* of those that have said */
 	void (*where)(void *arg, const void *at, struct buf *out);
+	void *attached;
 };
 
 static struct code *codes;
@@ -35,6 +36,16 @@ struct code *code_new(void (*fn)(void *), void *arg)
 void code_tells(struct code *c, void (*where)(void *, const void *, struct buf *))
 {
 	c->where = where;
+}
+
+void code_attach(struct code *c, void *what)
+{
+	c->attached = what;
+}
+
+void *code_attached(const struct code *c)
+{
+	return c->attached;
 }
 
 bool code_has(const struct code *c, const void *at)
@@ -103,6 +114,7 @@ void code_drop(struct code *c)
 		return;
 	code_forget(c);
 	c->free(c->arg);
+	mem_free(c->attached);
 	mem_free(c);
 }
 

@@ -12,7 +12,11 @@ int  contain_handler(struct worker *w, struct actor *a, struct msg *m, const str
 /* The same for a function without a message: start, stop, a patch's process. code NULL: just calls
  * it. */
 int contain_call(actor *self, void *fn, const struct code *code, const char *what, struct why *why);
-/* The watch, once a tick. */
+/* The watch, once a tick: a worker of the pool; all homes. */
 void contain_watch(struct worker *w, int64_t now_ns);
+void contain_watch_homes(int64_t now_ns);
+/* Some home is inside compiled code: the watch must not sleep. It is stirred when one enters. */
+bool contain_homes(void);
+extern void (*contain_stir)(void);
 
 #endif

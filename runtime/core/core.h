@@ -295,6 +295,41 @@ struct back {
 int core_restore(const struct back *b, int n, struct why *why);
 bool         core_can_go_back(const struct type *t);     /* by a `back` */
 struct type *core_before(const struct type *t);         /* NULL: none */
+/* --- probation: any thread that is no worker ----------------------------------------------- */
+/* What handlers of a patch do to others leaves when they have returned, and is undone, their state
+ * put back, where they fault or fail. It ends after so many messages or seconds; with more faults
+ * than that, or far more failures or time than before, it has failed. */
+struct probation_terms {
+	uint32_t messages, seconds, faults;
+	uint32_t state;                 /* bytes of a state that are put back, at most */
+};
+struct probation;
+/* Before the change is in force. Gives, to probation_end(). */
+struct probation *probation_begin(struct code *code, uint32_t number,
+				  const struct probation_terms *t, const struct change *c, int n);
+enum probation_word { PROBATION_RUNS, PROBATION_FAILED, PROBATION_PASSED };
+struct probation_info {
+	enum probation_word word;
+	struct probation_terms terms;
+	uint64_t messages, faults, failures;
+	int64_t left_ms;                /* of its seconds */
+	int64_t first_ns;               /* of now_ns(), when it went wrong first; 0: never */
+	bool large;                     /* a state was larger: it was not put back */
+	const char *reason;             /* FAILED: in words, until the end; else "" */
+};
+void probation_at(const struct probation *p, struct probation_info *out);
+void probation_pass(struct probation *p);       /* its seconds are over */
+/* Takes. After it failed, actors that came to its code wait until this: whatever is in force now
+ * handles their messages. back: it has been taken back. */
+void probation_end(struct probation *p, bool back);
+/* decided: from any thread, when one has failed or passed. */
+void core_on_probation(void (*decided)(void));
+/* dying: in a signal handler, when the process is about to end by a fault that cannot be contained.
+ * inside: compiled code was under way, patch number `version` (0: an actor's source). */
+void core_on_crash(void (*dying)(bool inside, uint32_t version, int sig));
+/* The patch on probation that ran last, or 0. Also in a signal handler. */
+uint32_t core_ran_on_probation(void);
+
 /* Frees what was replaced and what no thread can be inside any more. Does not wait: what a handler
  * that runs long still needs is freed by a later call. */
 void core_grace(void);

@@ -7,12 +7,13 @@
 #include <stdio.h>
 
 #include "guard.h"
+#include "undo.h"
 
 enum { TEXT_MAX = 512 };
 
 /* The same functions, for the texts when they are whole. */
 static int (*door_fail)(const msg *, const char *, ...) = msg_fail;
-static int (*door_refuse)(actor *, msg_caller, const char *, ...) = actor_refuse;
+static int (*door_refuse)(actor *, msg_caller, const char *, ...) = undo_refuse;
 static void (*door_log)(actor *, const char *, ...) = actor_log;
 
 static int fail(const msg *m, const char *fmt, ...)
@@ -86,7 +87,7 @@ static int64_t ask(actor *self, actor_ref to, const char *what, struct actor_sit
 	guard_probe(what);
 	guard_probe(then);
 	probe(s, v);
-	return actor_ask_(self, to, what, s, then, ms, v);
+	return undo_asked(self, actor_ask_(self, to, what, s, then, ms, v));
 }
 
 static int64_t after(actor *self, int64_t ms, const char *what, struct actor_site *s,
@@ -95,7 +96,7 @@ static int64_t after(actor *self, int64_t ms, const char *what, struct actor_sit
 	touch_self(self);
 	guard_probe(what);
 	probe(s, v);
-	return actor_after_(self, ms, what, s, v);
+	return undo_timed(self, actor_after_(self, ms, what, s, v));
 }
 
 static int64_t window(actor *self, int64_t ms, const char *first, const char *last,
@@ -108,7 +109,7 @@ static int64_t window(actor *self, int64_t ms, const char *first, const char *la
 	if (last)
 		guard_probe(last);
 	probe(s, v);
-	return actor_window_(self, ms, first, last, what, s, v);
+	return undo_timed(self, actor_window_(self, ms, first, last, what, s, v));
 }
 
 static int64_t cron(actor *self, const char *when, const char *what, struct actor_site *s,
@@ -118,7 +119,7 @@ static int64_t cron(actor *self, const char *when, const char *what, struct acto
 	guard_probe(when);
 	guard_probe(what);
 	probe(s, v);
-	return actor_cron_(self, when, what, s, v);
+	return undo_timed(self, actor_cron_(self, when, what, s, v));
 }
 
 static int reply(const msg *m, const struct actor_site *s, const uint64_t *v)
@@ -132,7 +133,13 @@ static int answer(actor *self, msg_caller to, const struct actor_site *s, const 
 {
 	touch_self(self);
 	probe(s, v);
-	return actor_answer_(self, to, s, v);
+	return undo_answer(self, to, s, v);
+}
+
+static int64_t ask_out(actor *self, actor_ref to, const char *what, const char *then, int ms,
+		       msg_out *o)
+{
+	return undo_asked(self, actor_ask_out(self, to, what, then, ms, o));
 }
 
 static void add_str(msg_out *o, const char *s)
@@ -173,7 +180,7 @@ const struct export core_exports[] = {
 	EXPORT(msg_again),
 	EXPORT(msg_items),
 	EXPORT(msg_next),
-	EXPORT(msg_defer),
+	EXPORT_BY(msg_defer, undo_defer),
 	EXPORT_BY(msg_fail, fail),
 	EXPORT_BY(msg_forward, forward),
 	EXPORT(msg_values),
@@ -189,33 +196,33 @@ const struct export core_exports[] = {
 	EXPORT(out_map),
 	EXPORT(out_value),
 	EXPORT(actor_send_out),
-	EXPORT(actor_ask_out),
+	EXPORT_BY(actor_ask_out, ask_out),
 	EXPORT(msg_reply_out),
-	EXPORT(actor_answer_out),
+	EXPORT_BY(actor_answer_out, undo_answer_out),
 	EXPORT(actor_state),
 	EXPORT(actor_name),
 	EXPORT(actor_self),
 	EXPORT_BY(actor_find, find),
 	EXPORT(actor_alive),
 	EXPORT_BY(actor_refuse, refuse),
-	EXPORT(actor_become),
-	EXPORT(actor_stash),
-	EXPORT(actor_unstash),
-	EXPORT(actor_join),
-	EXPORT(actor_leave),
+	EXPORT_BY(actor_become, undo_become),
+	EXPORT_BY(actor_stash, undo_stash),
+	EXPORT_BY(actor_unstash, undo_unstash),
+	EXPORT_BY(actor_join, undo_join),
+	EXPORT_BY(actor_leave, undo_leave),
 	EXPORT(actor_pick),
 	EXPORT_BY(actor_publish_, publish),
-	EXPORT(actor_cancel),
+	EXPORT_BY(actor_cancel, undo_cancel),
 	EXPORT(actor_now),
 	EXPORT_BY(actor_log, log_it),
-	EXPORT(actor_spawn_),
+	EXPORT_BY(actor_spawn_, undo_spawn),
 	EXPORT(actor_stop),
 	EXPORT(actor_drain),
 	EXPORT(actor_parent),
-	EXPORT(actor_monitor),
-	EXPORT(actor_demonitor),
-	EXPORT(actor_link),
-	EXPORT(actor_unlink),
+	EXPORT_BY(actor_monitor, undo_monitor),
+	EXPORT_BY(actor_demonitor, undo_demonitor),
+	EXPORT_BY(actor_link, undo_link),
+	EXPORT_BY(actor_unlink, undo_unlink),
 	EXPORT(actor_why),
 	EXPORT_BY(actor_send_, send_to),
 	EXPORT_BY(actor_ask_, ask),
@@ -244,7 +251,8 @@ static const struct export *doors, *text_doors;
 static void make_doors(void)
 {
 	static const struct export texts[] = {
-		EXPORT(msg_fail), EXPORT(actor_refuse), EXPORT(actor_log), { NULL, NULL },
+		EXPORT(msg_fail), EXPORT_BY(actor_refuse, undo_refuse), EXPORT(actor_log),
+		{ NULL, NULL },
 	};
 	static void *const none[] = { NULL };
 

@@ -119,6 +119,19 @@ int actor_join(actor *self, const char *group, const char *then)
 	return rc;
 }
 
+const char *group_then(actor *self, const char *group)
+{
+	const char *then = NULL;
+	struct group *g;
+	struct members *all = hold(group, &g);
+
+	for (uint32_t i = 0; all && i < all->n; i++)
+		if (all->at[i].id == cell_id(self))
+			then = all->at[i].then;
+	drop(all);
+	return then;
+}
+
 int actor_leave(actor *self, const char *group)
 {
 	struct name *n = group ? name_find(group, strlen(group)) : NULL;

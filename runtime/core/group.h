@@ -10,4 +10,7 @@
 
 #include "send.h"
 
+/* The handler that self is a member of the group with, interned; NULL: it is none. */
+const char *group_then(actor *self, const char *group);
+
 #endif

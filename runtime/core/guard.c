@@ -70,11 +70,19 @@ static struct sigaction before[NSIG];
 
 /* --- the end of the process --------------------------------------------------------------- */
 
+static void (*_Atomic dying)(bool inside, uint32_t version, int sig);
+
+void core_on_crash(void (*fn)(bool, uint32_t, int))
+{
+	STORE(&dying, fn);
+}
+
 static void end_process(int sig, const siginfo_t *info, const ucontext_t *c)
 {
 	struct worker *w = worker_self;
 	struct guard *g = guard_self;
 	bool inside = g && (LOAD(&g->seq) & 1);
+	void (*tell)(bool, uint32_t, int) = LOAD(&dying);
 	const char *in = w && LOAD(&w->handler) ? LOAD(&w->handler) : "none";
 	char line[512];
 	int len;
@@ -92,6 +100,9 @@ static void end_process(int sig, const siginfo_t *info, const ucontext_t *c)
 		len += snprintf(line + len, sizeof line - (size_t)len,
 				"; the suspect is the actor's source");
 	line[len++] = '\n';
+	/* not by kill -SEGV of somebody else */
+	if (tell && (info->si_code > 0 || info->si_pid == getpid()))
+		tell(inside, inside ? g->version : 0, sig);
 	if (write(STDERR_FILENO, line, (size_t)len) < 0)
 		_exit(1);
 	sigaction(sig, &before[sig], NULL);
@@ -289,9 +300,21 @@ static COLD struct guard *guard_new(void)
 
 void guard_free(struct guard *g)
 {
-	if (g)
+	if (g) {
 		munmap(g->map, MAPPED);
+		draft_free(g->draft);
+	}
 	mem_free(g);
+}
+
+static pthread_mutex_t leaving = PTHREAD_MUTEX_INITIALIZER;
+
+void guard_stay(bool on)
+{
+	if (on)
+		pthread_mutex_lock(&leaving);
+	else
+		pthread_mutex_unlock(&leaving);
 }
 
 void guard_leave(struct worker *w)
@@ -304,7 +327,9 @@ void guard_leave(struct worker *w)
 	if (!sigaltstack(NULL, &is) && is.ss_sp == g->top + PAGE)
 		sigaltstack(&none, NULL);
 	guard_self = NULL;
+	guard_stay(true);
 	STORE(&w->guard, NULL);
+	guard_stay(false);
 	guard_free(g);
 }
 

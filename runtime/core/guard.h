@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "core.h"
+#include "draft.h"
 #include "table.h"
 
 enum fault {
@@ -41,6 +42,7 @@ struct guard {
 	int64_t since_ns;
 	pthread_t thread;
 	char *map;
+	struct draft *draft;            /* see draft.h */
 };
 _Static_assert(offsetof(struct guard, door) == 32 && offsetof(struct guard, fault) == 48,
 	       "doors.S");
@@ -52,6 +54,7 @@ struct guard *guard_get(struct worker *w);
  */
 void guard_signals(void);
 void guard_leave(struct worker *w);      /* its own thread, which is no worker of the pool, ends */
+void guard_stay(bool on);                /* so long no guard_leave() returns */
 void guard_free(struct guard *g);       /* its thread has ended; NULL is fine */
 int  guard_switch(void *fn, actor *self, const msg *m, struct guard *g);
 /* The watch, once a tick: ends a call that lasts longer than ms. */

@@ -11,7 +11,34 @@
 
 #include "post.h"
 
+/* In held_on, for the gate, which cell 0 stands for: no actor has that one. */
+enum { GATE = 0xffffffff };
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic uint32_t closed;
+
+static struct actor *gate(void)
+{
+	return cell_at(0);
+}
+
+static struct actor *held_by(const struct actor *x)
+{
+	uint32_t on = LOAD(&x->held_on);
+
+	return !on ? NULL : on == GATE ? gate() : cell_at(on);
+}
+
+/* For so much, behind `more` that is about to come. */
+static bool has_room(struct actor *on, uint64_t more, uint64_t weight)
+{
+	uint64_t h;
+
+	if (on == gate())
+		return !atomic_load(&closed);
+	h = atomic_load(&on->head);             /* partners: take(), rest(), give_room(), bury */
+	return HEAD_TOP(h) == TOP_DEAD || cell_room(on, h + more, weight);
+}
 
 bool hold_begin(struct worker *w, struct actor *self, struct actor *on)
 {
@@ -20,11 +47,8 @@ bool hold_begin(struct worker *w, struct actor *self, struct actor *on)
 	if (w->hold_on || self == on)
 		return false;
 	pthread_mutex_lock(&lock);
-	while (x && x != self) {
-		uint32_t next = LOAD(&x->held_on);
-
-		x = next ? cell_at(next) : NULL;
-	}
+	while (x && x != self)
+		x = held_by(x);
 	if (!x)
 		STORE(&self->held_on, cell_index(on));
 	pthread_mutex_unlock(&lock);
@@ -56,10 +80,37 @@ static void done(struct actor *self)
 	STORE(&self->held_on, 0);
 }
 
+/* What waited at the gate comes before all that self has: by the lane that overtakes, below what
+ * has come there meanwhile. */
+static bool come_in(struct actor *self)
+{
+	uint32_t top = self->kept.top, newer, none;
+
+	if (atomic_load(&closed))
+		return false;
+	msg_at(self->kept.last)->next = 0;
+	do {
+		newer = atomic_exchange(&self->control, 0);
+		if (newer) {
+			struct msg *m = msg_at(newer);
+
+			while (m->next)
+				m = msg_at(m->next);
+			m->next = top;
+			top = newer;
+		}
+		none = 0;
+	} while (!atomic_compare_exchange_strong(&self->control, &none, top));
+	done(self);
+	return true;
+}
+
 static bool push(struct worker *w, struct actor *self, struct actor *on, bool beyond)
 {
 	struct chain kept = self->kept;
 
+	if (on == gate())
+		return come_in(self);
 	switch (cell_push(on, kept.top, msg_at(kept.last), kept.weight, beyond)) {
 	case PUSH_FULL:
 		return false;
@@ -98,14 +149,12 @@ static void unlink_last(struct actor *on, struct actor *self, uint32_t before)
 static bool wait_for(struct actor *self, struct actor *on)
 {
 	uint32_t before;
-	uint64_t h;
 	bool waits;
 
 	pthread_mutex_lock(&lock);
 	before = LOAD(&on->waiters);
 	link_last(on, self);
-	h = atomic_load(&on->head);             /* partners: take(), rest(), give_room(), bury */
-	waits = HEAD_TOP(h) != TOP_DEAD && !cell_room(on, h, self->kept.weight);
+	waits = !has_room(on, 0, self->kept.weight);
 	if (!waits)
 		unlink_last(on, self, before);
 	pthread_mutex_unlock(&lock);
@@ -114,7 +163,7 @@ static bool wait_for(struct actor *self, struct actor *on)
 
 bool hold_again(struct worker *w, struct actor *self)
 {
-	struct actor *on = cell_at(LOAD(&self->held_on));
+	struct actor *on = held_by(self);
 
 	while (!push(w, self, on, false))
 		if (!wait_for(self, on))
@@ -134,13 +183,15 @@ bool hold_end(struct worker *w, struct actor *self)
 
 void hold_give_up(struct worker *w, struct actor *self)
 {
-	struct actor *on = cell_at(LOAD(&self->held_on));
+	struct actor *on = held_by(self);
 
 	if (w->hold_on) {
 		self->kept = w->kept;
 		w->hold_on = NULL;
 	}
-	if (self->kept.top)
+	if (self->kept.top && on == gate())
+		post_dead_chain(w, self, self->kept.top, self->kept.last, "the actor has ended");
+	else if (self->kept.top)
 		push(w, self, on, true);
 	done(self);
 }
@@ -148,14 +199,14 @@ void hold_give_up(struct worker *w, struct actor *self)
 /* The first waiters for whom there is room leave the ring; their chain by link, 0 at its end. */
 static uint32_t let_go(struct actor *a)
 {
-	uint64_t h = atomic_load(&a->head), more = 0;
+	uint64_t more = 0;
 	uint32_t last = LOAD(&a->waiters), first = 0, end = 0;
 
 	while (last) {
 		uint32_t i = LOAD(&cell_at(last)->link);
 		struct actor *x = cell_at(i);
 
-		if (HEAD_TOP(h) != TOP_DEAD && !cell_room(a, h + more, x->kept.weight))
+		if (!has_room(a, more, x->kept.weight))
 			break;
 		more += x->kept.weight;
 		if (i == last)
@@ -186,4 +237,38 @@ COLD void hold_release(struct worker *w, struct actor *a)
 		i = LOAD(&x->link);
 		post_ready(w, x);
 	}
+}
+
+/* --- the gate ----------------------------------------------------------------------------- */
+
+bool hold_at_gate(struct worker *w, struct actor *self, struct msg *m)
+{
+	struct chain *kept = &w->kept;
+
+	if (w->hold_on && w->hold_on != gate())
+		return false;
+	if (!w->hold_on)
+		*kept = (struct chain){ 0 };
+	w->hold_on = gate();
+	STORE(&self->held_on, GATE);
+	if (!kept->top)
+		kept->last = msg_index(m);
+	m->next = kept->top;
+	kept->top = msg_index(m);
+	COUNT_UP(&w->sent, 1);
+	return true;
+}
+
+void hold_gate_close(void)
+{
+	atomic_fetch_add(&closed, 1);
+}
+
+void hold_gate_open(void)
+{
+	struct worker *w = worker_acquire();
+
+	if (atomic_fetch_sub(&closed, 1) == 1)
+		hold_release(w, gate());
+	worker_release(w);
 }

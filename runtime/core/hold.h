@@ -15,6 +15,13 @@ bool hold_begin(struct worker *w, struct actor *self, struct actor *on);
 /* Keeps m back. 0, or ACTOR_EFULL: half a mailbox has been kept back already; m stays the caller's.
  */
 int  hold_keep(struct worker *w, struct msg *m);
+/* The gate: closed while what a message was for is taken back. m, which self has not handled (any
+ * more), waits in front of what self has, and self with it, until it is open. Takes m. False: self
+ * waits for room already. */
+bool hold_at_gate(struct worker *w, struct actor *self, struct msg *m);
+/* Nest; open: not by a worker. */
+void hold_gate_close(void);
+void hold_gate_open(void);
 /* After the handler: what was kept back becomes self's, and is pushed if there is room. False: self
  * is held, belongs to whoever lets it go, and is not to be touched. */
 bool hold_end(struct worker *w, struct actor *self);

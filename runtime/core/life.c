@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "contain.h"
+#include "draft.h"
 #include "hold.h"
 #include "log.h"
 
@@ -132,6 +133,22 @@ static struct actor *conceive(const struct spawn *s, uint8_t home, struct why *w
 	return a;
 }
 
+static void leave_ready(struct worker *w, struct actor *self, struct draft_item *i)
+{
+	(void)self;
+	post_ready(w, i->to);
+}
+
+/* It ends before it has started; its owner sees to that, as of any. */
+static void never_start(struct worker *w, struct actor *self, struct draft_item *i)
+{
+	(void)self;
+	w->box.top = 0;
+	post_order(w, cell_id(i->to), &(struct order){ FN_STOP, 0, 0, "" });
+	post_ready(w, i->to);
+	w->box.top = DRAFT_OPEN;
+}
+
 /* From DEAD to having its first messages: whoever finds the name before that cannot get in front of
  * start. */
 static void publish(struct worker *w, struct actor *a, struct msg *init)
@@ -151,7 +168,10 @@ static void publish(struct worker *w, struct actor *a, struct msg *init)
 		COUNT_UP(&w->sent, 1);
 	}
 	STORE_RELEASE(&a->head, weight | msg_index(top));
-	post_ready(w, a);
+	if (unlikely(draft_is_open(w)))
+		draft_add(leave_ready, never_start)->to = a;
+	else
+		post_ready(w, a);
 }
 
 static void unborn(struct actor *a)

@@ -3,17 +3,30 @@
 #include "post.h"
 
 #include "bond.h"
+#include "draft.h"
 #include "letters.h"
 #include "trace.h"
 
 void (*post_ready)(struct worker *w, struct actor *a);
 
+static void leave_beyond(struct worker *w, struct actor *self, struct draft_item *i)
+{
+	(void)self;
+	if (post_beyond(w, i->to, i->m) < 0)
+		COUNT_UP(&w->late, 1);
+}
+
 int post_beyond(struct worker *w, struct actor *a, struct msg *m)
 {
 	enum push said;
 
-	if (unlikely(w->box.top))               /* what was sent before goes before */
-		post_box(w);
+	if (unlikely(w->box.top)) {
+		if (draft_is_open(w)) {
+			draft_message(leave_beyond, a, m);
+			return 0;
+		}
+		post_box(w);                    /* what was sent before goes before */
+	}
 	said = cell_push(a, msg_index(m), m, HEAD_WEIGHT(msg_units(m)), true);
 	if (unlikely(said == PUSH_DEAD)) {
 		message_free(&w->pool, m);
@@ -162,11 +175,17 @@ static COLD void sweep(struct worker *w, struct actor *a)
 	}
 }
 
+static void leave_lane(struct worker *w, struct actor *self, struct draft_item *i);
+
 static void lane(struct worker *w, struct actor *a, struct msg *m)
 {
 	uint8_t one = 1;
 	uint64_t h;
 
+	if (unlikely(draft_is_open(w))) {
+		draft_message(leave_lane, a, m);
+		return;
+	}
 	lane_push(a, m);
 	COUNT_UP(&w->sent, 1);
 	/* Partner: the owner steps to IDLE, or parks, or buries, then looks at control; all
@@ -181,6 +200,12 @@ static void lane(struct worker *w, struct actor *a, struct msg *m)
 		sweep(w, a);
 	else if (atomic_load(&a->parked) && atomic_compare_exchange_strong(&a->parked, &one, 0))
 		post_ready(w, a);
+}
+
+static void leave_lane(struct worker *w, struct actor *self, struct draft_item *i)
+{
+	(void)self;
+	lane(w, i->to, i->m);
 }
 
 static struct msg *order_make(struct worker *w, uint64_t whom, const struct order *o)

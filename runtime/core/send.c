@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "draft.h"
 #include "hold.h"
 #include "trace.h"
 
@@ -181,10 +182,54 @@ static int box_add(struct worker *w, struct actor *a, struct msg *m)
 	return 0;
 }
 
+/* The room it takes was there when it was sent. */
+static void leave(struct worker *w, struct actor *self, struct draft_item *i)
+{
+	uint64_t weight = HEAD_WEIGHT(msg_units(i->m));
+
+	(void)self;
+	if (HEAD_TOP(LOAD(&i->to->head)) == TOP_DEAD) {
+		COUNT_UP(&w->sent, 1);
+		post_dead(w, i->to, i->m, "the actor has just ended");
+		message_free(&w->pool, i->m);
+		return;
+	}
+	if (cell_type(i->to)->full != FULL_REFUSE) {
+		send_push(w, i->to, i->m);
+		return;
+	}
+	if (w->box.top)
+		post_box(w);
+	w->box_to = i->to;
+	w->box = (struct chain){ msg_index(i->m), msg_index(i->m), weight };
+	COUNT_UP(&w->sent, 1);
+	post_box(w);
+}
+
+static COLD int draft(struct worker *w, struct actor *a, struct msg *m)
+{
+	uint64_t h = LOAD(&a->head), weight = HEAD_WEIGHT(msg_units(m));
+
+	if (HEAD_TOP(h) == TOP_DEAD)
+		return gone(w, m);
+	if (draft_full() || (cell_type(a)->full == FULL_REFUSE &&
+			     !cell_room(a, h + draft_weight(a), weight))) {
+		COUNT_UP(&w->refused, 1);
+		message_free(&w->pool, m);
+		return ACTOR_EFULL;
+	}
+	draft_message(leave, a, m);
+	return 0;
+}
+
 /* What a handler sends after another message: it may have to go behind that. True: it did, with
  * *rc. */
 static bool joins(struct worker *w, struct actor *a, struct msg *m, int *rc)
 {
+	if (unlikely(draft_is_open(w))) {
+		*rc = draft(w, a, m);
+		return true;
+	}
 	if (w->hold_on == a) {                  /* behind what is kept back already */
 		*rc = no_room(w, a, m);
 		return true;

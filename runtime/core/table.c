@@ -306,6 +306,7 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 			      .native = o->native,
 			      .full = t->mailbox.full,
 			      .budget_ms = t->budget_ms,
+			      .retry = t->retry != 0,
 			      .where = t->where};
 	type->restart = t->restart;
 	type->strategy = t->children.strategy;

@@ -54,6 +54,7 @@ struct type {
 	enum actor_full full;
 	enum actor_where where;
 	uint32_t budget_ms;             /* of a compiled handler; 0: the default */
+	bool retry;                     /* see actor.h */
 	struct code *code;
 	/* A type whose actors' state changes its shape is followed by another of its name; see
 	 * migrate.c. */
@@ -72,6 +73,9 @@ struct type *type_of(const struct actor_type *t, struct why *why);
 /* Is it in this code? Called by signal handlers. */
 struct code *code_hold(struct code *c);  /* gives another hold; NULL is fine */
 bool code_has(const struct code *c, const void *at);
+/* Something that goes with it, freed by mem_free(). Before any thread runs it. */
+void  code_attach(struct code *c, void *what);
+void *code_attached(const struct code *c);
 /* Adds "fix.c:12 in hit()", or what is known of it. */
 void code_where(const struct code *c, const void *at, struct buf *out);
 struct type *type_at(uint32_t id);              /* ids from 1 */

@@ -4,7 +4,7 @@
  * At each tick turns that are under way must end; it sees who has been in one turn since the last
  * tick, wakes a worker where a ring stands still, adds a spare where all are stuck in handlers and
  * work waits, and names a handler that computes too long: once, then at growing intervals. When all
- * workers are parked it sleeps. */
+ * workers are parked, and no home is inside compiled code, it sleeps. */
 #include <linux/futex.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -34,7 +34,7 @@ static void sleep_while_idle(void)
 {
 	atomic_store(&pool.watch_asleep, 1);
 	while (atomic_load(&pool.idle) == (uint32_t)LOAD(&pool.threads) && !LOAD(&pool.stop) &&
-	       LOAD(&pool.watch_asleep))
+	       LOAD(&pool.watch_asleep) && !contain_homes())
 		queue_futex(&pool.watch_asleep, FUTEX_WAIT, 1);
 	STORE(&pool.watch_asleep, 0);
 }
@@ -115,6 +115,7 @@ static void *watch(void *arg)
 		COUNT_UP(&run_tick, 1);
 		for (int i = 0; i < LOAD(&pool.threads); i++)
 			all_stuck &= look_at(pool.worker[i]) || LOAD(&pool.worker[i]->parked);
+		contain_watch_homes(now_ns());
 		if (all_stuck)
 			relieve();
 		if (LOAD(&pool.idle) == (uint32_t)LOAD(&pool.threads))
@@ -128,6 +129,7 @@ int watch_start(struct why *why)
 	sigset_t all, before;
 	int rc;
 
+	contain_stir = watch_stir;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	rc = pthread_create(&thread, NULL, watch, NULL);

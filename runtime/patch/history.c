@@ -14,12 +14,14 @@
 #include "history.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "builds.h"
 #include "journal.h"
 #include "json.h"
 #include "log.h"
+#include "suspect.h"
 
 enum { NEWEST = 32 };
 
@@ -27,8 +29,9 @@ struct row {
 	int64_t at;                     /* of its intent in the journal */
 	unsigned char digest[8];        /* of its source, the first bytes */
 	int32_t live;
-	uint8_t state;
+	uint8_t state, tried;           /* enum tried */
 };
+enum tried { TRIED_NOT, TRIED_NOW, TRIED_WELL };
 struct recent { uint32_t number; char *handlers, *origin; };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -57,15 +60,24 @@ static enum patch_state state_at(uint32_t number)
 	return number && number <= last ? (enum patch_state)rows[number].state : PATCH_NONE;
 }
 
+static const char *applied_word(const struct row *r)
+{
+	if (r->live <= 0)
+		return "superseded";
+	return r->tried == TRIED_NOW ? "probation" : r->tried == TRIED_WELL ? "confirmed"
+									    : "in force";
+}
+
 static const char *state_word(uint32_t number)
 {
 	switch (state_at(number)) {
-	case PATCH_APPLIED: return rows[number].live > 0 ? "in force" : "superseded";
+	case PATCH_APPLIED: return applied_word(&rows[number]);
 	case PATCH_INTENT: return "on its way";
 	case PATCH_RAN: return "ran";
 	case PATCH_REVERTED: return "reverted";
 	case PATCH_STALE: return "stale";
 	case PATCH_SUSPECT: return "suspect";
+	case PATCH_QUARANTINED: return "quarantined";
 	case PATCH_NONE: break;
 	}
 	return "none";
@@ -193,6 +205,12 @@ static void replay(void *arg, const struct journal_line *l)
 		r->state = PATCH_REVERTED;
 	else if (journal_is(l->fields, "suspect"))
 		r->state = PATCH_SUSPECT;
+	else if (journal_is(l->fields, "quarantined"))
+		r->state = PATCH_QUARANTINED;
+	else if (journal_is(l->fields, "lifted"))
+		r->state = PATCH_REVERTED;
+	else if (journal_is(l->fields, "confirmed"))
+		r->tried = TRIED_WELL;
 }
 
 static int event(const char *name, uint32_t number, const char *reason, bool intent,
@@ -224,24 +242,45 @@ static void outcome(const char *name, uint32_t number, const char *reason)
 		         why.text);
 }
 
+static void leave_out(uint32_t n, const char *reason)
+{
+	rows[n].state = PATCH_SUSPECT;
+	outcome("suspect", n, reason);
+	log_line(LOG_WARN, "patch", "%u is left out: %s", n, reason);
+}
+
+/* The one that the last process died of. */
+static int open_suspect(const char *folder, struct why *why)
+{
+	struct suspect s;
+	int rc = suspect_open(folder, &s, why);
+	struct why reason;
+
+	if (rc < 0 || !s.number || s.number > last || rows[s.number].state != PATCH_APPLIED)
+		return rc;
+	why_set(&reason, 0, "the runtime died by signal %d (%s) %s", s.sig, sigabbrev_np(s.sig),
+		s.by ? "in its code" : "while it was on probation, and it had run last");
+	leave_out(s.number, reason.text);
+	return 0;
+}
+
 int history_open(const char *folder, struct why *why)
 {
 	static const char reason[] = "the runtime ended while it was about to come in force";
 	int rc = journal_open(folder, replay, NULL, why);
 
-	for (uint32_t n = 1; !rc && n <= last; n++) {
-		if (rows[n].state != PATCH_INTENT)
-			continue;
-		rows[n].state = PATCH_SUSPECT;
-		outcome("suspect", n, reason);
-		log_line(LOG_WARN, "patch", "%u is left out: %s", n, reason);
-	}
+	if (!rc)
+		rc = open_suspect(folder, why);
+	for (uint32_t n = 1; !rc && n <= last; n++)
+		if (rows[n].state == PATCH_INTENT)
+			leave_out(n, reason);
 	return rc;
 }
 
 void history_close(void)
 {
 	journal_close();
+	suspect_close();
 	mem_free(rows);
 	rows = NULL;
 	last = room = 0;
@@ -337,6 +376,7 @@ static void intent_fields(struct buf *f, uint32_t n, const struct patch_source *
 	field_text(f, "topic", s->topic);
 	field_text(f, "handler", s->handler);
 	field_text(f, "function", s->function);
+	field_text(f, "probation", s->probation);
 	if (e->migration.to)
 		buf_text(f, ",\"migrates\":1");
 	field_on(f, e, b);
@@ -396,17 +436,23 @@ int history_again(uint32_t number, struct why *why)
 
 /* --- and goes again ------------------------------------------------------------------- */
 
-int history_reverting(uint32_t number, const char *author, const char *origin, struct why *why)
+static int by_somebody(const char *name, uint32_t number, const char *author, const char *origin,
+                       struct why *why)
 {
 	struct buf f = { 0 };
 	int rc;
 
-	buf_printf(&f, "\"event\":\"revert\",\"patch\":%u", number);
+	buf_printf(&f, "\"event\":\"%s\",\"patch\":%u", name, number);
 	field_text(&f, "origin", origin);
 	field_text(&f, "author", author);
 	rc = journal_add(&f, true, NULL, why);
 	buf_fini(&f);
 	return rc;
+}
+
+int history_reverting(uint32_t number, const char *author, const char *origin, struct why *why)
+{
+	return by_somebody("revert", number, author, origin, why);
 }
 
 void history_reverted(uint32_t number, const struct before *now)
@@ -428,42 +474,77 @@ void history_stale(uint32_t number, const char *reason)
 	log_line(LOG_WARN, "patch", "%u is stale and left out: %s", number, reason);
 }
 
+/* --- on probation --------------------------------------------------------------------- */
+
+static void set_tried(uint32_t number, enum tried tried)
+{
+	pthread_mutex_lock(&lock);
+	row_at(number)->tried = (uint8_t)tried;
+	pthread_mutex_unlock(&lock);
+}
+
+bool history_is_confirmed(uint32_t number)
+{
+	bool is;
+
+	pthread_mutex_lock(&lock);
+	is = rows[number].tried == TRIED_WELL;
+	pthread_mutex_unlock(&lock);
+	return is;
+}
+
+void history_tried(uint32_t number)
+{
+	set_tried(number, TRIED_NOW);
+}
+
+void history_untried(uint32_t number)
+{
+	set_tried(number, TRIED_NOT);
+}
+
+void history_confirmed(uint32_t number)
+{
+	set_tried(number, TRIED_WELL);
+	outcome("confirmed", number, NULL);
+}
+
+void history_failed(uint32_t number, const char *reason)
+{
+	set_tried(number, TRIED_NOT);
+	outcome("failed", number, reason);
+}
+
+void history_quarantine(uint32_t number, const char *reason)
+{
+	set_state(number, PATCH_QUARANTINED);
+	outcome("quarantined", number, reason);
+}
+
+uint32_t history_quarantined(const char *source, size_t len)
+{
+	unsigned char d[DIGEST];
+	uint32_t number = 0;
+
+	digest_of(NULL, 0, source, len, d);
+	pthread_mutex_lock(&lock);
+	for (uint32_t n = last; n && !number; n--)
+		if (rows[n].state == PATCH_QUARANTINED && !memcmp(rows[n].digest, d, 8))
+			number = n;
+	pthread_mutex_unlock(&lock);
+	return number;
+}
+
+int history_lift(uint32_t number, const char *author, const char *origin, struct why *why)
+{
+	int rc = by_somebody("lifted", number, author, origin, why);
+
+	if (!rc)
+		set_state(number, PATCH_REVERTED);
+	return rc;
+}
+
 /* --- from the journal ----------------------------------------------------------------- */
-
-static void keep(void *arg, const struct journal_line *l)
-{
-	struct patch_kept *k = arg;
-	struct packed map;
-	struct value v;
-
-	buf_add(&k->own, l->fields.at, (size_t)(l->fields.end - l->fields.at));
-	map = (struct packed){ (uint8_t *)k->own.p, (uint8_t *)k->own.p + k->own.len };
-	if (journal_field(map, "source", &v, NULL) && v.type == VALUE_STR)
-		k->source.text = v.str, k->source.len = v.len;
-	journal_field(map, "on", &v, &k->on);
-	k->migrates = journal_int(map, "migrates") != 0;
-	k->source.file = journal_text(map, "file");
-	k->source.origin = journal_text(map, "origin");
-	k->source.author = journal_text(map, "author");
-	k->source.note = journal_text(map, "note");
-	k->source.topic = journal_text(map, "topic");
-	k->source.handler = journal_text(map, "handler");
-	k->source.function = journal_text(map, "function");
-}
-
-void history_kept_free(struct patch_kept *k)
-{
-	const struct patch_source *s = &k->source;
-
-	mem_free((char *)s->file);
-	mem_free((char *)s->origin);
-	mem_free((char *)s->author);
-	mem_free((char *)s->note);
-	mem_free((char *)s->topic);
-	mem_free((char *)s->handler);
-	mem_free((char *)s->function);
-	buf_fini(&k->own);
-}
 
 int history_read(uint32_t number, struct patch_kept *k, struct why *why)
 {
@@ -477,13 +558,13 @@ int history_read(uint32_t number, struct patch_kept *k, struct why *why)
 	pthread_mutex_lock(&lock);
 	r = rows[number];
 	pthread_mutex_unlock(&lock);
-	rc = journal_line_at(r.at, keep, k, why);
+	rc = journal_line_at(r.at, kept_take, k, why);
 	if (!rc && k->source.text) {
 		digest_of(NULL, 0, k->source.text, k->source.len, d);
 		if (!memcmp(d, r.digest, 8))
 			return 0;
 	}
-	history_kept_free(k);
+	kept_free(k);
 	return rc ? rc : why_set(why, ACTOR_EFAIL,
 	                         "%s does not hold patch %u any more: it has been changed",
 	                         journal_path(), number);

@@ -11,13 +11,7 @@
 
 #include "digest.h"
 #include "exported.h"
-
-/* What a patch is made of. Borrowed. */
-struct patch_source {
-	const char *text; size_t len;
-	const char *file, *author, *note, *origin;
-	const char *topic, *handler, *function;         /* of an eval; else NULL */
-};
+#include "kept.h"
 
 enum patch_state {
 	PATCH_NONE,             /* no patch of that number */
@@ -27,7 +21,8 @@ enum patch_state {
 	PATCH_REVERTED,
 	/* made for another build of a type: not brought back by this start */
 	PATCH_STALE,
-	PATCH_SUSPECT,          /* the runtime ended while it came in force: not brought back */
+	PATCH_SUSPECT,          /* the runtime ended by it, or while it came in force: left out */
+	PATCH_QUARANTINED,      /* it was taken back by itself, and is not taken again */
 };
 
 /* What each handler of a patch came with before: a number, 0 for the type's own, -1 for none. */
@@ -47,15 +42,8 @@ void history_done(uint32_t number, bool table, const char *failed);
 /* The same for one brought back, from the journal's side: what its handlers came with before. */
 void history_before(const struct exported *e, struct before *b);
 
-/* A patch as the journal has it. */
-struct patch_kept {
-	struct patch_source source;
-	bool migrates;
-	struct packed on;               /* list of maps: type, build, on: list of [handler, was] */
-	struct buf own;
-};
+/* Gives, to kept_free(). */
 int  history_read(uint32_t number, struct patch_kept *k, struct why *why);
-void history_kept_free(struct patch_kept *k);
 enum patch_state history_state(uint32_t number);
 uint32_t history_last(void);
 const char *history_word(uint32_t number);      /* "in force", "superseded", ... */
@@ -64,12 +52,23 @@ int64_t history_place(uint32_t number);         /* of its intent, for journal_li
 int  history_reverting(uint32_t number, const char *author, const char *origin, struct why *why);
 void history_reverted(uint32_t number, const struct before *now);
 void history_stale(uint32_t number, const char *reason);
+/* On probation; over, and well; over, and it stays although it failed; taken back by itself. */
+void history_tried(uint32_t number);
+void history_untried(uint32_t number);  /* over before anything was decided */
+void history_confirmed(uint32_t number);
+bool history_is_confirmed(uint32_t number);
+void history_failed(uint32_t number, const char *reason);
+void history_quarantine(uint32_t number, const char *reason);
+/* The newest patch in quarantine that is this source; 0: there is none. */
+uint32_t history_quarantined(const char *source, size_t len);
+int  history_lift(uint32_t number, const char *author, const char *origin, struct why *why);
 int  history_again(uint32_t number, struct why *why);   /* a process is about to run again */
 
 /* The newest few, for `inspect`: from memory. */
 struct patch_info {
 	uint32_t number;
-	/* "in force", "superseded", "ran", "reverted", "stale", "suspect" */
+	/* "probation", "confirmed", "in force" (never on probation), "superseded", "ran",
+	 * "reverted", "quarantined", "stale", "suspect" */
 	const char *state;
 	const char *handlers, *origin;
 };

@@ -8,6 +8,7 @@
 #include "journal.h"
 #include "listing.h"
 #include "opinion.h"
+#include "verdict.h"
 
 void job_free(struct job *j)
 {
@@ -22,11 +23,33 @@ void job_free(struct job *j)
 	mem_free(j->handler);
 	mem_free(j->function);
 	mem_free(j->terms);
+	mem_free(j->probation);
 	buf_fini(&j->said);
 	buf_fini(&j->warnings);
 	buf_fini(&j->out);
 	buf_fini(&j->line);
 	mem_free(j);
+}
+
+void jobs_push(struct jobs *l, struct job *j)
+{
+	j->next = NULL;
+	if (!l->first)
+		l->last = &l->first;
+	*l->last = j;
+	l->last = &j->next;
+	l->n++;
+}
+
+struct job *jobs_pop(struct jobs *l)
+{
+	struct job *j = l->first;
+
+	if (j) {
+		l->first = j->next;
+		l->n--;
+	}
+	return j;
 }
 
 const char *origin_name(enum origin o)
@@ -46,7 +69,7 @@ static struct patch_source source_of(const struct job *j)
 		.text = j->text, .len = j->len, .file = j->file, .author = j->author,
 		.note = j->note,
 		.origin = origin_name(j->origin), .topic = j->topic, .handler = j->handler,
-		.function = j->function,
+		.function = j->function, .probation = j->probation,
 	};
 }
 
@@ -73,6 +96,7 @@ static int put_in_force(struct job *j, struct made *m)
 {
 	struct patch_source s = source_of(j);
 	struct before b;
+	struct probation *p;
 	struct why why;
 	int64_t number;
 
@@ -89,17 +113,24 @@ static int put_in_force(struct job *j, struct made *m)
 		return diagnose(&j->said, j->file, 0, "%s: nothing was changed", why.text);
 	j->number = (uint32_t)number;
 	j->table = m->e.n > 0;
+	p = watched_begin(j->probation, m->code, j->number, m->e.change, m->e.n);
 	if (made_force(m, j->number, false, &why) < 0) {
 		mem_free(b.was);
+		if (p)
+			probation_end(p, false);
 		return change_refused(j, m, why.text);
 	}
 	history_laid(j->number, &b);
+	if (p)
+		history_tried(j->number);
+	watched_add(j->number, p);
 	if (!m->e.process)
 		history_done(j->number, true, NULL);
 	if (m->e.migration.to && !m->e.migration.back)
 		buf_printf(&j->warnings,
-		           "%s: warning: it has no migrate_back: when it is taken back, each "
-		           "%s loses its state and begins anew", j->file, m->e.targets.p);
+		           "%s: warning: it has no migrate_back: it is not taken back by itself "
+		           "when it fails, and when you take it back each %s loses its state and "
+		           "begins anew", j->file, m->e.targets.p);
 	buf_printf(&j->line, "%u in force: %.*s", j->number, (int)m->e.handlers.len,
 	           m->e.handlers.p);
 	return 0;
@@ -109,8 +140,12 @@ static int attempt(struct job *j)
 {
 	struct patch_source s = source_of(j);
 	struct made m;
-	int rc = made_from(&m, &s, &j->said);
+	struct why why;
+	int rc;
 
+	if (verdict_allows(j->text, j->len, &why) < 0)
+		return diagnose(&j->said, j->file, 0, "%s", why.text);
+	rc = made_from(&m, &s, &j->said);
 	if (rc < 0)
 		return rc;
 	rc = put_in_force(j, &m);
@@ -156,11 +191,26 @@ static int check_signature(struct job *j)
 	return 0;
 }
 
+/* From now on they are whole. */
+static int check_probation(struct job *j)
+{
+	struct why why;
+	char *whole = watched_words(j->probation, &why);
+
+	if (!whole)
+		return diagnose(&j->said, j->file, 0, "%s", why.text);
+	mem_free(j->probation);
+	j->probation = whole;
+	return 0;
+}
+
 static int make(struct job *j)
 {
 	int rc = check_signature(j);
 	struct source s;
 
+	if (!rc)
+		rc = check_probation(j);
 	if (!rc)
 		rc = attempt(j);
 	s = (struct source){ .text = j->text, .len = j->len, .file = j->file,
@@ -182,6 +232,29 @@ static int take_back(struct job *j, struct why *why)
 	if (!rc)
 		buf_printf(&j->line, "%u reverted", j->number);
 	return rc;
+}
+
+static int lift(struct job *j, struct why *why)
+{
+	struct patch_source who = source_of(j);
+	int rc = verdict_lift(j->number, &who, why);
+
+	if (!rc)
+		buf_printf(&j->line, "%u is in quarantine no more", j->number);
+	return rc;
+}
+
+/* What became of it: that it is on probation no more, or is still. */
+static int wait_for(struct job *j, struct why *why)
+{
+	struct probation_info i;
+
+	if (history_state(j->number) == PATCH_NONE)
+		return why_set(why, ACTOR_ENOENT, "there is no patch %u", j->number);
+	j->waits = watched_info(j->number, &i);
+	pack_text(&j->out, history_word(j->number));
+	listing_reason(j->number, &j->warnings);
+	return 0;
 }
 
 static int verify(struct job *j, struct why *why)
@@ -207,6 +280,8 @@ int job_work(struct job *j)
 	switch (j->kind) {
 	case APPLY: case CHECK: case EVAL: return make(j);
 	case REVERT:     rc = take_back(j, &why); break;
+	case LIFT:       rc = lift(j, &why); break;
+	case WAIT:       rc = wait_for(j, &why); break;
 	case LIST:       rc = listing_all(&j->out, &why); break;
 	case SHOW:       rc = listing_one(j->number, &j->out, &why); break;
 	case LOG:        rc = listing_log(&j->out, &why); break;

@@ -6,7 +6,7 @@
 #include "keys.h"
 #include "revert.h"
 
-enum kind { APPLY, CHECK, EVAL, REVERT, LIST, SHOW, LOG, VERIFY, BRING_BACK };
+enum kind { APPLY, CHECK, EVAL, REVERT, LIFT, LIST, SHOW, LOG, VERIFY, WAIT, BRING_BACK };
 
 struct job {
 	struct job *next;
@@ -16,6 +16,7 @@ struct job {
 	char *text; size_t len;
 	char *file, *note, *author;
 	char *topic, *handler, *function;       /* EVAL */
+	char *probation;                        /* its terms; NULL: the node's */
 	struct signed_terms *terms;             /* of its signature; NULL: it has none */
 	uint32_t number;                        /* given; of what is asked for: REVERT, SHOW */
 	bool lose;                              /* REVERT: also what cannot migrate back */
@@ -28,7 +29,13 @@ struct job {
 	struct code *hold;                      /* as long as process is to run */
 	int (*process)(actor *self);
 	bool table;                             /* besides its process */
+	bool waits;                             /* WAIT: it is on probation still */
 };
+
+/* Some, in their order. No lock. */
+struct jobs { struct job *first, **last; int n; };
+void        jobs_push(struct jobs *l, struct job *j);
+struct job *jobs_pop(struct jobs *l);           /* NULL: there is none */
 
 void job_free(struct job *j);
 /* The compile thread: all of it but running its process and answering. 0, or an error with said. */

@@ -3,6 +3,7 @@
 #include "listing.h"
 
 #include "journal.h"
+#include "watched.h"
 
 enum { LISTED = 10000, LOGGED = 1000 };
 
@@ -28,9 +29,10 @@ static const char *const row_fields[] = {
 	"targets", "handlers", "origin", "time", "bytes", "file", "note", "author", "sha256",
 };
 
+/* source: with it, and two fields more that the caller adds. */
 static void pack_row(struct buf *out, uint32_t n, struct packed map, bool source)
 {
-	pack_map(out, 2 + (uint32_t)ARRAY_LEN(row_fields) + source);
+	pack_map(out, 2 + (uint32_t)ARRAY_LEN(row_fields) + (source ? 3 : 0));
 	pack_text(out, "number");
 	pack_uint(out, n);
 	pack_text(out, "state");
@@ -73,9 +75,60 @@ int listing_all(struct buf *out, struct why *why)
 	return answer_rows(&o, list_line, why);
 }
 
+struct reason { uint32_t number; struct buf *out; };
+
+static void reason_line(void *arg, const struct journal_line *l)
+{
+	struct reason *r = arg;
+	struct value v;
+
+	if ((uint32_t)journal_int(l->fields, "patch") != r->number ||
+	    !journal_field(l->fields, "why", &v, NULL) || v.type != VALUE_STR)
+		return;
+	buf_clear(r->out);
+	buf_add(r->out, v.str, v.len);
+}
+
+void listing_reason(uint32_t number, struct buf *out)
+{
+	struct reason r = { number, out };
+	struct journal_end end;
+
+	journal_each(reason_line, &r, &end, NULL);
+}
+
+/* How far its probation is, in words; "" when it is on none. */
+static void say_probation(uint32_t number, struct buf *out)
+{
+	struct probation_info i;
+
+	if (!watched_info(number, &i))
+		return;
+	buf_printf(out, "%lu of %u messages, %lu faults, %lu failures, %lld s left",
+		   (unsigned long)i.messages, i.terms.messages, (unsigned long)i.faults,
+		   (unsigned long)i.failures, (long long)(i.left_ms + 999) / 1000);
+	if (i.large)
+		buf_printf(out, "; a state is larger than %u bytes, so it is not put back",
+			   i.terms.state);
+}
+
+static void pack_buf(struct buf *out, const char *name, struct buf *text)
+{
+	pack_text(out, name);
+	pack_str(out, text->len ? text->p : "", text->len);
+	buf_fini(text);
+}
+
 static void show_line(void *arg, const struct journal_line *l)
 {
-	pack_row(arg, (uint32_t)journal_int(l->fields, "patch"), l->fields, true);
+	uint32_t number = (uint32_t)journal_int(l->fields, "patch");
+	struct buf reason = { 0 }, probation = { 0 };
+
+	pack_row(arg, number, l->fields, true);
+	listing_reason(number, &reason);
+	pack_buf(arg, "why", &reason);
+	say_probation(number, &probation);
+	pack_buf(arg, "probation", &probation);
 }
 
 int listing_one(uint32_t number, struct buf *out, struct why *why)

@@ -15,6 +15,7 @@
  * both touch is behind `lock`. */
 #include "patch.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -24,6 +25,7 @@
 #include "keys.h"
 #include "log.h"
 #include "trial.h"
+#include "verdict.h"
 
 enum {
 	WAITING_MAX = 64,
@@ -32,36 +34,13 @@ enum {
 	STACK_KEPT = 64 << 10,
 };
 
-struct jobs { struct job *first, **last; int n; };
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
-static struct jobs waiting, finished;
+static struct jobs waiting, finished, watching;  /* watching: WAITs, the compile thread's */
 static pthread_cond_t brought_back = PTHREAD_COND_INITIALIZER;
-static bool quiet, stopping, back;
+static bool quiet, stopping, back, decided;
 static pthread_t thread;
 static struct patch_config config;
-
-static void jobs_push(struct jobs *l, struct job *j)
-{
-	j->next = NULL;
-	if (!l->first)
-		l->last = &l->first;
-	*l->last = j;
-	l->last = &j->next;
-	l->n++;
-}
-
-static struct job *jobs_pop(struct jobs *l)
-{
-	struct job *j = l->first;
-
-	if (j) {
-		l->first = j->next;
-		l->n--;
-	}
-	return j;
-}
 
 /* --- the compile thread ---------------------------------------------------------------- */
 
@@ -120,7 +99,7 @@ static void finish(struct job *j)
 	struct buf line = j->line;
 	size_t bytes = j->len;
 
-	if (j->code && j->kind <= REVERT) {
+	if (j->code && j->kind <= LIFT) {
 		buf_add(&j->said, "", 1);
 		buf_printf(&line, "refused: %.*s", (int)strcspn(j->said.p, "\n"), j->said.p);
 		j->said.len--;
@@ -136,16 +115,74 @@ static void finish(struct job *j)
 	buf_fini(&line);
 }
 
-static struct job *next_job(void)
+/* --- probation ------------------------------------------------------------------------- */
+
+/* From any thread: a patch on probation has failed or passed. */
+static void on_decided(void)
 {
+	pthread_mutex_lock(&lock);
+	decided = true;
+	pthread_cond_signal(&more);
+	pthread_mutex_unlock(&lock);
+}
+
+/* To the group `patches`, and who waits for it. */
+static void told(uint32_t number, const char *word, const char *why)
+{
+	struct jobs left = { 0 };
+	struct buf args = { 0 };
 	struct job *j;
 
+	pack_int(&args, number);
+	pack_text(&args, word);
+	pack_text(&args, why);
+	core_publish(NULL, "patches",
+		     (struct packed){ (uint8_t *)args.p, (uint8_t *)args.p + args.len }, 3);
+	buf_fini(&args);
+	while ((j = jobs_pop(&watching))) {
+		if (j->number != number) {
+			jobs_push(&left, j);
+			continue;
+		}
+		buf_clear(&j->out);
+		buf_clear(&j->warnings);
+		pack_text(&j->out, word);
+		buf_text(&j->warnings, why);
+		finish(j);
+	}
+	while ((j = jobs_pop(&left)))
+		jobs_push(&watching, j);
+}
+
+/* Under the lock, until there is a job or a decision, or one's seconds are over. */
+static void await(int64_t ms)
+{
+	struct timespec until;
+	int rc = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += ms % 1000 * 1000000;
+	until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	while (!waiting.first && !stopping && !decided && rc != ETIMEDOUT)
+		rc = ms < 0 ? pthread_cond_wait(&more, &lock)
+			    : pthread_cond_timedwait(&more, &lock, &until);
+	decided = false;
+}
+
+/* False: the end. *j NULL: only the patches on probation are to be looked at. */
+static bool next_job(struct job **j)
+{
+	int64_t ms = verdict_next_ms();
+	bool go_on;
+
 	pthread_mutex_lock(&lock);
-	while (!waiting.first && !stopping)
-		pthread_cond_wait(&more, &lock);
-	j = jobs_pop(&waiting);
+	await(ms);
+	*j = jobs_pop(&waiting);
+	go_on = !stopping;
 	pthread_mutex_unlock(&lock);
-	return j;
+	verdict_look(told);             /* whoever came to its code waits */
+	return *j || go_on;
 }
 
 /* The compiler's first run touches its memory for the first time: no patch should pay for that. */
@@ -184,12 +221,21 @@ static void *run(void *arg)
 
 	(void)arg;
 	warm_up();
-	while ((j = next_job())) {
+	while (next_job(&j)) {
+		if (!j)
+			continue;
 		j->code = j->kind == BRING_BACK ? bring_back() : job_work(j);
-		finish(j);
+		if (j->waits)
+			jobs_push(&watching, j);
+		else
+			finish(j);
+		verdict_look(told);             /* it may have superseded one */
 		core_grace();
 		release_stack();
 	}
+	while ((j = jobs_pop(&watching)))
+		finish(j);
+	verdict_close();
 	return NULL;
 }
 
@@ -256,6 +302,8 @@ static void option(struct job *j, const struct msg_item *key, const struct msg_i
 		to = &j->note;
 	else if (key->type == MSG_STR && key->len == 6 && !memcmp(key->str, "author", 6))
 		to = &j->author;
+	else if (key->type == MSG_STR && key->len == 9 && !memcmp(key->str, "probation", 9))
+		to = &j->probation;
 	if (!to || value->type != MSG_STR || !value->len || value->len > NOTE_MAX)
 		return;
 	mem_free(*to);
@@ -351,6 +399,22 @@ static int revert(actor *self, const msg *m)
 	return number_given(self, m, j);
 }
 
+static int lift(actor *self, const msg *m)
+{
+	struct job *j;
+
+	if (!allowed_from(m, false))
+		return 0;
+	j = job_new(m, LIFT, -1, "");
+	options(j, m);
+	return number_given(self, m, j);
+}
+
+static int await_verdict(actor *self, const msg *m)
+{
+	return number_given(self, m, job_new(m, WAIT, -1, ""));
+}
+
 static int show(actor *self, const msg *m)
 {
 	return number_given(self, m, job_new(m, SHOW, -1, ""));
@@ -440,6 +504,8 @@ static const struct actor_type patch_type = {
 	           { "exec",  "source:str", apply, ON_BARRIER },
 	           { "eval",  "topic:str handler:str source:str function:str", eval, ON_BARRIER },
 	           { "revert", "number:int options:map?", revert, ON_BARRIER },
+	           { "lift",  "number:int options:map?", lift, ON_BARRIER },
+	           { "wait",  "number:int", await_verdict, 0 },
 	           { "list",  "", list, 0 },
 	           { "show",  "number:int", show, 0 },
 	           { "log",   "verify:bool?", log_lines, 0 },
@@ -472,7 +538,10 @@ int patch_start(const struct patch_config *c, struct why *why)
 	int rc;
 
 	config = *c;
-	quiet = stopping = back = false;
+	quiet = stopping = back = decided = false;
+	if (watched_default(c->probation, &reason) < 0)
+		return why_set(why, ACTOR_EARGS, "--probation: %s", reason.text);
+	core_on_probation(on_decided);
 	if (keys_open(&keys, &reason) < 0)
 		return why_set(why, ACTOR_EARGS, "--patch-keys: %s", reason.text);
 	if (history_open(c->state, why) < 0)

@@ -13,6 +13,7 @@ struct patch_config {
 	const char *state;
 	const char *keys;               /* the file of --patch-keys; NULL: none are taken */
 	const char *node, *groups;      /* whom signed patches may be for */
+	const char *probation;          /* the terms of it, see watched.h; NULL: the default */
 };
 /* Makes the actor `patch` and the compile thread. */
 int  patch_start(const struct patch_config *c, struct why *why);

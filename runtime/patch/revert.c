@@ -18,6 +18,7 @@
 #include "builds.h"
 #include "journal.h"
 #include "log.h"
+#include "watched.h"
 
 /* --- the journal's list of handlers ------------------------------------------------------- */
 
@@ -85,6 +86,8 @@ static bool walk(const struct walk *w, struct packed on)
 
 struct revert {
 	uint32_t number;
+	bool itself;                    /* what is superseded is passed over */
+	bool restored;
 	struct why *why;
 	int rc;
 	struct back *back;              /* the names are interned */
@@ -92,6 +95,7 @@ struct revert {
 	int n;
 	struct made *made;              /* of earlier patches that are compiled again */
 	struct patch_kept *kept;
+	struct probation **trying;      /* of those that were not confirmed */
 	uint32_t *made_number;
 	int made_count;
 };
@@ -134,10 +138,31 @@ static int before(const struct one *one, int64_t *was, struct why *why)
 		if (rc < 0)
 			return rc;
 		walk(&w, k.on);
-		history_kept_free(&k);
+		kept_free(&k);
 		*was = f.was;
 	}
 	return 0;
+}
+
+/* On probation anew, unless it was confirmed before. */
+static struct probation *try_again(uint32_t number, const struct made *m,
+                                   const struct patch_kept *k)
+{
+	if (history_is_confirmed(number))
+		return NULL;
+	return watched_begin(k->source.probation, m->code, number, m->e.change, m->e.n);
+}
+
+static void tried(uint32_t number, struct probation *p, bool in_force)
+{
+	if (!p)
+		return;
+	if (in_force) {
+		history_tried(number);
+		watched_add(number, p);
+	} else {
+		probation_end(p, false);
+	}
 }
 
 /* Compiled once, however many handlers it has. */
@@ -158,8 +183,9 @@ static struct made *earlier(struct revert *r, uint32_t number)
 		why_set(r->why, r->rc,
 		        "patch %u, which was in force before, does not compile any more: %.*s",
 		        number, (int)said.len, said.p);
-		history_kept_free(&r->kept[i]);
+		kept_free(&r->kept[i]);
 	} else {
+		r->trying[i] = try_again(number, &r->made[i], &r->kept[i]);
 		r->made_number[r->made_count++] = number;
 	}
 	buf_fini(&said);
@@ -184,6 +210,8 @@ static bool take_back(void *arg, const struct one *one)
 
 	if (one->type)
 		core_handlers(one->type, look_at, &l);
+	if (r->itself && (!l.found || l.info.version != r->number))
+		return true;
 	if (!l.found || l.info.version != r->number) {
 		r->rc = why_set(r->why, ACTOR_EFAIL,
 		                "patch %u is superseded: %s.%s is patch %u's by now, which has "
@@ -219,11 +247,13 @@ static bool take_back(void *arg, const struct one *one)
 static void revert_fini(struct revert *r)
 {
 	for (int i = 0; i < r->made_count; i++) {
+		tried(r->made_number[i], r->trying[i], r->restored);
 		made_drop(&r->made[i]);
-		history_kept_free(&r->kept[i]);
+		kept_free(&r->kept[i]);
 	}
 	mem_free(r->made);
 	mem_free(r->kept);
+	mem_free(r->trying);
 	mem_free(r->made_number);
 	mem_free(r->back);
 	mem_free(r->now.was);
@@ -310,10 +340,10 @@ static int move_back(uint32_t number, struct packed on, const struct patch_sourc
 	return 0;
 }
 
-static int take_all_back(uint32_t number, const struct patch_source *who, bool lose,
+static int take_all_back(uint32_t number, const struct patch_source *who, bool lose, bool itself,
                          struct why *why)
 {
-	struct revert r = { .number = number, .why = why };
+	struct revert r = { .number = number, .itself = itself, .why = why };
 	struct walk w = { NULL, take_back, &r };
 	struct patch_kept k;
 	size_t n = 0;
@@ -323,13 +353,14 @@ static int take_all_back(uint32_t number, const struct patch_source *who, bool l
 		return r.rc;
 	if (k.migrates) {
 		r.rc = move_back(number, k.on, who, lose, why);
-		history_kept_free(&k);
+		kept_free(&k);
 		return r.rc;
 	}
 	walk(&(struct walk){ NULL, count_one, &n }, k.on);
 	r.made = mem_alloc((n + 1) * sizeof *r.made);
 	r.kept = mem_alloc((n + 1) * sizeof *r.kept);
 	r.made_number = mem_alloc((n + 1) * sizeof *r.made_number);
+	r.trying = mem_alloc((n + 1) * sizeof *r.trying);
 	if (!walk(&w, k.on) && !r.rc)
 		r.rc = why_set(why, ACTOR_EFAIL,
 		               "patch %u: its line of the journal is no such line", number);
@@ -337,9 +368,10 @@ static int take_all_back(uint32_t number, const struct patch_source *who, bool l
 		r.rc = history_reverting(number, who->author, who->origin, why);
 	if (!r.rc) {
 		r.rc = core_restore(r.back, r.n, why);
+		r.restored = !r.rc;
 		history_reverted(number, &r.now);
 	}
-	history_kept_free(&k);
+	kept_free(&k);
 	revert_fini(&r);
 	return r.rc;
 }
@@ -361,6 +393,10 @@ int revert_patch(uint32_t number, const struct patch_source *who, bool lose, str
 		return why_set(why, ACTOR_EFAIL,
 		               "patch %u had only a process, which ran: there is nothing to take "
 		               "back", number);
+	case PATCH_QUARANTINED:
+		return why_set(why, ACTOR_EFAIL,
+		               "patch %u has been taken back by itself already; to send it again "
+		               "all the same: actorctl patch lift %u", number, number);
 	case PATCH_INTENT:
 		return why_set(why, ACTOR_EFAIL, "patch %u is still on its way", number);
 	case PATCH_STALE:
@@ -372,7 +408,14 @@ int revert_patch(uint32_t number, const struct patch_source *who, bool lose, str
 	case PATCH_APPLIED:
 		break;
 	}
-	return take_all_back(number, who, lose, why);
+	return take_all_back(number, who, lose, false, why);
+}
+
+int revert_by_itself(uint32_t number, const char *reason, struct why *why)
+{
+	struct patch_source who = { .origin = "node", .author = "probation", .note = reason };
+
+	return take_all_back(number, &who, false, true, why);
 }
 
 /* --- bringing back -------------------------------------------------------------------- */
@@ -489,18 +532,24 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void lay(uint32_t number, struct made *m, revert_ran *ran)
+static void lay(uint32_t number, struct made *m, const struct patch_kept *k, revert_ran *ran)
 {
 	struct before b;
 	struct why why;
+	struct probation *p = try_again(number, m, k);
+	int rc;
 
 	history_before(&m->e, &b);
-	if (made_force(m, number, false, &why) < 0) {
+	rc = made_force(m, number, false, &why);
+	if (rc < 0) {
 		mem_free(b.was);
 		history_stale(number, why.text);
-		return;
+	} else {
+		history_laid(number, &b);
 	}
-	history_laid(number, &b);
+	tried(number, p, !rc);
+	if (rc < 0)
+		return;
 	log_line(LOG_INFO, "patch", "%u in force again: %.*s", number, (int)m->e.handlers.len,
 	         m->e.handlers.p);
 	if (m->e.process && history_again(number, &why) == 0) {
@@ -524,10 +573,10 @@ static void bring_back(uint32_t number, revert_ran *ran)
 		buf_add(&said, "", 1);
 		history_stale(number, said.p);
 	} else {
-		lay(number, &m, ran);
+		lay(number, &m, &k, ran);
 		made_drop(&m);
 	}
-	history_kept_free(&k);
+	kept_free(&k);
 	buf_fini(&said);
 }
 

@@ -20,7 +20,7 @@ class Contain(Case):
     def test_told_where(self):
         caller = self.runtime.caller()
         before = caller.call("counter", "hit", 5)[0]
-        caller.exec(FAULT)
+        caller.exec(FAULT + "/* told */\n")
         error = self.refused(EFAIL, caller.call, "counter", "hit", 0)
         self.assertIn("counter.hit of patch ", error)
         self.assertIn("a division by zero at patch.c:%d in share(), called at patch.c:%d in hit()"

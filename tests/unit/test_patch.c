@@ -148,7 +148,7 @@ static void options(void **state)
 		strstr(words, "state=superseded;targets=echo;handlers=echo.one;origin=control;"));
 	assert_non_null(strstr(words, "file=one.c;note=because of that;"));
 	assert_non_null(
-		strstr(words, "state=in force;targets=echo;handlers=echo.one;origin=control;"));
+		strstr(words, "state=probation;targets=echo;handlers=echo.one;origin=control;"));
 }
 
 /* --- what is wrong --------------------------------------------------------------------- */

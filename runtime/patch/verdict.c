@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT
+ * verdict.c - what comes of patches on probation: confirmed, or taken back and quarantined.
+ *
+ * A quarantine is by the source's digest: it is a state of a patch in the history, and a source
+ * that has the digest of such a patch is refused until somebody lifts it. What cannot be taken
+ * back (a migration without a way back) stays in force, on probation no more, and is named in the log. */
+#include "verdict.h"
+
+#include "listing.h"
+#include "log.h"
+#include "ports.h"
+
+static void quarantined(uint32_t number, const struct probation_info *i)
+{
+	history_quarantine(number, i->reason);
+	log_line(LOG_WARN, "patch",
+		 "%u is taken back, %.1f ms after what went wrong first, and its source is in "
+		 "quarantine (to send it again all the same: actorctl patch lift %u): %s",
+		 number, (double)(now_ns() - i->first_ns) / 1e6, number, i->reason);
+}
+
+static const char *failed(struct watched *x, const struct probation_info *i)
+{
+	uint32_t number = x->number;
+	struct why why;
+	int rc = revert_by_itself(number, i->reason, &why);
+
+	if (!rc) {
+		quarantined(number, i);
+		probation_end(x->p, true);
+		return "quarantined";
+	}
+	history_failed(number, i->reason);
+	log_line(LOG_ERROR, "patch", "%u fails (%s), but stays in force: %s", number, i->reason,
+		 why.text);
+	probation_end(x->p, false);
+	return history_word(number);
+}
+
+static const char *passed(struct watched *x)
+{
+	history_confirmed(x->number);
+	log_line(LOG_INFO, "patch", "%u is confirmed", x->number);
+	probation_end(x->p, false);
+	return history_word(x->number);
+}
+
+/* NULL: it stays on probation. */
+static const char *look_at(struct watched *x, struct why *reason)
+{
+	enum patch_state state = history_state(x->number);
+	struct probation_info info, *i = &info;
+
+	probation_at(x->p, i);
+	if (state != PATCH_APPLIED || !strcmp(history_word(x->number), "superseded")) {
+		probation_end(x->p, state != PATCH_APPLIED);
+		history_untried(x->number);
+		return history_word(x->number);
+	}
+	if (i->word == PROBATION_RUNS && !i->left_ms) {
+		probation_pass(x->p);
+		probation_at(x->p, i);
+	}
+	if (i->word == PROBATION_FAILED) {
+		why_set(reason, 0, "%s", i->reason);    /* ends with the probation */
+		return failed(x, i);
+	}
+	return i->word == PROBATION_PASSED ? passed(x) : NULL;
+}
+
+void verdict_look(verdict_fn *told)
+{
+	for (uint32_t n = watched_count(); n--;) {
+		struct watched x = *watched_at(n);
+		struct why reason = { "" };
+		const char *word = look_at(&x, &reason);
+
+		if (!word)
+			continue;
+		watched_remove(n);
+		told(x.number, word, reason.text);
+	}
+}
+
+int64_t verdict_next_ms(void)
+{
+	int64_t next = -1;
+
+	for (uint32_t n = 0; n < watched_count(); n++) {
+		struct probation_info i;
+
+		probation_at(watched_at(n)->p, &i);
+		if (next < 0 || i.left_ms < next)
+			next = i.left_ms;
+	}
+	return next;
+}
+
+void verdict_close(void)
+{
+	while (watched_count()) {
+		probation_end(watched_at(0)->p, false);
+		watched_remove(0);
+	}
+}
+
+int verdict_lift(uint32_t number, const struct patch_source *who, struct why *why)
+{
+	if (history_state(number) == PATCH_NONE)
+		return why_set(why, ACTOR_ENOENT, "there is no patch %u", number);
+	if (history_state(number) != PATCH_QUARANTINED)
+		return why_set(why, ACTOR_EFAIL, "patch %u is not in quarantine, it is %s", number,
+			       history_word(number));
+	return history_lift(number, who->author, who->origin, why);
+}
+
+int verdict_allows(const char *source, size_t len, struct why *why)
+{
+	uint32_t number = history_quarantined(source, len);
+	struct buf reason = { 0 };
+
+	if (!number)
+		return 0;
+	listing_reason(number, &reason);
+	why_set(why, ACTOR_EARGS,
+		"this very source is in quarantine since it was taken back as patch %u (%.*s): "
+		"mend it, or lift that with `actorctl patch lift %u`",
+		number, (int)reason.len, reason.len ? reason.p : "", number);
+	buf_fini(&reason);
+	return ACTOR_EARGS;
+}

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+struct ledger { int64_t sum; };

@@ -1,0 +1,400 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""A patch on probation: what it does leaves when its handler has returned, or not at all; what
+fails is taken back at once and by itself, and not taken again; what does well is confirmed."""
+
+import re
+import threading
+import unittest
+
+from harness import HERE, Case, make_folder
+
+SANITIZERS = re.compile("Sanitizer:")
+
+COUNTER = '#include "actor.h"\n#include "counter.h"\n'
+LEDGER = '#include "actor.h"\n#include "ledger.h"\n'
+
+
+def hit(body, state=True):
+    return COUNTER + """
+static int f(actor *self, const msg *m)
+{
+	struct counter *c = actor_state(self);
+	int64_t by = msg_int(m, 0);
+
+	c->hits += by;
+	%s
+}
+const struct actor_type patch = { .name = "counter", .state = sizeof(struct counter),
+	.on = ON({ "hit", "by:int", f, ON_CLIENT }) };
+""" % body
+
+
+def add(body, more="", start=""):
+    """A patch of ledger.add, which writes before it comes to the body."""
+    return LEDGER + more + """
+static int f(actor *self, const msg *m)
+{
+	struct ledger *l = actor_state(self);
+	int64_t by = msg_int(m, 0);
+
+	l->sum += by;
+	actor_send(self, actor_find("book"), "write", -l->sum);
+	actor_send(self, actor_find("book"), "write", -l->sum - 1);
+	%s
+}
+const struct actor_type patch = { .name = "ledger", .state = sizeof(struct ledger),
+	.on = ON({ "add", "by:int", f, ON_CLIENT }) };
+""" % body
+
+
+DIVIDES = hit("return msg_reply(m, c->hits + 0 * (1 / by));")
+
+
+class Probation(Case):
+    options = None
+
+    def begin(self, *args, **more):
+        more.setdefault("folder", make_folder())
+        self.r = self.start(*args, redis="none", listen="none", **more)
+        self.folder = more["folder"]
+
+    def apply(self, source, *args, code=0):
+        path = self.folder / "patch.c"
+        path.write_text(source)
+        done = self.r.actorctl("patch", "apply", path, *args)
+        self.assertEqual(done.code, code, done.err)
+        return done.out if not code else done.out + done.err
+
+    def call(self, *args, code=0):
+        done = self.r.actorctl("--json", "call", *map(str, args))
+        self.assertEqual(done.code, code, done.err)
+        return done.out + done.err
+
+    def value(self, *args):
+        return self.r.json("call", *map(str, args))[0]["args"][0]
+
+    def wait(self, number, code=0):
+        done = self.r.actorctl("patch", "wait", str(number))
+        self.assertEqual(done.code, code, done)
+        return done.out.strip()
+
+    def state(self, number):
+        return {p["number"]: p["state"] for p in self.r.json("patch", "list")}[number]
+
+    def events(self):
+        return [(line["event"], line["patch"]) for line in self.r.json("patch", "log")[1:]]
+
+
+class TakenBack(Probation):
+    def test_the_blunder(self):
+        """The worked patch that faults: taken back, quarantined, said, lifted."""
+        self.begin()
+        blunder = (HERE / "../../patches/counter_blunder.c").read_text()
+        self.assertEqual(self.value("counter", "hit", 5), 5)
+        self.apply(blunder)
+        self.assertEqual(self.state(1), "probation")
+        self.assertEqual(self.value("counter", "hit", 5), 10)
+        said = self.call("counter", "hit", 0, code=1)
+        self.assertIn("counter.hit of patch 1: a division by zero at ", said)
+        self.assertRegex(self.wait(1, code=6), "^quarantined: counter.hit of patch 1: a division")
+        self.assertEqual(self.value("counter", "hit", 0), 10)
+        self.r.err.wait("1 is taken back, .* quarantine .*patch lift 1.*a division by zero")
+        said = self.apply(blunder, code=6)
+        self.assertIn("in quarantine since it was taken back as patch 1 (counter.hit of patch 1: "
+                      "a division by zero", said)
+        self.assertIn("actorctl patch lift 1", said)
+        self.assertIn("quarantine", self.r.actorctl("patch", "check",
+                                                    HERE / "../../patches/counter_blunder.c").err)
+        shown = self.r.json("patch", "show", "1")[0]
+        self.assertEqual(shown["state"], "quarantined")
+        self.assertIn("a division by zero", shown["why"])
+        self.assertEqual(self.r.actorctl("patch", "revert", "1").code, 1)
+        self.assertIn('"state":"quarantined"', self.r.actorctl("--json", "inspect").out)
+        self.assertEqual(self.events(), [("intent", 1), ("in force", 1), ("revert", 1),
+                                         ("reverted", 1), ("quarantined", 1)])
+        self.assertEqual(self.r.actorctl("patch", "lift", "2").code, 3)
+        self.assertEqual(self.r.actorctl("patch", "lift", "1").code, 0)
+        self.assertEqual(self.r.actorctl("patch", "lift", "1").code, 1)
+        self.assertEqual(self.state(1), "reverted")
+        self.apply(blunder)
+        self.assertEqual(self.r.json("patch", "log", "--verify")[0]["lines"], 9)
+
+    def test_quarantine_outlasts_a_restart(self):
+        self.begin(stop=False)
+        self.apply(DIVIDES)
+        self.call("counter", "hit", 0, code=1)
+        self.wait(1, code=6)
+        self.r.kill()
+        self.begin(folder=self.folder)
+        self.assertEqual(self.state(1), "quarantined")
+        self.assertIn("in quarantine", self.apply(DIVIDES, code=6))
+        self.assertEqual(self.value("counter", "hit", 0), 0)
+
+    def test_to_what_was_before(self):
+        """Earlier patches are in force again; what a later patch has taken stays that."""
+        self.begin()
+        self.apply(hit("return msg_reply(m, c->hits + 1000);"))
+        self.apply(DIVIDES)
+        self.call("counter", "hit", 0, code=1)
+        self.wait(2, code=6)
+        self.assertEqual(self.value("counter", "hit", 0), 1000)
+        self.assertEqual(self.state(1), "probation")
+        two = hit("return msg_reply(m, 7);").replace(
+            'ON(', 'ON({ "again", "by:int", g, 0 }, ').replace(
+            "static int f(", "static int g(actor *self, const msg *m)\n"
+            "{ (void)self; return msg_reply(m, 1 / msg_int(m, 0)); }\nstatic int f(")
+        self.apply(two)
+        self.apply(hit("return msg_reply(m, 8);"))
+        self.call("counter", "again", 0, code=1)
+        self.wait(3, code=6)
+        self.call("counter", "again", 1, code=3)
+        self.assertEqual(self.value("counter", "hit", 0), 8)
+        self.assertEqual(self.state(4), "probation")
+
+    def test_failures_and_time(self):
+        self.begin()
+        for _ in range(25):
+            self.value("counter", "hit", 0)
+        self.apply(hit("return by ? -5 : msg_reply(m, c->hits);"))
+        for _ in range(30):
+            self.r.actorctl("call", "counter", "hit", "1")
+            if self.state(1) != "probation":
+                break
+        self.assertRegex(self.wait(1, code=6), r"quarantined: \d+ of its \d+ messages failed, "
+                         "before it 0.0 of 100 did; the last: EFAIL")
+        self.assertEqual(self.value("counter", "hit", 0), 0)       # no hit of those counted
+        self.apply(hit("volatile long i = 0; while (i < 40000000) i++;\n"
+                       "return msg_reply(m, c->hits);"))
+        for _ in range(40):
+            self.value("counter", "hit", 0)
+            if self.state(2) != "probation":
+                break
+        self.assertRegex(self.wait(2, code=6), r"messages took longer than .* ms, before it 99")
+
+    def test_refusals_are_business(self):
+        self.begin()
+        self.apply(hit('return msg_fail(m, "closed");'), "--probation", "messages=30")
+        for _ in range(30):
+            self.call("counter", "hit", 1, code=1)
+        self.assertEqual(self.wait(1), "confirmed")
+
+    def test_more_faults_than_its_terms_allow(self):
+        self.begin("--probation", "faults=2")
+        self.apply(DIVIDES)
+        for _ in range(2):
+            self.call("counter", "hit", 0, code=1)
+        self.assertEqual(self.state(1), "probation")
+        self.assertRegex(self.r.json("patch", "show", "1")[0]["probation"],
+                         r"^2 of 1000 messages, 2 faults, 2 failures, \d+ s left$")
+        self.call("counter", "hit", 0, code=1)
+        self.wait(1, code=6)
+
+    def test_no_way_back(self):
+        self.begin(stop=False)
+        migrates = COUNTER + """
+struct wide { int64_t more[3]; };
+static int f(actor *self, const msg *m)
+{ struct wide *w = actor_state(self); return msg_reply(m, w->more[2] + 1 / msg_int(m, 0)); }
+int migrate(const void *from, void *to)
+{ ((struct wide *)to)->more[2] = ((const struct counter *)from)->hits; return 0; }
+const struct actor_type patch = { .name = "counter", .state = sizeof(struct wide),
+	.on = ON({ "hit", "by:int", f, ON_CLIENT }) };
+"""
+        path = self.folder / "patch.c"
+        path.write_text(migrates)
+        done = self.r.actorctl("patch", "apply", path)
+        self.assertEqual(done.code, 0, done.err)
+        self.assertIn("it is not taken back by itself when it fails", done.err)
+        self.call("counter", "hit", 0, code=1)
+        self.assertEqual(self.wait(1), "in force: counter.hit of patch 1: a division by zero at "
+                         "%s:6 in f()" % path)
+        self.call("counter", "hit", 0, code=1)
+        self.r.stop(trouble=SANITIZERS)
+
+
+class Confirmed(Probation):
+    def test_by_messages_by_time_or_never(self):
+        self.begin()
+        self.apply(hit("return msg_reply(m, 1);"), "--probation", "messages=3")
+        for _ in range(3):
+            self.value("counter", "hit", 0)
+        self.assertEqual(self.wait(1), "confirmed")
+        self.assertEqual(self.state(1), "confirmed")
+        out = self.apply(hit("return msg_reply(m, 2);"), "--probation", "seconds=1", "--wait")
+        self.assertEqual(out, "2\nconfirmed\n")
+        self.apply(hit("return msg_reply(m, 1 / by);"), "--probation", "off")
+        self.assertEqual(self.state(3), "in force")
+        self.call("counter", "hit", 0, code=1)
+        self.assertEqual(self.state(3), "in force")
+        self.assertEqual(self.wait(3), "in force")
+        self.assertIn("are no terms of a probation",
+                      self.apply(hit("return 0;"), "--probation", "moons=3", code=6))
+
+    def test_a_restart(self):
+        """What was confirmed is so again; what was not begins its probation anew."""
+        self.begin(stop=False)
+        self.apply(hit("return msg_reply(m, 1);"), "--probation", "messages=1")
+        self.value("counter", "hit", 0)
+        self.wait(1)
+        self.apply(add("return msg_reply(m, 1 / by);").replace("ledger", "counter")
+                   .replace("sum", "hits").replace('"add"', '"more"'))
+        self.r.kill()
+        self.begin(folder=self.folder)
+        self.assertEqual((self.state(1), self.state(2)), ("confirmed", "probation"))
+        self.call("counter", "more", 0, code=1)
+        self.wait(2, code=6)
+
+
+EVERYTHING = add("""
+	l->sum += 1000;
+	if (actor_ask(self, actor_find("echo"), "say", "back", 1000, 1) < 0)
+		return msg_fail(m, "ask");
+	if (actor_after(self, 0, "back") < 0 || actor_join(self, "some", "back"))
+		return msg_fail(m, "after, join");
+	if (!actor_spawn(self, &kid, "the-kid"))
+		return msg_fail(m, "spawn: %s", actor_why(self));
+	if (actor_send(self, actor_find("the-kid"), "hello"))
+		return msg_fail(m, "the kid");
+	if (actor_become(self, "odd") || actor_stash(self, m))
+		return msg_fail(m, "become, stash");
+	msg_reply(m, 99);
+	return by / (by - 7);""", """
+static int back(actor *self, const msg *m)
+{ return actor_send(self, actor_find("book"), "write", 555); }
+static int hello(actor *self, const msg *m)
+{ return actor_send(self, actor_find("book"), "write", 777); }
+static const struct actor_type kid = { .name = "kid", .start = START,
+	.on = ON({ "hello", "", hello, 0 }) };
+""").replace("START", "begun").replace(
+    "static const struct actor_type kid", "static int begun(actor *self)\n"
+    "{ return actor_send(self, actor_find(\"book\"), \"write\", 666); }\n"
+    "static const struct actor_type kid").replace(
+    'ON({ "add",', 'ON({ "back", "...", back, 0 }, { "odd.add", "by:int", f, 0 }, { "add",')
+
+
+class Drafts(Probation):
+    actors = [HERE / "actors" / name for name in ("ledger.c", "book.c")]
+
+    def begin(self, *args, **more):
+        super().begin(*args, *self.actors, **more)
+
+    def book(self):
+        return self.value("book", "read")
+
+    def test_nothing_is_half_done(self):
+        """All that a handler can do, then a fault: nothing of it has happened, and the code before
+        it handles the message."""
+        self.begin()
+        self.assertEqual(self.value("ledger", "add", 3), 3)
+        self.apply(EVERYTHING)
+        self.assertEqual(self.value("ledger", "add", 7), 10)       # by the code before
+        self.assertRegex(self.wait(1, code=6), "a division by zero")
+        self.assertEqual(self.book(), [3, 10])
+        names = [row["name"] for row in self.r.json("ps")]
+        self.assertNotIn("the-kid", names)
+        self.assertEqual(self.value("ledger", "add", 1), 11)
+        self.assertEqual(self.book(), [3, 10, 11])
+        self.assertEqual(self.r.json("inspect", "ledger")[0]["activity"], "idle")
+
+    def test_in_order_once_it_returns(self):
+        self.begin()
+        self.apply(add("for (int i = 0; i < 500; i++)\n"
+                       "\tactor_send(self, actor_find(\"book\"), \"write\", i);\n"
+                       "return msg_reply(m, l->sum);"))
+        self.assertEqual(self.value("ledger", "add", 3), 3)
+        self.assertEqual(self.book(), [-3, -4, *range(500)])
+        self.assertEqual(self.state(1), "probation")
+
+    def test_a_failure_undoes_too(self):
+        self.begin()
+        self.apply(add("return by ? -5 : msg_reply(m, l->sum);"))
+        self.call("ledger", "add", 4, code=1)
+        self.assertEqual(self.value("ledger", "add", 0), 0)
+        self.assertEqual(self.book(), [0, -1])
+
+    def test_a_large_state(self):
+        """Over the size that is put back it is not, and show says so."""
+        self.begin()
+        self.apply(LEDGER + """
+struct book { int64_t line[4096]; int n; };
+static int f(actor *self, const msg *m)
+{ struct book *b = actor_state(self); b->line[b->n++] = msg_int(m, 0); return 0; }
+const struct actor_type patch = { .name = "book", .state = sizeof(struct book),
+	.on = ON({ "write", "line:int", f, 0 }) };
+""", "--probation", "state=1024")
+        self.call("book", "write", 1)
+        self.assertIn("a state is larger than 1024 bytes, so it is not put back",
+                      self.r.json("patch", "show", "1")[0]["probation"])
+        self.assertEqual(self.book(), [1])
+
+    def test_under_load(self):
+        """Two streams of adds, of which the bad patch fails at one: each is counted once, in its
+        order, round after round."""
+        self.begin()
+        total, rounds, each = 0, 10, 40
+
+        def stream(start):
+            for i in range(each):
+                done = self.r.actorctl("call", "ledger", "add", "1")
+                answers.append((done.code, done.err))
+
+        for n in range(rounds):
+            answers = []
+            threads = [threading.Thread(target=stream, args=(i,)) for i in range(2)]
+            for t in threads:
+                t.start()
+            self.apply(add("return msg_reply(m, by / (l->sum %% 20)); /* %d */" % n))
+            for t in threads:
+                t.join()
+            total += 2 * each
+            self.assertEqual(set(answers), {(0, "")})
+            self.wait(n + 1, code=6)
+            self.assertEqual(self.value("ledger", "add", 0), total)
+        self.call("book", "clear")
+
+
+class Suspects(Probation):
+    """What cannot be contained: the runtime's own code is given a pointer that is none."""
+
+    def crash(self, source, *args, **more):
+        self.begin(*args, stop=False, **more)
+        self.apply(hit("return msg_reply(m, 1);"), "--probation", "messages=1")
+        self.value("counter", "hit", 0)
+        self.wait(1)
+        self.apply(source)
+        self.r.actorctl("call", "counter", "hit", "0")
+        self.r.process.wait(20)
+        self.assertNotEqual(self.r.process.returncode, 0)
+        self.r.kill()
+
+    BAD = hit("out_int((msg_out *)8, 1);\n	return msg_reply(m, 2);")
+
+    def test_the_suspect_is_left_out(self):
+        self.crash(self.BAD)
+        self.begin(folder=self.folder)
+        self.assertEqual((self.state(1), self.state(2)), ("confirmed", "suspect"))
+        self.r.err.wait("2 is left out: the runtime died by signal 11 .SEGV. in its code")
+        self.assertEqual(self.value("counter", "hit", 0), 1)
+        self.assertIn("signal 11", self.r.json("patch", "show", "2")[0]["why"])
+        self.assertEqual(self.r.json("patch", "log", "--verify")[0]["lines"],
+                         len(self.events()) + 1)
+        self.r.stop()
+        self.begin(folder=self.folder)
+        self.assertEqual((self.state(1), self.state(2)), ("confirmed", "suspect"))
+
+    def test_kill_marks_nothing(self):
+        self.begin(stop=False)
+        self.apply(hit("return msg_reply(m, 1);"))
+        self.value("counter", "hit", 0)
+        for sig in 9, 11, 6:
+            self.r.process.send_signal(sig)
+            self.r.process.wait(20)
+            self.r.kill()
+            self.begin(folder=self.folder, stop=False)
+            self.assertEqual(self.state(1), "probation")
+        self.r.stop()
+
+
+if __name__ == "__main__":
+    unittest.main()

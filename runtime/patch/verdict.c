@@ -3,7 +3,8 @@
  *
  * A quarantine is by the source's digest: it is a state of a patch in the history, and a source
  * that has the digest of such a patch is refused until somebody lifts it. What cannot be taken
- * back (a migration without a way back) stays in force, on probation no more, and is named in the log. */
+ * back (a migration without a way back) stays in force, on probation no more, and is named in
+ * the log. */
 #include "verdict.h"
 
 #include "listing.h"

@@ -26,8 +26,8 @@ enum {
 	TICKS_S = 1000 / CONNS_SWEEP_MS,
 };
 enum {
-	CLOSE_GOING = 1001, CLOSE_POLICY = 1008, CLOSE_TOO_BIG = 1009, CLOSE_LATER = 1013,
-	CLOSE_CUT = -1,
+	CLOSE_GOING = 1001, CLOSE_WRONG = 1002, CLOSE_POLICY = 1008, CLOSE_TOO_BIG = 1009,
+	CLOSE_LATER = 1013, CLOSE_CUT = -1,
 };
 
 /* --- frames out --------------------------------------------------------------------------- */
@@ -264,12 +264,27 @@ int conn_writeable(struct conn *c)
 	return 0;
 }
 
-int conn_leaving(struct conn *c)
+/* RFC 6455, 7.4: what a close may carry; without a code, none goes back. (What is no UTF-8 behind
+ * it the library has refused.) */
+static int close_code(const uint8_t *payload, size_t len)
 {
-	int lost = flush(c);
+	int code = len > 1 ? payload[0] << 8 | payload[1] : 0;
+	bool known = (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1011) ||
+	             (code >= 3000 && code < 5000);
+
+	return !len || known ? code : CLOSE_WRONG;
+}
+
+/* Answered here: the library would do so at its next turn, and drop the connection without an
+ * answer where more came behind the close (4.1.6). */
+void conn_leaving(struct conn *c, const void *payload, size_t len)
+{
+	int code = close_code(payload, len);
+	char frame[4] = { (char)0x88, code ? 2 : 0, (char)(code >> 8), (char)code };
 
 	c->deaf = true;
-	return lost;
+	if (!flush(c))
+		c->in->wire->write(c->wsi, frame, code ? 4 : 2);
 }
 
 /* --- all of them -------------------------------------------------------------------------- */

@@ -65,8 +65,9 @@ void conn_read(struct conn *c, const void *bytes, size_t len, size_t rest, bool 
 void conn_heard(struct conn *c);        /* a pong */
 /* 0; -1: it is to be dropped; 1: all is out, and it is to be closed with code and reason. */
 int  conn_writeable(struct conn *c);
-/* Its close came: what is answered so far goes out before ours. -1: it is lost. */
-int  conn_leaving(struct conn *c);
+/* Its close came, with this payload: what is answered so far goes out, and then ours. The
+ * connection is to be dropped. */
+void conn_leaving(struct conn *c, const void *payload, size_t len);
 void conn_gone(struct conn *c);
 
 extern const struct frames_port conn_frames;

@@ -268,7 +268,9 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 	case LWS_CALLBACK_SERVER_WRITEABLE: return writeable(wsi, c);
 	case LWS_CALLBACK_ESTABLISHED: return conn_open(c, &w->conns, wsi);
 	case LWS_CALLBACK_CLOSED: return closed(w, c);
-	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return conn_leaving(c);
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		conn_leaving(c, in, len);
+		return -1;
 	case LWS_CALLBACK_HTTP: return http(w, wsi, in);
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return upgrade(w, wsi);
 	case LWS_CALLBACK_RAW_RX_FILE: return take_in(w);

@@ -207,6 +207,27 @@ actor_ref actor_pick(const char *group, enum actor_choice by, const char *key); 
 #define actor_publish(self, group, ...) \
 	SITE_(actor_publish_(self, group, &s_, VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
 
+/* What a client keeps, read at once and without waiting; who: its session, as msg_from() gives it.
+ * 0 where there is nothing of that type. Texts are cut to size; their length is returned. */
+enum client_keep {
+	KEEP_TEMP,              /* the session's own, gone with it */
+	KEEP_LOCAL,             /* the user's, on this node's disk: within a moment of being set */
+	KEEP_SHARED,            /* the user's, in Redis, on all nodes */
+	KEEP_TODAY,             /* as local, but gone at midnight, local time */
+};
+int64_t       client_int(actor_ref who, enum client_keep keep, const char *key);
+double        client_num(actor_ref who, enum client_keep keep, const char *key);
+size_t        client_str(actor_ref who, enum client_keep keep, const char *key, char *out,
+			 size_t size);
+enum msg_type client_type(actor_ref who, enum client_keep keep, const char *key);
+size_t        client_user(actor_ref who, char *out, size_t size);       /* its name */
+/* One value; adding begins at 0, total may be NULL. 0 or an error (ACTOR_ENOENT: it has left). */
+#define client_set(self, who, keep, key, value) \
+	SITE_(client_set_(self, who, keep, key, &s_, VALUES_(0, value)), 0, value)
+int client_add(actor *self, actor_ref who, enum client_keep keep, const char *key, int64_t by,
+	       int64_t *total);
+int client_drop(actor *self, actor_ref who, enum client_keep keep, const char *key);
+
 /* After actor_become(self, "shut") a message for hit runs the handler named "shut.hit", if there is
  * one; NULL: as at first. Stash keeps a message and its caller; unstash brings them all back,
  * before what waits, and returns their number. */
@@ -295,6 +316,8 @@ int64_t actor_after_(actor *, int64_t, const char *, struct actor_site *, const 
 int64_t actor_window_(actor *, int64_t, const char *, const char *, const char *,
 		      struct actor_site *, const uint64_t *);
 int64_t actor_cron_(actor *, const char *, const char *, struct actor_site *, const uint64_t *);
+int     client_set_(actor *, actor_ref, enum client_keep, const char *, const struct actor_site *,
+		    const uint64_t *);
 int     actor_publish_(actor *, const char *, const struct actor_site *, const uint64_t *);
 int     msg_reply_(const msg *, const struct actor_site *, const uint64_t *);
 int     actor_answer_(actor *, msg_caller, const struct actor_site *, const uint64_t *);

@@ -37,6 +37,7 @@
 #include "ports.h"
 #include "report.h"
 #include "state.h"
+#include "store/store.h"
 #include "sync.h"
 
 enum {
@@ -299,12 +300,13 @@ static int rooms_start(struct node *n, struct why *why)
 		.node = n->name, .identity = n->identity, .patches = report_in_force,
 		.refused = on_name_refused, .arg = n,
 	};
+	struct store_config store = { .state = state_path(n->state) };
 	struct cast cast = { c->topic, c->actors, c->actor_count };
 	struct why reason = { "" };
 
 	if (c->unsigned_patches >= 0)
 		patch.unsigned_redis = c->unsigned_patches;
-	if (patch_start(&patch, why) < 0)
+	if (patch_start(&patch, why) < 0 || store_start(&store, why) < 0)
 		return ACTOR_EFAIL;
 	n->patch = true;
 	bus.url = n->server ? server_url(n->server) : c->redis_url;
@@ -451,6 +453,7 @@ static void finish(struct node *n)
 		abandon(n);
 	if (n->patch)
 		patch_stop();
+	store_stop();
 	control_free(n->control);
 	if (n->gateway)
 		gateway_free(n->gateway);

@@ -24,6 +24,7 @@
 #include <stdio.h>
 
 #include "calls.h"
+#include "commands.h"
 #include "envelope.h"
 #include "intake.h"
 #include "link.h"
@@ -126,6 +127,8 @@ static int routed(actor *self, const msg *m)
 		if (!strcmp(what, "publish"))
 			return calls_publish(b->calls, m, b->node);
 	}
+	if (!strcmp(what, "command"))
+		return commands_run(link_port(b->link, LINK_COMMANDS), self, m);
 	why_set(&why, ACTOR_ENOENT, "%s.%s: there is no such handler that takes these values", to,
 	        what);
 	core_answer(self, msg_defer(m), (struct packed){ NULL, NULL }, 0, ACTOR_ENOENT, why.text);

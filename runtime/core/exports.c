@@ -150,6 +150,72 @@ static void add_str(msg_out *o, const char *s)
 	out_str(o, s);
 }
 
+static int64_t kept_int(actor_ref who, enum client_keep keep, const char *key)
+{
+	guard_probe(key);
+	return client_int(who, keep, key);
+}
+
+static double kept_num(actor_ref who, enum client_keep keep, const char *key)
+{
+	guard_probe(key);
+	return client_num(who, keep, key);
+}
+
+static enum msg_type kept_type(actor_ref who, enum client_keep keep, const char *key)
+{
+	guard_probe(key);
+	return client_type(who, keep, key);
+}
+
+static void touch_room(const char *out, size_t size)
+{
+	if (!size)
+		return;
+	guard_touch(out);
+	guard_touch(out + size - 1);
+}
+
+static size_t kept_str(actor_ref who, enum client_keep keep, const char *key, char *out,
+		       size_t size)
+{
+	guard_probe(key);
+	touch_room(out, size);
+	return client_str(who, keep, key, out, size);
+}
+
+static size_t user_of(actor_ref who, char *out, size_t size)
+{
+	touch_room(out, size);
+	return client_user(who, out, size);
+}
+
+static int keep_value(actor *self, actor_ref who, enum client_keep keep, const char *key,
+		      const struct actor_site *s, const uint64_t *v)
+{
+	touch_self(self);
+	guard_probe(key);
+	probe(s, v);
+	return client_set_(self, who, keep, key, s, v);
+}
+
+static int keep_sum(actor *self, actor_ref who, enum client_keep keep, const char *key, int64_t by,
+		    int64_t *total)
+{
+	touch_self(self);
+	guard_probe(key);
+	if (total)
+		guard_touch(total);
+	return client_add(self, who, keep, key, by, total);
+}
+
+static int keep_none(actor *self, actor_ref who, enum client_keep keep, const char *key)
+{
+	touch_self(self);
+	guard_probe(key);
+	return client_drop(self, who, keep, key);
+}
+
 static actor_ref find(const char *name)
 {
 	guard_probe(name);
@@ -205,6 +271,14 @@ const struct export core_exports[] = {
 	EXPORT_BY(actor_find, find),
 	EXPORT(actor_alive),
 	EXPORT_BY(actor_refuse, refuse),
+	EXPORT_BY(client_int, kept_int),
+	EXPORT_BY(client_num, kept_num),
+	EXPORT_BY(client_str, kept_str),
+	EXPORT_BY(client_type, kept_type),
+	EXPORT_BY(client_user, user_of),
+	EXPORT_BY(client_set_, keep_value),
+	EXPORT_BY(client_add, keep_sum),
+	EXPORT_BY(client_drop, keep_none),
 	EXPORT_BY(actor_become, undo_become),
 	EXPORT_BY(actor_stash, undo_stash),
 	EXPORT_BY(actor_unstash, undo_unstash),

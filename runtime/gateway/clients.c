@@ -17,6 +17,7 @@
  * The sessions' thread. Keeps nothing: rooms are in session_rooms, users in session_users. */
 #include "clients.h"
 
+#include "keep.h"
 #include "session.h"
 
 static actor_ref bus;
@@ -88,6 +89,29 @@ static int heard(actor *self, const msg *m)
 	return msg_reply(m, tell(msg_str(m, 0), msg_str(m, 1), m, 2));
 }
 
+/* What a user keeps was changed on another node: shared user key value, shared_add user key by. */
+static int shared(actor *self, const msg *m)
+{
+	struct buf b = { 0 };
+	struct packed value = { NULL, NULL };
+
+	(void)self;
+	if (msg_type(m, 2) != MSG_NULL) {
+		msg_pack(m, 2, &b);
+		value = (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len };
+	}
+	keep_shared(msg_str(m, 0), msg_str(m, 1), value);
+	buf_fini(&b);
+	return 0;
+}
+
+static int shared_add(actor *self, const msg *m)
+{
+	(void)self;
+	keep_shared_add(msg_str(m, 0), msg_str(m, 1), msg_int(m, 2));
+	return 0;
+}
+
 /* --- rooms -------------------------------------------------------------------------------- */
 
 static struct session *who(const msg *m, int i)
@@ -148,6 +172,8 @@ static const struct actor_type clients_type = {
 	         { "user",  "user:str func:str ...",          to_user,    0 },
 	         { "all",   "func:str ...",                   to_all,     0 },
 	         { "heard", "what:str name:str func:str ...", heard,      0 },
+	         { "shared", "user:str key:str value:any",    shared,     0 },
+	         { "shared_add", "user:str key:str by:int",   shared_add, 0 },
 	         { "join",  "room:str who:int?",              join,       0 },
 	         { "leave", "room:str who:int?",              leave,      0 },
 	         { "count", "room:str",                       count,      0 },

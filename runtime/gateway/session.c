@@ -8,18 +8,17 @@
  *   frame -> login? -> who is meant -> core_ask ... answer() -> frame
  *                                   `-> mailbox full: the frame waits in `held`, order kept
  *
- * Who may come in says an actor, which is asked: frames behind a login are held until it has
- * answered. What is held then is tried by whoever settles the login, not by the keeper.
+ * Frames behind a login are held until it is settled (login.c); what is held then is tried by
+ * whoever settles it, not by the keeper.
  *
  * Invariants: a frame is handed on only when none is held before it; a call is in `due` exactly
- * while its answer is due; nothing is sent once a close was asked for; a session has a seat among
- * the users from its login to its end, its own, so that no other's end takes it.
+ * while its answer is due; nothing is sent once a close was asked for.
  * Threads: the gateway's only; others see the counters and `quiet`. It knows no socket: frames go
  * through the port. */
 #include "session.h"
 
-#include "due.h"
 #include "log.h"
+#include "login.h"
 #include "registry.h"
 #include "sync.h"
 
@@ -29,9 +28,6 @@ enum {
 	RETRY_MS = 10,
 	CALLS_BUSY = 1024,              /* of one client, then it is read no more */
 	SESSION_COUNT = 4096, SESSION_BYTES = 8 << 20,  /* its mailbox: pushes at once */
-	CLOSE_POLICY = 1008, CLOSE_MALFORMED = 1007,
-	CLOSE_ELSEWHERE = 4001,         /* of those that applications choose (RFC 6455, 7.4.2) */
-	LOGIN_MS = 10000,               /* what the login actor may take */
 };
 
 struct held {
@@ -41,23 +37,9 @@ struct held {
 	char bytes[];
 };
 
-struct session {
-	void *conn;
-	actor_id id;
-	enum encoding enc;              /* of its last message: what is pushed is encoded so */
-	bool asking, in, closing;       /* asking: its login is not settled */
-	struct due due;                 /* calls whose answer is to come */
-	struct held *held, **held_end;
-	struct session *next, **link;   /* among those with a held frame that can be tried */
-	char *user;                     /* who it says it is; once `in`, who it is */
-	struct seat *seats;
-};
-
 struct rooms session_users, session_rooms;
 
 static const struct frames_port *port;
-static enum same_user same_user;
-static actor_ref doorkeeper;            /* whom logins are asked of */
 static struct home *home;
 static struct type *type;
 static actor_id keeper;                 /* tries held frames again when nothing else would */
@@ -76,8 +58,10 @@ static void send_frame(struct session *s, enum encoding enc)
 	buf_clear(&frame);
 }
 
-static void close_session(struct session *s, int code, const char *reason)
+void session_close(struct session *s, int code, const char *reason)
 {
+	if (s->closing)
+		return;
 	s->closing = true;
 	port->close(s->conn, code, reason);
 }
@@ -87,11 +71,8 @@ static struct packed packed_values(void)
 	return (struct packed){ (const uint8_t *)values.p, (const uint8_t *)values.p + values.len };
 }
 
-/* n of them, in `values`. */
-static void answer_values(struct session *s, const struct envelope *e, unsigned n)
+void session_answer(struct session *s, const struct envelope *e, struct packed args, unsigned n)
 {
-	struct packed args = packed_values();
-
 	envelope_answer(&frame, e, &args, n, 0, NULL);
 	if (frame.len > MESSAGE_MAX) {
 		buf_clear(&frame);
@@ -112,6 +93,21 @@ static void refuse(struct session *s, const struct envelope *e, int code, const 
 	answer_error(s, e, code, text);
 }
 
+void session_due(struct session *s, const struct envelope *e, int64_t ask)
+{
+	due_add(&s->due, e, ask);
+	COUNT_UP(&waiting, 1);
+}
+
+struct due_call *session_due_take(struct session *s, int64_t ask)
+{
+	struct due_call *d = due_take(&s->due, ask);
+
+	if (d)
+		COUNT_UP(&waiting, -1u);
+	return d;
+}
+
 /* --- from the client ---------------------------------------------------------------------- */
 
 /* The local actor of that name, else the global table. A client may make up names for ever, so an
@@ -123,107 +119,12 @@ static actor_ref whom(const struct text *tpc)
 	return actor_find(n && name_bearer(n) ? name_text(n) : "");
 }
 
-/* Those who want to know who comes and goes have joined these groups. */
-static void tell_group(const struct session *s, const char *group)
-{
-	buf_clear(&values);
-	pack_text(&values, s->user);
-	core_publish(core_actor(s->id), group, packed_values(), 1);
-}
-
-static void name_user(struct session *s, const char *name, size_t len)
-{
-	size_t most = len < NAME_MAX_LEN ? len : NAME_MAX_LEN;
-
-	while (most < len && (name[most] & 0xc0) == 0x80)       /* whole characters */
-		most--;
-	mem_free(s->user);
-	s->user = mem_string(name, most);
-}
-
-static void answer_login(struct session *s, const struct envelope *e, const char *refused_because)
-{
-	buf_clear(&values);
-	pack_int(&values, refused_because != NULL);
-	answer_values(s, e, 1);
-	if (refused_because)
-		close_session(s, CLOSE_POLICY, refused_because);
-}
-
-static struct envelope login_back(const struct envelope *e)
-{
-	return (struct envelope){ .enc = e->enc, .cb = { "loginback", 9 }, .id = e->id };
-}
-
-static bool login_fits(const struct envelope *e, struct value *user)
-{
-	struct packed args = e->args;
-	struct value proof;
-
-	return e->count == 2 && packed_next(&args, user) > 0 && user->type == VALUE_STR &&
-	       user->len && packed_next(&args, &proof) > 0 && proof.type == VALUE_STR &&
-	       (!e->id.at || e->id.end - e->id.at <= NAME_MAX_LEN);
-}
-
-/* ACTOR_EFULL: to be tried again. */
-static int login(struct session *s, const struct envelope *e, bool last)
-{
-	struct call c = { .to = doorkeeper, .what = "login", .args = e->args, .count = e->count,
-		          .origin = FROM_CLIENT };
-	struct envelope back = login_back(e);
-	struct why why = { "" };
-	struct value user;
-	int64_t ask;
-
-	if (!login_fits(e, &user)) {
-		answer_login(s, &back, "login takes a GUID and a password's hash");
-		return 0;
-	}
-	ask = core_ask(core_actor(s->id), &c, "settled", LOGIN_MS, &why);
-	if (ask == ACTOR_EFULL && !last)
-		return ACTOR_EFULL;
-	if (ask < 0) {
-		log_line(LOG_WARN, "gateway", "a login could not be asked about: %s", why.text);
-		answer_login(s, &back, "nobody is here who lets clients in");
-		return 0;
-	}
-	name_user(s, user.str, user.len);
-	due_add(&s->due, &back, ask);
-	COUNT_UP(&waiting, 1);
-	s->asking = true;
-	return 0;
-}
-
-/* The same user may be here already. NULL: welcome. */
-static const char *second_login(const struct session *s)
-{
-	const struct seat *seat = room_seats(&session_users, s->user);
-
-	for (; seat && same_user != SAME_BOTH; seat = seat->next_in_room) {
-		struct session *other = seat->who;
-
-		if (other->closing)
-			continue;
-		if (same_user == SAME_REFUSE)
-			return "this user is logged in already";
-		close_session(other, CLOSE_ELSEWHERE, "this user has logged in elsewhere");
-	}
-	return NULL;
-}
-
-static void came_in(struct session *s)
-{
-	s->in = true;
-	room_enter(&session_users, s->user, &s->seats, s);
-	tell_group(s, "afterLogin");
-}
-
 static int stranger(struct session *s, const struct envelope *e, bool last)
 {
 	if (e->func.len == 5 && !memcmp(e->func.p, "login", 5))
-		return login(s, e, last);
+		return login_ask(s, e, last);
 	refuse(s, e, ACTOR_EFAIL, "log in first: {\"func\":\"login\",\"args\":[GUID,HASH]}");
-	close_session(s, CLOSE_POLICY, "log in first");
+	session_close(s, CLOSE_POLICY, "log in first");
 	return 0;
 }
 
@@ -245,8 +146,7 @@ static int call(struct session *s, const struct envelope *e, struct why *why)
 	ask = core_ask(self, &c, "answer", ANSWER_MS, why);
 	if (ask < 0)
 		return (int)ask;
-	due_add(&s->due, e, ask);
-	COUNT_UP(&waiting, 1);
+	session_due(s, e, ask);
 	return 0;
 }
 
@@ -262,7 +162,7 @@ static int take(struct session *s, const void *bytes, size_t len, bool last)
 	err = envelope_read(&e, &scratch, bytes, len, &why);
 	if (err) {
 		COUNT_UP(&refused, 1);
-		close_session(s, CLOSE_MALFORMED, why.text);
+		session_close(s, CLOSE_MALFORMED, why.text);
 		return 0;
 	}
 	s->enc = e.enc;
@@ -282,7 +182,7 @@ static int take(struct session *s, const void *bytes, size_t len, bool last)
 
 /* --- frames that found a mailbox full ----------------------------------------------------- */
 
-static void full_add(struct session *s)
+void session_held(struct session *s)
 {
 	struct call c = { .to = keeper, .what = "again" };
 
@@ -316,7 +216,7 @@ static void hold(struct session *s, const void *bytes, size_t len)
 	if (!s->held) {
 		s->held_end = &s->held;
 		if (!s->asking)
-			full_add(s);
+			session_held(s);
 	}
 	*s->held_end = h;
 	s->held_end = &h->next;
@@ -334,7 +234,7 @@ static void held_drop(struct session *s)
 		full_remove(s);
 }
 
-static bool held_retry(struct session *s)       /* nothing is left to try */
+bool session_go_on(struct session *s)       /* nothing is left to try */
 {
 	while (s->held) {
 		bool last = now_ms() - s->held->since_ms > FULL_MS;
@@ -353,7 +253,7 @@ static bool held_retry(struct session *s)       /* nothing is left to try */
  * fails ends it. Those that wait for another actor are the keeper's. */
 void session_retry(void)
 {
-	while (full && held_retry(full))
+	while (full && session_go_on(full))
 		;
 }
 
@@ -362,19 +262,13 @@ static int again(actor *self, const msg *m)
 	(void)m;
 	for (struct session *s = full, *next; s; s = next) {
 		next = s->next;
-		held_retry(s);
+		session_go_on(s);
 	}
 	keeping = full && actor_after(self, RETRY_MS, "again") > 0;
 	return 0;
 }
 
 /* --- what actors send to it --------------------------------------------------------------- */
-
-/* Holds NULL when the connection is closed: until the actor has ended, messages still arrive. */
-static struct session **session_of(actor *self)
-{
-	return actor_state(self);
-}
 
 /* Func and the values of m from first on, in this client's encoding; made once for all of one. */
 void session_tell(struct session *s, struct news *n)
@@ -403,7 +297,7 @@ void news_fini(struct news *n)
 /* to, what, values: a handler remembered msg_from(). */
 static int push(actor *self, const msg *m)
 {
-	struct session *s = *session_of(self);
+	struct session *s = session_of(self);
 	struct news n = { .m = m, .first = 2, .func = { msg_str(m, 1), msg_len(m, 1) } };
 
 	if (!s || s->closing)
@@ -421,48 +315,18 @@ struct session *session_find(actor_ref ref)
 	if (core_inspect(ref, &i) || i.of != type)
 		return NULL;
 	self = core_actor(ref);
-	return self ? *session_of(self) : NULL;
-}
-
-/* What the login actor said: nothing, or the user's name. */
-static int settled(actor *self, const msg *m)
-{
-	struct session *s = *session_of(self);
-	struct due_call *d = s ? due_take(&s->due, msg_ask(m)) : NULL;
-	const char *no = NULL;
-	struct envelope e;
-
-	if (!d)
-		return 0;
-	COUNT_UP(&waiting, -1u);
-	s->asking = false;
-	if (!msg_error(m) && msg_len(m, 0))
-		name_user(s, msg_str(m, 0), msg_len(m, 0));
-	if (!s->closing) {
-		e = due_request(d);
-		no = msg_error(m) ? msg_error_text(m) : second_login(s);
-		answer_login(s, &e, no);
-		if (!no)
-			came_in(s);
-	}
-	mem_free(d);
-	if (s->held) {
-		full_add(s);
-		held_retry(s);
-	}
-	return 0;
+	return self ? session_of(self) : NULL;
 }
 
 static int answer(actor *self, const msg *m)
 {
-	struct session *s = *session_of(self);
-	struct due_call *d = s ? due_take(&s->due, msg_ask(m)) : NULL;
+	struct session *s = session_of(self);
+	struct due_call *d = s ? session_due_take(s, msg_ask(m)) : NULL;
 	struct envelope e;
 	int n;
 
 	if (!d)
 		return 0;
-	COUNT_UP(&waiting, -1u);
 	e = due_request(d);
 	COUNT_UP(&answers, 1);
 	if (s->closing) {
@@ -473,7 +337,7 @@ static int answer(actor *self, const msg *m)
 	if (msg_error(m))
 		answer_error(s, &e, msg_error(m), msg_error_text(m));
 	else if ((n = msg_pack(m, 0, &values)) >= 0)
-		answer_values(s, &e, (unsigned)n);
+		session_answer(s, &e, packed_values(), (unsigned)n);
 	mem_free(d);
 	return 0;
 }
@@ -484,7 +348,8 @@ static const struct actor_type session_type = {
 	.name = "session",
 	.state = sizeof(struct session *),
 	.on = ON({ "push", "to:str what:str ...", push, 0 }, { "answer", "...", answer, 0 },
-	         { "settled", "user:str?", settled, 0 }),
+	         { "settled", "user:str?", login_settled, 0 },
+	         { "loaded", "", login_loaded, 0 }, { "shared", "hash:any?", login_shared, 0 }),
 };
 
 static const struct actor_type keeper_type = {
@@ -503,8 +368,7 @@ int session_setup(const struct session_config *c, struct why *why)
 
 	home = c->home;
 	port = c->port;
-	same_user = c->same_user;
-	doorkeeper = actor_find(c->login);
+	login_setup(c);
 	type = core_add_type(&session_type, &proxy, NULL, why);
 	s.type = type ? core_add_type(&keeper_type, &native, NULL, why) : NULL;
 	if (!s.type)
@@ -536,8 +400,7 @@ void session_frame(struct session *s, const void *bytes, size_t len)
 
 void session_end(struct session *s, const char *reason)
 {
-	if (!s->closing)
-		close_session(s, CLOSE_POLICY, reason);
+	session_close(s, CLOSE_POLICY, reason);
 }
 
 struct seat **session_seats(struct session *s)
@@ -559,12 +422,9 @@ void session_gone(struct session *s)
 {
 	actor *self = core_actor(s->id);
 
-	if (s->in)
-		tell_group(s, "beforeQuit");
-	mem_free(s->user);
-	rooms_leave(&s->seats);
+	login_gone(s);
 	if (self) {
-		*session_of(self) = NULL;
+		*(struct session **)actor_state(self) = NULL;
 		core_end(self);
 	}
 	while (s->held)

@@ -4,20 +4,8 @@
 #ifndef SESSION_H
 #define SESSION_H
 
-#include "core.h"
-#include "envelope.h"
-#include "ports.h"
-#include "room.h"
+#include "visit.h"
 
-struct session;
-
-enum same_user { SAME_BOTH, SAME_REPLACE, SAME_REFUSE };        /* who logs in again */
-struct session_config {
-	struct home *home;
-	const struct frames_port *port;
-	const char *login;              /* the actor that is asked: login(user:str proof:str) */
-	enum same_user same_user;
-};
 /* Before the first session. Negative with why. */
 int session_setup(const struct session_config *c, struct why *why);
 /* conn: what the port knows it by. NULL: no room for another actor. */
@@ -31,8 +19,6 @@ void session_gone(struct session *s);   /* the connection is closed; frees */
 /* After each turn of the home: what found a mailbox full tries again. */
 void session_retry(void);
 
-/* Who is logged in, by name, and who is in which room: the members of each seat are sessions. */
-extern struct rooms session_users, session_rooms;
 /* By what msg_from() gave; NULL: it is gone, or no client. */
 struct session *session_find(actor_ref ref);
 /* A message to many: begun with the first three, it is encoded when the first of each encoding is

@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: MIT
+ * keep.c - what sessions keep, in memory.
+ *
+ *   KEEP_TEMP    the session's own, gone with it
+ *   KEEP_LOCAL   the user's, on this node: the actor `store` has it on disk
+ *   KEEP_TODAY   the same, but of a local day: after midnight it is as if never set
+ *   KEEP_SHARED  the user's, in the Redis hash actord:user:NAME, JSON texts, on all nodes
+ *
+ * The idea: a user's things are loaded when its first session logs in, before that is answered, so
+ * reading is a look into memory and never waits. What is set is marked and the store is told once
+ * that there is something; it takes what is marked when it comes to it, however often it was set
+ * meanwhile. A user's record goes with the last session, when nothing is left to be saved: what is
+ * loaded after that was written before, as the store handles its messages in order.
+ *
+ * Locks, in this order: a shard (sessions by number) or the table (users by name), then the
+ * user's. None is held while something is sent, and nothing blocks under them.
+ * Threads: any. */
+#include "keep.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "ports.h"
+#include "registry.h"
+
+enum { SHARDS = 64, BUCKETS = 256 };
+
+struct kept {
+	struct kept *next;
+	enum client_keep keep;
+	bool dirty, gone;               /* to be saved; is not there any more */
+	int day;                        /* KEEP_TODAY: of which it is, 20060102 */
+	struct buf value;               /* packed */
+	char key[];
+};
+
+struct user {
+	struct user *next;              /* in its bucket */
+	pthread_mutex_t lock;           /* of all below, but sessions */
+	struct kept *first;
+	unsigned count;
+	unsigned sessions;              /* under the table's lock */
+	bool queued;                    /* the store has been told */
+	bool loaded;
+	char name[];
+};
+
+struct client {
+	struct client *next;
+	actor_ref session;
+	struct user *user;
+	struct kept *first;             /* KEEP_TEMP */
+	unsigned count;
+};
+
+struct shard {
+	pthread_mutex_t lock;
+	struct client **bucket;
+	uint32_t size, count;
+};
+
+static struct shard shards[SHARDS] = {
+	[0 ... SHARDS - 1] = { .lock = PTHREAD_MUTEX_INITIALIZER },
+};
+static struct { pthread_mutex_t lock; struct user **bucket; uint32_t size, count; } users = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+};
+
+/* --- one thing ---------------------------------------------------------------------------- */
+
+static int today(void)
+{
+	time_t now = (time_t)(wall_ms() / 1000);
+	struct tm t;
+
+	localtime_r(&now, &t);
+	return (t.tm_year + 1900) * 10000 + (t.tm_mon + 1) * 100 + t.tm_mday;
+}
+
+static struct kept *find(struct kept *first, enum client_keep keep, const char *key)
+{
+	while (first && (first->keep != keep || strcmp(first->key, key) != 0))
+		first = first->next;
+	return first;
+}
+
+static bool is_there(const struct kept *k)
+{
+	return k && !k->gone && (k->keep != KEEP_TODAY || k->day == today());
+}
+
+/* NULL: there are too many. */
+static struct kept *make(struct kept **first, unsigned *count, enum client_keep keep,
+                         const char *key)
+{
+	struct kept *k = find(*first, keep, key);
+	size_t len = strlen(key);
+
+	if (k || *count >= KEEP_MOST)
+		return k;
+	k = mem_alloc(sizeof *k + len + 1);
+	k->keep = keep;
+	k->gone = true;
+	memcpy(k->key, key, len);
+	k->next = *first;
+	*first = k;
+	++*count;
+	return k;
+}
+
+static void write_value(struct kept *k, struct packed value)
+{
+	buf_clear(&k->value);
+	buf_add(&k->value, value.at, (size_t)(value.end - value.at));
+	k->gone = false;
+	k->day = k->keep == KEEP_TODAY ? today() : 0;
+}
+
+static void write_int(struct kept *k, int64_t v)
+{
+	buf_clear(&k->value);
+	pack_int(&k->value, v);
+	k->gone = false;
+	k->day = k->keep == KEEP_TODAY ? today() : 0;
+}
+
+static struct value read_value(const struct kept *k)
+{
+	struct packed p = { (uint8_t *)k->value.p, (uint8_t *)k->value.p + k->value.len };
+	struct value v = { .type = VALUE_NULL };
+
+	packed_next(&p, &v);
+	return v;
+}
+
+/* The sum, or false: what is there is no int. */
+static bool add_to(struct kept *k, int64_t by, int64_t *total)
+{
+	struct value v = { .type = VALUE_INT };
+
+	if (is_there(k))
+		v = read_value(k);
+	if (v.type != VALUE_INT || __builtin_add_overflow(v.i, by, total))
+		return false;
+	write_int(k, *total);
+	return true;
+}
+
+static void drop_all(struct kept *k)
+{
+	for (struct kept *next; k; k = next) {
+		next = k->next;
+		buf_fini(&k->value);
+		mem_free(k);
+	}
+}
+
+/* --- users -------------------------------------------------------------------------------- */
+
+static struct user **place(const char *name)
+{
+	struct user **at;
+
+	if (!users.bucket)
+		users.bucket = mem_alloc((users.size = BUCKETS) * sizeof(struct user *));
+	at = &users.bucket[text_hash(name, strlen(name)) & (users.size - 1)];
+	while (*at && strcmp((*at)->name, name) != 0)
+		at = &(*at)->next;
+	return at;
+}
+
+static void users_grow(void)
+{
+	struct user **old = users.bucket;
+	uint32_t size = users.size;
+
+	users.size *= 2;
+	users.bucket = mem_alloc(users.size * sizeof(struct user *));
+	for (uint32_t i = 0; i < size; i++)
+		for (struct user *u = old[i], *next; u; u = next) {
+			struct user **at = place(u->name);
+
+			next = u->next;
+			u->next = *at;
+			*at = u;
+		}
+	mem_free(old);
+}
+
+/* Locked, by name; NULL: not here. Then let_go(). */
+static struct user *take(const char *name)
+{
+	struct user *u;
+
+	pthread_mutex_lock(&users.lock);
+	u = *place(name);
+	if (u)
+		pthread_mutex_lock(&u->lock);
+	else
+		pthread_mutex_unlock(&users.lock);
+	return u;
+}
+
+/* And frees it, where nobody needs it any more. */
+static void let_go(struct user *u)
+{
+	struct user **at;
+
+	pthread_mutex_unlock(&u->lock);
+	if (!u->sessions && !u->queued) {
+		at = place(u->name);
+		*at = u->next;
+		users.count--;
+		pthread_mutex_destroy(&u->lock);
+		drop_all(u->first);
+		mem_free(u);
+		if (!users.count) {
+			mem_free(users.bucket);
+			users.bucket = NULL;
+		}
+	}
+	pthread_mutex_unlock(&users.lock);
+}
+
+static struct user *join_user(const char *name, bool *is_loaded)
+{
+	size_t len = strlen(name);
+	struct user **at, *u;
+
+	pthread_mutex_lock(&users.lock);
+	at = place(name);
+	u = *at;
+	if (!u) {
+		u = mem_alloc(sizeof *u + len + 1);
+		pthread_mutex_init(&u->lock, NULL);
+		memcpy(u->name, name, len);
+		*at = u;
+		if (++users.count > users.size)
+			users_grow();
+	}
+	u->sessions++;
+	pthread_mutex_lock(&u->lock);
+	*is_loaded = u->loaded;
+	pthread_mutex_unlock(&u->lock);
+	pthread_mutex_unlock(&users.lock);
+	return u;
+}
+
+unsigned keep_users(void)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&users.lock);
+	n = users.count;
+	pthread_mutex_unlock(&users.lock);
+	return n;
+}
+
+/* --- sessions ----------------------------------------------------------------------------- */
+
+static uint64_t mix(actor_ref session)
+{
+	return (session * 0x9e3779b97f4a7c15u) >> 20;
+}
+
+static struct shard *shard_of(actor_ref session)
+{
+	return &shards[mix(session) % SHARDS];
+}
+
+static struct client **client_place(struct shard *s, actor_ref session)
+{
+	struct client **at = &s->bucket[mix(session) / SHARDS & (s->size - 1)];
+
+	while (*at && (*at)->session != session)
+		at = &(*at)->next;
+	return at;
+}
+
+static void shard_grow(struct shard *s)
+{
+	struct shard old = *s;
+
+	s->size = old.size ? 2 * old.size : 16;
+	s->bucket = mem_alloc(s->size * sizeof(struct client *));
+	for (uint32_t i = 0; i < old.size; i++)
+		for (struct client *c = old.bucket[i], *next; c; c = next) {
+			struct client **at = client_place(s, c->session);
+
+			next = c->next;
+			c->next = *at;
+			*at = c;
+		}
+	mem_free(old.bucket);
+}
+
+bool keep_open(actor_ref session, const char *user)
+{
+	struct shard *s = shard_of(session);
+	struct client *c = mem_alloc(sizeof *c), **at;
+	bool is_loaded;
+
+	c->session = session;
+	c->user = join_user(user, &is_loaded);
+	pthread_mutex_lock(&s->lock);
+	if (s->count >= s->size)
+		shard_grow(s);
+	at = client_place(s, session);
+	c->next = *at;
+	*at = c;
+	s->count++;
+	pthread_mutex_unlock(&s->lock);
+	return !is_loaded;
+}
+
+void keep_loaded(const char *name)
+{
+	struct user *u = take(name);
+
+	if (!u)
+		return;
+	u->loaded = true;
+	let_go(u);
+}
+
+void keep_close(actor_ref session)
+{
+	struct shard *s = shard_of(session);
+	struct client **at, *c = NULL;
+
+	pthread_mutex_lock(&s->lock);
+	if (s->size && (c = *(at = client_place(s, session)))) {
+		*at = c->next;
+		if (!--s->count) {
+			mem_free(s->bucket);
+			s->bucket = NULL;
+			s->size = 0;
+		}
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (!c)
+		return;
+	drop_all(c->first);
+	pthread_mutex_lock(&users.lock);
+	pthread_mutex_lock(&c->user->lock);
+	c->user->sessions--;
+	let_go(c->user);
+	mem_free(c);
+}
+
+/* Its shard and its user are locked; NULL: no such session, nothing is. */
+static struct client *hold(actor_ref session)
+{
+	struct shard *s = shard_of(session);
+	struct client *c;
+
+	pthread_mutex_lock(&s->lock);
+	c = s->size ? *client_place(s, session) : NULL;
+	if (c)
+		pthread_mutex_lock(&c->user->lock);
+	else
+		pthread_mutex_unlock(&s->lock);
+	return c;
+}
+
+static void drop(struct client *c)
+{
+	pthread_mutex_unlock(&c->user->lock);
+	pthread_mutex_unlock(&shard_of(c->session)->lock);
+}
+
+static struct kept *kept_of(struct client *c, enum client_keep keep, const char *key, bool made)
+{
+	struct kept **first = keep == KEEP_TEMP ? &c->first : &c->user->first;
+	unsigned *count = keep == KEEP_TEMP ? &c->count : &c->user->count;
+
+	return made ? make(first, count, keep, key) : find(*first, keep, key);
+}
+
+/* --- from and to the disk, and Redis ------------------------------------------------------ */
+
+/* On disk a key begins with l, or with d and the day: "dhits" has [20060102, 5]. */
+void keep_found(const char *name, const char *key, size_t len, struct packed value)
+{
+	enum client_keep keep = *key == 'd' ? KEEP_TODAY : KEEP_LOCAL;
+	struct value list, day = { .i = 0 };
+	struct user *u = len > 1 && len <= KEEP_KEY_MOST + 1 ? take(name) : NULL;
+	char text[KEEP_KEY_MOST + 1] = "";
+	struct kept *k;
+
+	if (!u)
+		return;
+	memcpy(text, key + 1, len - 1);
+	if (keep == KEEP_TODAY && (packed_next(&value, &list) < 1 || packed_next(&value, &day) < 1))
+		value.at = NULL;
+	k = value.at ? make(&u->first, &u->count, keep, text) : NULL;
+	if (k && !k->dirty) {
+		write_value(k, value);
+		k->day = (int)day.i;
+	}
+	let_go(u);
+}
+
+void keep_shared(const char *name, const char *key, struct packed value)
+{
+	struct user *u = strlen(key) <= KEEP_KEY_MOST ? take(name) : NULL;
+	struct kept *k;
+
+	if (!u)
+		return;
+	k = make(&u->first, &u->count, KEEP_SHARED, key);
+	if (k && value.at)
+		write_value(k, value);
+	else if (k)
+		k->gone = true;
+	let_go(u);
+}
+
+void keep_shared_add(const char *name, const char *key, int64_t by)
+{
+	struct user *u = strlen(key) <= KEEP_KEY_MOST ? take(name) : NULL;
+	struct kept *k;
+	int64_t total;
+
+	if (!u)
+		return;
+	k = make(&u->first, &u->count, KEEP_SHARED, key);
+	if (k)
+		add_to(k, by, &total);
+	let_go(u);
+}
+
+/* Key with its NUL, 1 or 0, and the value: copied, so that the disk is not waited for under a
+ * lock. */
+static void copy_changes(struct user *u, struct buf *out)
+{
+	for (struct kept *k = u->first; k; k = k->next) {
+		uint32_t len;
+		size_t at;
+
+		if (!k->dirty)
+			continue;
+		k->dirty = false;
+		buf_add(out, k->keep == KEEP_TODAY ? "d" : "l", 1);
+		buf_add(out, k->key, strlen(k->key) + 1);
+		at = out->len;
+		buf_add(out, (char[sizeof len]){ 0 }, sizeof len);
+		if (!k->gone && k->keep == KEEP_TODAY) {
+			pack_list(out, 2);
+			pack_int(out, k->day);
+		}
+		if (!k->gone)
+			buf_add(out, k->value.p, k->value.len);
+		len = (uint32_t)(out->len - at - sizeof len);
+		memcpy(out->p + at, &len, sizeof len);
+	}
+	u->queued = false;
+}
+
+void keep_changes(const char *name, void (*each)(void *arg, const char *key, struct packed value),
+		  void *arg)
+{
+	struct user *u = take(name);
+	struct buf b = { 0 };
+	const char *p, *key;
+	uint32_t len;
+
+	if (!u)
+		return;
+	copy_changes(u, &b);
+	let_go(u);
+	for (p = b.p; p && p < b.p + b.len; p += len) {
+		key = p;
+		p += strlen(key) + 1;
+		memcpy(&len, p, sizeof len);
+		p += sizeof len;
+		each(arg, key, len ? (struct packed){ (const uint8_t *)p, (const uint8_t *)p + len }
+		                   : (struct packed){ NULL, NULL });
+	}
+	buf_fini(&b);
+}
+
+void keep_unsaved(const char *name)
+{
+	struct user *u = take(name);
+
+	if (!u)
+		return;
+	for (struct kept *k = u->first; k; k = k->next)
+		k->dirty |= k->keep == KEEP_LOCAL || k->keep == KEEP_TODAY;
+	u->queued = true;
+	let_go(u);
+}
+
+/* --- for client.c ------------------------------------------------------------------------- */
+
+static void mark(struct client *c, struct kept *k, struct keep_task *t)
+{
+	snprintf(t->user, sizeof t->user, "%s", c->user->name);
+	t->tell = k->keep == KEEP_SHARED;
+	if (k->keep == KEEP_LOCAL || k->keep == KEEP_TODAY) {
+		k->dirty = true;
+		t->save = !c->user->queued;
+		c->user->queued = true;
+	}
+}
+
+void keep_not_queued(const char *name)
+{
+	struct user *u = take(name);
+
+	if (!u)
+		return;
+	u->queued = false;
+	let_go(u);
+}
+
+int keep_write(actor_ref who, enum client_keep keep, const char *key, struct packed value,
+               struct keep_task *t)
+{
+	struct client *c = hold(who);
+	struct kept *k = c ? kept_of(c, keep, key, true) : NULL;
+
+	if (k && value.at)
+		write_value(k, value);
+	else if (k)
+		k->gone = true;
+	if (k)
+		mark(c, k, t);
+	if (c)
+		drop(c);
+	return k ? 0 : c ? ACTOR_ENOMEM : ACTOR_ENOENT;
+}
+
+int keep_add(actor_ref who, enum client_keep keep, const char *key, int64_t by, int64_t *sum,
+             struct keep_task *t)
+{
+	struct client *c = hold(who);
+	struct kept *k = c ? kept_of(c, keep, key, true) : NULL;
+	bool done = k && add_to(k, by, sum);
+
+	if (done)
+		mark(c, k, t);
+	if (c)
+		drop(c);
+	return done ? 0 : !c ? ACTOR_ENOENT : k ? ACTOR_EARGS : ACTOR_ENOMEM;
+}
+
+/* The value's head, and its text cut to fit into out. */
+struct value keep_look(actor_ref who, enum client_keep keep, const char *key, char *out,
+                       size_t size)
+{
+	struct value v = { .type = VALUE_NULL };
+	struct client *c = hold(who);
+	struct kept *k = c ? kept_of(c, keep, key, false) : NULL;
+
+	if (size)
+		*out = 0;
+	if (is_there(k))
+		v = read_value(k);
+	if (size && v.type == VALUE_STR) {
+		size_t n = v.len < size - 1 ? v.len : size - 1;
+
+		memcpy(out, v.str, n);
+		out[n] = 0;
+	}
+	if (c)
+		drop(c);
+	return v;
+}
+
+size_t keep_user(actor_ref who, char *out, size_t size)
+{
+	struct client *c = hold(who);
+	size_t len = c ? strlen(c->user->name) : 0;
+
+	if (size)
+		snprintf(out, size, "%s", c ? c->user->name : "");
+	if (c)
+		drop(c);
+	return len;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ * keep.h - what clients' sessions and their users keep: actor.h's client_*() read and write it in
+ * memory; who brings it from the disk and from Redis, and takes it there, uses these. */
+#ifndef KEEP_H
+#define KEEP_H
+
+#include "core.h"
+
+enum { KEEP_KEY_MOST = 128, KEEP_VALUE_MOST = 65536, KEEP_MOST = 256 };
+
+/* A session, logged in as user, from here to there. True: what the user keeps is not loaded yet, so
+ * the store and Redis are to be asked. Any thread, as are all here. */
+bool keep_open(actor_ref session, const char *user);
+void keep_loaded(const char *user);
+void keep_close(actor_ref session);
+
+/* From the store: a key as keep_changes() gave it. What was set here meanwhile stays. */
+void keep_found(const char *user, const char *key, size_t len, struct packed value);
+/* From Redis, or told by another node: set, or added to. Nothing where the user is not here. */
+void keep_shared(const char *user, const char *key, struct packed value);
+void keep_shared_add(const char *user, const char *key, int64_t by);
+
+/* To the store: each thing that was set since the last time; value.at NULL: it is gone. */
+void keep_changes(const char *user, void (*each)(void *arg, const char *key, struct packed value),
+		  void *arg);
+void keep_unsaved(const char *user);    /* it could not be written: all of it, once more */
+unsigned keep_users(void);              /* in memory now */
+
+/* For client.c. What is to be done once no lock is held. */
+struct keep_task { bool save, tell; char user[NAME_MAX_LEN + 1]; };
+/* value.at NULL: it goes. ACTOR_ENOENT: no such session; ACTOR_ENOMEM: it keeps too much. */
+int keep_write(actor_ref who, enum client_keep keep, const char *key, struct packed value,
+	       struct keep_task *t);
+/* ACTOR_EARGS: what is there is no int, or would go beyond 64 bits. */
+int keep_add(actor_ref who, enum client_keep keep, const char *key, int64_t by, int64_t *sum,
+	     struct keep_task *t);
+void keep_not_queued(const char *user); /* the store could not be told */
+/* Its head; of a str what fits into out. VALUE_NULL: not there. */
+struct value keep_look(actor_ref who, enum client_keep keep, const char *key, char *out,
+		       size_t size);
+size_t keep_user(actor_ref who, char *out, size_t size);
+
+#endif

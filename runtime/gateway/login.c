@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT
+ * login.c - from a client's first message to where its calls may pass.
+ *
+ *   login -> the actor that --login names -> second login? -> the store, Redis -> loginback
+ *
+ * Who is let in says an actor, which is asked; what a user keeps (core/keep.h) is loaded by its
+ * first session, before the login is answered, so that handlers find it in memory. The store that
+ * fails, or a Redis that is away, does not keep anybody out.
+ *
+ * Invariants: `asking` from the question to the last answer, frames are held as long; a session has
+ * a seat among the users from its login to its end, its own, so that no other's end takes it.
+ * The gateway's thread. */
+#include "login.h"
+
+#include "json.h"
+#include "keep.h"
+#include "log.h"
+
+enum {
+	CLOSE_ELSEWHERE = 4001,         /* of those that applications choose (RFC 6455, 7.4.2) */
+	LOGIN_MS = 10000,               /* what the login actor may take, */
+	LOAD_MS = 5000,                 /* and the store, and Redis */
+};
+
+static struct {
+	enum same_user same_user;
+	actor_ref doorkeeper, store, bus;
+} login;
+
+static struct packed packed(const struct buf *b)
+{
+	return (struct packed){ (const uint8_t *)b->p, (const uint8_t *)b->p + b->len };
+}
+
+/* Those who want to know who comes and goes have joined these groups. */
+static void tell_group(const struct session *s, const char *group)
+{
+	struct buf b = { 0 };
+
+	pack_text(&b, s->user);
+	core_publish(core_actor(s->id), group, packed(&b), 1);
+	buf_fini(&b);
+}
+
+static void name_user(struct session *s, const char *name, size_t len)
+{
+	size_t most = len < NAME_MAX_LEN ? len : NAME_MAX_LEN;
+
+	while (most < len && (name[most] & 0xc0) == 0x80)       /* whole characters */
+		most--;
+	mem_free(s->user);
+	s->user = mem_string(name, most);
+}
+
+static void answer_login(struct session *s, const struct envelope *e, const char *refused_because)
+{
+	const uint8_t code = refused_because != NULL;   /* the number in msgpack, too */
+
+	session_answer(s, e, (struct packed){ &code, &code + 1 }, 1);
+	if (refused_because)
+		session_close(s, CLOSE_POLICY, refused_because);
+}
+
+static struct envelope login_back(const struct envelope *e)
+{
+	return (struct envelope){ .enc = e->enc, .cb = { "loginback", 9 }, .id = e->id };
+}
+
+static bool login_fits(const struct envelope *e, struct value *user)
+{
+	struct packed args = e->args;
+	struct value proof;
+
+	return e->count == 2 && packed_next(&args, user) > 0 && user->type == VALUE_STR &&
+	       user->len && packed_next(&args, &proof) > 0 && proof.type == VALUE_STR &&
+	       (!e->id.at || e->id.end - e->id.at <= NAME_MAX_LEN);
+}
+
+/* ACTOR_EFULL: to be tried again. */
+int login_ask(struct session *s, const struct envelope *e, bool last)
+{
+	struct call c = { .to = login.doorkeeper, .what = "login", .args = e->args,
+		          .count = e->count, .origin = FROM_CLIENT };
+	struct envelope back = login_back(e);
+	struct why why = { "" };
+	struct value user;
+	int64_t ask;
+
+	if (!login_fits(e, &user)) {
+		answer_login(s, &back, "login takes a GUID and a password's hash");
+		return 0;
+	}
+	ask = core_ask(core_actor(s->id), &c, "settled", LOGIN_MS, &why);
+	if (ask == ACTOR_EFULL && !last)
+		return ACTOR_EFULL;
+	if (ask < 0) {
+		log_line(LOG_WARN, "gateway", "a login could not be asked about: %s", why.text);
+		answer_login(s, &back, "nobody is here who lets clients in");
+		return 0;
+	}
+	name_user(s, user.str, user.len);
+	session_due(s, &back, ask);
+	s->asking = true;
+	return 0;
+}
+
+/* The same user may be here already. NULL: welcome. */
+static const char *second_login(const struct session *s)
+{
+	const struct seat *seat = room_seats(&session_users, s->user);
+
+	for (; seat && login.same_user != SAME_BOTH; seat = seat->next_in_room) {
+		struct session *other = seat->who;
+
+		if (other->closing)
+			continue;
+		if (login.same_user == SAME_REFUSE)
+			return "this user is logged in already";
+		session_close(other, CLOSE_ELSEWHERE, "this user has logged in elsewhere");
+	}
+	return NULL;
+}
+
+/* --- what is loaded before its calls pass -------------------------------------------------- */
+
+/* The calls that came meanwhile pass from now on. */
+static void go_in(struct session *s, const struct envelope *e)
+{
+	s->asking = false;
+	keep_loaded(s->user);
+	if (s->closing)
+		return;
+	s->in = true;
+	answer_login(s, e, NULL);
+	tell_group(s, "afterLogin");
+}
+
+static void let_held_go(struct session *s)
+{
+	if (s->held && !s->asking) {
+		session_held(s);
+		session_go_on(s);
+	}
+}
+
+/* False: there is nobody to be asked, or no room. */
+static bool ask_on(struct session *s, const struct envelope *e, const struct call *c,
+                   const char *then)
+{
+	int64_t ask = core_alive(c->to) ?
+	              core_ask(core_actor(s->id), c, then, LOAD_MS, NULL) : -1;
+
+	if (ask >= 0)
+		session_due(s, e, ask);
+	return ask >= 0;
+}
+
+static bool ask_redis(struct session *s, const struct envelope *e)
+{
+	struct call c = { .to = login.bus, .what = "command", .count = 2 };
+	struct buf b = { 0 }, key = { 0 };
+	bool asked;
+
+	buf_printf(&key, "actord:user:%s", s->user);
+	pack_str(&b, "HGETALL", 7);
+	pack_str(&b, key.p, key.len);
+	c.args = packed(&b);
+	asked = ask_on(s, e, &c, "shared");
+	buf_fini(&key);
+	buf_fini(&b);
+	return asked;
+}
+
+static bool ask_store(struct session *s, const struct envelope *e)
+{
+	struct call c = { .to = login.store, .what = "load", .count = 1 };
+	struct buf b = { 0 };
+	bool asked;
+
+	pack_text(&b, s->user);
+	c.args = packed(&b);
+	asked = ask_on(s, e, &c, "loaded");
+	buf_fini(&b);
+	return asked;
+}
+
+/* The session that an answer is for, and its login's envelope: NULL, it is not waited for. */
+static struct session *waiting_one(actor *self, const msg *m, struct due_call **d,
+                                   struct envelope *e)
+{
+	struct session *s = session_of(self);
+
+	*d = s ? session_due_take(s, msg_ask(m)) : NULL;
+	if (!*d)
+		return NULL;
+	*e = due_request(*d);
+	return s;
+}
+
+int login_settled(actor *self, const msg *m)
+{
+	struct due_call *d;
+	struct envelope e;
+	struct session *s = waiting_one(self, m, &d, &e);
+	const char *no;
+
+	if (!s)
+		return 0;
+	if (!msg_error(m) && msg_len(m, 0))
+		name_user(s, msg_str(m, 0), msg_len(m, 0));
+	no = msg_error(m) ? msg_error_text(m) : second_login(s);
+	if (s->closing || no) {
+		s->asking = false;
+		if (!s->closing)
+			answer_login(s, &e, no);
+	} else {
+		room_enter(&session_users, s->user, &s->seats, s);
+		if (!keep_open(s->id, s->user) || (!ask_store(s, &e) && !ask_redis(s, &e)))
+			go_in(s, &e);
+	}
+	mem_free(d);
+	let_held_go(s);
+	return 0;
+}
+
+int login_loaded(actor *self, const msg *m)
+{
+	struct due_call *d;
+	struct envelope e;
+	struct session *s = waiting_one(self, m, &d, &e);
+
+	if (!s)
+		return 0;
+	if (msg_error(m))
+		log_line(LOG_WARN, "gateway", "what %s keeps was not loaded: %s", s->user,
+		         msg_error_text(m));
+	if (!ask_redis(s, &e))
+		go_in(s, &e);
+	mem_free(d);
+	let_held_go(s);
+	return 0;
+}
+
+/* Fields and values in turn; a value that is no JSON, which others may write, is a text. */
+static void take_shared(const char *user, const msg *m)
+{
+	struct msg_items in = msg_items(m, 0);
+	struct msg_item key, value;
+	struct buf b = { 0 };
+	struct why why;
+
+	while (msg_next(&in, &key) > 0 && msg_next(&in, &value) > 0) {
+		char *name = mem_string(key.str, key.len);
+
+		buf_clear(&b);
+		if (json_read(value.str, value.len, &b, &why))
+			pack_str(&b, value.str, value.len);
+		keep_shared(user, name, packed(&b));
+		mem_free(name);
+	}
+	buf_fini(&b);
+}
+
+int login_shared(actor *self, const msg *m)
+{
+	struct due_call *d;
+	struct envelope e;
+	struct session *s = waiting_one(self, m, &d, &e);
+
+	if (!s)
+		return 0;
+	if (!msg_error(m) && msg_type(m, 0) == MSG_LIST)
+		take_shared(s->user, m);
+	go_in(s, &e);
+	mem_free(d);
+	let_held_go(s);
+	return 0;
+}
+
+void login_gone(struct session *s)
+{
+	if (s->in)
+		tell_group(s, "beforeQuit");
+	keep_close(s->id);
+	mem_free(s->user);
+	rooms_leave(&s->seats);
+}
+
+void login_setup(const struct session_config *c)
+{
+	login.same_user = c->same_user;
+	login.doorkeeper = actor_find(c->login);
+	login.store = actor_find("store");
+	login.bus = actor_find("bus");
+}

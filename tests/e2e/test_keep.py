@@ -1,0 +1,173 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What outlasts: the actor `store`, and what sessions keep for themselves, on the disk, in Redis
+and for a day, through kill -9 and on two nodes."""
+
+import json
+import unittest
+
+from harness import EFAIL, ENOENT, HERE, Case, RedisServer, until
+
+TEMP, LOCAL, SHARED, TODAY = range(4)
+INT, NUM, STR, NONE = 1, 2, 4, 0
+
+
+class Keep(Case):
+    options = None
+
+    def begin(self, *args, **more):
+        return self.start(HERE / "actors/purse.c", *args, **more)
+
+    def login(self, runtime, user):
+        client = runtime.client(login=False)
+        client.login(user, "x")
+        return client
+
+    def get(self, client, keep, key):
+        return client.call("get", keep, key, tpc="purse")
+
+    def number(self, client, keep, key):
+        return self.get(client, keep, key)[1]
+
+    def again(self, runtime, **more):
+        """Killed, and started anew on what is left."""
+        redis = runtime.command[runtime.command.index("--redis") + 1]
+        runtime.kill()
+        return self.begin(folder=runtime.folder, redis=redis, **more)
+
+
+class Sessions(Keep):
+    def test_where_things_are_kept(self):
+        runtime = self.begin()
+        ann, bob = self.login(runtime, "ann"), self.login(runtime, "bob")
+        for keep in TEMP, LOCAL, SHARED, TODAY:
+            self.assertEqual(self.get(ann, keep, "gold"), [NONE, 0, 0, "", "ann"])
+            ann.call("set", keep, "gold", 10 + keep, tpc="purse")
+            self.assertEqual(ann.call("add", keep, "gold", 5, tpc="purse"), [15 + keep])
+            self.assertEqual(self.get(ann, keep, "gold"), [INT, 15 + keep, 15 + keep, "", "ann"])
+            ann.call("set", keep, "name", "Ännchen", tpc="purse")
+            self.assertEqual(self.get(ann, keep, "name"), [STR, 0, 0, "Ännchen", "ann"])
+            ann.call("set", keep, "part", 0.5, tpc="purse")
+            self.assertEqual(self.get(ann, keep, "part"), [NUM, 0, 0.5, "", "ann"])
+            self.refused(EFAIL, ann.call, "add", keep, "name", 1, tpc="purse")
+            ann.call("drop", keep, "part", tpc="purse")
+            self.assertEqual(self.get(ann, keep, "part")[0], NONE)
+            self.assertEqual(self.get(bob, keep, "gold")[0], NONE)
+        # A second session of the same user: its own temporary things, the user's other ones.
+        second = self.login(runtime, "ann")
+        self.assertEqual([self.number(second, k, "gold") for k in range(4)], [0, 16, 17, 18])
+        second.close()
+        for wrong in "", "x" * 129:
+            self.refused(EFAIL, ann.call, "set", LOCAL, wrong, 1, tpc="purse")
+
+    def test_kill_9(self):
+        runtime = self.begin("--node", "one")
+        ann = self.login(runtime, "ann")
+        for i in range(100):
+            ann.call("add", LOCAL, "gold", 1, tpc="purse")
+            ann.call("add", TODAY, "hits", 1, tpc="purse")
+        ann.call("set", LOCAL, "gone", 1, tpc="purse")
+        ann.call("drop", LOCAL, "gone", tpc="purse")
+        # What the store answers was written behind all that.
+        self.assertEqual(runtime.json("call", "store", "put", "here", "1")[0]["args"], [])
+        runtime = self.again(runtime)
+        ann = self.login(runtime, "ann")
+        self.assertEqual([self.number(ann, k, "gold") for k in (TEMP, LOCAL)], [0, 100])
+        self.assertEqual(self.number(ann, TODAY, "hits"), 100)
+        self.assertEqual(self.get(ann, LOCAL, "gone")[0], NONE)
+
+    def test_loaded_before_the_first_call(self):
+        runtime = self.begin()
+        for i in range(30):
+            ann = self.login(runtime, "ann")
+            # Right behind the login, and right behind the end of the session before.
+            self.assertEqual(ann.call("add", LOCAL, "times", 1, tpc="purse"), [i + 1])
+            self.assertEqual(ann.call("add", SHARED, "times", 1, tpc="purse"), [i + 1])
+            ann.close()
+
+    def test_shared_by_two_nodes(self):
+        redis = RedisServer()
+        self.addCleanup(redis.stop)
+        one, two = [self.begin("--node", name, redis=redis.url) for name in ("one", "two")]
+        until(lambda: redis.client().pubsub_numsub("clients")[0][1] == 2, "both have subscribed")
+        here, there = self.login(one, "ann"), self.login(two, "ann")
+        for i in range(20):
+            here.call("add", SHARED, "gold", 1, tpc="purse")
+            there.call("add", SHARED, "gold", 1, tpc="purse")
+        here.call("set", SHARED, "title", "queen", tpc="purse")
+        for client in here, there:
+            until(lambda: self.number(client, SHARED, "gold") == 40, "both have the sum")
+            until(lambda: self.get(client, SHARED, "title")[3] == "queen", "and the title")
+        hash_of = {k.decode(): json.loads(v)
+                   for k, v in redis.client().hgetall("actord:user:ann").items()}
+        self.assertEqual(hash_of, {"gold": 40, "title": "queen"})
+        there.call("drop", SHARED, "title", tpc="purse")
+        until(lambda: self.get(here, SHARED, "title")[0] == NONE, "it is gone here too")
+        late = self.login(self.begin("--node", "three", redis=redis.url), "ann")
+        self.assertEqual(self.number(late, SHARED, "gold"), 40)
+
+    def test_without_redis(self):
+        runtime = self.start(HERE / "actors/purse.c", redis="none")
+        ann = self.login(runtime, "ann")
+        self.refused(EFAIL, ann.call, "set", SHARED, "gold", 1, tpc="purse")
+        ann.call("set", LOCAL, "gold", 1, tpc="purse")
+
+
+class Store(Keep):
+    def call(self, runtime, func, *args):
+        return runtime.json("call", "store", func, *args)[0]["args"]
+
+    def test_values(self):
+        runtime = self.start()
+        for value in ("1", '"text"', "[1,[2,{\"a\":null}]]", "null", "true", "0.5"):
+            self.assertEqual(self.call(runtime, "put", "k", value), [])
+            self.assertEqual(self.call(runtime, "get", "k"), [json.loads(value)])
+        self.assertEqual(self.call(runtime, "delete", "k"), [1])
+        self.assertEqual(self.call(runtime, "delete", "k"), [0])
+        self.assertEqual(self.call(runtime, "get", "k"), [])
+        self.assertEqual(self.call(runtime, "add", "n", "5"), [5])
+        self.assertEqual(self.call(runtime, "add", "n", "-7"), [-2])
+        for wrong in (["put", "", "1"], ["put", "x" * 504, "1"], ["put", "k", "1", "0"],
+                      ["put", "k", "1", "-1"]):
+            self.assertEqual(runtime.actorctl("call", "store", *wrong).code, 1, wrong)
+
+    def test_prefix(self):
+        runtime = self.start()
+        for i in range(30):
+            self.call(runtime, "put", "list/%02d" % i, str(i))
+        self.call(runtime, "put", "lisp", "0")
+        self.call(runtime, "put", "listen", "0")
+        whole = {"list/%02d" % i: i for i in range(30)}
+        self.assertEqual(self.call(runtime, "prefix", "list/"), [whole])
+        pages, after = {}, ""
+        while True:
+            page, = self.call(runtime, "prefix", "list/", "7", after)
+            if not page:
+                break
+            self.assertLessEqual(len(page), 7)
+            pages.update(page)
+            after = max(page)
+        self.assertEqual(pages, whole)
+        self.assertEqual(self.call(runtime, "prefix", "none"), [{}])
+
+    def test_terms_and_kill_9(self):
+        runtime = self.start()
+        self.call(runtime, "put", "short", "1", "0.2")
+        self.call(runtime, "put", "long", "2", "3600")
+        self.call(runtime, "put", "made good", "3", "0.2")
+        self.call(runtime, "put", "made good", "4")
+        until(lambda: self.call(runtime, "get", "short") == [], "its time is over")
+        runtime.kill()
+        runtime = self.start(folder=runtime.folder)
+        self.assertEqual([self.call(runtime, "get", k) for k in ("short", "long", "made good")],
+                         [[], [2], [4]])
+
+    def test_not_for_clients(self):
+        runtime = self.start()
+        client = runtime.client()
+        for func, args in ("get", ["k"]), ("put", ["k", 1]), ("prefix", [""]):
+            self.refused(ENOENT, client.call, func, *args, tpc="store")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT
+ * test_keep.c - what sessions keep, in memory: days that end, the store's and Redis's side. */
+#include <stdlib.h>
+#include <time.h>
+
+#include "running.h"
+
+#include "keep.h"
+
+static int64_t wall;
+
+static int64_t set_wall(void *arg)
+{
+	(void)arg;
+	return wall;
+}
+
+static struct buf changes;
+
+static void note_change(void *arg, const char *key, struct packed value)
+{
+	struct value v = { .type = VALUE_NULL };
+
+	(void)arg;
+	if (value.at)
+		packed_next(&value, &v);
+	if (v.type == VALUE_LIST) {             /* of a day */
+		packed_next(&value, &v);
+		buf_printf(&changes, "%s@%lld", key, (long long)v.i);
+		packed_next(&value, &v);
+	} else {
+		buf_text(&changes, key);
+	}
+	buf_printf(&changes, v.type == VALUE_NULL ? " gone," : " %lld,", (long long)v.i);
+}
+
+static void expect_changes(const char *user, const char *text)
+{
+	buf_clear(&changes);
+	keep_changes(user, note_change, NULL);
+	buf_add(&changes, "", 1);
+	assert_string_equal(changes.p, text);
+}
+
+/* The handlers run as an actor, as setting sends; what is asked of it runs in order. */
+static int work(actor *self, const msg *m)
+{
+	actor_ref who = (actor_ref)msg_int(m, 0);
+	int64_t total = 0;
+	int rc = client_add(self, who, (enum client_keep)msg_int(m, 1), msg_str(m, 2),
+			    msg_int(m, 3), &total);
+
+	happened(rc ? rc : total, "");
+	return 0;
+}
+
+static int saves;
+
+static int saved(actor *self, const msg *m)
+{
+	(void)self;
+	saves++;
+	happened(saves, msg_str(m, 0));
+	return 0;
+}
+
+static const struct actor_type worker_type = {
+	.name = "keeper",
+	.on = ON({ "work", "who:int keep:int key:str by:int", work, 0 }),
+};
+static const struct actor_type store_type = {
+	.name = "store",
+	.on = ON({ "save", "user:str", saved, 0 }),
+};
+
+/* What client_add() gave; more: saves that it brings. */
+static int64_t ask(actor_ref who, enum client_keep keep, const char *key, int64_t by, int more)
+{
+	int64_t seen = events + 1 + more;
+	struct why why = { "" };
+	struct buf b = { 0 };
+	struct call c = { .to = actor_find("keeper"), .what = "work", .count = 4 };
+
+	pack_int(&b, (int64_t)who);
+	pack_int(&b, keep);
+	pack_text(&b, key);
+	pack_int(&b, by);
+	c.args = (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len };
+	if (core_send(NULL, &c, &why))
+		fail_msg("%s", why.text);
+	expect_events(seen);
+	buf_fini(&b);
+	return last;
+}
+
+static void at(const char *text)
+{
+	struct tm t = { .tm_isdst = -1 };
+
+	assert_non_null(strptime(text, "%Y-%m-%d %H:%M:%S", &t));
+	wall = (int64_t)mktime(&t) * 1000;
+}
+
+static void a_day_ends_at_local_midnight(void **state)
+{
+	(void)state;
+	at("2026-03-01 23:59:59");
+	assert_true(keep_open(7, "ann"));
+	keep_loaded("ann");
+	ask(7, KEEP_TODAY, "hits", 5, 1);
+	assert_int_equal(client_int(7, KEEP_TODAY, "hits"), 5);
+	expect_changes("ann", "dhits@20260301 5,");
+	expect_changes("ann", "");
+	wall += 2000;
+	assert_int_equal(client_int(7, KEEP_TODAY, "hits"), 0);
+	assert_int_equal(client_type(7, KEEP_TODAY, "hits"), MSG_NULL);
+	ask(7, KEEP_TODAY, "hits", 2, 1);
+	assert_int_equal(client_int(7, KEEP_TODAY, "hits"), 2);
+	expect_changes("ann", "dhits@20260302 2,");
+	wall += 86400 * 1000;
+	assert_int_equal(client_int(7, KEEP_TODAY, "hits"), 0);
+	keep_close(7);
+	assert_int_equal(keep_users(), 0);
+}
+
+static struct packed number(uint8_t *v)
+{
+	return (struct packed){ v, v + 1 };
+}
+
+static void what_is_set_meanwhile_stays(void **state)
+{
+	uint8_t nine = 9;
+	uint8_t day[] = { 0x92, 0xce, 0x01, 0x35, 0x27, 0x4d, 3 };      /* [20260685, 3] */
+
+	(void)state;
+	assert_true(keep_open(8, "bob"));
+	assert_true(keep_open(9, "bob"));               /* nobody has loaded it yet */
+	ask(8, KEEP_LOCAL, "a", 1, 1);
+	keep_found("bob", "la", 2, number(&nine));
+	keep_found("bob", "lb", 2, number(&nine));
+	keep_found("bob", "dc", 2, (struct packed){ day, day + sizeof day });
+	keep_found("bob", "dd", 2, number(&nine));      /* no list: passed over */
+	keep_found("nobody", "lb", 2, number(&nine));
+	keep_loaded("bob");
+	assert_false(keep_open(10, "bob"));
+	assert_int_equal(client_int(9, KEEP_LOCAL, "a"), 1);
+	assert_int_equal(client_int(9, KEEP_LOCAL, "b"), 9);
+	assert_int_equal(client_type(9, KEEP_TODAY, "c"), MSG_NULL);    /* another day */
+	keep_shared("bob", "s", number(&nine));
+	keep_shared_add("bob", "s", 3);
+	assert_int_equal(client_int(10, KEEP_SHARED, "s"), 12);
+	keep_shared("bob", "s", (struct packed){ NULL, NULL });
+	assert_int_equal(client_type(10, KEEP_SHARED, "s"), MSG_NULL);
+	for (actor_ref who = 8; who <= 10; who++)
+		keep_close(who);
+	assert_int_equal(keep_users(), 1);              /* a is not saved yet */
+	expect_changes("bob", "la 1,");
+	assert_int_equal(keep_users(), 0);
+	assert_int_equal(client_int(8, KEEP_LOCAL, "a"), 0);
+}
+
+static void the_store_is_told_once(void **state)
+{
+	int before = saves;
+
+	(void)state;
+	keep_open(11, "cat");
+	for (int i = 1; i <= 5; i++)
+		assert_true(ask(11, KEEP_LOCAL, "n", 1, i == 1) >= 0);
+	assert_int_equal(saves, before + 1);
+	expect_changes("cat", "ln 5,");
+	keep_unsaved("cat");                            /* the disk was full */
+	expect_changes("cat", "ln 5,");
+	ask(11, KEEP_LOCAL, "n", 1, 1);
+	assert_int_equal(saves, before + 2);
+	expect_changes("cat", "ln 6,");
+	keep_close(11);
+	assert_int_equal(keep_users(), 0);
+}
+
+static void refusals(void **state)
+{
+	char key[200];
+
+	(void)state;
+	keep_open(12, "dog");
+	memset(key, 'x', sizeof key);
+	key[KEEP_KEY_MOST + 1] = 0;
+	assert_int_equal(ask(12, KEEP_LOCAL, key, 1, 0), ACTOR_EARGS);
+	assert_int_equal(ask(99, KEEP_TEMP, "a", 1, 0), ACTOR_ENOENT);  /* no such session */
+	ask(12, KEEP_TEMP, "a", INT64_MAX, 0);
+	assert_int_equal(ask(12, KEEP_TEMP, "a", 1, 0), ACTOR_EARGS);   /* beyond 64 bits */
+	for (int i = 0; i < KEEP_MOST - 1; i++) {
+		snprintf(key, sizeof key, "%d", i);
+		assert_int_equal(ask(12, KEEP_TEMP, key, 1, 0), 1);
+	}
+	assert_int_equal(ask(12, KEEP_TEMP, "one more", 1, 0), ACTOR_ENOMEM);
+	keep_close(12);
+	assert_int_equal(keep_users(), 0);
+}
+
+static void many_users(void **state)
+{
+	char name[32], user[4];
+
+	(void)state;
+	for (int i = 0; i < 5000; i++) {
+		snprintf(name, sizeof name, "user %d", i);
+		assert_true(keep_open(1000 + (actor_ref)i, name));
+		keep_shared_add(name, "n", i);
+	}
+	assert_int_equal(keep_users(), 5000);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(name, sizeof name, "user %d", i);
+		assert_int_equal(client_int(1000 + (actor_ref)i, KEEP_SHARED, "n"), i);
+		assert_int_equal(client_user(1000 + (actor_ref)i, user, 4), strlen(name));
+		assert_string_equal(user, "use");
+	}
+	for (int i = 0; i < 5000; i++)
+		keep_close(1000 + (actor_ref)i);
+	assert_int_equal(keep_users(), 0);
+}
+
+static int begin(void **state)
+{
+	setenv("TZ", "America/New_York", 1);            /* far from UTC: local it must be */
+	tzset();
+	ports.clock.wall_ms = set_wall;
+	if (group_setup(state))
+		return -1;
+	spawn(add(&worker_type), "keeper");
+	spawn(add(&store_type), "store");
+	return 0;
+}
+
+static int end(void **state)
+{
+	buf_fini(&changes);
+	return group_teardown(state);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(a_day_ends_at_local_midnight, setup),
+		cmocka_unit_test_setup(what_is_set_meanwhile_stays, setup),
+		cmocka_unit_test_setup(the_store_is_told_once, setup),
+		cmocka_unit_test_setup(refusals, setup),
+		cmocka_unit_test_setup(many_users, setup),
+	};
+
+	return cmocka_run_group_tests(tests, begin, end);
+}

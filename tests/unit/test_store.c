@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT
+ * test_store.c - the store over the real LMDB: batches, and a disk that is full. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "running.h"
+
+#include "../../runtime/store/store.h"
+
+enum { SMALL = 1 << 20, VALUE = 60000 };
+
+static char folder[] = "/tmp/test-store-XXXXXX", store_folder[64];
+static int refused, done;
+
+/* n values of so many bytes each, under keys that begin with a letter. */
+static int fill(actor *self, const msg *m)
+{
+	static char text[VALUE + 1];
+	actor_ref store = actor_find("store");
+	char key[32];
+
+	memset(text, 'x', VALUE);
+	text[msg_int(m, 2)] = 0;
+	refused = done = 0;
+	for (int i = 0; i < msg_int(m, 1); i++) {
+		snprintf(key, sizeof key, "%s%d", msg_str(m, 0), i);
+		if (actor_ask(self, store, "put", "filled", 20000, key, text) < 0)
+			happened(0, "not asked");
+	}
+	return 0;
+}
+
+static int filled(actor *self, const msg *m)
+{
+	(void)self;
+	if (msg_error(m))
+		refused++;
+	else
+		done++;
+	happened(msg_error(m), msg_error(m) ? msg_error_text(m) : "");
+	return 0;
+}
+
+static int clean(actor *self, const msg *m)
+{
+	char key[32];
+
+	for (int i = 0; i < msg_int(m, 1); i++) {
+		snprintf(key, sizeof key, "%s%d", msg_str(m, 0), i);
+		actor_ask(self, actor_find("store"), "delete", "filled", 20000, key);
+	}
+	return 0;
+}
+
+static const struct actor_type filler_type = {
+	.name = "filler",
+	.on = ON({ "fill", "letter:str n:int bytes:int", fill, 0 }, { "filled", "...", filled, 0 },
+	         { "clean", "letter:str n:int", clean, 0 }),
+};
+
+static void tell(const char *what, const char *letter, int n, int bytes)
+{
+	struct call c = { .to = actor_find("filler"), .what = what, .count = bytes ? 3 : 2 };
+	struct buf b = { 0 };
+	int64_t until = events + n;
+	struct why why = { "" };
+
+	pack_text(&b, letter);
+	pack_int(&b, n);
+	if (bytes)
+		pack_int(&b, bytes);
+	c.args = (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len };
+	if (core_send(NULL, &c, &why))
+		fail_msg("%s", why.text);
+	expect_events(until);
+	buf_fini(&b);
+}
+
+static void all_are_answered(void **state)
+{
+	(void)state;
+	tell("fill", "a", 500, 100);
+	assert_int_equal(done, 500);
+	tell("clean", "a", 500, 0);
+}
+
+/* What does not fit is an error to whom it does not fit, and the store goes on. */
+static void a_full_store(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 30; i++)
+		tell("fill", (char[]){ (char)('a' + i % 26), 0 }, 1, VALUE - 1);
+	assert_int_equal(refused, 1);
+	assert_string_equal(last_text, "the store is full");
+	for (int i = 0; i < 26; i++)
+		tell("clean", (char[]){ (char)('a' + i), 0 }, 1, 0);
+	tell("fill", "z", 1, VALUE - 1);
+	assert_int_equal(done, 1);
+}
+
+static int begin(void **state)
+{
+	struct store_config c = { .state = folder, .most = SMALL };
+	struct why why = { "" };
+
+	if (!mkdtemp(folder) || group_setup(state))
+		return -1;
+	snprintf(store_folder, sizeof store_folder, "%s/store", folder);
+	if (store_start(&c, &why)) {
+		fprintf(stderr, "%s\n", why.text);
+		return -1;
+	}
+	spawn(add(&filler_type), "filler");
+	return 0;
+}
+
+static int end(void **state)
+{
+	int rc = group_teardown(state);
+	char path[100];
+
+	store_stop();
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof path, "%s/%s.mdb", store_folder, i ? "data" : "lock");
+		unlink(path);
+	}
+	rmdir(store_folder);
+	return rc || rmdir(folder);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(all_are_answered, setup),
+		cmocka_unit_test_setup(a_full_store, setup),
+	};
+
+	return cmocka_run_group_tests(tests, begin, end);
+}

@@ -18,6 +18,7 @@
 #include "clients.h"
 #include "conn.h"
 #include "gate.h"
+#include "slice.h"
 #include "ws.h"
 
 enum { FAREWELL_S = 1, ADDRESS_SIZE = 300 };
@@ -49,6 +50,7 @@ static void *thread(void *arg)
 
 	pthread_setname_np(pthread_self(), "gateway");
 	home_enter(g->home);
+	slice_prompt();
 	ws_run(g->ws);
 	home_leave(g->home);
 	return NULL;

@@ -27,6 +27,7 @@
 #include "log.h"
 #include "loop.h"
 #include "ports.h"
+#include "slice.h"
 
 enum { READ_BYTES = 64 << 10, ACCEPT_AGAIN_MS = 100, LONGEST_MS = 86400000 };
 
@@ -225,6 +226,7 @@ void *loop_base(struct loop *l)
 void loop_run(struct loop *l)
 {
 	home_enter(l->home);
+	slice_prompt();
 	event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY);
 	home_leave(l->home);
 }

@@ -16,13 +16,12 @@
 #include "ports.h"
 #include "slice.h"
 
-static _Atomic uint32_t finished;
+static _Atomic uint32_t awaited;
 static _Atomic uint32_t done;
-static uint32_t expected;
 
 static void one_done(void)
 {
-	if (atomic_fetch_add(&finished, 1) + 1 < expected)
+	if (atomic_fetch_sub(&awaited, 1) != 1)
 		return;
 	atomic_store(&done, 1);
 	syscall(SYS_futex, &done, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
@@ -30,9 +29,8 @@ static void one_done(void)
 
 static void expect(uint32_t n)
 {
-	expected = n;
-	atomic_store(&finished, 0);
 	atomic_store(&done, 0);
+	atomic_store(&awaited, n);
 }
 
 static void wait_done(void)

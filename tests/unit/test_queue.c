@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ * test_queue.c - two workers' queues without their threads: who takes what, and when. */
+#include "pool.h"
+
+#include <setjmp.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+static struct pooler *new_pooler(int number)
+{
+	struct pooler *p = aligned_alloc(128, sizeof *p);
+
+	memset(p, 0, sizeof *p);
+	p->number = number;
+	p->w.pooled = true;
+	pool.worker[number] = p;
+	return p;
+}
+
+static int two_workers(void **state)
+{
+	struct why why;
+
+	(void)state;
+	if (cell_init(0, &why) < 0)
+		return -1;
+	new_pooler(0);
+	new_pooler(1);
+	pool.n = 2;
+	STORE(&pool.threads, 2);
+	return 0;
+}
+
+static int no_workers(void **state)
+{
+	(void)state;
+	free(pool.worker[0]);
+	free(pool.worker[1]);
+	return 0;
+}
+
+static void fill(struct pooler *p, uint32_t n)
+{
+	for (uint32_t i = 1; i <= n; i++)
+		queue_again(p, cell_at(i));
+}
+
+/* Looked at once, a ring may be about to turn over; where the watch has seen it stand there is
+ * nothing to wait for. */
+static void test_slow(void **state)
+{
+	struct pooler *victim = pool.worker[0], *thief = pool.worker[1];
+
+	(void)state;
+	fill(victim, 10);
+	assert_null(queue_steal(thief));
+	STORE(&victim->slow, true);
+	assert_ptr_equal(queue_steal(thief), cell_at(1));
+	assert_false(LOAD(&victim->slow));
+	for (uint32_t i = 2; i <= 5; i++)
+		assert_ptr_equal(queue_other(thief), cell_at(i));
+	assert_null(queue_other(thief));
+	for (uint32_t i = 6; i <= 10; i++)
+		assert_ptr_equal(queue_other(victim), cell_at(i));
+	assert_null(queue_other(victim));
+}
+
+/* More than a ring holds: the rest is for both, and all come once. */
+static void test_overflow(void **state)
+{
+	static bool seen[RING + 301];
+	struct actor *a;
+	int n = 0;
+
+	(void)state;
+	fill(pool.worker[0], RING + 300);
+	assert_int_equal(LOAD(&pool.shared), 300);
+	for (int k = 0; k < 2; k++)
+		while ((a = queue_other(pool.worker[1 - k]))) {
+			assert_false(seen[cell_index(a)]);
+			seen[cell_index(a)] = true;
+			n++;
+		}
+	assert_int_equal(n, RING + 300);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_slow, two_workers, no_workers),
+		cmocka_unit_test_setup_teardown(test_overflow, two_workers, no_workers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

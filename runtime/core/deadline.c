@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * deadline.c - the shared wheel, and who turns it.
+ * deadline.c - the shared wheels, and who turns them.
  *
- * While anything waits for a moment of the wall clock, the wheel looks once a second
- * whether that was set. */
+ * There are several, each under a lock of its own, so that workers that ask do not wait for each
+ * other; an actor's deadlines lie all in one, in their order. Where there is nobody to wait for it is
+ * one, so that a run from a seed has all deadlines in their order. While anything waits for a moment
+ * of the wall clock, the first wheel looks once a second whether that was set. */
 #include "deadline.h"
 
 #include <pthread.h>
@@ -13,7 +15,8 @@
 
 enum {
 	LOOK_MS = 1000,
-	STEP_MS = 200
+	STEP_MS = 200,
+	WHEELS = 16
 }; /* a clock that is only corrected does not move so far in a second */
 
 struct timer_entry {
@@ -22,41 +25,66 @@ struct timer_entry {
 	int64_t number;
 	uint16_t fn;
 	bool clocked;
+	struct wheel *wheel;            /* that it is of */
 	struct timer_entry *next, *prev;        /* unused ones; those that are clocked */
 };
 
 _Alignas(128) _Atomic int64_t deadline_seen;
 
-static struct {
+static struct wheel {
 	_Alignas(128) pthread_mutex_t lock;
-	struct timers wheel;
-	struct timer_entry *unused, *clocked;
+	struct timers timers;
+	struct timer_entry *unused;
+	_Atomic int64_t looked;         /* under the lock: not later than that the loop looks, ms */
+} wheels[WHEELS];
+static uint32_t wheel_count = 1;
+
+/* The rest is under the first one's lock. */
+static struct {
+	struct timer_entry *clocked;
 	uint32_t clocked_count;
 	struct timer look;              /* at the wall clock */
 	int64_t ahead;                  /* the wall clock is of the other one */
-	int64_t looked;                 /* the moment the loop will look again, ms */
 	void (*earlier)(void *arg);
 	void *arg;
-} deadlines = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} deadlines;
 
-void deadline_init(void)
+static struct wheel *wheel_of(const actor *self, bool clocked)
 {
+	return clocked ? wheels : &wheels[cell_index(self) % wheel_count];
+}
+
+static void entry_free(struct timer_entry *e)
+{
+	e->next = e->wheel->unused;
+	e->wheel->unused = e;
+}
+
+static void wheel_init(struct wheel *v)
+{
+	static bool made[WHEELS];
 	struct timer *x;
 
+	if (!made[v - wheels])
+		pthread_mutex_init(&v->lock, NULL);
+	made[v - wheels] = true;
 	/* What an earlier start left behind is not lost. */
-	while (deadlines.wheel.count && (x = timers_take(&deadlines.wheel, INT64_MAX - 1)))
-		if (x != &deadlines.look) {
-			struct timer_entry *e = (struct timer_entry *)x;
+	while (v->timers.count && (x = timers_take(&v->timers, INT64_MAX - 1)))
+		if (x != &deadlines.look)
+			entry_free((struct timer_entry *)x);
+	timers_init(&v->timers, now_ms());
+	STORE(&v->looked, INT64_MAX);
+}
 
-			e->next = deadlines.unused;
-			deadlines.unused = e;
-		}
+void deadline_init(int workers)
+{
+	tzset();                        /* reads a file: not on a worker */
+	wheel_count = workers > 1 ? WHEELS : 1;
+	for (int i = 0; i < WHEELS; i++)
+		wheel_init(&wheels[i]);
 	deadlines.clocked = NULL;
 	deadlines.clocked_count = 0;
-	tzset();                        /* reads a file: not on a worker */
-	timers_init(&deadlines.wheel, now_ms());
 	STORE(&deadline_seen, now_ms());
-	deadlines.looked = INT64_MAX;
 }
 
 void core_on_earlier_timer(void (*earlier)(void *), void *arg)
@@ -82,13 +110,13 @@ int64_t deadline_in(int64_t ms)
 
 /* --- setting ------------------------------------------------------------------ */
 
-static struct timer_entry *entry_new(void)
+static struct timer_entry *entry_new(struct wheel *v)
 {
-	struct timer_entry *e = deadlines.unused;
+	struct timer_entry *e = v->unused;
 
 	if (!e)
 		return mem_alloc(sizeof *e);
-	deadlines.unused = e->next;
+	v->unused = e->next;
 	return e;
 }
 
@@ -101,7 +129,7 @@ static void clocked_add(struct timer_entry *e)
 	deadlines.clocked = e;
 	if (!deadlines.clocked_count++) {
 		deadlines.ahead = wall_ms() - now_ms();
-		timer_set(&deadlines.wheel, &deadlines.look, now_ms() + LOOK_MS);
+		timer_set(&wheels->timers, &deadlines.look, now_ms() + LOOK_MS);
 	}
 }
 
@@ -111,17 +139,17 @@ static void clocked_drop(struct timer_entry *e)
 		e->next->prev = e->prev;
 	*(e->prev ? &e->prev->next : &deadlines.clocked) = e->next;
 	if (!--deadlines.clocked_count)
-		timer_clear(&deadlines.wheel, &deadlines.look);
+		timer_clear(&wheels->timers, &deadlines.look);
 }
 
 /* The lock is let go. The loop looks earlier, if it must. */
-static void look_by(int64_t due_ms)
+static void look_by(struct wheel *v, int64_t due_ms)
 {
-	bool first = due_ms < deadlines.looked;
+	bool first = due_ms < LOAD(&v->looked);
 
 	if (first)
-		deadlines.looked = due_ms;
-	pthread_mutex_unlock(&deadlines.lock);
+		STORE(&v->looked, due_ms);
+	pthread_mutex_unlock(&v->lock);
 	if (first && deadlines.earlier)
 		deadlines.earlier(deadlines.arg);
 }
@@ -129,17 +157,18 @@ static void look_by(int64_t due_ms)
 struct timer_entry *deadline_set(actor *self, int64_t number, uint16_t fn, int64_t due_ms,
                                  bool clocked)
 {
+	struct wheel *v = wheel_of(self, clocked);
 	struct timer_entry *e;
 
-	pthread_mutex_lock(&deadlines.lock);
-	e = entry_new();
+	pthread_mutex_lock(&v->lock);
+	e = entry_new(v);
 	*e = (struct timer_entry){
-		.actor = cell_id(self), .number = number, .fn = fn, .clocked = clocked
+		.actor = cell_id(self), .number = number, .fn = fn, .clocked = clocked, .wheel = v
 	};
 	if (clocked)
 		clocked_add(e);
-	timer_set(&deadlines.wheel, &e->timer, due_ms);
-	look_by(clocked && deadlines.look.due_ms < due_ms ? deadlines.look.due_ms : due_ms);
+	timer_set(&v->timers, &e->timer, due_ms);
+	look_by(v, clocked && deadlines.look.due_ms < due_ms ? deadlines.look.due_ms : due_ms);
 	return e;
 }
 
@@ -150,35 +179,44 @@ void deadline_order(actor *self, uint16_t fn, int64_t ms)
 
 void deadline_again(struct timer_entry *e, int64_t due_ms)
 {
-	pthread_mutex_lock(&deadlines.lock);
-	timer_set(&deadlines.wheel, &e->timer, due_ms);
-	look_by(due_ms);
+	struct wheel *v = e->wheel;
+
+	pthread_mutex_lock(&v->lock);
+	timer_set(&v->timers, &e->timer, due_ms);
+	look_by(v, due_ms);
 }
 
 /* An entry that has fired is off the wheel, but still its wait's until then. */
 void deadline_clear(struct timer_entry *e)
 {
+	struct wheel *v;
+
 	if (!e)
 		return;
-	pthread_mutex_lock(&deadlines.lock);
-	timer_clear(&deadlines.wheel, &e->timer);
+	v = e->wheel;
+	pthread_mutex_lock(&v->lock);
+	timer_clear(&v->timers, &e->timer);
 	if (e->clocked)
 		clocked_drop(e);
-	e->next = deadlines.unused;
-	deadlines.unused = e;
-	pthread_mutex_unlock(&deadlines.lock);
+	entry_free(e);
+	pthread_mutex_unlock(&v->lock);
 }
 
 /* --- what is due -------------------------------------------------------------- */
 
 int64_t core_next_timer(void)
 {
-	int64_t next;
+	int64_t next = INT64_MAX;
 
-	pthread_mutex_lock(&deadlines.lock);
-	next = timers_next(&deadlines.wheel);
-	deadlines.looked = next;
-	pthread_mutex_unlock(&deadlines.lock);
+	for (struct wheel *v = wheels; v < wheels + wheel_count; v++) {
+		int64_t its;
+
+		pthread_mutex_lock(&v->lock);
+		its = timers_next(&v->timers);
+		STORE(&v->looked, its);
+		pthread_mutex_unlock(&v->lock);
+		next = its < next ? its : next;
+	}
 	return next == INT64_MAX ? next : next * 1000000;
 }
 
@@ -207,11 +245,11 @@ static void clock_was_set(void)
 	struct due *due;
 	uint32_t n = 0;
 
-	pthread_mutex_lock(&deadlines.lock);
+	pthread_mutex_lock(&wheels->lock);
 	due = mem_alloc(deadlines.clocked_count * sizeof *due);
 	for (struct timer_entry *e = deadlines.clocked; e; e = e->next)
 		due[n++] = due_of(e);
-	pthread_mutex_unlock(&deadlines.lock);
+	pthread_mutex_unlock(&wheels->lock);
 	post_due(due, n);
 	mem_free(due);
 }
@@ -221,7 +259,7 @@ static bool look_at_clock(int64_t now)
 {
 	int64_t ahead = wall_ms() - now, moved = ahead - deadlines.ahead;
 
-	timer_set(&deadlines.wheel, &deadlines.look, now + LOOK_MS);
+	timer_set(&wheels->timers, &deadlines.look, now + LOOK_MS);
 	deadlines.ahead = ahead;
 	return moved > STEP_MS || moved < -STEP_MS;
 }
@@ -231,36 +269,45 @@ static struct due taken(struct timer_entry *e)
 {
 	struct due due = due_of(e);
 
-	if (!due.number) {
-		e->next = deadlines.unused;
-		deadlines.unused = e;
-	}
+	if (!due.number)
+		entry_free(e);
 	return due;
 }
 
-void core_run_timers(void)
+/* True: the wall clock has been set. */
+static bool run_wheel(struct wheel *v, int64_t now)
 {
 	enum { AT_ONCE = 128 };
 	struct due due[AT_ONCE];
-	int64_t now = now_ms();
 	bool set = false;
 	uint32_t n;
 
-	seen(now);
 	do {
 		struct timer *x;
 
 		n = 0;
-		pthread_mutex_lock(&deadlines.lock);
-		while (n < AT_ONCE && (x = timers_take(&deadlines.wheel, now))) {
+		pthread_mutex_lock(&v->lock);
+		while (n < AT_ONCE && (x = timers_take(&v->timers, now))) {
 			if (x == &deadlines.look)
 				set |= look_at_clock(now);
 			else
 				due[n++] = taken((struct timer_entry *)x);
 		}
-		pthread_mutex_unlock(&deadlines.lock);
+		pthread_mutex_unlock(&v->lock);
 		post_due(due, n);
 	} while (n == AT_ONCE);
+	return set;
+}
+
+void core_run_timers(void)
+{
+	int64_t now = now_ms();
+	bool set = false;
+
+	seen(now);
+	for (struct wheel *v = wheels; v < wheels + wheel_count; v++)
+		if (LOAD(&v->looked) <= now)
+			set |= run_wheel(v, now);
 	if (set)
 		clock_was_set();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * deadline.h - the wheel that all actors' deadlines lie in, under one lock. It knows
+ * deadline.h - the wheels that all actors' deadlines lie in, each under a lock. They know
  * numbers, not records: what is due becomes a message of the core's own to the actor.
  *
  * A question's number carries its deadline, so that whoever is asked can see that the asker
@@ -39,6 +39,6 @@ struct timer_entry *deadline_set(actor *self, int64_t number, uint16_t fn, int64
 void deadline_order(actor *self, uint16_t fn, int64_t ms);
 void deadline_again(struct timer_entry *e, int64_t due_ms);     /* one that has come */
 void deadline_clear(struct timer_entry *e);                     /* takes; NULL is fine */
-void deadline_init(void);
+void deadline_init(int workers);
 
 #endif

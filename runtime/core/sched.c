@@ -22,7 +22,7 @@ int core_start(const struct core_config *c, struct why *why)
 			       WORKERS_POOL_MAX);
 	if (message_init(why) < 0 || cell_init(c->max_actors, why) < 0)
 		return ACTOR_ENOMEM;
-	deadline_init();
+	deadline_init(c->workers);
 	supervise_open();
 	if (!c->workers) {
 		seeded_start();

@@ -11,7 +11,8 @@ struct bench_options { int workers; double seconds; };
  * measured. */
 typedef int workload(const struct bench_options *o);
 
-workload bench_ping_pong, bench_ping_pong_pairs, bench_fan_in, bench_ring, bench_spawn,
+workload bench_ping_pong, bench_ping_pong_pairs, bench_ask_pairs, bench_fan_in, bench_ring,
+	bench_spawn,
 	bench_idle_memory, bench_big, bench_fairness, bench_redis_list, bench_patch_latency,
 	bench_ws_echo;
 

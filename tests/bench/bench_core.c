@@ -161,6 +161,57 @@ int bench_ping_pong_pairs(const struct bench_options *o)
 	return ping_pong(o, PAIRS, "ping-pong-pairs");
 }
 
+/* --- asks: 100 pairs, each question with a deadline, each answer to a named handler ---------- */
+
+static int told(actor *self, const msg *m)
+{
+	(void)self;
+	return msg_reply(m, msg_int(m, 0));
+}
+
+static int asked(actor *self, const msg *m)
+{
+	struct player *p = actor_state(self);
+	int64_t number;
+
+	if (msg_error(m))
+		bench_fail("an ask failed: %s", error_name(msg_error(m)));
+	if (p->left-- == 0) {
+		one_done();
+		return 0;
+	}
+	number = actor_ask(self, p->peer, "told", "asked", 5000, p->left);
+	return number < 0 ? (int)number : 0;
+}
+
+static int question(actor *self, const msg *m)
+{
+	struct player *p = actor_state(self);
+
+	p->peer = (actor_ref)msg_int(m, 0);
+	p->left = msg_int(m, 1);
+	return asked(self, m);
+}
+
+static const struct actor_type askers = {
+	.name = "asker", .state = sizeof(struct player),
+	.on = ON({ "told", "n:int", told, 0 }, { "asked", "n:int", asked, 0 },
+		{ "serve", "to:int n:int", question, 0 }),
+};
+
+int bench_ask_pairs(const struct bench_options *o)
+{
+	struct type *type;
+
+	start(o);
+	type = add(&askers);
+	pairs = PAIRS;
+	for (int i = 0; i < 2 * PAIRS; i++)
+		players[i] = spawn(type);
+	bench_print("ask-pairs", PAIRS * timed(o, 1000, play), "answers/s", o, NULL);
+	return 0;
+}
+
 /* --- fan-in: a sender that finds the mailbox full is held ---------- */
 
 enum { SENDERS = 16, CHUNK = 64 };

@@ -11,6 +11,7 @@ static const struct { const char *name, *what; workload *run;
 } workloads[] = {
 	{"ping-pong", "two actors, one ball: round trips/s", bench_ping_pong},
 	{"ping-pong-pairs", "100 pairs: round trips/s", bench_ping_pong_pairs},
+	{"ask-pairs", "100 pairs, questions with deadlines: answers/s", bench_ask_pairs},
 	{"fan-in", "16 senders, one receiver: messages/s", bench_fan_in},
 	{"ring", "10,000 actors, 100 tokens: hops/s", bench_ring},
 	{"spawn", "1,000,000 actors made, one message each, gone: actors/s", bench_spawn},

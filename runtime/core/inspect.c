@@ -99,12 +99,13 @@ static void handler_info(const struct entry *e, struct handler_info *out)
 				     .slot = e->count};
 	for (uint32_t i = 0; i < worker_count(); i++) {
 		struct worker *w = worker_at(i);
+		struct call_count *c = w ? worker_counted(w, e->count) : NULL;
 
-		if (!w)
+		if (!c)
 			continue;
-		out->calls += LOAD(&w->calls[e->count].calls);
-		out->failures += LOAD(&w->calls[e->count].failures);
-		cycles += LOAD(&w->calls[e->count].ns);
+		out->calls += LOAD(&c->calls);
+		out->failures += LOAD(&c->failures);
+		cycles += LOAD(&c->ns);
 	}
 	out->ns = (uint64_t)((double)cycles / times_cycles_per_ns());
 }

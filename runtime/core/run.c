@@ -52,7 +52,7 @@ static COLD void failed(struct worker *w, struct actor *a, struct msg *m, const 
 	struct why why;
 
 	COUNT_UP(&w->failed, 1);
-	COUNT_UP(&w->calls[e->count].failures, 1);
+	COUNT_UP(&worker_count_of(w, e->count)->failures, 1);
 	if (m->corr && !(m->flags & MSG_ANSWER)) {
 		post_answer(w, m->from, m->corr, NULL, 0, rc, error_name(rc));
 		m->corr = 0;
@@ -126,7 +126,7 @@ static COLD void called(struct worker *w, struct actor *a, struct msg *m, const 
 
 INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct entry *e)
 {
-	struct call_count *count = &w->calls[e->count];
+	struct call_count *count = worker_count_of(w, e->count);
 	uint64_t began = 0, asked = m->corr;
 	uint8_t left;
 	int rc;

@@ -91,7 +91,8 @@ void core_handler_times(const struct handler_info *h, struct handler_times *out)
 	*out = (struct handler_times){ .most_ns = 0 };
 	for (uint32_t i = 0; i < worker_count(); i++) {
 		struct worker *w = worker_at(i);
-		struct call_times *t = w ? LOAD_ACQUIRE(&w->calls[h->slot].times) : NULL;
+		struct call_count *c = w ? worker_counted(w, h->slot) : NULL;
+		struct call_times *t = c ? LOAD_ACQUIRE(&c->times) : NULL;
 		int64_t most;
 
 		if (!t)

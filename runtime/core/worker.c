@@ -5,7 +5,6 @@
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,6 +13,8 @@
 #else
 #define TSAN_CLANG 0
 #endif
+
+enum { CALLS_FIRST = 256 };
 
 bool worker_membarrier;
 _Atomic uint32_t worker_fence_word;
@@ -29,17 +30,37 @@ static pthread_mutex_t outside_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void choose_fence(void);
 
+static void count_up_to(struct worker *w, uint32_t n)
+{
+	struct call_counts *was = LOAD(&w->calls),
+			   *all = mem_alloc(sizeof *all + n * sizeof *all->of);
+
+	if (was)
+		memcpy(all->of, was->of, was->n * sizeof *was->of);
+	all->n = n;
+	all->before = was;
+	STORE_RELEASE(&w->calls, all);          /* partner: worker_counted() */
+}
+
+COLD struct call_count *worker_count_slow(struct worker *w, uint32_t slot)
+{
+	uint32_t n = LOAD(&w->calls)->n;
+
+	while (n <= slot)
+		n *= 2;
+	count_up_to(w, n);
+	return &LOAD(&w->calls)->of[slot];
+}
+
 static void init(struct worker *w, const char *name)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	size_t size = CALL_SLOTS * sizeof(struct call_count);
-	void *calls = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	pthread_once(&once, choose_fence);
 	snprintf(w->name, sizeof w->name, "%s", name);
 	w->sample_left = w->sample_every = 1;
-	w->calls = calls == MAP_FAILED ? mem_alloc(size) : calls;
+	if (!LOAD(&w->calls))
+		count_up_to(w, CALLS_FIRST);
 }
 
 void worker_add(struct worker *w, const char *name)
@@ -62,13 +83,29 @@ void worker_add(struct worker *w, const char *name)
 static struct worker *outside_worker(void)
 {
 	pthread_mutex_lock(&outside_lock);
-	if (!outside.calls)
+	if (!*outside.name)
 		worker_add(&outside, "outside");
 	return &outside;
 }
 
-/* Totals are the node's: they do not shrink when a thread ends. Times are kept, as somebody may be
- * looking at them. */
+static void leave_calls(struct worker *w, struct worker *to)
+{
+	struct call_counts *all = atomic_exchange(&w->calls, NULL), *last = all;
+
+	for (uint32_t i = 0; i < all->n; i++) {
+		struct call_count *from = &all->of[i], *sum = worker_count_of(to, i);
+
+		COUNT_UP(&sum->calls, LOAD(&from->calls));
+		COUNT_UP(&sum->failures, LOAD(&from->failures));
+		COUNT_UP(&sum->ns, LOAD(&from->ns));
+	}
+	while (last->before)
+		last = last->before;
+	last->before = LOAD(&to->calls)->before;
+	LOAD(&to->calls)->before = all;
+}
+
+/* Totals are the node's: they do not shrink when a thread ends. What others look at is kept. */
 static void leave_counts(struct worker *w)
 {
 	struct worker *to = outside_worker();
@@ -86,6 +123,7 @@ static void leave_counts(struct worker *w)
 	COUNT_UP(&to->refused, LOAD(&w->refused));
 	COUNT_UP(&to->late, LOAD(&w->late));
 	COUNT_UP(&to->spoilt, LOAD(&w->spoilt));
+	leave_calls(w, to);
 	pthread_mutex_unlock(&outside_lock);
 }
 

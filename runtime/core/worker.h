@@ -19,6 +19,10 @@ enum { IN_HANDLER = 1, IN_REFUSAL = 2, IN_TRACE = 4 };
 struct call_times;
 struct call_count { _Atomic uint64_t calls, failures, ns; _Atomic(struct call_times *) times; };
 
+/* By the handlers' own numbers (entry.count). Grows by being replaced; `before` is kept, as
+ * somebody may be looking at it. */
+struct call_counts { uint32_t n; struct call_counts *before; struct call_count of[]; };
+
 struct guard;
 struct span;
 struct ring;
@@ -38,8 +42,7 @@ struct worker {
 	struct actor *hold_on;
 	struct chain kept;
 	struct msg_out *outs;           /* begun by the handler that runs; see out.c */
-	/* by the handlers' own numbers (entry.count), made when first written */
-	struct call_count *calls;
+	_Atomic(struct call_counts *) calls;    /* the owner's, others read */
 	struct span *span;              /* the step that this is, or NULL; see trace.h */
 	struct ring *ring;              /* for what is traced here; NULL: nothing was so far */
 	void *owned;                    /* times of handlers: a chain, each begins with the next */
@@ -67,6 +70,22 @@ struct worker {
 };
 
 extern _Thread_local struct worker *worker_self;        /* NULL: a thread that is no worker */
+
+/* What a handler's calls on this worker are counted in; the owner's. */
+COLD struct call_count *worker_count_slow(struct worker *w, uint32_t slot);
+static inline struct call_count *worker_count_of(struct worker *w, uint32_t slot)
+{
+	struct call_counts *all = LOAD(&w->calls);
+
+	return likely(slot < all->n) ? &all->of[slot] : worker_count_slow(w, slot);
+}
+/* The same for others; NULL: none so far. */
+static inline struct call_count *worker_counted(struct worker *w, uint32_t slot)
+{
+	struct call_counts *all = LOAD_ACQUIRE(&w->calls);      /* partner: count_up_to() */
+
+	return all && slot < all->n ? &all->of[slot] : NULL;
+}
 
 void worker_add(struct worker *w, const char *name);    /* from now on grace waits for it too */
 void worker_remove(struct worker *w);

@@ -26,23 +26,21 @@ static int64_t alarm_set(actor *self, const char *what, struct actor_site *s,
 	struct worker *w = worker_acquire();
 	struct arg args[16];
 	struct wait *x = NULL;
-	int64_t number = ACTOR_EARGS;
 	struct msg *m;
+	int64_t number;
 
 	args_of_site(args, s->types, values, s->n);
-	m = send_prepare(w, self, what, args, (unsigned)s->n, NULL);
-	if (m)
+	number = send_prepare(w, self, what, args, (unsigned)s->n, NULL, &m);
+	if (!number)
 		x = wait_new(self, WAIT_TIMER, 0);
 	if (x) {
 		number = x->number;
 		x->msg = m;
 		x->plan = plan;
 		x->timer = deadline_set(self, number, FN_TIMER, due_ms, plan && plan->wall_ms);
-	} else if (m) {
+	} else if (!number) {
 		message_free(&w->pool, m);
 		number = ACTOR_ENOMEM;
-	} else if (table_find(type_table(cell_type(self)), what, strlen(what)) < 0) {
-		number = ACTOR_ENOENT;
 	}
 	worker_release(w);
 	if (number < 0)

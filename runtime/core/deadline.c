@@ -2,9 +2,9 @@
  * deadline.c - the shared wheels, and who turns them.
  *
  * There are several, each under a lock of its own, so that workers that ask do not wait for each
- * other; an actor's deadlines lie all in one, in their order. Where there is nobody to wait for it is
- * one, so that a run from a seed has all deadlines in their order. While anything waits for a moment
- * of the wall clock, the first wheel looks once a second whether that was set. */
+ * other; an actor's deadlines lie all in one, in their order. Where there is nobody to wait for it
+ * is one, so that a run from a seed has all deadlines in their order. While anything waits for a
+ * moment of the wall clock, the first wheel looks once a second whether that was set. */
 #include "deadline.h"
 
 #include <pthread.h>

@@ -182,21 +182,21 @@ static void unborn(struct actor *a)
 }
 
 /* The values of its `init`, kept for restarts too. */
-static struct msg *first_message(struct worker *w, struct actor *a, const struct birth *b,
-				 struct why *why)
+static int first_message(struct worker *w, struct actor *a, const struct birth *b,
+			 struct why *why, struct msg **m)
 {
 	struct arg args[16];
 	struct kin *k = kin_of(a);
-	struct msg *m;
+	int rc;
 
 	args_of_site(args, b->types, b->values, b->n);
-	m = send_prepare(w, a, "init", args, (unsigned)b->n, why);
-	if (!m)
-		return NULL;
-	m->from = b->parent ? cell_id(b->parent) : 0;
-	message_pack(m, 0, &k->init);
-	k->init_count = m->n;
-	return m;
+	rc = send_prepare(w, a, "init", args, (unsigned)b->n, why, m);
+	if (rc < 0)
+		return rc;
+	(*m)->from = b->parent ? cell_id(b->parent) : 0;
+	message_pack(*m, 0, &k->init);
+	k->init_count = (*m)->n;
+	return 0;
 }
 
 struct msg *life_init(struct worker *w, struct actor *a)
@@ -209,11 +209,10 @@ struct msg *life_init(struct worker *w, struct actor *a)
 	if (!k || !k->init_count)
 		return NULL;
 	in = (struct packed){ (uint8_t *)k->init.p, (uint8_t *)k->init.p + k->init.len };
-	if (args_of_packed(args, in, k->init_count, NULL) < 0)
+	if (args_of_packed(args, in, k->init_count, NULL) < 0 ||
+	    send_prepare(w, a, "init", args, k->init_count, NULL, &m) < 0)
 		return NULL;
-	m = send_prepare(w, a, "init", args, k->init_count, NULL);
-	if (m)
-		m->from = LOAD(&a->parent);
+	m->from = LOAD(&a->parent);
 	return m;
 }
 
@@ -248,10 +247,12 @@ int life_spawn(const struct spawn *s, const struct birth *b, actor_id *id, struc
 		return ACTOR_ENOMEM;
 	w = worker_acquire();
 	*id = cell_id(a);
-	if (b->n && !(init = first_message(w, a, b, why))) {
+	if (b->n)
+		rc = first_message(w, a, b, why, &init);
+	if (rc < 0) {
 		unborn(a);
 		worker_release(w);
-		return ACTOR_EARGS;
+		return rc;
 	}
 	if (name && !name_bind(name, *id)) {
 		if (init)

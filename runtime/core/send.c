@@ -357,34 +357,34 @@ static int send_proxy(struct worker *w, const struct letter *l, const struct tar
 	return send_push(w, t->cell, m);
 }
 
-struct msg *send_prepare(struct worker *w, struct actor *a, const char *what, struct arg *args,
-			 unsigned n, struct why *why)
+int send_prepare(struct worker *w, struct actor *a, const char *what, struct arg *args, unsigned n,
+		 struct why *why, struct msg **out)
 {
 	struct type *type = cell_type(a);
 	struct table *tab = type_table(type);
 	struct letter l = { .what = what };
 	struct target t = { .cell = a };
-	int fn = find_handler(type, tab, &l, why);
+	int fn = find_handler(type, tab, &l, why), rc;
 	char who[2 * NAME_MAX_LEN + 2];
 	struct msg *m;
 
 	if (fn < 0)
-		return NULL;
+		return ACTOR_ENOENT;
 	who_is(&t, type, what, who, sizeof who);
-	if (args_fit(args, n, signature_get(tab->entry[fn].sig), who, tab->entry[fn].args, why) < 0)
-		return NULL;
+	rc = args_fit(args, n, signature_get(tab->entry[fn].sig), who, tab->entry[fn].args, why);
+	if (rc < 0)
+		return rc;
 	m = message_make(&w->pool, args, n);
-	if (!m) {
-		no_message(args, n, who, why);
-		return NULL;
-	}
+	if (!m)
+		return no_message(args, n, who, why);
 	m->fn = (uint16_t)fn;
 	m->sig = tab->entry[fn].sig;
 	m->gen = LOAD(&a->gen);
 	m->from = cell_id(a);
 	m->corr = 0;
 	m->flags |= (uint8_t)(w->origin << MSG_ORIGIN_SHIFT);
-	return m;
+	*out = m;
+	return 0;
 }
 
 int send_args(struct worker *w, const struct letter *l, struct arg *args, unsigned n,

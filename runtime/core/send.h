@@ -32,10 +32,10 @@ int send_packed(struct worker *w, const struct letter *l, struct packed in, unsi
 int send_site(struct worker *w, actor_ref to, const char *what, uint64_t from, uint64_t corr,
               struct actor_site *s, const uint64_t *values);
 
-/* A message to this very actor for one of its own handlers, not sent yet (for a timer). NULL with
- * why. */
-struct msg *send_prepare(struct worker *w, struct actor *a, const char *what, struct arg *args,
-			 unsigned n, struct why *why);
+/* A message to this very actor for one of its own handlers, not sent yet (for a timer). Gives *out.
+ * ACTOR_ENOENT, ACTOR_EARGS, ACTOR_ENOMEM with why. */
+int send_prepare(struct worker *w, struct actor *a, const char *what, struct arg *args, unsigned n,
+		 struct why *why, struct msg **out);
 
 /* Pushes, makes ready, frees m where it cannot be taken. 0, ACTOR_EFULL, ACTOR_ENOENT. */
 int send_push(struct worker *w, struct actor *a, struct msg *m);

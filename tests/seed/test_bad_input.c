@@ -444,6 +444,24 @@ static int everything(actor *self, const msg *m)
 	return 0;
 }
 
+/* Memory is to blame, not the values. */
+static int no_memory(actor *self, const msg *m)
+{
+	(void)m;
+	kit_fail_alloc(1);
+	assert_int_equal(actor_after(self, 1, "show", large), ACTOR_ENOMEM);
+	kit_fail_alloc(1);
+	assert_int_equal(actor_every(self, 1, "show", large), ACTOR_ENOMEM);
+	return 0;
+}
+
+static void test_no_memory(void **state)
+{
+	(void)state;
+	do_this(no_memory);
+	assert_int_equal(ticks, 0);
+}
+
 static int keep(actor *self, const msg *m)
 {
 	int rc = actor_stash(self, m);
@@ -513,6 +531,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stops_from_within, begin, end),
 		cmocka_unit_test_setup_teardown(test_odd_moments, begin, end),
 		cmocka_unit_test_setup_teardown(test_limits, begin, end),
+		cmocka_unit_test_setup_teardown(test_no_memory, begin, end),
 		cmocka_unit_test(test_each_allocation_fails),
 	};
 

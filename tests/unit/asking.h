@@ -171,6 +171,7 @@ static inline int start(void **state)
 		fail_msg("%s", why.text);
 	s.home = home = home_new("test", wake, NULL);
 	home_enter(home);
+	load(SOURCE_DIR "/actors/arena.c", "arena");
 	load(SOURCE_DIR "/actors/counter.c", "counter");
 	load(SOURCE_DIR "/actors/echo.c", "echo");
 	load(SOURCE_DIR "/actors/global.c", "");

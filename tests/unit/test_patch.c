@@ -279,6 +279,7 @@ static void nothing_piles_up(void **state)
 	enum { ROUNDS = 10000 };
 	char source[300];
 	long before = 0;
+	int mappings = code_mappings();
 
 	(void)state;
 	for (int i = 0; i < ROUNDS; i++) {
@@ -289,7 +290,7 @@ static void nothing_piles_up(void **state)
 			before = resident_kb();
 	}
 	print_message("RSS over %d patches: %+ld KiB\n", ROUNDS - 1000, resident_kb() - before);
-	assert_true(code_mappings() < 20);
+	assert_true(code_mappings() < mappings + 10);   /* what a grace period has not freed yet */
 	assert_true(resident_kb() - before < RESIDENT_NOISE_KB);
 }
 

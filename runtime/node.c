@@ -295,7 +295,7 @@ static int rooms_start(struct node *n, struct why *why)
 		.probation = c->probation,
 	};
 	struct control_sources sources = { .node = n->name, .sections = sections,
-	                                   .nodes = nodes, .arg = n };
+	                                   .nodes = nodes, .fields = patch_fields, .arg = n };
 	struct bus_config bus = {
 		.node = n->name, .identity = n->identity, .patches = report_in_force,
 		.refused = on_name_refused, .arg = n,

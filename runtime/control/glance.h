@@ -17,6 +17,9 @@ struct control_sources {
 	unsigned (*sections)(void *arg, struct buf *pairs);     /* may be NULL */
 	/* Appends a map for each node that shares this one's Redis, this one first; how many. */
 	unsigned (*nodes)(void *arg, struct buf *rows);         /* may be NULL */
+	/* Of an actor of this type, whose state is so: appends a map a field, with field, type
+	 * and value. How many, or -1: not known. May be NULL. */
+	int (*fields)(struct type *type, const void *state, size_t len, struct buf *rows);
 	void *arg;
 };
 

@@ -2,6 +2,9 @@
  * portrait.c - see portrait.h. Any thread. */
 #include "portrait.h"
 
+#include <stdio.h>
+
+#include "ports.h"
 #include "rows.h"
 
 enum { ROWS_MAX = 10000 };      /* so that an answer stays far below MESSAGE_MAX */
@@ -23,6 +26,18 @@ static void add_identity(struct pairs *p, const struct actor_info *a)
 	pairs_text(p, "home", a->home);
 }
 
+static void add_times(struct pairs *p, const struct handler_info *h)
+{
+	struct handler_times t;
+
+	core_handler_times(h, &t);
+	pairs_uint(p, "us", h->ns / 1000);
+	pairs_num(p, "mean_us", h->calls ? (double)h->ns / 1e3 / (double)h->calls : 0);
+	pairs_num(p, "p50_us", (double)core_times_part(&t, 0.5) / 1e3);
+	pairs_num(p, "p99_us", (double)core_times_part(&t, 0.99) / 1e3);
+	pairs_num(p, "max_us", (double)t.most_ns / 1e3);
+}
+
 static void handler_row(void *arg, const struct handler_info *h)
 {
 	struct rows *r = arg;
@@ -34,7 +49,7 @@ static void handler_row(void *arg, const struct handler_info *h)
 	pairs_uint(&p, "patch", h->version);
 	pairs_uint(&p, "calls", h->calls);
 	pairs_uint(&p, "failures", h->failures);
-	pairs_uint(&p, "us", h->ns / 1000);
+	add_times(&p, h);
 	rows_add(r, &p);
 }
 
@@ -61,7 +76,36 @@ static void child_row(void *arg, const struct actor_info *a)
 	c->rows.n++;
 }
 
-static void add_family(struct pairs *p, const struct actor_info *a)
+/* --- what it says itself ------------------------------------------------------ */
+
+static bool find(struct packed map, const char *key, struct packed *one)
+{
+	struct value head, k;
+
+	if (map.at == map.end || packed_next(&map, &head) != 1 || head.type != VALUE_MAP)
+		return false;
+	for (; head.len > 0; head.len--) {
+		packed_next(&map, &k);
+		one->at = map.at;
+		packed_skip(&map);
+		one->end = map.at;
+		if (k.len == strlen(key) && memcmp(k.str, key, k.len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void pass_on(struct pairs *p, struct packed inner, const char *key)
+{
+	struct packed one;
+
+	if (find(inner, key, &one))
+		buf_add(pairs_key(p, key), one.at, (size_t)(one.end - one.at));
+	else
+		pack_null(pairs_key(p, key));
+}
+
+static void add_family(struct pairs *p, const struct actor_info *a, struct packed inner)
 {
 	struct children c = { .parent = a->id };
 	struct actor_info parent;
@@ -70,22 +114,96 @@ static void add_family(struct pairs *p, const struct actor_info *a)
 		pairs_text(p, "parent", NULL);
 	else
 		pairs_text(p, "parent", parent.name ? parent.name : parent.type);
+	if (inner.at < inner.end) {
+		pass_on(p, inner, "children");
+		return;
+	}
 	core_actors(child_row, &c);
 	rows_close(&c.rows, pairs_key(p, "children"));
 }
 
-void portrait_actor(const struct actor_info *a, struct buf *out)
+static void add_fields(struct pairs *p, const struct portrait *of)
 {
+	struct buf rows = { 0 };
+	struct packed one;
+	struct value v;
+	int n = -1;
+
+	if (of->sources->fields && find(of->inner, "state", &one) && packed_next(&one, &v) == 1)
+		n = of->sources->fields(of->of->of, v.str, v.len, &rows);
+	if (n < 0)
+		pack_null(pairs_key(p, "fields"));
+	else
+		pack_list(pairs_key(p, "fields"), (uint32_t)n);
+	buf_add(&p->b, rows.p, n < 0 ? 0 : rows.len);
+	buf_fini(&rows);
+}
+
+size_t portrait_asked(struct packed inner, char name[NAME_MAX_LEN + 1])
+{
+	struct packed list, one;
+	struct value v = { .len = 0 };
+
+	*name = 0;
+	if (!find(inner, "waits_for", &list) || packed_next(&list, &v) != 1 || !v.len)
+		return 0;
+	if (!find(list, "asked", &one) || packed_next(&one, &v) != 1 || v.type != VALUE_STR)
+		return 0;
+	return (size_t)snprintf(name, NAME_MAX_LEN + 1, "%.*s", (int)v.len, v.str);
+}
+
+/* --- what it is in right now --------------------------------------------------- */
+
+struct running { const struct actor_info *a; struct pairs *p; bool found; };
+
+static void running_now(void *arg, const struct worker_info *w)
+{
+	struct running *r = arg;
+	struct pairs p = { 0 };
+
+	if (r->found || !w->actor || strcmp(w->actor, r->a->name ? r->a->name : r->a->type) != 0)
+		return;
+	r->found = true;
+	pairs_text(&p, "handler", w->handler);
+	pairs_int(&p, "for_ms", w->since_ns ? (now_ns() - w->since_ns) / 1000000 : 0);
+	pairs_text(&p, "on", w->name);
+	pairs_close(&p, pairs_key(r->p, "running"));
+}
+
+static void add_running(struct pairs *p, const struct actor_info *a)
+{
+	struct running r = { a, p, strcmp(a->state, "running") != 0 };
+
+	if (r.found)
+		pack_null(pairs_key(p, "running"));
+	else
+		core_workers(running_now, &r);
+	if (!r.found)
+		pack_null(pairs_key(p, "running"));
+}
+
+void portrait_actor(const struct portrait *of, struct buf *out)
+{
+	static const char *const told[] = { "mode", "stash", "timers", "waits_for",
+	                                    "keeps_waiting", "links", "monitors",
+	                                    "monitored_by" };
+	const struct actor_info *a = of->of;
 	struct rows handlers = { 0 };
 	struct pairs p = { 0 };
 
 	core_handlers(a->of, handler_row, &handlers);
 	add_identity(&p, a);
+	add_running(&p, a);
 	add_mailbox(&p, a);
+	pairs_text(&p, "held_by", a->held_by);
 	pairs_uint(&p, "state_bytes", a->state_size);
 	pairs_uint(&p, "asks", a->asks);
 	pairs_uint(&p, "restarts", a->restarts);
-	add_family(&p, a);
+	add_family(&p, a, of->inner);
+	for (size_t i = 0; i < ARRAY_LEN(told); i++)
+		pass_on(&p, of->inner, told[i]);
+	pairs_text(&p, "waits_in_a_circle", of->circle);
+	add_fields(&p, of);
 	rows_close(&handlers, pairs_key(&p, "handlers"));
 	pairs_close(&p, out);
 }

@@ -3,9 +3,19 @@
 #ifndef PORTRAIT_H
 #define PORTRAIT_H
 
-#include "core.h"
+#include "glance.h"
 
-void portrait_actor(const struct actor_info *a, struct buf *out);      /* appends one map */
+/* Appends one map. inner: what the actor says of itself (core_look()), empty where it did not in
+ * time. circle: "a > b > a", or NULL. */
+struct portrait {
+	const struct actor_info *of;
+	const struct control_sources *sources;
+	struct packed inner;
+	const char *circle;
+};
+void portrait_actor(const struct portrait *p, struct buf *out);
+/* Whom it has asked first of those it waits for, in inner: its name's bytes, or 0. */
+size_t portrait_asked(struct packed inner, char name[NAME_MAX_LEN + 1]);
 /* Appends a list of maps, and how many more there are. */
 void portrait_rows(struct buf *out);
 

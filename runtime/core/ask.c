@@ -148,6 +148,7 @@ int64_t ask_send(struct worker *w, actor *self, struct letter *l, struct packed 
 		return rc;
 	l->from = cell_id(self);
 	l->corr = (uint64_t)x->number;
+	x->from = l->to;
 	return ask_end(self, (int64_t)l->corr, send_packed(w, l, in, count, why), due_ms);
 }
 
@@ -172,6 +173,7 @@ int64_t actor_ask_(actor *self, actor_ref to, const char *what, struct actor_sit
 
 	number = x ? x->number : rc;
 	if (x) {
+		x->from = to;
 		number = ask_end(self, number,
 				 send_site(w, to, what, cell_id(self), (uint64_t)number, s, values),
 				 due_ms);

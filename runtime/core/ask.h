@@ -29,7 +29,7 @@ struct wait {
 	};
 	/* TIMER: what comes when it is due; NULL: it is being handled */
 	struct msg *msg;
-	uint64_t from, corr;            /* CALLER */
+	uint64_t from, corr;            /* CALLER; of ASK, from is who was asked */
 };
 
 struct pending {

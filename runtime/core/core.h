@@ -171,6 +171,7 @@ struct actor_info {
 	uint32_t asks, restarts;
 	size_t state_size;
 	struct type *of;
+	const char *held_by;            /* in whose mailbox it waits for room; NULL: it does not */
 };
 struct worker_info {
 	const char *name;               /* "worker 0", "io", "gateway" */
@@ -200,6 +201,11 @@ void core_dead_letters(void (*each)(void *arg, const struct dead_letter *d), voi
 
 void core_actors(void (*each)(void *arg, const struct actor_info *a), void *arg);
 int  core_inspect(actor_ref ref, struct actor_info *out);       /* ACTOR_ENOENT */
+/* What only it knows itself: it is asked, and its answer comes to self's handler `then`: a map of
+ * mode, children, links, monitors, monitored_by, timers, waits_for, keeps_waiting, stash, state (as
+ * bytes); ACTOR_ETIME where it is inside a handler for so long. The question's number, or
+ * ACTOR_ENOENT. */
+int64_t core_look(actor *self, actor_ref who, const char *then, int ms);
 void core_handlers(struct type *t, void (*each)(void *arg, const struct handler_info *h),
 		   void *arg);
 int  core_handler(actor_ref to, const char *what, struct handler_info *out);    /* ACTOR_ENOENT */

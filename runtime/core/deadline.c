@@ -202,6 +202,18 @@ void deadline_clear(struct timer_entry *e)
 	pthread_mutex_unlock(&v->lock);
 }
 
+int64_t deadline_left(const struct timer_entry *e)
+{
+	int64_t left;
+
+	if (!e)
+		return 0;
+	pthread_mutex_lock(&e->wheel->lock);
+	left = e->timer.due_ms - now_ms();
+	pthread_mutex_unlock(&e->wheel->lock);
+	return left > 0 ? left : 0;
+}
+
 /* --- what is due -------------------------------------------------------------- */
 
 int64_t core_next_timer(void)

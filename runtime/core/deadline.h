@@ -39,6 +39,7 @@ struct timer_entry *deadline_set(actor *self, int64_t number, uint16_t fn, int64
 void deadline_order(actor *self, uint16_t fn, int64_t ms);
 void deadline_again(struct timer_entry *e, int64_t due_ms);     /* one that has come */
 void deadline_clear(struct timer_entry *e);                     /* takes; NULL is fine */
+int64_t deadline_left(const struct timer_entry *e);     /* ms; NULL: 0 */
 void deadline_init(int workers);
 
 #endif

@@ -35,6 +35,7 @@ static bool describe(struct actor *a, struct actor_info *out)
 {
 	uint64_t h = LOAD_ACQUIRE(&a->head), id = cell_id(a);
 	struct name *name = LOAD(&a->name);
+	uint32_t held = LOAD(&a->held_on);
 	struct type *type;
 
 	if (HEAD_TOP(h) == TOP_DEAD)
@@ -53,6 +54,7 @@ static bool describe(struct actor *a, struct actor_info *out)
 				   .max_bytes = LOAD(&a->max_units) * (uint32_t)sizeof(struct msg),
 				   .asks = LOAD(&a->asks),
 				   .restarts = LOAD(&a->restarts),
+				   .held_by = held ? life_title(cell_at(held)) : NULL,
 				   .state_size = type->state};
 	return LOAD_ACQUIRE(&a->gen) == id >> 32;
 }

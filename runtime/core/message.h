@@ -49,6 +49,7 @@ enum { /* instead of a handler's index in fn: */
        FN_DEMONITOR = 0xff18,
        FN_LINK = 0xff19,
        FN_UNLINK = 0xff1a,
+       FN_LOOK = 0xff1c, /* the answer to corr says what it is like inside: see look.h */
        FN_EXIT = 0xff1b, /* a linked actor has ended; corr: 1 when by a failure */
 };
 enum { CLASSES = 5, MAGAZINE = 128, MAGAZINE_SMALL = 16, MSG_FIRST = 8, SLOTS_INLINE = 4 };

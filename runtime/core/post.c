@@ -92,6 +92,8 @@ static COLD void lost_order(struct worker *w, const struct msg *m, const char *r
 {
 	if (m->fn == FN_MONITOR)
 		post_down(w, m->from, m->corr, order_text(m), reason);
+	else if (m->fn == FN_LOOK)
+		post_answer(w, m->from, m->corr, NULL, 0, ACTOR_ENOENT, reason);
 	else if (m->fn == FN_LINK)
 		post_order(w, m->from, &(struct order){ FN_EXIT, msg_slots(m)[0], 1, reason });
 	else if (m->fn == FN_ENDED)

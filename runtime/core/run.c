@@ -14,6 +14,7 @@
 #include "hold.h"
 #include "letters.h"
 #include "log.h"
+#include "look.h"
 #include "migrate.h"
 #include "mode.h"
 #include "ports.h"
@@ -288,6 +289,7 @@ static COLD void special(struct worker *w, struct actor *a, struct msg *m)
 	case FN_MIGRATE: migrate_actor(a); break;
 	case FN_DOWN:   down(w, a, m); break;
 	case FN_REACH:  post_answer(w, m->from, m->corr, NULL, 0, 0, NULL); break;
+	case FN_LOOK:   look_answer(w, a, m); break;
 	default:        supervise_order(w, a, m);
 	}
 }

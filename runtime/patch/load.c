@@ -15,6 +15,7 @@
 
 #include "builds.h"
 #include "exported.h"
+#include "fields.h"
 #include "headers.h"
 #include "trial.h"
 
@@ -78,6 +79,13 @@ void patch_shipped(struct type *type, const char *name)
 	builds_note(type, s.text, s.len, p ? layout_in(p, type_name(type)) : NULL);
 	program_free(p);
 	buf_fini(&said);
+}
+
+int patch_fields(struct type *type, const void *state, size_t len, struct buf *rows)
+{
+	const char *layout = builds_layout(type);
+
+	return layout && len ? fields_write(layout, state, len, rows) : -1;
 }
 
 static struct type *add_program(const struct source *s, struct program *p, struct why *why)

@@ -34,6 +34,10 @@ struct type *patch_load_object(const char *path, struct why *why);
 /* A shipped actor's type is of the source of that name that the runtime carries. */
 void patch_shipped(struct type *type, const char *name);
 
+/* An actor's state, of this type, by what is known of its layout: appends a map a field (field,
+ * type, value). How many, or -1: nothing is known. Any thread. */
+int patch_fields(struct type *type, const void *state, size_t len, struct buf *rows);
+
 /* The newest few; any thread. */
 void patch_each(void (*each)(void *arg, const struct patch_info *p), void *arg);
 

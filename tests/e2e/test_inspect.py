@@ -1,0 +1,79 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What `actorctl inspect` says of an actor: what it holds, whom it waits for, what it costs."""
+
+import unittest
+
+from harness import Case, until
+
+
+class Inspect(Case):
+    actors = ("museum.c",)
+
+    def look(self, name="museum"):
+        return self.runtime.json("inspect", name)[0]
+
+    def test_fields(self):
+        fields = {f["field"]: f["value"] for f in self.look()["fields"]}
+        self.assertEqual(fields, {
+            "visits": -7, "small": -1, "tiny": 200, "open": True, "share": 0.5,
+            "title": "open day", "at.x": 3, "at.y": -4, "rooms": [1, 2, 3], "colour": 1,
+            "motto": "0x0", "bit": 5, "low": -2})
+        self.runtime.json("call", "counter", "hit", "41")
+        self.assertEqual([f for f in self.look("counter")["fields"] if f["field"] == "hits"],
+                         [{"field": "hits", "type": "long int", "value": 41}])
+        text = self.runtime.actorctl("inspect", "museum").out
+        self.assertRegex(text, r"title +char\[12\] +open day")
+
+    def test_timers(self):
+        timers = sorted(self.look()["timers"], key=lambda t: t["due_in_ms"])
+        self.assertEqual([(t["handler"], t["every_ms"]) for t in timers],
+                         [("later", 3600000), ("later", 0)])
+        self.assertTrue(3000000 < timers[0]["due_in_ms"] <= 3600000, timers)
+
+    def test_times_of_handlers(self):
+        self.runtime.json("call", "museum", "pause", "20")
+        loop = [h for h in self.look()["handlers"] if h["name"] == "pause"][0]
+        self.assertEqual((loop["calls"], loop["failures"], loop["patch"]), (1, 0, 0))
+        for key in "mean_us", "p50_us", "p99_us", "max_us":
+            self.assertTrue(15000 < loop[key] < 1000000, loop)
+
+    def test_family(self):
+        self.runtime.json("call", "museum", "bear", "annex")
+        seen = self.look()
+        for key in "children", "links", "monitors":
+            self.assertEqual(seen[key], ["annex"], key)
+        annex = self.look("annex")
+        self.assertEqual((annex["parent"], annex["links"], annex["monitored_by"]),
+                         ("museum", ["museum"], ["museum"]))
+
+    def test_waits_in_a_circle(self):
+        for name in "ring1", "ring2":
+            self.runtime.json("call", "museum", "bear", name)
+        self.runtime.actorctl("send", "ring1", "ask", "ring2")
+        self.assertEqual([(w["asked"], w["then"]) for w in until(
+            lambda: self.look("ring1")["waits_for"], "it waits")], [("ring2", "later")])
+        self.assertIsNone(self.look("ring1")["waits_in_a_circle"])
+        self.runtime.actorctl("send", "ring2", "ask", "ring1")
+        circle = until(lambda: self.look("ring1")["waits_in_a_circle"], "a circle")
+        self.assertEqual(circle, "ring1 > ring2 > ring1")
+        self.assertEqual(self.look("ring2")["keeps_waiting"], ["ring1"])
+        age = self.look("ring1")["waits_for"][0]
+        self.assertTrue(0 <= age["age_ms"] <= 60000 and 0 < age["left_ms"] <= 60000, age)
+
+    def test_one_that_is_stuck(self):
+        """It cannot say what only it knows; the rest comes all the same."""
+        self.runtime.json("call", "museum", "bear", "busy")
+        self.runtime.actorctl("send", "busy", "loop", "3000")
+        self.runtime.actorctl("send", "busy", "loop", "1")
+        until(lambda: (self.look("busy")["running"] or {}).get("for_ms", 0) > 0, "it runs")
+        seen = self.look("busy")
+        self.assertEqual((seen["activity"], seen["running"]["handler"]), ("running", "loop"))
+        self.assertIsNone(seen["fields"])
+        self.assertIsNone(seen["timers"])
+        self.assertEqual(seen["mailbox"]["waiting"], 2)
+        until(lambda: self.look("busy")["fields"], "it is done", 20)
+
+
+if __name__ == "__main__":
+    unittest.main()

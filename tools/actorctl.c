@@ -18,6 +18,8 @@ enum { TIMEOUT_MAX_MS = 3600000, WORDS_MAX = 4096 };
 static const char options_text[] =
 	"  --control PATH  the runtime's socket; also ACTORD_CONTROL. Without either the\n"
 	"                  places where actord listens by default\n"
+	"  --redis URL     through that Redis instead of the socket, to any node that uses it:\n"
+	"  --node NAME     to this one\n"
 	"  --json          one JSON object a line, errors too\n"
 	"  --note TEXT, --author NAME, --probation TERMS, --wait, --lose-changes,\n"
 	"                  --verify: see the patch commands\n"
@@ -92,7 +94,7 @@ static int help(void)
 	char form[64];
 
 	puts("actorctl [OPTION...] COMMAND\n\n"
-		"Talks to a running actord through its control socket.\n");
+		"Talks to a running actord through its control socket, or through Redis.\n");
 	for (k = commands; k->name; k++) {
 		snprintf(form, sizeof form, "%s %s", k->name, k->args);
 		printf("  %-26s  %s\n", form, k->summary);
@@ -231,6 +233,10 @@ static int read_option(struct request *r, char **argv, int *i)
 		r->version = true;
 	else if (is(word, "--control"))
 		return (r->ctl.control = value_of(&r->ctl, argv, i, "--control")) ? 0 : CTL_USAGE;
+	else if (is(word, "--redis"))
+		return (r->ctl.redis = value_of(&r->ctl, argv, i, "--redis")) ? 0 : CTL_USAGE;
+	else if (is(word, "--node"))
+		return (r->ctl.node = value_of(&r->ctl, argv, i, "--node")) ? 0 : CTL_USAGE;
 	else if (is(word, "--timeout"))
 		return (value = value_of(&r->ctl, argv, i, "--timeout")) ?
 			read_timeout(&r->ctl, value) : CTL_USAGE;
@@ -298,6 +304,8 @@ static int run(struct request *r)
 	k = find_command(r->words, r->count, &used);
 	if (r->help)
 		return k ? help_of(k) : help();
+	if (r->ctl.node && !r->ctl.redis)
+		return ctl_fail(&r->ctl, CTL_USAGE, "--node goes with --redis URL");
 	if (r->count == 0)
 		return ctl_fail(&r->ctl, CTL_USAGE, "which command? See actorctl --help");
 	two = r->count > 1 && strcmp(r->words[0], "patch") == 0;

@@ -12,6 +12,7 @@ enum ctl_status {
 
 struct ctl {
 	const char *control;    /* --control or $ACTORD_CONTROL; NULL: the default places */
+	const char *redis, *node;       /* through that Redis, instead; NULL: any node there */
 	bool json;
 	int timeout_ms;         /* 0: the command's own default */
 	int columns;            /* of the terminal on stdout; 0: it is none */

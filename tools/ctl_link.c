@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "actor.h"
+#include "ctl_redis.h"
 #include "control/path.h"
 
 enum { ANSWER_MAX = 128 << 20, READ_BYTES = 64 << 10 };
@@ -77,6 +78,8 @@ int link_open(struct link *l, const struct ctl *c, int timeout_ms, struct why *w
 	int i, rc;
 
 	*l = (struct link){ .fd = -1, .deadline_ms = link_now_ms() + timeout_ms };
+	if (c->redis)
+		return remote_open(l, c, why);
 	if (c->control)
 		return try_place(l, &env, c->control, why);
 	if (!path_default(&env, 0, path))
@@ -89,6 +92,7 @@ int link_open(struct link *l, const struct ctl *c, int timeout_ms, struct why *w
 
 void link_close(struct link *l)
 {
+	remote_close(l);
 	if (l->fd >= 0)
 		close(l->fd);
 	l->fd = -1;
@@ -173,6 +177,8 @@ int link_call(struct link *l, const char *to, const char *what, const struct buf
 	const char *nl;
 	int rc = CTL_DONE;
 
+	if (l->remote)
+		return remote_call(l, to, what, args, count, answer, why);
 	compose(l, to, what, args, count);
 	if (l->out.len > MESSAGE_MAX)
 		return why_set(why, CTL_USAGE, "that is %zu bytes as a message; 16 MiB is the most",

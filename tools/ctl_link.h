@@ -8,6 +8,7 @@
 
 struct link {
 	int fd;
+	void *remote;                   /* through Redis: see ctl_redis.h; NULL: fd is a socket */
 	int64_t deadline_ms;            /* of link_now_ms() */
 	struct buf out, in, scratch;
 };

@@ -452,13 +452,54 @@ static int on_trace_look(actor *self, const msg *m)
 	return 0;
 }
 
+/* --- pass: for who comes through Redis ----------------------------------------- */
+
+/* To another actor of this very node, and its answer back. */
+static int on_pass(actor *self, const msg *m)
+{
+	struct commands *n = commands_of(self);
+	struct buf values = { 0 };
+	struct call c = { .to = actor_find(msg_str(m, 0)), .what = msg_str(m, 1),
+	                  .origin = msg_origin(m) };
+	struct why why = { "" };
+	int64_t ms = msg_int(m, 2), rc;
+
+	if (ms < 1 || ms > TIMEOUT_MAX_MS || n->call_count == WAITING_MAX)
+		return msg_fail(m, "1 to %d ms, and %d calls at a time", TIMEOUT_MAX_MS,
+		                WAITING_MAX);
+	c.count = (unsigned)msg_pack(m, 3, &values);
+	c.args = packed_of(&values);
+	rc = core_ask(self, &c, "called", (int)ms, &why);
+	buf_fini(&values);
+	if (rc < 0)
+		return refuse(self, msg_defer(m), (int)rc, why.text);
+	expect(n, rc, msg_defer(m));
+	return 0;
+}
+
+/* May whoever sent m change what runs? Else it is refused. */
+static bool may_change(actor *self, const msg *m)
+{
+	bool may = msg_origin(m) != FROM_REDIS || commands_of(self)->sources.unsigned_redis;
+
+	if (!may)
+		refuse(self, msg_defer(m), ACTOR_EFAIL, "through Redis this node is only looked "
+			"at: it does not take unsigned patches from there either; use its control "
+			"socket, or start it with --unsigned-patches");
+	return may;
+}
+
 /* --- stop --------------------------------------------------------------------- */
 
 static int on_stop(actor *self, const msg *m)
 {
 	const char *name = msg_str(m, 0);
 	struct why why;
-	int rc = core_stop_actor(actor_find(name), STOP_DRAIN_MS, &why);
+	int rc;
+
+	if (!may_change(self, m))
+		return 0;
+	rc = core_stop_actor(actor_find(name), STOP_DRAIN_MS, &why);
 
 	if (rc == ACTOR_ENOENT)
 		return refuse(self, msg_defer(m), no_actor(&why, name), why.text);
@@ -489,6 +530,7 @@ static const struct actor_type node_type = {
 	.on    = ON({ "ping", "", on_ping, 0 },
 	            { "ready", "", on_ready, 0 },
 	            { "nodes", "", on_nodes, 0 },
+	            { "pass", "name:str handler:str timeout_ms:int ...", on_pass, 0 },
 	            { "inspect", "", on_inspect, 0 },
 	            { "inspect_actor", "name:str", on_inspect_actor, 0 },
 	            { "looked", "...", on_looked, 0 },
@@ -506,11 +548,11 @@ static const struct actor_type node_type = {
 	            { "called", "...", on_called, 0 }),
 };
 
-struct commands *commands_new(struct home *home, const struct control_sources *sources,
-                              struct why *why)
+struct commands *commands_new(struct home *home, const char *name,
+                              const struct control_sources *sources, struct why *why)
 {
 	struct type_options options = { .max_count = 32767, .max_bytes = 32 << 20, .native = true };
-	struct spawn s = { .name = "node", .home = home };
+	struct spawn s = { .name = name, .home = home };
 	struct commands *n = mem_alloc(sizeof *n);
 
 	n->sources = *sources;
@@ -519,7 +561,9 @@ struct commands *commands_new(struct home *home, const struct control_sources *s
 	n->traces = traces_new();
 	s.init = &n;
 	s.size = sizeof n;
-	s.type = core_add_type(&node_type, &options, NULL, why);
+	s.type = core_type("node");
+	if (!s.type)
+		s.type = core_add_type(&node_type, &options, NULL, why);
 	if (!s.type || core_spawn(&s, &n->self, why) != 0) {
 		commands_free(n);
 		return NULL;

@@ -7,9 +7,9 @@
 #include "loop/loop.h"
 
 struct commands;
-/* Makes the actor on that home. Borrows sources->node. */
-struct commands *commands_new(struct home *home, const struct control_sources *sources,
-                              struct why *why);
+/* Makes the actor of that name on that home. Borrows sources->node. */
+struct commands *commands_new(struct home *home, const char *name,
+                              const struct control_sources *sources, struct why *why);
 void commands_ready(struct commands *n);        /* the home's thread */
 void commands_free(struct commands *n);         /* when no handler runs any more */
 

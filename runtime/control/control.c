@@ -22,6 +22,8 @@
 #include "log.h"
 #include "ports.h"
 
+#include <stdio.h>
+
 enum {
 	CLIENTS_MAX = 256,
 	PENDING_MAX = 64,               /* each answer may be of 16 MiB */
@@ -46,7 +48,7 @@ struct control {
 	struct loop_listener *listener;
 	struct loop_timer *tick;        /* runs while anybody is paused or ending */
 	bool ticking;
-	struct commands *commands;
+	struct commands *commands, *remote;
 	struct client *clients;
 	unsigned client_count;
 	actor_id self;
@@ -351,6 +353,16 @@ static int make_actor(struct control *k, struct why *why)
 	return s.type ? core_spawn(&s, &k->self, why) : ACTOR_EFAIL;
 }
 
+/* The same commands under a name of this node's alone: a topic, for actorctl --redis. */
+static int make_remote(struct control *k, const struct control_sources *sources, struct why *why)
+{
+	char name[NAME_MAX_LEN + 1];
+
+	snprintf(name, sizeof name, "actord:control:%s", sources->node);
+	k->remote = commands_new(loop_home(k->loop), name, sources, why);
+	return k->remote ? 0 : ACTOR_EFAIL;
+}
+
 struct control *control_new(struct loop *l, const char *path, const struct control_sources *sources,
                             struct why *why)
 {
@@ -359,8 +371,8 @@ struct control *control_new(struct loop *l, const char *path, const struct contr
 	k->loop = l;
 	if (door_open(&k->door, path, why) != 0)
 		goto fail;
-	k->commands = commands_new(loop_home(l), sources, why);
-	if (!k->commands || make_actor(k, why) != 0)
+	k->commands = commands_new(loop_home(l), "node", sources, why);
+	if (!k->commands || make_actor(k, why) != 0 || make_remote(k, sources, why) != 0)
 		goto fail;
 	k->tick = loop_timer_new(l, on_tick, k);
 	k->listener = loop_listen(l, k->door.fd, on_accepted, k);
@@ -379,6 +391,7 @@ const char *control_path(const struct control *c)
 void control_ready(struct control *c)
 {
 	commands_ready(c->commands);
+	commands_ready(c->remote);
 }
 
 void control_free(struct control *c)
@@ -392,6 +405,7 @@ void control_free(struct control *c)
 	asked_free(&c->asked, question_free);
 	loop_timer_free(c->tick);
 	commands_free(c->commands);
+	commands_free(c->remote);
 	buf_fini(&c->scratch);
 	buf_fini(&c->line);
 	mem_free(c);

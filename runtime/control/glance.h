@@ -20,6 +20,7 @@ struct control_sources {
 	/* Of an actor of this type, whose state is so: appends a map a field, with field, type
 	 * and value. How many, or -1: not known. May be NULL. */
 	int (*fields)(struct type *type, const void *state, size_t len, struct buf *rows);
+	bool unsigned_redis;    /* who may use our Redis may also change what runs */
 	void *arg;
 };
 

@@ -66,7 +66,7 @@ static const char *title_of(uint64_t ref)
 
 static const char *handler_of(const struct actor *a, const struct msg *m)
 {
-	struct table *tab = LOAD_ACQUIRE(&cell_type(a)->table);
+	struct table *tab = type_table(cell_type(a));
 
 	return m && m->fn < tab->n ? tab->entry[m->fn].name : NULL;
 }

@@ -1,0 +1,80 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""actorctl through Redis: any node that uses it, looked at by all who may use that Redis, changed
+only where unsigned patches are taken from there."""
+
+import unittest
+
+from harness import Case, RedisServer, Runtime, actorctl
+
+
+class Remote(Case):
+    options = None
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.server = RedisServer()
+        cls.addClassCleanup(cls.server.stop)
+        cls.open = Runtime("--node", "open", "--unsigned-patches", redis=cls.server.url)
+        cls.addClassCleanup(cls.open.stop)
+        cls.shut = Runtime("--node", "shut", redis=cls.server.url)
+        cls.addClassCleanup(cls.shut.stop)
+
+    def ctl(self, node, *args, **more):
+        return actorctl("--redis", self.server.url, "--node", node, *args, **more)
+
+    def test_reads(self):
+        for node, runtime in ("open", self.open), ("shut", self.shut):
+            self.assertEqual(self.ctl(node, "ping").out, "pong\n")
+            self.assertEqual(self.ctl(node, "wait").code, 0)
+            self.assertRegex(self.ctl(node, "inspect").out, r"node +%s\n" % node)
+            self.assertIn("hit", self.ctl(node, "inspect", "counter").out)
+            self.assertIn("counter", self.ctl(node, "ps").out)
+            self.assertIn("messages/s", self.ctl(node, "top", "-n", "1", "-d", "50").out)
+            self.assertIn("bus: connected", self.ctl(node, "log").out)
+            self.assertEqual(self.ctl(node, "patch", "list").code, 0)
+            self.assertEqual(runtime.actorctl("ping").code, 0)
+
+    def test_calls_that_node(self):
+        before, = self.open.json("call", "counter", "hit", "0")[0]["args"]
+        self.assertEqual(self.ctl("open", "call", "counter", "hit", "5").out, "%d\n" % (before + 5))
+        self.assertEqual(self.ctl("open", "call", "counter", "nothing").code, 3)
+        self.assertEqual(self.ctl("shut", "call", "counter", "hit", "0").out, "0\n")
+
+    def test_any_node(self):
+        self.assertEqual(actorctl("--redis", self.server.url, "ping").code, 0)
+
+    def test_changes(self):
+        fix = '#include "actor.h"\nstatic int say(actor *self, const msg *m) ' \
+              '{ (void)self; return msg_reply(m, 7); }\n' \
+              'const struct actor_type patch = { .name = "echo", .on = ON({ "say", "...", say, 0 }) };\n'
+        done = self.ctl("open", "patch", "apply", "-", stdin=fix.encode())
+        self.assertEqual(done.code, 0, done)
+        self.assertEqual(self.ctl("open", "call", "echo", "say").out, "7\n")
+        done = self.ctl("shut", "patch", "apply", "-", stdin=fix.encode())
+        self.assertEqual(done.code, 6, done)
+        self.assertIn("unsigned", done.err)
+        done = self.ctl("shut", "stop", "echo")
+        self.assertEqual(done.code, 1, done)
+        self.assertIn("--unsigned-patches", done.err)
+        self.assertEqual(self.ctl("shut", "call", "echo", "say", "x").out, "x\n")
+
+    def test_who_is_not_there(self):
+        done = self.ctl("gone", "ping")
+        self.assertEqual(done.code, 3, done)
+        self.assertIn("no node `gone`", done.err)
+        self.assertIn("nodes", done.err)
+        self.assertEqual(actorctl("--redis", "redis://127.0.0.1:1", "ping").code, 4)
+        self.assertEqual(actorctl("--redis", "gopher://x", "ping").code, 2)
+        self.assertEqual(actorctl("--node", "open", "ping").code, 2)
+        self.assertEqual(self.server.client().keys("actord:answers:*"), [])
+
+    def test_a_wrong_password_is_not_shown(self):
+        done = actorctl("--redis", self.server.url.replace("//", "//:secret@"), "ping")
+        self.assertEqual(done.code, 4, done)
+        self.assertNotIn("secret", done.err)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT
+ * ctl_redis.c - see ctl_redis.h.
+ *
+ * Each node hosts the topic actord:control:NODE, whose handlers are those that the socket reaches.
+ * A question is published there, so that none is left behind for a node that has gone, and the
+ * answer comes to a list of our own. A wait is never longer than the deadline. */
+#include "ctl_redis.h"
+
+#include <hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "actor.h"
+#include "bus/url.h"
+
+#define TOPIC "actord:control:"
+enum { NAME_MOST = 256, ANSWER_MS_MOST = 30000 };
+
+struct remote {
+	redisContext *redis;
+	char topic[sizeof TOPIC + NAME_MOST], ct[64];
+	int64_t number;
+};
+
+static struct timeval left(const struct link *l)
+{
+	int64_t ms = l->deadline_ms - link_now_ms();
+
+	if (ms < 1)
+		ms = 1;
+	return (struct timeval){ ms / 1000, ms % 1000 * 1000 };
+}
+
+/* What Redis says, or why it does not. NULL with why. */
+static redisReply *said(struct remote *r, redisReply *reply, struct why *why)
+{
+	if (reply && reply->type != REDIS_REPLY_ERROR)
+		return reply;
+	why_set(why, CTL_AWAY, "Redis: %s", reply ? reply->str : r->redis->errstr);
+	if (reply)
+		freeReplyObject(reply);
+	return NULL;
+}
+
+static int simple(struct remote *r, redisReply *reply, struct why *why)
+{
+	reply = said(r, reply, why);
+	if (!reply)
+		return CTL_AWAY;
+	freeReplyObject(reply);
+	return CTL_DONE;
+}
+
+static int sign_in(struct remote *r, const struct url *u, struct why *why)
+{
+	int rc = CTL_DONE;
+
+	if (*u->password && *u->user)
+		rc = simple(r, redisCommand(r->redis, "AUTH %s %s", u->user, u->password), why);
+	else if (*u->password)
+		rc = simple(r, redisCommand(r->redis, "AUTH %s", u->password), why);
+	if (rc == CTL_DONE && u->db)
+		rc = simple(r, redisCommand(r->redis, "SELECT %d", u->db), why);
+	return rc;
+}
+
+static int dial(struct link *l, const struct url *u, struct why *why)
+{
+	struct remote *r = l->remote;
+
+	r->redis = *u->host ? redisConnectWithTimeout(u->host, u->port, left(l)) :
+	                      redisConnectUnixWithTimeout(u->path, left(l));
+	if (!r->redis)
+		return why_set(why, CTL_AWAY, "Redis: out of memory");
+	if (r->redis->err)
+		return why_set(why, CTL_NOT_YET, "no Redis answers at %s%s: %s", u->host, u->path,
+			r->redis->errstr);
+	return sign_in(r, u, why);
+}
+
+/* --- asking ------------------------------------------------------------------- */
+
+static void compose(struct link *l, const char *to, const char *what, const struct buf *args,
+                    unsigned count)
+{
+	struct remote *r = l->remote;
+	struct buf all = { 0 }, id = { 0 };
+	int64_t ms = l->deadline_ms - link_now_ms();
+	struct envelope e = { .enc = ENC_JSON, .cb = { "answer", 6 }, .ct = { r->ct, strlen(r->ct) },
+	                      .func = { what, strlen(what) }, .count = count };
+
+	if (strcmp(to, "node") != 0) {
+		pack_text(&all, to);
+		pack_text(&all, what);
+		pack_int(&all, ms < 1 ? 1 : ms > ANSWER_MS_MOST ? ANSWER_MS_MOST : ms);
+		e.func = (struct text){ "pass", 4 };
+		e.count = count + 3;
+	}
+	if (count)
+		buf_add(&all, args->p, args->len);
+	e.args = (struct packed){ (uint8_t *)all.p, (uint8_t *)all.p + all.len };
+	pack_int(&id, ++r->number);
+	e.id = (struct packed){ (uint8_t *)id.p, (uint8_t *)id.p + id.len };
+	buf_clear(&l->out);
+	envelope_write(&l->out, &e);
+	buf_fini(&all);
+	buf_fini(&id);
+}
+
+static int publish(struct link *l, struct why *why)
+{
+	struct remote *r = l->remote;
+	redisReply *reply = said(r, redisCommand(r->redis, "PUBLISH %s %b", r->topic, l->out.p,
+	                                         l->out.len), why);
+	bool heard;
+
+	if (!reply)
+		return CTL_AWAY;
+	heard = reply->integer > 0;
+	freeReplyObject(reply);
+	if (heard)
+		return CTL_DONE;
+	return why_set(why, CTL_ABSENT, "no node `%s` on that Redis; `actorctl --redis URL nodes` "
+		"lists those that are", r->topic + sizeof TOPIC - 1);
+}
+
+/* One answer, or none in time. */
+static int pop(struct link *l, struct why *why)
+{
+	struct remote *r = l->remote;
+	struct timeval t = left(l);
+	redisReply *reply;
+
+	t.tv_sec += 1;
+	redisSetTimeout(r->redis, t);
+	reply = redisCommand(r->redis, "BLPOP %s %d", r->ct, (int)t.tv_sec);
+	if (!reply && r->redis->err == REDIS_ERR_IO)
+		return why_set(why, CTL_LATE, "no answer in time; --timeout MS waits longer");
+	reply = said(r, reply, why);
+	if (!reply)
+		return CTL_AWAY;
+	buf_clear(&l->in);
+	if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2)
+		buf_add(&l->in, reply->element[1]->str, reply->element[1]->len);
+	freeReplyObject(reply);
+	return l->in.len ? CTL_DONE :
+		why_set(why, CTL_LATE, "no answer in time; --timeout MS waits longer");
+}
+
+static bool ours(const struct link *l, const struct envelope *e)
+{
+	struct packed id = e->id;
+	struct value v = { .i = 0 };
+
+	return id.at && packed_next(&id, &v) == 1 && v.i == ((struct remote *)l->remote)->number;
+}
+
+static int question(struct link *l, struct envelope *answer, struct why *why)
+{
+	struct why json;
+	int rc = publish(l, why);
+
+	while (rc == CTL_DONE) {
+		rc = pop(l, why);
+		if (rc != CTL_DONE)
+			break;
+		if (envelope_read(answer, &l->scratch, l->in.p, l->in.len, &json) != 0)
+			return why_set(why, CTL_AWAY, "what answers there is no runtime: %s",
+				json.text);
+		if (ours(l, answer))
+			break;
+	}
+	return rc;
+}
+
+int remote_call(struct link *l, const char *to, const char *what, const struct buf *args,
+                unsigned count, struct envelope *answer, struct why *why)
+{
+	compose(l, to, what, args, count);
+	if (l->out.len > MESSAGE_MAX)
+		return why_set(why, CTL_USAGE, "that is %zu bytes as a message; 16 MiB is the most",
+			l->out.len);
+	return question(l, answer, why);
+}
+
+/* --- life --------------------------------------------------------------------- */
+
+/* Any of those that are there. */
+static int find_node(struct link *l, struct why *why)
+{
+	struct remote *r = l->remote;
+	redisReply *reply = said(r, redisCommand(r->redis, "PUBSUB CHANNELS " TOPIC "*"), why);
+	int rc = CTL_DONE;
+
+	if (!reply)
+		return CTL_AWAY;
+	if (reply->elements > 0)
+		snprintf(r->topic, sizeof r->topic, "%s", reply->element[0]->str);
+	else
+		rc = why_set(why, CTL_NOT_YET, "no runtime is on that Redis; start one with "
+			"`actord --redis URL`");
+	freeReplyObject(reply);
+	return rc;
+}
+
+int remote_open(struct link *l, const struct ctl *c, struct why *why)
+{
+	struct remote *r = l->remote = mem_alloc(sizeof *r);
+	struct why reason;
+	uint64_t own[2];
+	struct url u;
+	int rc;
+
+	if (url_parse(&u, c->redis, &reason) != 0)
+		return why_set(why, CTL_USAGE, "--redis: %s", reason.text);
+	if (c->node && strlen(c->node) >= NAME_MOST)
+		return why_set(why, CTL_USAGE, "--node: a name has at most %d bytes", NAME_MOST - 1);
+	if (getrandom(own, sizeof own, 0) != sizeof own)
+		return why_set(why, CTL_AWAY, "no random numbers");
+	snprintf(r->ct, sizeof r->ct, "actord:answers:%016llx%016llx", (unsigned long long)own[0],
+		(unsigned long long)own[1]);
+	rc = dial(l, &u, why);
+	if (rc != CTL_DONE)
+		return rc;
+	if (!c->node)
+		return find_node(l, why);
+	snprintf(r->topic, sizeof r->topic, TOPIC "%s", c->node);
+	return CTL_DONE;
+}
+
+void remote_close(struct link *l)
+{
+	struct remote *r = l->remote;
+
+	if (r && r->redis)
+		redisFree(r->redis);
+	mem_free(r);
+	l->remote = NULL;
+}

@@ -5,7 +5,7 @@
  * ones, so that one of them may stand in a shipped one's place; two of one name among them are a
  * mistake, as is one that is named as an actor of the runtime itself.
  *
- * Main thread, before the loop turns. Does not compile: that is patch/'s. */
+ * Main thread, before the loop turns; one that comes later is loaded on the compile thread. Does not compile: that is patch/'s. */
 #include "cast.h"
 
 #include <dirent.h>
@@ -112,13 +112,67 @@ static int load_shipped(const struct cast *c, const struct shipped_actor *s, str
 	return type ? spawn(c, type, why) : ACTOR_EFAIL;
 }
 
+static struct cast playing;
+
 int cast_start(const struct cast *c, struct why *why)
 {
 	int error = 0;
+
+	playing = *c;
 
 	for (int i = 0; !error && i < c->actor_count; i++)
 		error = load(c, c->actors[i], why);
 	for (const struct shipped_actor *s = shipped_actors; !error && s->name; s++)
 		error = load_shipped(c, s, why);
 	return error;
+}
+
+/* --- while the node runs ------------------------------------------------------------------ */
+
+struct later {
+	char *what;
+	struct loop *loop;
+	void (*done)(void *arg, int rc, const char *text);
+	void *arg;
+	int rc;
+	struct why why;
+};
+
+static void later_done(void *arg)
+{
+	struct later *x = arg;
+
+	x->done(x->arg, x->rc, x->why.text);
+	mem_free(x->what);
+	mem_free(x);
+}
+
+static void later_load(void *arg)
+{
+	struct later *x = arg;
+	struct type *type = strchr(x->what, '/') ? NULL : core_type(x->what);
+
+	if (type && type_native(type))
+		x->rc = why_set(&x->why, ACTOR_EFAIL, "%s is part of the runtime", x->what);
+	else if (type)
+		x->rc = spawn(&playing, type, &x->why);
+	else
+		x->rc = load(&playing, x->what, &x->why);
+	loop_post(x->loop, later_done, x);
+}
+
+int cast_begin(const char *what, struct loop *l, void (*done)(void *arg, int rc, const char *text),
+               void *arg, struct why *why)
+{
+	struct later *x = mem_alloc(sizeof *x);
+	int rc;
+
+	*x = (struct later){ .what = mem_string(what, strlen(what)), .loop = l, .done = done,
+	                     .arg = arg };
+	rc = patch_aside(later_load, x, why);
+	if (rc < 0) {
+		mem_free(x->what);
+		mem_free(x);
+	}
+	return rc;
 }

@@ -213,6 +213,12 @@ static void clients_section(const struct node *n, struct buf *b)
 	report_int(b, "refused", i.refused);
 }
 
+static int start_actor(void *arg, const char *what, void (*done)(void *of, int rc, const char *text),
+                       void *of, struct why *why)
+{
+	return cast_begin(what, ((struct node *)arg)->loop, done, of, why);
+}
+
 static unsigned sections(void *arg, struct buf *b)
 {
 	struct node *n = arg;
@@ -295,7 +301,8 @@ static int rooms_start(struct node *n, struct why *why)
 		.probation = c->probation,
 	};
 	struct control_sources sources = { .node = n->name, .sections = sections,
-	                                   .nodes = nodes, .fields = patch_fields, .arg = n };
+	                                   .nodes = nodes, .fields = patch_fields,
+	                                   .start = start_actor, .arg = n };
 	struct bus_config bus = {
 		.node = n->name, .identity = n->identity, .patches = report_in_force,
 		.refused = on_name_refused, .arg = n,

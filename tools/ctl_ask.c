@@ -145,7 +145,8 @@ int read_file(const struct ctl *c, const char *path, struct buf *out)
 	int error;
 
 	if (!f)
-		return ctl_fail(c, CTL_USAGE, "%s: %s", path, strerror(errno));
+		return ctl_fail(c, CTL_USAGE, "%s: %s; name a file that can be read, or - for "
+			"stdin", path, strerror(errno));
 	while (n > 0 && out->len <= MESSAGE_MAX) {
 		buf_reserve(out, 1 << 16);
 		n = fread(out->p + out->len, 1, 1 << 16, f);

@@ -3,7 +3,9 @@
  * nothing is known here that the runtime could say itself. */
 #include "ctl_commands.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "actor.h"
@@ -137,6 +139,27 @@ static int run_stop(const struct ctl *c, int argc, char **argv)
 	return rc;
 }
 
+/* --- start -------------------------------------------------------------------- */
+
+/* A file is named as it is found from here; what is none may be a type's name. */
+static int run_start(const struct ctl *c, int argc, char **argv)
+{
+	struct question q = { .to = "node", .what = "start", .link = { .fd = -1 } };
+	char *real = c->redis ? NULL : realpath(argv[0], NULL);
+	bool file = strchr(argv[0], '/') || strchr(argv[0], '.');
+	int rc;
+
+	(void)argc;
+	if (!real && file && !c->redis)
+		return ctl_fail(c, CTL_USAGE, "%s: %s; name an ACTOR.c or ACTOR.so that is there",
+			argv[0], strerror(errno));
+	add_text(&q, real && file ? real : argv[0], strlen(real && file ? real : argv[0]));
+	free(real);
+	rc = ask(c, &q, patience_ms(c, LONG_MS));
+	question_end(&q);
+	return rc == CTL_DONE ? done(c, "started") : rc;
+}
+
 /* --- call, send --------------------------------------------------------------- */
 
 /* A word of the command line: text; @FILE is that file's, @@TEXT is @TEXT. */
@@ -245,6 +268,13 @@ const struct command commands[] = {
 	 "restarted. The runtime's own actors are not stopped.\n\n"
 	 "  actorctl stop counter\n",
 	 run_stop},
+	{"start", "FILE", 1, 1, -1, "loads and starts an actor",
+	 "As on actord's command line: ACTOR.c is compiled, ACTOR.so is loaded, a folder has\n"
+	 "several of them; the actor's name is the file's. What is wrong is said as\n"
+	 "FILE:LINE: TEXT. Also an actor that was stopped, by its type's name. It is not there\n"
+	 "after a restart of the node. Through Redis FILE is one of the node's machine.\n\n"
+	 "  actorctl start greeter.c\n  actorctl stop greeter && actorctl start greeter\n",
+	 run_start},
 	{"call", "NAME HANDLER [ARG...]", 2, -1, 2, "sends, waits, prints the answer",
 	 "Prints the answer, one value a line: a str as it is, the rest as JSON; with\n"
 	 "--json {\"args\":[...]}.\n\n" WORDS "\n"

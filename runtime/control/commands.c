@@ -522,6 +522,39 @@ static int on_nodes(actor *self, const msg *m)
 	return reply(self, m, &b, 1);
 }
 
+/* --- start -------------------------------------------------------------------- */
+
+struct start_under_way { struct commands *of; msg_caller caller; };
+
+static void started(void *of, int rc, const char *text)
+{
+	struct start_under_way *u = of;
+	actor *self = core_actor(u->of->self);
+
+	if (self)
+		core_answer(self, u->caller, (struct packed){ 0 }, 0, rc, text);
+	mem_free(u);
+}
+
+static int on_start(actor *self, const msg *m)
+{
+	struct commands *n = commands_of(self);
+	struct start_under_way *u;
+	struct why why;
+
+	if (!n->sources.start)
+		return msg_fail(m, "this node starts no actors");
+	if (!may_change(self, m))
+		return 0;
+	u = mem_alloc(sizeof *u);
+	*u = (struct start_under_way){ n, msg_defer(m) };
+	if (n->sources.start(n->sources.arg, msg_str(m, 0), started, u, &why) < 0) {
+		refuse(self, u->caller, ACTOR_EFAIL, why.text);
+		mem_free(u);
+	}
+	return 0;
+}
+
 /* --- its life ----------------------------------------------------------------- */
 
 static const struct actor_type node_type = {
@@ -537,6 +570,7 @@ static const struct actor_type node_type = {
 	            { "ps", "", on_ps, 0 },
 	            { "log", "after:int name:str level:str most:int", on_log, 0 },
 	            { "stop", "name:str", on_stop, 0 },
+	            { "start", "what:str", on_start, 0 },
 	            { "top", "since:int sort:str filter:str rows:int", on_top, 0 },
 	            { "trace", "name:str handler:str arg:str from:str every:int most:int ms:int",
 	              on_trace, 0 },

@@ -20,6 +20,10 @@ struct control_sources {
 	/* Of an actor of this type, whose state is so: appends a map a field, with field, type
 	 * and value. How many, or -1: not known. May be NULL. */
 	int (*fields)(struct type *type, const void *state, size_t len, struct buf *rows);
+	/* Loads and starts an actor, as the command line does. 0: done(of, rc, words) comes, on
+	 * this thread. Negative with why: it does not. May be NULL. */
+	int (*start)(void *arg, const char *what,
+	             void (*done)(void *of, int rc, const char *text), void *of, struct why *why);
 	bool unsigned_redis;    /* who may use our Redis may also change what runs */
 	void *arg;
 };

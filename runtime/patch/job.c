@@ -286,7 +286,7 @@ int job_work(struct job *j)
 	case SHOW:       rc = listing_one(j->number, &j->out, &why); break;
 	case LOG:        rc = listing_log(&j->out, &why); break;
 	case VERIFY:     rc = verify(j, &why); break;
-	case BRING_BACK: break;
+	case BRING_BACK: case ASIDE: break;
 	}
 	if (rc < 0)
 		buf_text(&j->said, why.text);

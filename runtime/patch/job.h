@@ -6,7 +6,9 @@
 #include "keys.h"
 #include "revert.h"
 
-enum kind { APPLY, CHECK, EVAL, REVERT, LIFT, LIST, SHOW, LOG, VERIFY, WAIT, BRING_BACK };
+enum kind {
+	APPLY, CHECK, EVAL, REVERT, LIFT, LIST, SHOW, LOG, VERIFY, WAIT, BRING_BACK, ASIDE,
+};
 
 struct job {
 	struct job *next;
@@ -30,6 +32,8 @@ struct job {
 	int (*process)(actor *self);
 	bool table;                             /* besides its process */
 	bool waits;                             /* WAIT: it is on probation still */
+	void (*aside)(void *arg);               /* ASIDE: this is all of it */
+	void *aside_arg;
 };
 
 /* Some, in their order. No lock. */

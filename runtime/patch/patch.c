@@ -224,6 +224,11 @@ static void *run(void *arg)
 	while (next_job(&j)) {
 		if (!j)
 			continue;
+		if (j->kind == ASIDE) {
+			j->aside(j->aside_arg);
+			job_free(j);
+			continue;
+		}
 		j->code = j->kind == BRING_BACK ? bring_back() : job_work(j);
 		if (j->waits)
 			jobs_push(&watching, j);
@@ -578,6 +583,27 @@ void patch_stop(void)
 		job_free(j);
 	history_close();
 	keys_close();
+}
+
+int patch_aside(void (*fn)(void *arg), void *arg, struct why *why)
+{
+	struct job *j = mem_alloc(sizeof *j);
+	bool taken;
+
+	j->kind = ASIDE;
+	j->aside = fn;
+	j->aside_arg = arg;
+	pthread_mutex_lock(&lock);
+	taken = !quiet && waiting.n < WAITING_MAX;
+	if (taken)
+		jobs_push(&waiting, j);
+	pthread_cond_signal(&more);
+	pthread_mutex_unlock(&lock);
+	if (taken)
+		return 0;
+	job_free(j);
+	return why_set(why, ACTOR_EFAIL, "the node is stopping, or %d compiles wait already",
+	               WAITING_MAX);
 }
 
 void patch_bring_back(void)

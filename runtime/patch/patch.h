@@ -31,6 +31,10 @@ struct type *patch_load_source(const char *path, struct why *why);
 /* The same for a shared object. */
 struct type *patch_load_object(const char *path, struct why *why);
 
+/* fn(arg) on the compile thread, between two patches: there patch_load_source() may be called while
+ * the node runs. ACTOR_EFAIL with why, and it is not called. Any thread. */
+int patch_aside(void (*fn)(void *arg), void *arg, struct why *why);
+
 /* A shipped actor's type is of the source of that name that the runtime carries. */
 void patch_shipped(struct type *type, const char *name);
 

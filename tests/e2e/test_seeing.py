@@ -8,7 +8,8 @@ import signal
 import subprocess
 import unittest
 
-from harness import ACTORCTL, HERE, PATIENCE, Case, Runtime, free_port, run, until
+from harness import (ACTORCTL, ANSWERS, HERE, PATIENCE, Case, Runtime, free_port, make_folder, run,
+                     source, until)
 
 SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-z]+="(?:[^"\\\n]|\\.)*",?)+\})? (\S+)$')
 
@@ -69,9 +70,12 @@ class Top(Case):
         command = [ACTORCTL, "--control", self.runtime.control, "--json", "top", "-d", "300", *args]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as tool:
             tool.stdout.readline()
+            lines = []
             for call in during:
                 self.runtime.actorctl("call", *call)
-            lines = [tool.stdout.readline(), tool.stdout.readline()]
+            last = '"handler":"%s"' % during[-1][1]
+            while len(lines) < 2 or (len(lines) < 100 and last not in str(lines)):
+                lines.append(tool.stdout.readline())
             tool.send_signal(signal.SIGINT)
             lines += tool.stdout.readlines()
             self.assertEqual(tool.wait(10 * PATIENCE), 0, tool.stderr.read())
@@ -188,6 +192,44 @@ class Stop(Case):
             self.assertEqual(done.code, 1)
             self.assertIn(name + " is part of the runtime", done.err)
         self.assertEqual(self.runtime.json("stop", "echo"), [{"stopped": True}])
+
+
+class Start(Case):
+    def test_a_source(self):
+        folder = make_folder()
+        path = folder / "visitor.c"
+        path.write_text(source("slow.c").replace("slow", "visitor"))
+        done = self.runtime.actorctl("start", path)
+        self.assertEqual((done.code, done.out), (0, "started\n"), done)
+        self.assertEqual(self.runtime.json("call", "visitor", "quick"), [{"args": ["at once"]}])
+        done = self.runtime.actorctl("start", path)
+        self.assertEqual(done.code, 1, done)
+        self.assertIn("visitor", done.err)
+        # From then on it is like any other: patched, stopped, started again by its name.
+        self.caller.eval("visitor", "quick", ANSWERS % 5, "answers")
+        self.assertEqual(self.runtime.json("call", "visitor", "quick"), [{"args": [5]}])
+        self.assertEqual(self.runtime.actorctl("stop", "visitor").code, 0)
+        until(lambda: self.runtime.actorctl("inspect", "visitor").code == 3, "it has ended")
+        self.assertEqual(self.runtime.json("start", "visitor"), [{"started": True}])
+        self.assertEqual(self.runtime.json("call", "visitor", "quick"), [{"args": [5]}])
+
+    def test_refused(self):
+        folder = make_folder()
+        for name, text, code, words in (
+                ("broken.c", "int x = ;\n", 1, "broken.c:1: "),
+                ("empty.c", "int x;\n", 1, "empty"), ("text.txt", "x", 1, "neither in .c nor .so"),
+                ("object.so", "x", 1, "object.so")):
+            (folder / name).write_text(text)
+            done = self.runtime.actorctl("start", folder / name)
+            self.assertEqual(done.code, code, done)
+            self.assertIn(words, done.err)
+        self.assertIn("name an ACTOR.c", self.fails(
+            self.runtime.actorctl("start", folder / "none.c"), 2))
+        self.assertIn("part of the runtime", self.fails(self.runtime.actorctl("start", "node"), 1))
+        self.assertIn("No such file", self.fails(self.runtime.actorctl("start", "nobody"), 3))
+        self.assertIn("or - for stdin", self.fails(
+            self.runtime.actorctl("patch", "apply", folder / "none.c"), 2))
+        self.assertEqual(self.runtime.actorctl("ping").code, 0)
 
 
 class Help(Case):

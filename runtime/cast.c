@@ -5,7 +5,8 @@
  * ones, so that one of them may stand in a shipped one's place; two of one name among them are a
  * mistake, as is one that is named as an actor of the runtime itself.
  *
- * Main thread, before the loop turns; one that comes later is loaded on the compile thread. Does not compile: that is patch/'s. */
+ * Main thread, before the loop turns; one
+ * that comes later is loaded on the compile thread. Does not compile: that is patch/'s. */
 #include "cast.h"
 
 #include <dirent.h>

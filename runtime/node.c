@@ -213,8 +213,9 @@ static void clients_section(const struct node *n, struct buf *b)
 	report_int(b, "refused", i.refused);
 }
 
-static int start_actor(void *arg, const char *what, void (*done)(void *of, int rc, const char *text),
-                       void *of, struct why *why)
+static int start_actor(void *arg, const char *what,
+                       void (*done)(void *of, int rc, const char *text), void *of,
+                       struct why *why)
 {
 	return cast_begin(what, ((struct node *)arg)->loop, done, of, why);
 }

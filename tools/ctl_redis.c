@@ -87,7 +87,8 @@ static void compose(struct link *l, const char *to, const char *what, const stru
 	struct remote *r = l->remote;
 	struct buf all = { 0 }, id = { 0 };
 	int64_t ms = l->deadline_ms - link_now_ms();
-	struct envelope e = { .enc = ENC_JSON, .cb = { "answer", 6 }, .ct = { r->ct, strlen(r->ct) },
+	struct envelope e = { .enc = ENC_JSON, .cb = { "answer", 6 },
+	                      .ct = { r->ct, strlen(r->ct) },
 	                      .func = { what, strlen(what) }, .count = count };
 
 	if (strcmp(to, "node") != 0) {
@@ -215,7 +216,8 @@ int remote_open(struct link *l, const struct ctl *c, struct why *why)
 	if (url_parse(&u, c->redis, &reason) != 0)
 		return why_set(why, CTL_USAGE, "--redis: %s", reason.text);
 	if (c->node && strlen(c->node) >= NAME_MOST)
-		return why_set(why, CTL_USAGE, "--node: a name has at most %d bytes", NAME_MOST - 1);
+		return why_set(why, CTL_USAGE, "--node: a name has at most %d bytes",
+			NAME_MOST - 1);
 	if (getrandom(own, sizeof own, 0) != sizeof own)
 		return why_set(why, CTL_AWAY, "no random numbers");
 	snprintf(r->ct, sizeof r->ct, "actord:answers:%016llx%016llx", (unsigned long long)own[0],

@@ -12,13 +12,13 @@
  * Threads: all on the home's. Does not know Redis, clients or patches: their sections come
  * by control_sources. */
 #include "commands.h"
-#include "argument.h"
 #include "asked.h"
 #include "lines.h"
 #include "portrait.h"
 #include "ports.h"
 #include "top.h"
 #include "traces.h"
+#include "words.h"
 
 enum {
 	WAITING_MAX = 4096,             /* who waits for `ready`, and calls under way */
@@ -232,100 +232,12 @@ static int on_ps(actor *self, const msg *m)
 
 /* --- call, send --------------------------------------------------------------- */
 
-static void name_handler(void *arg, const struct handler_info *h)
-{
-	struct buf *b = arg;
-
-	buf_printf(b, "%s%s", b->len ? ", " : "", h->name);
-}
-
-static int no_handler(struct why *why, const char *name, const char *what,
-                      const struct actor_info *a)
-{
-	struct buf b = { 0 };
-
-	core_handlers(a->of, name_handler, &b);
-	why_set(why, ACTOR_ENOENT, "%s has no handler `%s`; it has: %s",
-		*name ? name : "the global table", what, b.len ? b.p : "none");
-	buf_fini(&b);
-	return ACTOR_ENOENT;
-}
-
-/* What the handler takes. A list of Redis (`list:TOPIC`) takes whatever it is given, as does what
- * lives on another node. */
-static int find_handler(const char *name, const char *what, const char **takes, actor_ref *to,
-                        struct why *why)
-{
-	struct handler_info h;
-	struct actor_info a;
-
-	*to = actor_find(name);
-	*takes = "...";
-	if (strncmp(name, "list:", 5) == 0)
-		return 0;
-	if (core_inspect(*to, &a) != 0)
-		return core_away(*to) ? 0 : no_actor(why, name);
-	if (core_handler(*to, what, &h) != 0)
-		return no_handler(why, name, what, &a);
-	*takes = h.args;
-	return 0;
-}
-
-/* Words are converted; what comes as another type (from Redis, say) is passed on as it is. */
-static int convert(struct packed list, const char *takes, struct buf *out, struct why *why)
-{
-	struct packed at = list;
-	struct value v;
-	size_t i, items;
-	int rc;
-
-	packed_next(&list, &v);
-	items = v.len;
-	if (items > VALUES_MAX)
-		return why_set(why, ACTOR_EARGS, "%zu arguments; a message has at most %d", items,
-			VALUES_MAX);
-	for (i = 0; i < items; i++) {
-		at = list;
-		packed_skip(&list);
-		packed_next(&(struct packed){ at.at, list.at }, &v);
-		if (v.type != VALUE_STR)
-			buf_add(out, at.at, (size_t)(list.at - at.at));
-		else if ((rc = argument_read(takes, (int)i, v.str, v.len, out, why)) < 0)
-			return rc;
-	}
-	return (int)items;
-}
-
-/* What `call` and `send` have in common: name, handler and words of m as a call. Its args
- * point into values, its `what` into m. */
-static int read_call(const msg *m, struct call *c, struct buf *values, struct why *why)
-{
-	const char *name = msg_str(m, 0), *takes;
-	struct buf list = { 0 };
-	struct why reason;
-	int rc;
-
-	c->what = msg_str(m, 1);
-	c->origin = msg_origin(m);
-	rc = find_handler(name, c->what, &takes, &c->to, why);
-	if (rc < 0)
-		return rc;
-	msg_pack(m, 2, &list);
-	rc = convert(packed_of(&list), takes, values, &reason);
-	buf_fini(&list);
-	if (rc < 0)
-		return why_set(why, rc, "%s.%s: %s", name, c->what, reason.text);
-	c->count = (unsigned)rc;
-	c->args = packed_of(values);
-	return 0;
-}
-
 static int on_send(actor *self, const msg *m)
 {
 	struct buf values = { 0 };
 	struct call c = { 0 };
 	struct why why = { "" };
-	int rc = read_call(m, &c, &values, &why);
+	int rc = words_call(m, &c, &values, &why);
 
 	if (rc == 0)
 		rc = core_send(self, &c, &why);
@@ -355,7 +267,7 @@ static int on_call(actor *self, const msg *m)
 		return msg_fail(m, "timeout_ms is 1 to %d", TIMEOUT_MAX_MS);
 	if (n->call_count == WAITING_MAX)
 		return msg_fail(m, "%d calls are under way already", WAITING_MAX);
-	rc = read_call(m, &c, &values, &why);
+	rc = words_call(m, &c, &values, &why);
 	if (rc == 0)
 		rc = core_ask(self, &c, "called", (int)ms, &why);
 	buf_fini(&values);

@@ -48,7 +48,8 @@ class Remote(Case):
     def test_changes(self):
         fix = '#include "actor.h"\nstatic int say(actor *self, const msg *m) ' \
               '{ (void)self; return msg_reply(m, 7); }\n' \
-              'const struct actor_type patch = { .name = "echo", .on = ON({ "say", "...", say, 0 }) };\n'
+              'const struct actor_type patch = { .name = "echo", ' \
+              '.on = ON({ "say", "...", say, 0 }) };\n'
         done = self.ctl("open", "patch", "apply", "-", stdin=fix.encode())
         self.assertEqual(done.code, 0, done)
         self.assertEqual(self.ctl("open", "call", "echo", "say").out, "7\n")

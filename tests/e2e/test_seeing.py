@@ -74,7 +74,7 @@ class Top(Case):
             for call in during:
                 self.runtime.actorctl("call", *call)
             last = '"handler":"%s"' % during[-1][1]
-            while len(lines) < 2 or (len(lines) < 100 and last not in str(lines)):
+            while len(lines) < 2 or (len(lines) < 8 and last not in str(lines)):
                 lines.append(tool.stdout.readline())
             tool.send_signal(signal.SIGINT)
             lines += tool.stdout.readlines()

@@ -4,9 +4,13 @@
  * back, the journal read. Everything but the answer; the compile thread. */
 #include "job.h"
 
+#include <pthread.h>
+#include <sys/mman.h>
+
 #include "explain.h"
 #include "journal.h"
 #include "listing.h"
+#include "log.h"
 #include "opinion.h"
 #include "verdict.h"
 
@@ -291,4 +295,38 @@ int job_work(struct job *j)
 	if (rc < 0)
 		buf_text(&j->said, why.text);
 	return rc;
+}
+
+/* --- the compile thread itself -------------------------------------------------------- */
+
+enum { STACK_KEPT = 64 << 10 };
+
+/* The compiler's first run touches its memory for the first time: no patch should pay for that. */
+void job_warm_up(void)
+{
+	static const char text[] = "#include \"actor.h\"\n"
+	        "int process(actor *self) { return actor_after(self, 1, \"x\", 1) < 0; }";
+	struct source s = { .text = text, .len = sizeof text - 1, .file = "warm-up.c" };
+	struct buf said = { 0 };
+
+	program_free(program_compile(&s, &said));
+	if (said.len)
+		log_line(LOG_ERROR, "patch", "the compiler does not work: %.*s", (int)said.len,
+		         said.p);
+	buf_fini(&said);
+}
+
+/* What a deeply nested source has touched goes back. */
+void job_release_stack(void)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0) - STACK_KEPT;
+	pthread_attr_t attr;
+	size_t size;
+	void *low;
+
+	if (pthread_getattr_np(pthread_self(), &attr))
+		return;
+	if (!pthread_attr_getstack(&attr, &low, &size) && here > (uintptr_t)low)
+		madvise(low, (here - (uintptr_t)low) & ~(uintptr_t)4095, MADV_DONTNEED);
+	pthread_attr_destroy(&attr);
 }

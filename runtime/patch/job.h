@@ -44,6 +44,8 @@ struct job *jobs_pop(struct jobs *l);           /* NULL: there is none */
 void job_free(struct job *j);
 /* The compile thread: all of it but running its process and answering. 0, or an error with said. */
 int  job_work(struct job *j);
+void job_warm_up(void);                 /* its thread, first of all */
+void job_release_stack(void);           /* its thread, between two */
 const char *origin_name(enum origin o);
 
 #endif

@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include "job.h"
@@ -31,7 +30,6 @@ enum {
 	WAITING_MAX = 64,
 	NOTE_MAX = 1024,
 	STACK = 2 * TRIAL_STACK,        /* of address space */
-	STACK_KEPT = 64 << 10,
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -185,42 +183,12 @@ static bool next_job(struct job **j)
 	return *j || go_on;
 }
 
-/* The compiler's first run touches its memory for the first time: no patch should pay for that. */
-static void warm_up(void)
-{
-	static const char text[] = "#include \"actor.h\"\n"
-	        "int process(actor *self) { return actor_after(self, 1, \"x\", 1) < 0; }";
-	struct source s = { .text = text, .len = sizeof text - 1, .file = "warm-up.c" };
-	struct buf said = { 0 };
-
-	program_free(program_compile(&s, &said));
-	if (said.len)
-		log_line(LOG_ERROR, "patch", "the compiler does not work: %.*s", (int)said.len,
-		         said.p);
-	buf_fini(&said);
-}
-
-/* What a deeply nested source has touched goes back. */
-static void release_stack(void)
-{
-	uintptr_t here = (uintptr_t)__builtin_frame_address(0) - STACK_KEPT;
-	pthread_attr_t attr;
-	size_t size;
-	void *low;
-
-	if (pthread_getattr_np(pthread_self(), &attr))
-		return;
-	if (!pthread_attr_getstack(&attr, &low, &size) && here > (uintptr_t)low)
-		madvise(low, (here - (uintptr_t)low) & ~(uintptr_t)4095, MADV_DONTNEED);
-	pthread_attr_destroy(&attr);
-}
-
 static void *run(void *arg)
 {
 	struct job *j;
 
 	(void)arg;
-	warm_up();
+	job_warm_up();
 	while (next_job(&j)) {
 		if (!j)
 			continue;
@@ -236,7 +204,7 @@ static void *run(void *arg)
 			finish(j);
 		verdict_look(told);             /* it may have superseded one */
 		core_grace();
-		release_stack();
+		job_release_stack();
 	}
 	while ((j = jobs_pop(&watching)))
 		finish(j);

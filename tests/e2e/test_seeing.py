@@ -113,8 +113,8 @@ class Top(Case):
             self.assertIn(words, done.err)
 
     def test_mailboxes_and_what_runs(self):
-        for _ in range(21):
-            self.runtime.actorctl("send", "slow", "work", "100")
+        for _ in range(9):
+            self.runtime.actorctl("send", "slow", "work", "400")
         one, = self.runtime.json("top", "-n", "1", "-d", "200")
         self.assertEqual(one["mailboxes"][0]["mailbox"], "slow")
         self.assertGreater(one["mailboxes"][0]["waiting"], 3)

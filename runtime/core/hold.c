@@ -63,7 +63,9 @@ int hold_keep(struct worker *w, struct msg *m)
 {
 	struct chain *kept = &w->kept;
 
-	if (HEAD_COUNT(kept->weight) > LOAD(&w->hold_on->max_count) / 2)
+	if (HEAD_COUNT(kept->weight) > LOAD(&w->hold_on->max_count) / 2 ||
+	    (kept->top &&
+	     HEAD_UNITS(kept->weight) + msg_units(m) > LOAD(&w->hold_on->max_units) / 2))
 		return ACTOR_EFULL;
 	if (!kept->top)
 		kept->last = msg_index(m);

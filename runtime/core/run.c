@@ -330,13 +330,19 @@ static uint32_t in_order(uint32_t top, uint32_t end)
 	return out;
 }
 
+/* Any one message may be there. */
+static inline bool overfull(const struct actor *a, uint64_t h)
+{
+	return HEAD_COUNT(h) > LOAD(&a->max_count) ||
+	       (HEAD_UNITS(h) > LOAD(&a->max_units) && HEAD_COUNT(h) > 1);
+}
+
 /* The oldest that are too many, where the type says so. */
 static COLD uint32_t drop_oldest(struct worker *w, struct actor *a, uint32_t q)
 {
-	uint32_t max = LOAD(&a->max_count), count = HEAD_COUNT(LOAD(&a->head));
-	uint64_t dropped = 0;
+	uint64_t h = LOAD(&a->head), dropped = 0;
 
-	for (; q && count > max; count--) {
+	while (q && overfull(a, h - dropped)) {
 		struct msg *m = msg_at(q);
 
 		q = m->next;
@@ -359,8 +365,7 @@ static uint32_t take(struct worker *w, struct actor *a, uint64_t done, uint32_t 
 	while (!atomic_compare_exchange_weak(&a->head, &h, HEAD_WITH(h, TOP_BUSY) - done))
 		;
 	q = in_order(HEAD_TOP(h), end);
-	if (unlikely(HEAD_COUNT(h - done) > LOAD(&a->max_count)) &&
-	    cell_type(a)->full == FULL_DROP_OLDEST)
+	if (unlikely(overfull(a, h - done)) && cell_type(a)->full == FULL_DROP_OLDEST)
 		q = drop_oldest(w, a, q);
 	return q;
 }

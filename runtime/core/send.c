@@ -142,15 +142,18 @@ static COLD int gone(struct worker *w, struct msg *m)
 
 /* Where the type drops the oldest there is room for twice as much: the owner drops when it takes
  * them. */
-static bool may_overfill(const struct actor *a)
+static bool may_overfill(const struct actor *a, const struct msg *m)
 {
+	uint64_t h = LOAD(&a->head), units = HEAD_UNITS(h) + msg_units(m);
+
 	return cell_type(a)->full == FULL_DROP_OLDEST &&
-	       HEAD_COUNT(LOAD(&a->head)) < 2 * LOAD(&a->max_count);
+	       HEAD_COUNT(h) < 2 * LOAD(&a->max_count) && units < 2 * UNITS_LIMIT &&
+	       units <= 2 * LOAD(&a->max_units);
 }
 
 static COLD int push_full(struct worker *w, struct actor *a, struct msg *m)
 {
-	return may_overfill(a) ? post_beyond(w, a, m) : no_room(w, a, m);
+	return may_overfill(a, m) ? post_beyond(w, a, m) : no_room(w, a, m);
 }
 
 /* Room is looked at as each message joins, so a mailbox is overdrawn by what others push meanwhile

@@ -122,8 +122,8 @@ static void test_a_drain_has_an_end(void **state)
 	core_totals(&before);
 	for (int i = 0; i < 20; i++)
 		actor_send(NULL, actor_find("a"), "hit", 1);
-	actor_send(NULL, actor_find("top"), "tell_in", 2001);
 	actor_send(NULL, actor_find("top"), "drain", "a", 2000);
+	actor_send(NULL, actor_find("top"), "tell_in", 2001);
 	pass_until("top was told", 0);
 	come_back();
 	expect("a stops");

@@ -335,7 +335,8 @@ static int gateway_start(struct node *n, struct why *why)
 	const struct node_config *c = n->config;
 	struct gateway_config g = {
 		.addr = c->listen_addr, .port = c->listen_port, .origins = c->origins,
-		.login = c->login, .same_user = (enum same_user)c->same_user,
+		.login = c->login, .token_key = c->token_key,
+		.same_user = (enum same_user)c->same_user,
 		.http = http, .arg = n, .cert = c->tls_cert, .key = c->tls_key,
 		.limits = c->limits,
 	};

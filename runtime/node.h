@@ -17,7 +17,7 @@ struct node_config {
 	int redis_db;                                   /* of the embedded one, as are: */
 	const char *redis_bind, *redis_password; int redis_port; bool redis_port_asked;
 	const char *topic, *control, *state, *node, *origins;
-	const char *login; int same_user;               /* an actor; the gateway's enum */
+	const char *login, *token_key; int same_user;   /* an actor; the gateway's enum */
 	int workers;                                    /* 0: as many as there are processors */
 	int max_actors;                                 /* 0: core's own limit */
 	int unsigned_patches;                           /* below 0: nobody said */

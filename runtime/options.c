@@ -204,6 +204,11 @@ static int set_login(struct node_config *c, const char *value, struct why *why)
 	return word(value, why);
 }
 
+static int set_token_key(struct node_config *c, const char *value, struct why *why)
+{
+	return filled(value, &c->token_key, why);
+}
+
 static int set_same_user(struct node_config *c, const char *value, struct why *why)
 {
 	static const char *const words[] = { "both", "replace", "refuse" };
@@ -286,8 +291,10 @@ static const struct option table[] = {
 	  "messages=1000,seconds=60,faults=0,state=65536)", set_probation },
 	{ "allow-origin", "LIST", "other origins than its own that browsers may connect from,\n"
 	  "separated by commas", set_allow_origin },
-	{ "login", "ACTOR", "who says which clients may come in (login, which lets in all)",
-	  set_login },
+	{ "login", "ACTOR", "who says which clients may come in (login, which lets in all;\n"
+	  "login_password, login_token, or an actor of yours)", set_login },
+	{ "token-key", "FILE", "the secret that login_token's tokens are signed with",
+	  set_token_key },
 	{ "same-user", "WORD", "who logs in a second time: both stay (both), the first one goes\n"
 	  "(replace), the second one is refused (refuse)", set_same_user },
 	{ "tls-cert", "FILE", "the certificate (PEM, the chain behind it) for wss:// and https://",

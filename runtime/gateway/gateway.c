@@ -18,6 +18,7 @@
 #include "clients.h"
 #include "conn.h"
 #include "gate.h"
+#include "proof.h"
 #include "slice.h"
 #include "ws.h"
 
@@ -107,7 +108,8 @@ struct gateway *gateway_new(const struct gateway_config *c, struct why *why)
 		goto fail;
 	}
 	g->home = sessions.home = home_new("gateway", wake, g);
-	if (clients_setup(g->home, why) || session_setup(&sessions, why))
+	if (clients_setup(g->home, why) || proof_start(c->token_key, why) ||
+	    session_setup(&sessions, why))
 		goto fail_home;
 	if (!start_thread(g))
 		return g;

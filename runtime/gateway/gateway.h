@@ -10,6 +10,7 @@ struct gateway_config {
 	const char *addr; int port;     /* port 0: a free one */
 	const char *origins;            /* that may connect too, by commas; or NULL */
 	const char *login;              /* the actor that says who may come in */
+	const char *token_key;          /* a file; or NULL */
 	enum same_user same_user;
 	const char *cert, *key;         /* PEM files, for TLS; NULL: none */
 	struct gateway_limits limits;

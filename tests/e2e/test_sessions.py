@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Sessions: who is let in, the same user twice, rooms, and users by their names, over two nodes."""
 
+import base64
+import hmac
+import json
+import time
 import unittest
 
-from harness import HERE, PATIENCE, Case, RedisServer, until
+from harness import HERE, PATIENCE, Case, RedisServer, actord, make_folder, until
 
 # A patch of the shipped login: by it nobody comes in whose name is not the proof, backwards.
 BACKWARDS = """
@@ -76,6 +80,94 @@ class Login(Sessions):
             got = [client.receive()["args"][0] for _ in range(20)]
             self.assertEqual(sorted(got), list(range(20)))
             client.close()
+
+
+class Passwords(Sessions):
+    def call(self, runtime, *args):
+        done = runtime.actorctl("call", "login_password", *args)
+        self.assertEqual(done.code, 0, done)
+
+    def test_passwords(self):
+        runtime = self.start("--login", "login_password")
+        self.refused_login(runtime, "ann", "secret")
+        self.call(runtime, "set", "ann", "secret")
+        self.call(runtime, "set", "bob", "geheim")
+        for wrong in ("ann", "geheim"), ("ann", ""), ("bob", "secret"), ("eve", "secret"), \
+                ("ann", "x" * 300), ("x" * 300, "secret"):
+            self.refused_login(runtime, *wrong)
+        ann = self.login(runtime, "ann", "secret")
+        self.call(runtime, "set", "ann", "another")
+        self.refused_login(runtime, "ann", "secret")
+        self.assertEqual(ann.call("say", 1, tpc="echo"), [1])
+        # Nothing of a password is on the disk but its hash, which outlasts a kill.
+        kept = runtime.json("call", "store", "get", "login/ann")[0]["args"][0]
+        self.assertRegex(kept, r"^\$argon2id\$")
+        runtime.kill()
+        runtime = self.start("--login", "login_password", folder=runtime.folder)
+        self.login(runtime, "ann", "another")
+        self.call(runtime, "remove", "bob")
+        until(lambda: not self.enters(runtime, "bob", "geheim"), "he is removed")
+
+    def enters(self, runtime, user, proof):
+        client = runtime.client(login=False)
+        client.send({"func": "login", "args": [user, proof]})
+        return client.receive()["args"] == [0]
+
+    def test_many_at_once(self):
+        runtime = self.start("--login", "login_password")
+        self.call(runtime, "set", "ann", "secret")
+        clients = [runtime.client(login=False) for _ in range(20)]
+        for i, client in enumerate(clients):
+            client.send({"func": "login", "args": ["ann", "secret" if i % 2 else "wrong"]})
+            client.send({"tpc": "echo", "func": "say", "args": [i], "cb": "back"})
+        for i, client in enumerate(clients):
+            self.assertEqual(client.receive()["args"], [(i + 1) % 2])
+            if i % 2:
+                self.assertEqual(client.receive()["args"], [i])
+
+
+class Tokens(Sessions):
+    KEY = b"0123456789abcdef0123456789abcdef"
+
+    def token(self, claims, key=KEY, alg="HS256"):
+        def part(raw):
+            return base64.urlsafe_b64encode(raw).rstrip(b"=")
+        said = b".".join(part(json.dumps(x).encode()) for x in ({"alg": alg, "typ": "JWT"}, claims))
+        return (said + b"." + part(hmac.digest(key, said, "sha256"))).decode()
+
+    def test_tokens(self):
+        key = make_folder() / "key"
+        key.write_bytes(self.KEY + b"\n")
+        runtime = self.start("--login", "login_token", "--token-key", key, HERE / "actors/club.c")
+        now = time.time()
+        good = self.token({"sub": "ann", "exp": now + 600, "nbf": now - 60, "role": [1, {"a": 2}]})
+        self.login(runtime, "ann", good)
+        ann = self.login(runtime, "-", good)            # the token's name
+        self.login(runtime, "bob", self.token({"sub": "bob"})) \
+            .send({"tpc": "club", "func": "whisper", "args": ["ann", "hush"]})
+        self.assertEqual(ann.receive()["args"], ["hush"])
+        head, body, sign = good.split(".")
+        other = self.token({"sub": "eve"}).split(".")[1]
+        for wrong in ("", "x", "..", good + "x", good[:-1], head + "." + other + "." + sign,
+                      head + "." + body + ".", body + "." + head + "." + sign,
+                      self.token({"sub": "ann"}, key=b"another"),
+                      self.token({"sub": "ann"}, alg="none"),
+                      self.token({"sub": "ann"}, alg="HS512"),
+                      self.token({"sub": "ann", "exp": now - 1}),
+                      self.token({"sub": "ann", "exp": "tomorrow"}),
+                      self.token({"sub": "ann", "nbf": now + 600}), self.token({"sub": 7}),
+                      self.token({}), self.token(["ann"]), self.token({"sub": "bob"})):
+            self.refused_login(runtime, "ann", wrong)
+
+    def test_keys_that_are_none(self):
+        short = make_folder() / "key"
+        short.write_bytes(b"short")
+        for key, says in (short, "32 bytes"), (short.parent / "none", "No such file"):
+            done = actord("--listen", "127.0.0.1:0", "--redis", "none", "--state",
+                          make_folder() / "state", "--control", short.parent / "sock",
+                          "--token-key", key)
+            self.assertEqual(done.code, 2)
+            self.assertRegex(done.err, "--token-key.*" + says)
 
 
 class Twice(Sessions):

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT
+ * proof.c - the actor `proof`: what passwords and tokens take of cryptography.
+ *
+ *   hash password:str             what to keep of a password: argon2id, its salt and cost in it
+ *   check hash:str password:str   answers, or refuses; "" takes as long, and is refused
+ *   token token:str               whom it is for (`sub`), and the map of all that it claims
+ *
+ * A token is a JWT signed by HS256 (RFC 7519, RFC 7515) with the key of --token-key; any other
+ * algorithm, "none" above all, is refused, and so is one without `sub`, or whose `exp` has passed
+ * or `nbf` is to come. Source of the cost of a hash: OWASP's Password Storage Cheat Sheet,
+ * argon2id with 19 MiB and two passes.
+ *
+ * Threads: one of its own, as a hash takes tens of milliseconds, on purpose; who floods it with
+ * logins waits in its mailbox, and nobody else does. */
+#include "proof.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include <sodium/core.h>
+#include <sodium/crypto_auth_hmacsha256.h>
+#include <sodium/crypto_pwhash.h>
+#include <sodium/crypto_verify_32.h>
+
+#include "json.h"
+#include "ports.h"
+
+enum { PASSES = 2, MEMORY = 19 << 20, KEY_LEAST = 32, KEY_MOST = 4096, TOKEN_MOST = 8192 };
+
+static char no_hash[crypto_pwhash_STRBYTES];    /* of nothing anybody knows */
+static unsigned char key[KEY_MOST];
+static size_t key_len;
+
+/* --- passwords ---------------------------------------------------------------------------- */
+
+static int hash(actor *self, const msg *m)
+{
+	char out[crypto_pwhash_STRBYTES];
+
+	(void)self;
+	if (crypto_pwhash_str(out, msg_str(m, 0), msg_len(m, 0), PASSES, MEMORY))
+		return msg_fail(m, "there is no memory to hash a password");
+	return msg_reply(m, out);
+}
+
+static int check(actor *self, const msg *m)
+{
+	bool known = msg_len(m, 0) && msg_len(m, 0) < sizeof no_hash;
+	int error = no_hash[0] ? 0 : crypto_pwhash_str(no_hash, "", 0, PASSES, MEMORY);
+
+	error = error ? error : crypto_pwhash_str_verify(known ? msg_str(m, 0) : no_hash,
+	                                                 msg_str(m, 1), msg_len(m, 1));
+
+	(void)self;
+	return error || !known ? msg_fail(m, "no such user, or a wrong password") : 0;
+}
+
+/* --- tokens ------------------------------------------------------------------------------- */
+
+/* A part's bytes, of base64 as URLs have it, without `=` (RFC 4648, 5), appended to out. */
+static bool decode(const char *part, size_t len, struct buf *out)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	uint32_t bits = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		const char *d = part[i] ? strchr(digits, part[i]) : NULL;
+
+		if (!d)
+			return false;
+		bits = bits << 6 | (uint32_t)(d - digits);
+		if (i % 4)
+			buf_add(out, &(char){ (char)(bits >> (6 - i % 4 * 2)) }, 1);
+	}
+	return len % 4 != 1;
+}
+
+/* The value of this key of a map, which was read by json_read(); VALUE_NULL: none. */
+static struct value claim(const struct buf *map, const char *name)
+{
+	struct packed p = { (uint8_t *)map->p, (uint8_t *)map->p + map->len };
+	struct value head, k, v = { .type = VALUE_NULL };
+
+	if (packed_next(&p, &head) < 1 || head.type != VALUE_MAP)
+		return v;
+	for (size_t i = 0; i < head.len; i++) {
+		struct packed at;
+
+		packed_next(&p, &k);
+		at = p;
+		packed_skip(&p);
+		if (k.type == VALUE_STR && k.len == strlen(name) && !memcmp(k.str, name, k.len)) {
+			packed_next(&at, &v);
+			break;
+		}
+	}
+	return v;
+}
+
+static bool read_part(const char *part, size_t len, struct buf *map)
+{
+	struct buf text = { 0 };
+	struct why why;
+	bool fine = decode(part, len, &text) && !json_read(text.p, text.len, map, &why);
+
+	buf_fini(&text);
+	return fine;
+}
+
+static bool says_hs256(const char *part, size_t len)
+{
+	struct buf map = { 0 };
+	struct value alg = { .type = VALUE_NULL };
+	bool is;
+
+	if (read_part(part, len, &map))
+		alg = claim(&map, "alg");
+	is = alg.type == VALUE_STR && alg.len == 5 && !memcmp(alg.str, "HS256", 5);
+	buf_fini(&map);
+	return is;
+}
+
+static bool signed_well(const char *token, size_t len, const char *sign, size_t sign_len)
+{
+	unsigned char made[crypto_auth_hmacsha256_BYTES];
+	crypto_auth_hmacsha256_state s;
+	struct buf said = { 0 };
+	bool same;
+
+	crypto_auth_hmacsha256_init(&s, key, key_len);
+	crypto_auth_hmacsha256_update(&s, (const unsigned char *)token, len);
+	crypto_auth_hmacsha256_final(&s, made);
+	same = decode(sign, sign_len, &said) && said.len == sizeof made &&
+	       !crypto_verify_32((unsigned char *)said.p, made);
+	buf_fini(&said);
+	return same;
+}
+
+/* NULL: it holds, as far as its claims go. */
+static const char *wrong_claim(const struct buf *map)
+{
+	struct value sub = claim(map, "sub"), exp = claim(map, "exp"), nbf = claim(map, "nbf");
+	double now_s = (double)wall_ms() / 1000;
+
+	if (sub.type != VALUE_STR || !sub.len || sub.len > NAME_MAX_LEN)
+		return "the token does not say whom it is for (sub)";
+	if (exp.type != VALUE_NULL && !(exp.num > now_s))
+		return "the token's time is over";
+	if (nbf.type != VALUE_NULL && !(nbf.num <= now_s))
+		return "the token's time has not come";
+	return NULL;
+}
+
+/* map: its claims. NULL, or why not. */
+static const char *read_token(const char *text, size_t len, struct buf *map)
+{
+	const char *end = text + len, *body = memchr(text, '.', len), *sign;
+
+	sign = body ? memchr(body + 1, '.', (size_t)(end - body - 1)) : NULL;
+	if (!sign || len > TOKEN_MOST || !says_hs256(text, (size_t)(body - text)))
+		return "this is no token (a JWT, HS256)";
+	if (!signed_well(text, (size_t)(sign - text), sign + 1, (size_t)(end - sign - 1)))
+		return "the token's signature is wrong";
+	if (!read_part(body + 1, (size_t)(sign - body - 1), map))
+		return "the token's claims cannot be read";
+	return wrong_claim(map);
+}
+
+static int token(actor *self, const msg *m)
+{
+	struct buf out = { 0 }, map = { 0 };
+	const char *no = key_len ? read_token(msg_str(m, 0), msg_len(m, 0), &map)
+	                         : "this node has no key for tokens (--token-key)";
+	int rc = no ? msg_fail(m, "%s", no) : 0;
+
+	if (!no) {
+		struct value sub = claim(&map, "sub");
+
+		pack_str(&out, sub.str, sub.len);
+		buf_add(&out, map.p, map.len);
+		core_answer(self, msg_defer(m),
+		            (struct packed){ (uint8_t *)out.p, (uint8_t *)out.p + out.len }, 2, 0,
+		            NULL);
+	}
+	buf_fini(&out);
+	buf_fini(&map);
+	return rc;
+}
+
+/* --- its life ----------------------------------------------------------------------------- */
+
+static const struct actor_type proof_type = {
+	.name = "proof", .where = ACTOR_THREAD,
+	.on = ON({ "hash",  "password:str",          hash,  0 },
+	         { "check", "hash:str password:str", check, 0 },
+	         { "token", "token:str",             token, 0 }),
+};
+
+/* Without what an editor leaves at the end. */
+static int read_key(const char *path, struct why *why)
+{
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return why_set(why, ACTOR_EFAIL, "--token-key %s: %s", path, strerror(errno));
+	key_len = fread(key, 1, sizeof key, f);
+	fclose(f);
+	while (key_len && (key[key_len - 1] == '\n' || key[key_len - 1] == '\r'))
+		key_len--;
+	if (key_len < KEY_LEAST)
+		return why_set(why, ACTOR_EFAIL, "--token-key %s: a key has %d bytes at least: "
+		               "openssl rand -hex 32", path, KEY_LEAST);
+	return 0;
+}
+
+int proof_start(const char *token_key, struct why *why)
+{
+	struct type_options native = { .native = true };
+	struct spawn s = { .name = "proof" };
+	actor_id id;
+
+	if (token_key && read_key(token_key, why))
+		return ACTOR_EFAIL;
+	if (sodium_init() < 0)
+		return why_set(why, ACTOR_EFAIL, "libsodium does not start");
+	s.type = core_add_type(&proof_type, &native, NULL, why);
+	return s.type ? core_spawn(&s, &id, why) : ACTOR_EFAIL;
+}

@@ -40,9 +40,12 @@ struct compile {
 	struct buf *said;
 	bool listed_calls;
 	const char *text;
-	struct program *program;
-	struct views views;
+	void *at; size_t room;          /* where it is to lie; NULL: anywhere */
+	struct image image;
+	bool passed;
 };
+
+static const struct export *symbols;    /* NULL: what this process has itself */
 
 int diagnose(struct buf *said, const char *file, int line, const char *fmt, ...)
 {
@@ -236,6 +239,22 @@ static void add_symbols(TCCState *tcc, const struct export *e)
 		tcc_add_symbol(tcc, e->name, e->addr);
 }
 
+void compile_against(const struct export *all)
+{
+	symbols = all;
+}
+
+const struct export *compile_symbols(size_t i)
+{
+	const struct export *e = allowed, *doors = core_doors();
+
+	while (e->name && i)
+		e++, i--;
+	for (e = e->name ? e : doors; e->name && i; i--)
+		e++;
+	return e->name ? e : NULL;
+}
+
 static TCCState *state_new(struct compile *c)
 {
 	TCCState *tcc = tcc_new();
@@ -244,8 +263,12 @@ static TCCState *state_new(struct compile *c)
 	tcc_set_options(tcc, "-g -nostdlib -nostdinc -Wall -Werror -std=c11");
 	tcc_add_sysinclude_path(tcc, "include"); /* <name> is asked of headers.c as include/name */
 	tcc_set_output_type(tcc, TCC_OUTPUT_MEMORY);
-	add_symbols(tcc, allowed);
-	add_symbols(tcc, core_doors());
+	if (symbols) {
+		add_symbols(tcc, symbols);
+	} else {
+		add_symbols(tcc, allowed);
+		add_symbols(tcc, core_doors());
+	}
 	return tcc;
 }
 
@@ -254,23 +277,37 @@ static const void *symbol(TCCState *tcc, const char *name)
 	return name ? tcc_get_symbol(tcc, name) : NULL;
 }
 
-/* Into pages of our own, readable and writable until headers_leave(). */
-static struct program *relocate(TCCState *tcc, const struct source *s)
+/* Pages of our own, readable and writable until headers_leave(). */
+static void *pages(const struct compile *c, size_t size)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | (c->at ? MAP_FIXED_NOREPLACE : 0);
+	void *at;
+
+	if (c->at && size > c->room)
+		return MAP_FAILED;
+	at = mmap(c->at, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+	if (at == MAP_FAILED || !c->at || at == c->at)
+		return at;
+	munmap(at, size);               /* a kernel that takes the place for a wish */
+	return MAP_FAILED;
+}
+
+static void relocate(TCCState *tcc, struct compile *c)
 {
 	int size = tcc_relocate(tcc, NULL);
-	struct program *p;
+	struct program *p = &c->image.p;
 	void *at;
 
 	if (size <= 0)
-		return NULL;
-	at = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		return;
+	at = pages(c, (size_t)size);
+	c->passed = at != MAP_FAILED || c->at;
 	if (at == MAP_FAILED)
-		return NULL;
-	p = mem_alloc(sizeof *p);
+		return;
 	*p = (struct program){ .at = at, .size = (size_t)size };
 	if (tcc_relocate(tcc, at)) {
-		program_free(p);
-		return NULL;
+		c->passed = false;
+		return;
 	}
 	p->text = (size_t)((const char *)symbol(tcc, FIRST_DATA) - p->at);
 	p->patch = symbol(tcc, "patch");
@@ -278,38 +315,26 @@ static struct program *relocate(TCCState *tcc, const struct source *s)
 	p->process = symbol(tcc, "process");
 	p->migrate = symbol(tcc, "migrate");
 	p->migrate_back = symbol(tcc, "migrate_back");
-	p->own = symbol(tcc, s->own);
-	p->function = s->function ? symbol(tcc, FUNCTION) : NULL;
-	return p;
+	p->own = symbol(tcc, c->source->own);
+	p->function = c->source->function ? symbol(tcc, FUNCTION) : NULL;
 }
 
 /* libtcc's own, in all versions that Debian 12 and 13 have: the front of its sections. */
 struct section { unsigned long used; unsigned char *data; };
 struct section *find_section(TCCState *tcc, const char *name);
 
-static void read_lines(TCCState *tcc, struct program *p)
+static void keep_section(TCCState *tcc, const char *name, struct buf *out)
 {
-	const struct section *stab = find_section(tcc, ".stab"),
-			     *str = find_section(tcc, ".stabstr");
+	const struct section *s = find_section(tcc, name);
 
-	if (stab->data && str->data)
-		p->lines = lines_read(stab->data, stab->used, (const char *)str->data, str->used,
-		                      p->at);
+	if (s->data)
+		buf_add(out, s->data, s->used);
 }
 
-static bool protect(struct program *p)
+static bool protect(const struct program *p)
 {
 	return p->text < p->size && p->text % 4096 == 0 &&
 	       (!p->text || !mprotect(p->at, p->text, PROT_READ | PROT_EXEC));
-}
-
-static void read_views(struct compile *c, TCCState *tcc)
-{
-	const struct section *stab = find_section(tcc, ".stab"),
-			     *str = find_section(tcc, ".stabstr");
-
-	if (c->views.n && stab->data && str->data)
-		views_read(&c->views, stab->data, stab->used, (const char *)str->data, str->used);
 }
 
 static void run(void *arg)
@@ -318,15 +343,23 @@ static void run(void *arg)
 	TCCState *tcc = state_new(c);
 
 	if (!tcc_compile_string(tcc, c->text)) {
-		read_views(c, tcc);
-		c->program = relocate(tcc, c->source);
-		if (c->program)
-			read_lines(tcc, c->program);
+		relocate(tcc, c);
+		keep_section(tcc, ".stab", &c->image.stab);
+		keep_section(tcc, ".stabstr", &c->image.str);
 	}
 	tcc_delete(tcc);
 }
 
-static struct program *compile(struct compile *c)
+void image_drop(struct image *i)
+{
+	if (i->p.at)
+		munmap(i->p.at, (i->p.size + 4095) & ~(size_t)4095);
+	buf_fini(&i->stab);
+	buf_fini(&i->str);
+	i->p = (struct program){ 0 };
+}
+
+static bool compile(struct compile *c)
 {
 	bool whole;
 
@@ -335,34 +368,94 @@ static struct program *compile(struct compile *c)
 	whole = box_run(run, c);
 	headers_leave();
 	pthread_mutex_unlock(&compiler);
-	if (whole && c->program && protect(c->program))
-		return c->program;
-	program_free(c->program);
+	if (whole && c->passed)
+		return true;
+	image_drop(&c->image);
 	if (!c->said->len)
 		diagnose(c->said, c->source->file, 0, "the compiler gave up");
-	return NULL;
+	return false;
+}
+
+/* views: found here, to be read from the image by image_program(). */
+static bool compile_text(struct compile *c, struct views *v)
+{
+	struct source plain = *c->source;
+	char *file = plain_name(plain.file);
+	struct buf text = { 0 };
+	bool passed = false;
+
+	plain.file = file;
+	c->source = &plain;
+	if (!refuse(&plain, c->said)) {
+		whole_text(&plain, v, &text);
+		c->text = text.p;
+		passed = compile(c);
+	}
+	buf_fini(&text);
+	mem_free(file);
+	return passed;
+}
+
+/* Takes the views and the mapping. */
+static struct program *image_program(const struct image *i, struct views v)
+{
+	struct program *p;
+
+	if (!protect(&i->p)) {
+		views_fini(&v);
+		return NULL;
+	}
+	p = mem_alloc(sizeof *p);
+	*p = i->p;
+	p->views = v;
+	if (v.n && i->stab.len)
+		views_read(&p->views, i->stab.p, i->stab.len, i->str.p, i->str.len);
+	if (i->stab.len)
+		p->lines = lines_read(i->stab.p, i->stab.len, i->str.p, i->str.len, p->at);
+	return p;
+}
+
+bool image_make(const struct source *s, void *at, size_t room, struct image *i, struct buf *said)
+{
+	struct compile c = { .source = s, .said = said, .at = at, .room = room };
+	struct views v = { 0 };
+	bool passed = compile_text(&c, &v);
+
+	views_fini(&v);
+	*i = c.image;
+	return passed;
+}
+
+struct program *image_take(const struct source *s, const struct image *i)
+{
+	struct buf text = { 0 };
+	struct views v;
+	struct program *p;
+
+	views_find(&v, s->text, s->len, &text);
+	p = image_program(i, v);
+	buf_fini(&text);
+	if (!p)
+		munmap(i->p.at, (i->p.size + 4095) & ~(size_t)4095);
+	return p;
 }
 
 struct program *program_compile(const struct source *s, struct buf *said)
 {
-	struct source plain = *s;
-	struct compile c = { .source = &plain, .said = said };
-	char *file = plain_name(s->file);
+	struct compile c = { .source = s, .said = said };
+	struct views v = { 0 };
 	struct program *p = NULL;
-	struct buf text = { 0 };
 
-	plain.file = file;
-	if (!refuse(&plain, said)) {
-		whole_text(&plain, &c.views, &text);
-		c.text = text.p;
-		p = compile(&c);
+	if (!compile_text(&c, &v)) {
+		views_fini(&v);
+		return NULL;
 	}
+	p = image_program(&c.image, v);
 	if (p)
-		p->views = c.views;
+		c.image.p = (struct program){ 0 };
 	else
-		views_fini(&c.views);
-	buf_fini(&text);
-	mem_free(file);
+		diagnose(said, s->file, 0, "the compiler gave up");
+	image_drop(&c.image);
 	return p;
 }
 

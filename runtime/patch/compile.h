@@ -27,6 +27,22 @@ struct program {
 	struct lines *lines;            /* NULL: none are known */
 };
 
+/* A program made in another process, to run in this one: the bytes that belong at p.at, and what
+ * libtcc wrote of types and lines. */
+struct image {
+	struct program p;               /* without views and lines */
+	struct buf stab, str;
+};
+/* The child's: compiles what is to lie within room bytes at `at`, and leaves it there, mapped for
+ * reading and writing. False with diagnostics. p.size 0: it passed, but cannot lie there. */
+bool image_make(const struct source *s, void *at, size_t room, struct image *i, struct buf *said);
+void image_drop(struct image *i);
+/* The other's: its bytes are there. Gives, and takes the mapping; NULL: that is no program. */
+struct program *image_take(const struct source *s, const struct image *i);
+/* What sources may call, as the compiler here is to find it; ends with NULL. Borrows for ever. */
+void compile_against(const struct export *symbols);
+const struct export *compile_symbols(size_t i);         /* NULL: no more */
+
 /* Any thread; one at a time. Gives. NULL with diagnostics appended to said, `file:line: text`, one
  * a line. */
 struct program *program_compile(const struct source *s, struct buf *said);

@@ -12,6 +12,7 @@
 #include "listing.h"
 #include "log.h"
 #include "opinion.h"
+#include "ports.h"
 #include "verdict.h"
 
 void job_free(struct job *j)
@@ -112,18 +113,21 @@ static int put_in_force(struct job *j, struct made *m)
 		buf_add(&j->said, m->e.handlers.p, m->e.handlers.len);
 		return 0;
 	}
+	j->at.checked = now_ns();
 	number = history_intent(&s, &m->e, &b, &why);
 	if (number < 0)
 		return diagnose(&j->said, j->file, 0, "%s: nothing was changed", why.text);
 	j->number = (uint32_t)number;
 	j->table = m->e.n > 0;
 	p = watched_begin(j->probation, m->code, j->number, m->e.change, m->e.n);
+	j->at.written = now_ns();
 	if (made_force(m, j->number, false, &why) < 0) {
 		mem_free(b.was);
 		if (p)
 			probation_end(p, false);
 		return change_refused(j, m, why.text);
 	}
+	j->at.forced = now_ns();
 	history_laid(j->number, &b);
 	if (p)
 		history_tried(j->number);
@@ -149,7 +153,7 @@ static int attempt(struct job *j)
 
 	if (verdict_allows(j->text, j->len, &why) < 0)
 		return diagnose(&j->said, j->file, 0, "%s", why.text);
-	rc = made_from(&m, &s, &j->said);
+	rc = made_from(&m, &s, &j->at, &j->said);
 	if (rc < 0)
 		return rc;
 	rc = put_in_force(j, &m);
@@ -276,11 +280,30 @@ static int verify(struct job *j, struct why *why)
 	return rc;
 }
 
+static int64_t us(int64_t from, int64_t to)
+{
+	return (to - from) / 1000;
+}
+
+void job_times(const struct job *j, struct buf *out)
+{
+	const struct stages *at = &j->at;
+
+	if (at->forced)
+		buf_printf(out, "; us: waiting %lld, compile %lld, checks %lld, "
+		           "journal %lld, switch %lld", (long long)us(at->taken, at->begun),
+		           (long long)us(at->begun, at->compiled),
+		           (long long)us(at->compiled, at->checked),
+		           (long long)us(at->checked, at->written),
+		           (long long)us(at->written, at->forced));
+}
+
 int job_work(struct job *j)
 {
 	struct why why = { "" };
 	int rc = 0;
 
+	j->at.begun = now_ns();
 	switch (j->kind) {
 	case APPLY: case CHECK: case EVAL: return make(j);
 	case REVERT:     rc = take_back(j, &why); break;

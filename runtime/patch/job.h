@@ -28,6 +28,7 @@ struct job {
 	struct buf warnings;                    /* of a CHECK that passed */
 	struct buf out;                         /* LIST, SHOW, LOG: the answer, packed */
 	struct buf line;                        /* for the log */
+	struct stages at;
 	struct code *hold;                      /* as long as process is to run */
 	int (*process)(actor *self);
 	bool table;                             /* besides its process */
@@ -46,6 +47,8 @@ void job_free(struct job *j);
 int  job_work(struct job *j);
 void job_warm_up(void);                 /* its thread, first of all */
 void job_release_stack(void);           /* its thread, between two */
+/* "; us: waiting 12, trial 240, ...", of one that came in force. */
+void job_times(const struct job *j, struct buf *out);
 const char *origin_name(enum origin o);
 
 #endif

@@ -36,6 +36,7 @@ enum {
 	FORMAT = 1,
 	TAIL = sizeof CHAIN - 1 + DIGEST_HEX - 1 + 2,   /* `,"chain":"..."}` */
 	RESERVE = 4096,
+	RESERVE_AT_ONCE = 64 << 10,     /* asking the file system is what a short line would cost */
 	LINE_MAX_LEN = 16 << 20,
 	CHUNK = 4096,
 };
@@ -47,6 +48,7 @@ static bool syncing, dirty;
 static int fd = -1;
 static char *path;
 static int64_t end;             /* bytes written */
+static int64_t reserved;        /* up to there, or less */
 static uint64_t lines;
 static unsigned char chain[DIGEST];
 
@@ -250,7 +252,15 @@ static int write_whole(const char *p, size_t len)
 /* A file system that cannot reserve is written to as it is. */
 static bool room_for(size_t len)
 {
-	if (!fallocate(fd, FALLOC_FL_KEEP_SIZE, end, (int64_t)len + RESERVE))
+	int64_t need = end + (int64_t)len + RESERVE;
+
+	if (need <= reserved)
+		return true;
+	if (!fallocate(fd, FALLOC_FL_KEEP_SIZE, end, need - end + RESERVE_AT_ONCE)) {
+		reserved = need + RESERVE_AT_ONCE;
+		return true;
+	}
+	if (!fallocate(fd, FALLOC_FL_KEEP_SIZE, end, need - end))
 		return true;
 	return errno == EOPNOTSUPP || errno == ENOSYS;
 }
@@ -270,6 +280,7 @@ static int put(const struct buf *line, bool intent, struct why *why)
 	if (write_whole(line->p, line->len) == 0)
 		return 0;
 	error = errno;
+	reserved = 0;
 	if (ftruncate(fd, end) < 0)
 		log_line(LOG_ERROR, "patch", "%s: %s", path, strerror(errno));
 	return why_set(why, ACTOR_EFAIL, "%s cannot be written: %s", path, strerror(error));
@@ -387,6 +398,7 @@ static int put_aside(const char *folder, struct buf *first, const struct why *re
 static int begin(const struct scan *s, const struct buf *first, struct why *why)
 {
 	end = s->end;
+	reserved = 0;
 	lines = s->lines;
 	memcpy(chain, s->chain, DIGEST);
 	if (s->torn) {

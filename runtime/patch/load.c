@@ -114,7 +114,7 @@ static bool may_compile(const struct source *s, struct buf *said)
 	bool survived;
 
 	headers_gather(s->folder, s->text, s->len);
-	trial_survived(s, said, &survived);
+	survived = trial_survived(s, said);
 	if (survived)
 		buf_clear(said);
 	return survived;

@@ -3,17 +3,22 @@
 #include "make.h"
 
 #include "builds.h"
+#include "ports.h"
 #include "trial.h"
 
-int made_from(struct made *m, const struct patch_source *s, struct buf *said)
+int made_from(struct made *m, const struct patch_source *s, struct stages *at, struct buf *said)
 {
+	struct stages unread;
 	int rc;
+
+	at = at ? at : &unread;
 
 	*m = (struct made){ .source = { .text = s->text, .len = s->len, .file = s->file,
 	                                .function = s->function } };
-	if (trial_compile(&m->source, said) < 0 ||
-	    !(m->program = program_compile(&m->source, said)))
+	m->program = trial_compile(&m->source, said);
+	if (!m->program)
 		return ACTOR_EARGS;
+	at->compiled = now_ns();
 	m->code = program_hold(m->program);
 	m->exam = (struct exam){ &m->source, m->program, said };
 	rc = s->function ? exported_function(&m->exam, s->topic, s->handler, &m->e)

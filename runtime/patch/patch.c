@@ -23,6 +23,7 @@
 #include "job.h"
 #include "keys.h"
 #include "log.h"
+#include "ports.h"
 #include "trial.h"
 #include "verdict.h"
 
@@ -94,7 +95,7 @@ static void finish(struct job *j)
 {
 	enum log_level level = j->code ? LOG_WARN : LOG_INFO;
 	const char *from = origin_name(j->origin);
-	struct buf line = j->line;
+	struct buf line = j->line, times = { 0 };
 	size_t bytes = j->len;
 
 	if (j->code && j->kind <= LIFT) {
@@ -103,14 +104,16 @@ static void finish(struct job *j)
 		j->said.len--;
 	}
 	j->line = (struct buf){ 0 };
+	job_times(j, &times);
 	mem_free(j->text);
 	j->text = NULL;
 	push_finished(j);
 	tell();
 	if (line.len)
-		log_line(level, "patch", "%.*s (from %s, %zu bytes)", (int)line.len, line.p, from,
-		         bytes);
+		log_line(level, "patch", "%.*s (from %s, %zu bytes%.*s)", (int)line.len, line.p,
+		         from, bytes, (int)times.len, times.len ? times.p : "");
 	buf_fini(&line);
+	buf_fini(&times);
 }
 
 /* --- probation ------------------------------------------------------------------------- */
@@ -245,6 +248,7 @@ static int put(actor *self, const msg *m, struct job *j)
 	bool full, refused;
 
 	j->origin = msg_origin(m);
+	j->at.taken = now_ns();
 	pthread_mutex_lock(&lock);
 	refused = quiet;
 	full = waiting.n >= WAITING_MAX;

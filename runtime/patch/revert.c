@@ -178,7 +178,7 @@ static struct made *earlier(struct revert *r, uint32_t number)
 	r->rc = history_read(number, &r->kept[i], r->why);
 	if (r->rc < 0)
 		return NULL;
-	r->rc = made_from(&r->made[i], &r->kept[i].source, &said);
+	r->rc = made_from(&r->made[i], &r->kept[i].source, NULL, &said);
 	if (r->rc < 0) {
 		why_set(r->why, r->rc,
 		        "patch %u, which was in force before, does not compile any more: %.*s",
@@ -569,7 +569,7 @@ static void bring_back(uint32_t number, revert_ran *ran)
 		history_stale(number, why.text);
 		return;
 	}
-	if (made_from(&m, &k.source, &said) < 0) {
+	if (made_from(&m, &k.source, NULL, &said) < 0) {
 		buf_add(&said, "", 1);
 		history_stale(number, said.p);
 	} else {

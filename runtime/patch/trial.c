@@ -6,10 +6,13 @@
  * by its name that it is the trial and never comes to main(). It is small whatever the runtime has
  * grown to, it has no thread, no file, no network, and no way to get any; it serves source after
  * source until one ends it, and then another takes its place. Nothing that it compiles is run
- * there.
+ * there: the code is made for an address that the runtime has free, against the runtime's own
+ * symbols, and sent. So the compiler turns once a patch, and on nothing but trusted text in the
+ * runtime itself; whoever could take the trial over by a source could as well write what he wants
+ * into the patch.
  *
- *     request, file, folder, text, function ->   a header from an actor's folder ->
- *                   <- reply, diagnostics        (no reply)
+ *     request, file, folder, text, function ->   a header, or the symbols ->
+ *     <- reply, diagnostics, types and lines, code        (no reply)
  *
  * The limits: CPU time by a timer that kills, address space and stack by rlimits, system calls by a
  * filter; where a kernel grants no filter, rlimits keep files and processes away.
@@ -27,6 +30,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -53,10 +57,11 @@ enum { SANITIZED = false };
 enum { FD = 3, TEXTS = 4 };
 static const char trial_name[] = "actord-trial";
 
-/* Followed by its texts. SOURCE: file, folder, text, function; HEADER: name, folder, text, "". */
-enum kind { SOURCE = 1, HEADER };
-struct request { uint32_t kind, len[TEXTS]; };
-struct reply { uint32_t passed, len; };
+/* Followed by its texts. SOURCE: file, folder, text, function; HEADER: name, folder, text, "";
+ * SYMBOLS: "", "", addresses and names, "". */
+enum kind { SOURCE = 1, HEADER, SYMBOLS };
+struct request { uint32_t kind, len[TEXTS]; void *at; };
+struct reply { uint32_t passed, len, stab, str; struct program p; };
 
 /* --- both ends ------------------------------------------------------------------------- */
 
@@ -180,21 +185,45 @@ static void warm_up(void)
 	buf_fini(&said);
 }
 
-static bool answer(const struct source *s)
+static bool answer(const struct source *s, void *at)
 {
 	struct buf said = { 0 };
-	struct program *p;
-	struct reply r;
+	struct image i = { .p = { 0 } };
+	struct reply r = { 0 };
 	bool sent;
 
 	timer_set(TRIAL_CPU_MS);
-	p = program_compile(s, &said);
+	r.passed = image_make(s, at, TRIAL_ROOM, &i, &said);
 	timer_set(0);
-	r = (struct reply){ p != NULL, (uint32_t)said.len };
-	sent = deliver(FD, (struct iovec[]){ { &r, sizeof r }, { said.p, said.len } }, 2);
-	program_free(p);
+	r.len = (uint32_t)said.len;
+	r.stab = (uint32_t)i.stab.len;
+	r.str = (uint32_t)i.str.len;
+	r.p = i.p;
+	sent = deliver(FD, (struct iovec[]){ { &r, sizeof r }, { said.p, said.len },
+	                                     { i.stab.p, i.stab.len }, { i.str.p, i.str.len },
+	                                     { i.p.at, i.p.size } }, 5);
+	image_drop(&i);
 	buf_fini(&said);
 	return sent;
+}
+
+/* The texts that are kept: an address, then its name, again and again. */
+static void keep_symbols(const char *p, size_t len)
+{
+	const char *end = p + len;
+	struct export *all = NULL;
+	size_t n = 0;
+
+	for (p = mem_string(p, len), end = p + len; p < end; n++) {
+		uint64_t addr;
+
+		all = mem_resize(all, (n + 2) * sizeof *all);
+		memcpy(&addr, p, sizeof addr);
+		all[n] = (struct export){ p + sizeof addr, (void *)(uintptr_t)addr };
+		p += sizeof addr + strlen(p + sizeof addr) + 1;
+		all[n + 1] = (struct export){ NULL, NULL };
+	}
+	compile_against(all);
 }
 
 /* One request; false: the runtime has gone. */
@@ -210,10 +239,12 @@ static bool serve(void)
 	}
 	if (more && r.kind == HEADER)
 		headers_keep(&(struct header){ text[0], text[1], text[2], r.len[2] });
+	else if (more && r.kind == SYMBOLS)
+		keep_symbols(text[2], r.len[2]);
 	else if (more)
 		more = answer(&(struct source){ .text = text[2], .len = r.len[2], .file = text[0],
 		                                .folder = r.len[1] ? text[1] : NULL,
-		                                .function = r.len[3] ? text[3] : NULL });
+		                                .function = r.len[3] ? text[3] : NULL }, r.at);
 	for (int i = 0; i < TEXTS; i++)
 		mem_free(text[i]);
 	return more;
@@ -236,6 +267,7 @@ __attribute__((constructor)) static void become_trial(int argc, char **argv)
 static pid_t pid;               /* 0: there is none */
 static int fd = -1;
 static size_t headers_known;    /* by it */
+static bool symbols_known;
 
 /* Of the environment only what finds libraries, and settles sanitizers: no password. Borrows. */
 static char **environment(void)
@@ -298,6 +330,7 @@ int trial_start(struct why *why)
 	}
 	fd = pair[0];
 	headers_known = 0;
+	symbols_known = false;
 	return 0;
 }
 
@@ -331,9 +364,10 @@ static bool gone(void)
 	return poll(&p, 1, 0) > 0;
 }
 
-static bool hand_over(uint32_t kind, const char *const text[TEXTS], const size_t len[TEXTS])
+static bool hand_over(uint32_t kind, void *at, const char *const text[TEXTS],
+                      const size_t len[TEXTS])
 {
-	struct request r = { .kind = kind };
+	struct request r = { .kind = kind, .at = at };
 	struct iovec v[TEXTS + 1] = { { &r, sizeof r } };
 
 	for (int i = 0; i < TEXTS; i++) {
@@ -348,26 +382,83 @@ static bool hand_over_headers(void)
 	struct header h;
 
 	for (; headers_kept(headers_known, &h); headers_known++)
-		if (!hand_over(HEADER, (const char *[]){ h.name, h.folder, h.text, "" },
+		if (!hand_over(HEADER, NULL, (const char *[]){ h.name, h.folder, h.text, "" },
 		               (size_t[]){ strlen(h.name), strlen(h.folder), h.len, 0 }))
 			return false;
 	return true;
 }
 
-static bool try(const struct source *s, struct reply *r, struct buf *said, int64_t until_ms)
+static bool hand_over_symbols(void)
+{
+	const struct export *e;
+	struct buf b = { 0 };
+
+	if (symbols_known)
+		return true;
+	for (size_t i = 0; (e = compile_symbols(i)); i++) {
+		uint64_t addr = (uintptr_t)e->addr;
+
+		buf_add(&b, &addr, sizeof addr);
+		buf_add(&b, e->name, strlen(e->name) + 1);
+	}
+	symbols_known = hand_over(SYMBOLS, NULL, (const char *[]){ "", "", b.p, "" },
+	                          (size_t[]){ 0, 0, b.len, 0 });
+	buf_fini(&b);
+	return symbols_known;
+}
+
+static bool receive_text(struct buf *to, uint32_t len, int64_t until_ms)
+{
+	buf_reserve(to, len);
+	if (!receive(fd, to->p + to->len, len, until_ms))
+		return false;
+	to->len += len;
+	return true;
+}
+
+/* Addresses for what comes back; whoever takes that sets size to 0. */
+struct room { char *at; size_t size; };
+
+static bool room_new(struct room *r)
+{
+	void *at = mmap(NULL, TRIAL_ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	                -1, 0);
+
+	*r = (struct room){ at, at == MAP_FAILED ? 0 : TRIAL_ROOM };
+	return r->size;
+}
+
+static void room_shrink(struct room *r, size_t size)
+{
+	if (size < r->size)
+		munmap(r->at + size, r->size - size);
+	r->size = size;
+}
+
+static bool receive_code(struct image *i, struct room *room, int64_t until_ms)
+{
+	size_t whole = (i->p.size + 4095) & ~(size_t)4095;
+
+	if (i->p.size && (i->p.at != room->at || i->p.size > room->size))
+		return false;
+	room_shrink(room, whole);
+	return !whole || (!mprotect(room->at, whole, PROT_READ | PROT_WRITE) &&
+	                  receive(fd, room->at, i->p.size, until_ms));
+}
+
+static bool try(const struct source *s, struct reply *r, struct image *i, struct room *room,
+                struct buf *said, int64_t until_ms)
 {
 	const char *function = s->function ? s->function : "", *folder = s->folder ? s->folder : "";
 
-	if (!hand_over_headers() ||
-	    !hand_over(SOURCE, (const char *[]){ s->file, folder, s->text, function },
+	if (!hand_over_symbols() || !hand_over_headers() ||
+	    !hand_over(SOURCE, room->at, (const char *[]){ s->file, folder, s->text, function },
 	               (size_t[]){ strlen(s->file), strlen(folder), s->len, strlen(function) }) ||
 	    !receive(fd, r, sizeof *r, until_ms))
 		return false;
-	buf_reserve(said, r->len);
-	if (!receive(fd, said->p + said->len, r->len, until_ms))
-		return false;
-	said->len += r->len;
-	return true;
+	i->p = r->p;
+	return receive_text(said, r->len, until_ms) && receive_text(&i->stab, r->stab, until_ms) &&
+	       receive_text(&i->str, r->str, until_ms) && receive_code(i, room, until_ms);
 }
 
 static int died(const struct source *s, struct buf *said, int64_t began_ms)
@@ -385,32 +476,64 @@ static int died(const struct source *s, struct buf *said, int64_t began_ms)
 	                signo ? strsignal(signo) : "it ended");
 }
 
-int trial_compile(const struct source *s, struct buf *said)
-{
-	bool survived;
+enum outcome { SURVIVED, DIED, UNTRIED };
 
-	return trial_survived(s, said, &survived);
-}
-
-int trial_survived(const struct source *s, struct buf *said, bool *survived)
+static enum outcome trial(const struct source *s, struct reply *r, struct image *i, struct room *room,
+                          struct buf *said)
 {
 	int64_t began_ms = now_ms();
-	struct reply r = { 0 };
 	struct why why;
-	int rc;
 
-	*survived = true;
 	if (pid && gone())
 		end_of(false);
-	if (!pid && trial_start(&why) < 0)
-		return diagnose(said, s->file, 0, "it cannot be tried out now: %s", why.text);
-	if (s->len > SOURCE_MAX)
-		return 0;               /* the compiler itself says so, unread */
-	if (try(s, &r, said, began_ms + TRIAL_WALL_MS))
-		return r.passed ? 0 : ACTOR_EARGS;
-	*survived = false;
-	rc = died(s, said, began_ms);
+	if (!pid && trial_start(&why) < 0) {
+		diagnose(said, s->file, 0, "it cannot be tried out now: %s", why.text);
+		return UNTRIED;
+	}
+	if (try(s, r, i, room, said, began_ms + TRIAL_WALL_MS))
+		return SURVIVED;
+	died(s, said, began_ms);
 	if (trial_start(&why) < 0)      /* the next source tries again */
 		log_line(LOG_ERROR, "patch", "%s", why.text);
-	return rc;
+	return DIED;
+}
+
+struct program *trial_compile(const struct source *s, struct buf *said)
+{
+	struct image i = { .p = { 0 } };
+	struct program *p = NULL;
+	struct reply r = { 0 };
+	struct room room;
+
+	if (s->len > SOURCE_MAX)                /* the compiler itself says so, unread */
+		return program_compile(s, said);
+	if (!room_new(&room)) {
+		diagnose(said, s->file, 0, "there is no room for it");
+	} else if (trial(s, &r, &i, &room, said) == SURVIVED && r.passed) {
+		p = i.p.size ? image_take(s, &i) : program_compile(s, said);
+		room.size = 0;
+		if (!p && !said->len)
+			diagnose(said, s->file, 0, "the compiler gave up");
+	}
+	room_shrink(&room, 0);
+	buf_fini(&i.stab);
+	buf_fini(&i.str);
+	return p;
+}
+
+bool trial_survived(const struct source *s, struct buf *said)
+{
+	struct image i = { .p = { 0 } };
+	struct reply r = { 0 };
+	struct room room;
+	bool survived;
+
+	if (s->len > SOURCE_MAX)
+		return true;
+	room_new(&room);
+	survived = trial(s, &r, &i, &room, said) != DIED;
+	room_shrink(&room, 0);
+	buf_fini(&i.stab);
+	buf_fini(&i.str);
+	return survived;
 }

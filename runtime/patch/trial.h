@@ -12,15 +12,16 @@ enum {
 	TRIAL_WALL_MS  = 10000,
 	TRIAL_STACK    = 64 << 20,      /* less than the compile thread's, so that it holds there */
 	TRIAL_MEMORY   = 1 << 30,       /* of address space */
+	TRIAL_ROOM     = 4 << 20,       /* programs beyond that are compiled once more, in process */
 };
 
 /* One thread at a time, all of them. */
 int  trial_start(struct why *why);
-/* 0, or ACTOR_EARGS with the diagnostics said: the source is refused. The process is replaced after
+/* Gives. NULL with the diagnostics said: the source is refused. The process is replaced after
  * whatever ended it. */
-int  trial_compile(const struct source *s, struct buf *said);
-/* Also says whether the compiler came through, whatever it said. */
-int  trial_survived(const struct source *s, struct buf *said, bool *survived);
+struct program *trial_compile(const struct source *s, struct buf *said);
+/* Did the compiler come through, whatever it said? */
+bool trial_survived(const struct source *s, struct buf *said);
 void trial_stop(void);
 
 #endif

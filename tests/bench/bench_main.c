@@ -24,6 +24,9 @@ static const struct { const char *name, *what; workload *run;
 	 bench_redis_list},
 	{"patch-latency", "us, p50 from publish to the first answer by the new code",
 	 bench_patch_latency},
+	{"patch-swap", "ns a message more while two types that feed each other are swapped",
+	 bench_patch_swap},
+	{"patch-memory", "bytes of RSS that 10,000 patches in a row leave", bench_patch_memory},
 	{"ws-echo", "calls/s by WebSocket, beside a bare echo of libwebsockets; last: 100\n"
 	 "                   connections, 16 in flight, msgpack", bench_ws_echo},
 };

@@ -25,12 +25,13 @@ enum { SANITIZED = RESIDENT_NOISE_KB > 1 << 16 };
 static int try(const char *text, size_t len)
 {
 	struct source s = { .text = text, .len = len, .file = "a.c" };
-	int rc;
+	struct program *p;
 
 	buf_clear(&said);
-	rc = trial_compile(&s, &said);
+	p = trial_compile(&s, &said);
 	buf_add(&said, "", 1);
-	return rc;
+	program_free(p);
+	return p ? 0 : ACTOR_EARGS;
 }
 
 static void refused(const char *text, const char *words)

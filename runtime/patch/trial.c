@@ -478,8 +478,8 @@ static int died(const struct source *s, struct buf *said, int64_t began_ms)
 
 enum outcome { SURVIVED, DIED, UNTRIED };
 
-static enum outcome trial(const struct source *s, struct reply *r, struct image *i, struct room *room,
-                          struct buf *said)
+static enum outcome trial(const struct source *s, struct reply *r, struct image *i,
+                          struct room *room, struct buf *said)
 {
 	int64_t began_ms = now_ms();
 	struct why why;

@@ -12,7 +12,7 @@ enum {
 	TRIAL_WALL_MS  = 10000,
 	TRIAL_STACK    = 64 << 20,      /* less than the compile thread's, so that it holds there */
 	TRIAL_MEMORY   = 1 << 30,       /* of address space */
-	TRIAL_ROOM     = 4 << 20,       /* programs beyond that are compiled once more, in process */
+	TRIAL_ROOM     = 4 << 20,       /* what is larger is compiled once more, in process */
 };
 
 /* One thread at a time, all of them. */

@@ -165,7 +165,8 @@ static void publish_exec(redisContext *to, const char *source)
 		if (*p == '\n' || *p == '\t')
 			n += (size_t)snprintf(out + n, 3, "\\%c", *p == '\n' ? 'n' : 't');
 		else
-			n += (size_t)snprintf(out + n, 3, "%s%c", strchr("\"\\", *p) ? "\\" : "", *p);
+			n += (size_t)snprintf(out + n, 3, "%s%c",
+			                      strchr("\"\\", *p) ? "\\" : "", *p);
 	snprintf(out + n, sizeof out - n, "\"]}");
 	redisAppendCommand(to, "PUBLISH rpc %s", out);
 }

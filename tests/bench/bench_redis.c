@@ -223,12 +223,15 @@ static void patch_often(redisContext *to, redisContext *from)
 }
 
 enum { STAGES = 5 };
-static const char *const stage_name[STAGES] = { "waiting", "compile", "checks", "journal", "switch" };
+static const char *const stage_name[STAGES] = {
+	"waiting", "compile", "checks", "journal", "switch",
+};
 
 /* The medians of what the node's log says of each patch: `...; us: waiting 20, compile 210, ...`;
  * what is left of the whole, but for the call behind it, is Redis and the way to and from the actor
  * `patch`. */
-static void print_stages(const struct bench_node *n, const struct bench_options *o, double call_us)
+static void print_stages(const struct bench_node *n, const struct bench_options *o,
+                         double call_us)
 {
 	double *at[STAGES], sum = 0;
 	char path[128], line[4096];
@@ -255,8 +258,9 @@ static void print_stages(const struct bench_node *n, const struct bench_options 
 		qsort(at[i], (size_t)count, sizeof **at, by_size);
 		sum += at[i][count / 2];
 	}
-	bench_print("patch-latency", took[PATCHES / 2] - sum - call_us, "us", o, "\"case\":\"the way "
-	            "to the actor and back\",\"call\":%.0f,\"waiting\":%.0f,\"compile\":%.0f,"
+	bench_print("patch-latency", took[PATCHES / 2] - sum - call_us, "us", o,
+	            "\"case\":\"the way to the actor and back\",\"call\":%.0f,"
+	            "\"waiting\":%.0f,\"compile\":%.0f,"
 	            "\"checks\":%.0f,\"journal\":%.0f,\"switch\":%.0f", call_us, at[0][count / 2],
 	            at[1][count / 2], at[2][count / 2], at[3][count / 2], at[4][count / 2]);
 	for (int i = 0; i < STAGES; i++)

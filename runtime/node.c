@@ -28,6 +28,7 @@
 #include "bus/server.h"
 #include "cast.h"
 #include "control/control.h"
+#include "debug.h"
 #include "gateway/gateway.h"
 #include "log.h"
 #include "loop/loop.h"
@@ -195,7 +196,7 @@ static int http(void *arg, const char *path, struct buf *body, const char **type
 				  : !n->ready                        ? "starting"
 				  : n->bus && !bus_connected(n->bus) ? "Redis does not answer"
 								     : NULL);
-	return page_file(path, body, type);
+	return debug_page(path, body, type) ? 200 : page_file(path, body, type);
 }
 
 static void clients_section(const struct node *n, struct buf *b)
@@ -338,7 +339,7 @@ static int gateway_start(struct node *n, struct why *why)
 		.login = c->login, .token_key = c->token_key,
 		.same_user = (enum same_user)c->same_user,
 		.http = http, .arg = n, .cert = c->tls_cert, .key = c->tls_key,
-		.limits = c->limits,
+		.limits = c->limits, .files = c->files, .token = c->debug_token,
 	};
 	struct why reason = { "" };
 

@@ -23,6 +23,7 @@ struct node_config {
 	int unsigned_patches;                           /* below 0: nobody said */
 	const char *patch_keys, *groups, *probation;
 	const char *tls_cert, *tls_key;                 /* both or none */
+	const char *files, *debug_token;
 	struct gateway_limits limits;
 	const char *const *actors; int actor_count;     /* ACTOR.c, ACTOR.so, DIR */
 };

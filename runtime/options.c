@@ -226,6 +226,19 @@ static int set_tls_cert(struct node_config *c, const char *value, struct why *wh
 	return filled(value, &c->tls_cert, why);
 }
 
+static int set_files(struct node_config *c, const char *value, struct why *why)
+{
+	return filled(value, &c->files, why);
+}
+
+static int set_debug_token(struct node_config *c, const char *value, struct why *why)
+{
+	if (*value && strlen(value) < 16)
+		return why_set(why, ACTOR_EARGS, "it has %zu characters, and 16 at least make it "
+		               "hard to guess", strlen(value));
+	return filled(value, &c->debug_token, why);
+}
+
 static int set_tls_key(struct node_config *c, const char *value, struct why *why)
 {
 	return filled(value, &c->tls_key, why);
@@ -297,6 +310,9 @@ static const struct option table[] = {
 	  set_token_key },
 	{ "same-user", "WORD", "who logs in a second time: both stay (both), the first one goes\n"
 	  "(replace), the second one is refused (refuse)", set_same_user },
+	{ "files", "DIR", "serve this folder's files by HTTP; over the page at /", set_files },
+	{ "debug-token", "TOKEN", "opens /debug/actors and /debug/stacks to others than this\n"
+	  "machine (Authorization: Bearer TOKEN)", set_debug_token },
 	{ "tls-cert", "FILE", "the certificate (PEM, the chain behind it) for wss:// and https://",
 	  set_tls_cert },
 	{ "tls-key", "FILE", "and its private key (PEM)", set_tls_key },

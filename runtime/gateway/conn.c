@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "log.h"
+#include "posted.h"
 #include "session.h"
 #include "sync.h"
 
@@ -105,6 +106,11 @@ static void conn_send(void *conn, const void *bytes, size_t len, bool text)
 {
 	struct conn *c = conn;
 
+	if (c->posted) {
+		posted_frame(c->posted, bytes, len);
+		c->in->wire->want(c->wsi);
+		return;
+	}
 	if (c->code || c->deaf || !has_room(c))
 		return;
 	outgoing_add(&c->out, bytes, len, text);
@@ -116,6 +122,11 @@ static void conn_close(void *conn, int code, const char *reason)
 	struct conn *c = conn;
 	size_t len = strlen(reason);
 
+	if (c->posted) {
+		posted_close(c->posted, code, reason);
+		c->in->wire->want(c->wsi);
+		return;
+	}
 	if (c->code)
 		return;
 	c->code = code;

@@ -40,6 +40,7 @@ void conns_turn_ends(struct conns *all);
 void conns_leave(struct conns *all);    /* closes each, and whoever still comes, with 1001 */
 void conns_fini(struct conns *all);
 
+/* Also what a session of a posted call knows: then only in, wsi and posted are set. */
 struct conn {
 	struct conns *in;
 	void *wsi;
@@ -57,6 +58,7 @@ struct conn {
 	bool unsent;                    /* counted in conns */
 	bool asked;                     /* a ping is out */
 	bool overflown;
+	struct posted *posted;          /* not a WebSocket: a call by HTTP */
 };
 /* It may be closed at once, with words. -1: there is no session for it. */
 int  conn_open(struct conn *c, struct conns *all, void *wsi);

@@ -86,7 +86,8 @@ struct gateway *gateway_new(const struct gateway_config *c, struct why *why)
 {
 	struct gateway *g = mem_alloc(sizeof *g);
 	struct ws_config config = {
-		.http = c->http, .http_arg = c->arg, .turn = turn, .turn_arg = g,
+		.turn = turn, .turn_arg = g,
+		.http = { .get = c->http, .arg = c->arg, .files = c->files, .token = c->token },
 		.cert = c->cert, .key = c->key, .limits = c->limits,
 	};
 	struct session_config sessions = {
@@ -101,7 +102,7 @@ struct gateway *gateway_new(const struct gateway_config *c, struct why *why)
 	gate_address(config.listener, g->address, sizeof g->address);
 	config.descriptors = gate_descriptors();
 	if (c->origins)
-		config.origins = g->origins = mem_string(c->origins, strlen(c->origins));
+		config.http.origins = g->origins = mem_string(c->origins, strlen(c->origins));
 	g->ws = ws_new(&config, why);
 	if (!g->ws) {
 		close(config.listener);

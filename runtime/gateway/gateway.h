@@ -14,6 +14,7 @@ struct gateway_config {
 	enum same_user same_user;
 	const char *cert, *key;         /* PEM files, for TLS; NULL: none */
 	struct gateway_limits limits;
+	const char *files, *token;      /* a folder that is served; what opens /debug/; or NULL */
 	/* HTTP GET of path: appends a body, returns the status and says the content type; 0: not
 	 * found. On the gateway's thread. */
 	int (*http)(void *arg, const char *path, struct buf *body, const char **type);

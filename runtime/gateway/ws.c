@@ -23,15 +23,15 @@
 
 #include "conn.h"
 #include "gate.h"
-#include "json.h"
 #include "log.h"
+#include "posted.h"
 #include "sync.h"
 
 enum {
 	READ_SIZE = 2048,               /* a buffer of so much is each connection's */
 	WRITE_SIZE = 65536,             /* handed to the library at once, or one frame */
 	ACCEPT_MAX = 64,                /* connections taken in one go */
-	KEEPALIVE_S = 30,
+	KEEPALIVE_S = 30, CALL_S = 60,
 };
 enum phase { RUNNING, QUIET, LEAVING, ENDING };
 
@@ -110,82 +110,181 @@ static int closed(struct ws *w, struct conn *c)
 
 /* --- HTTP --------------------------------------------------------------------------------- */
 
-/* body: LWS_PRE bytes, then the text. */
-static int reply(struct lws *wsi, int status, const char *type, const struct buf *body, bool head)
+static int header(struct lws *wsi, const char *name, const char *value, uint8_t **p, uint8_t *end)
 {
-	uint8_t space[LWS_PRE + 1024], *p = space + LWS_PRE, *end = space + sizeof space - 1;
-	uint8_t *text = (uint8_t *)body->p + LWS_PRE;
-	size_t len = body->len - LWS_PRE;
-	int err = lws_add_http_common_headers(wsi, (unsigned)status, type, len, &p, end);
+	return lws_add_http_header_by_name(wsi, (const unsigned char *)name,
+	                                   (const unsigned char *)value, (int)strlen(value), p,
+	                                   end);
+}
 
-	if (!err && status == 405)
-		err = lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_ALLOW,
-		                                   (const unsigned char *)"GET, HEAD", 9, &p, end);
-	if (err || lws_finalize_write_http_header(wsi, space + LWS_PRE, &p, end))
+static int headers(struct lws *wsi, const struct http_reply *r, uint8_t **p, uint8_t *end)
+{
+	int err = header(wsi, "x-content-type-options:", "nosniff", p, end);
+
+	if (r->allow)
+		err |= header(wsi, "allow:", r->allow, p, end);
+	if (r->ask_login)
+		err |= header(wsi, "www-authenticate:", "Basic realm=\"actord\"", p, end);
+	if (!r->origin[0])
+		return err;
+	err |= header(wsi, "vary:", "origin", p, end);
+	err |= header(wsi, "access-control-allow-origin:", r->origin, p, end);
+	if (r->status == 204) {
+		err |= header(wsi, "access-control-allow-methods:", r->allow, p, end);
+		err |= header(wsi, "access-control-allow-headers:", "authorization, content-type",
+		              p, end);
+		err |= header(wsi, "access-control-max-age:", "600", p, end);
+	}
+	return err;
+}
+
+static int reply(struct lws *wsi, const struct http_reply *r, bool head)
+{
+	uint8_t space[LWS_PRE + 2048], *p = space + LWS_PRE, *end = space + sizeof space - 1;
+	uint8_t *text = (uint8_t *)r->body.p + LWS_PRE;
+	size_t len = r->body.len - LWS_PRE;
+
+	if (lws_add_http_common_headers(wsi, (unsigned)r->status,
+	                                r->status == 204 ? NULL : r->type, len, &p, end) ||
+	    headers(wsi, r, &p, end) ||
+	    lws_finalize_write_http_header(wsi, space + LWS_PRE, &p, end))
 		return -1;
 	return !head && len && lws_write(wsi, text, len, LWS_WRITE_HTTP_FINAL) < 0 ? -1 : 0;
 }
 
-static int refuse(struct lws *wsi, int status, const char *words, const char *path, bool head)
+static void copy_header(struct lws *wsi, enum lws_token_indexes token, char *to, size_t size)
 {
-	struct buf body = { 0 };
+	if (lws_hdr_copy(wsi, to, (int)size, token) < 0)
+		snprintf(to, size, lws_hdr_total_length(wsi, token) ? "too long" : "");
+}
+
+/* Basic: base64 of USER:PROOF (RFC 7617); Bearer: a token (RFC 6750). */
+static void read_login(struct lws *wsi, struct http_request *r)
+{
+	char text[2600], plain[2600], *colon;
+
+	if (lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_AUTHORIZATION) <= 0)
+		return;
+	if (!strncasecmp(text, "bearer ", 7) && strlen(text + 7) < sizeof r->proof) {
+		strcpy(r->user, "bearer");
+		strcpy(r->proof, text + 7);
+	} else if (!strncasecmp(text, "basic ", 6) &&
+	           lws_b64_decode_string(text + 6, plain, sizeof plain) > 0 &&
+	           (colon = strchr(plain, ':')) && strlen(colon + 1) < sizeof r->proof &&
+	           colon - plain < (ptrdiff_t)sizeof r->user) {
+		*colon = 0;
+		strcpy(r->user, plain);
+		strcpy(r->proof, colon + 1);
+	}
+}
+
+static bool is_near(struct lws *wsi)
+{
+	char peer[64] = "";
+
+	lws_get_peer_simple(wsi, peer, sizeof peer);
+	return (!strncmp(peer, "127.", 4) || !strcmp(peer, "::1") ||
+	        !strncmp(peer, "::ffff:127.", 11)) &&
+	       !lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) &&
+	       lws_hdr_custom_length(wsi, "forwarded:", 10) < 0;
+}
+
+static enum http_method method_of(struct lws *wsi)
+{
+	return lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) ? HTTP_GET :
+	       lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) ? HTTP_HEAD :
+	       lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI) ? HTTP_POST :
+	       lws_hdr_total_length(wsi, WSI_TOKEN_OPTIONS_URI) ? HTTP_OPTIONS : HTTP_OTHER;
+}
+
+static void read_request(struct lws *wsi, const char *path, struct http_request *r)
+{
+	*r = (struct http_request){ .method = method_of(wsi), .near = is_near(wsi) };
+	if (strlen(path) < sizeof r->path)
+		strcpy(r->path, path);
+	copy_header(wsi, WSI_TOKEN_ORIGIN, r->origin, sizeof r->origin);
+	copy_header(wsi, WSI_TOKEN_HOST, r->host, sizeof r->host);
+	read_login(wsi, r);
+}
+
+static int finish(struct lws *wsi, const struct http_reply *r, bool head)
+{
+	return reply(wsi, r, head) || lws_http_transaction_completed(wsi) ? -1 : 0;
+}
+
+static int http(struct ws *w, struct lws *wsi, struct conn *c, const char *path)
+{
+	struct http_request r;
+	struct http_reply out = { 0 };
 	int err;
 
-	buf_add(&body, (char[LWS_PRE]){ 0 }, LWS_PRE);
-	buf_printf(&body, "{\"error\":\"%s\"", words);
-	if (path) {
-		buf_text(&body, ",\"path\":");
-		json_text(&body, path, strlen(path));
+	read_request(wsi, path, &r);
+	if (http_is_call(&r) && lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH)) {
+		*c = (struct conn){ .in = &w->conns, .wsi = wsi };
+		c->posted = posted_new(&w->config.http, &r);
+		return 0;
 	}
-	buf_text(&body, "}\n");
-	err = reply(wsi, status, "application/json", &body, head);
-	buf_fini(&body);
+	if (http_is_call(&r))
+		http_refuse(&w->config.http, &out, 411, "a call has a Content-Length", NULL);
+	else
+		http_answer(&w->config.http, &r, &out);
+	err = finish(wsi, &out, r.method == HTTP_HEAD);
+	buf_fini(&out.body);
 	return err;
 }
 
-static int get(struct ws *w, struct lws *wsi, const char *path, bool head)
+static void forget_call(struct conn *c)
 {
-	const char *type = "text/plain";
-	struct buf body = { 0 };
-	int status = 0, err;
+	if (c && c->posted)
+		posted_free(c->posted);
+	if (c)
+		c->posted = NULL;
+}
 
-	buf_add(&body, (char[LWS_PRE]){ 0 }, LWS_PRE);
-	if (w->config.http)
-		status = w->config.http(w->config.http_arg, path, &body, &type);
-	err = status ? reply(wsi, status, type, &body, head) :
-	               refuse(wsi, 404, "not found", path, head);
-	buf_fini(&body);
+/* Sends the answer to a call, if it is there. *c may be gone with the transaction. */
+static int answer_call(struct lws *wsi, struct conn *c)
+{
+	struct posted *p = c->posted;
+	int err;
+
+	if (!p || !posted_reply(p)->status)
+		return 0;
+	c->posted = NULL;
+	err = finish(wsi, posted_reply(p), false);
+	posted_free(p);
 	return err;
 }
 
-static int http(struct ws *w, struct lws *wsi, const char *path)
+static int body_whole(struct lws *wsi, struct conn *c)
 {
-	bool head = lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
-	bool known = head || lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
-	int err = known ? get(w, wsi, path, head) :
-	                  refuse(wsi, 405, "only GET and HEAD here", path, false);
-
-	return err || lws_http_transaction_completed(wsi) ? -1 : 0;
+	if (!c->posted)
+		return 0;
+	lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, CALL_S);
+	posted_begin(c->posted, c);
+	return answer_call(wsi, c);
 }
 
 /* Who asks to become a WebSocket. 0: let in; 1: answered. (What the callback has as `in` may be
  * gone by then, in 4.1.6.) */
 static int upgrade(struct ws *w, struct lws *wsi)
 {
-	const char *words = "pages of this origin may not connect; --allow-origin lets them";
-	char to[16] = "", origin[256] = "", host[256] = "";
+	const struct http_config *config = &w->config.http;
+	struct http_reply out = { 0 };
+	struct http_request r;
+	char to[16] = "";
+	int err = 0;
 
 	if (lws_hdr_copy(wsi, to, sizeof to, WSI_TOKEN_UPGRADE) <= 0)
 		return -1;
+	read_request(wsi, "", &r);
 	if (strcasecmp(to, "websocket"))
-		return refuse(wsi, 400, "no other upgrade than to websocket", NULL, false) ? -1 : 1;
-	if (lws_hdr_copy(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) < 0)
-		strcpy(origin, "too long");
-	if (lws_hdr_copy(wsi, host, sizeof host, WSI_TOKEN_HOST) < 0)
-		host[0] = 0;
-	if (gate_admits(origin, host, w->config.origins))
-		return 0;
-	return refuse(wsi, 403, words, NULL, false) ? -1 : 1;
+		http_refuse(config, &out, 400, "no other upgrade than to websocket", NULL);
+	else
+		http_admits(config, &r, &out);
+	if (out.status)
+		err = reply(wsi, &out, false) ? -1 : 1;
+	buf_fini(&out.body);
+	return err;
 }
 
 /* --- the listening socket ----------------------------------------------------------------- */
@@ -271,7 +370,15 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 		conn_leaving(c, in, len);
 		return -1;
-	case LWS_CALLBACK_HTTP: return http(w, wsi, in);
+	case LWS_CALLBACK_HTTP: return http(w, wsi, c, in);
+	case LWS_CALLBACK_HTTP_BODY:
+		return c->posted && !posted_body(c->posted, in, len) ? -1 : 0;
+	case LWS_CALLBACK_HTTP_BODY_COMPLETION: return body_whole(wsi, c);
+	case LWS_CALLBACK_HTTP_WRITEABLE: return answer_call(wsi, c);
+	case LWS_CALLBACK_CLOSED_HTTP:
+	case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
+		forget_call(c);
+		return 0;
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return upgrade(w, wsi);
 	case LWS_CALLBACK_RAW_RX_FILE: return take_in(w);
 	case LWS_CALLBACK_RAW_CLOSE_FILE:
@@ -364,6 +471,7 @@ struct ws *ws_new(const struct ws_config *c, struct why *why)
 	struct ws *w = mem_alloc(sizeof *w);
 
 	w->config = *c;
+	w->config.http.space = LWS_PRE;
 	conns_init(&w->conns, &wire, &c->limits);
 	pthread_mutex_init(&w->lock, NULL);
 	door_init(&w->door, c->listener, c->descriptors);

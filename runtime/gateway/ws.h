@@ -3,7 +3,7 @@
 #ifndef WS_H
 #define WS_H
 
-#include "base.h"
+#include "http.h"
 #include "limits.h"
 #include "ports.h"
 
@@ -11,11 +11,9 @@ struct ws;
 struct ws_config {
 	int listener;                   /* takes, unless ws_new() fails */
 	int descriptors;                /* how many this process may have */
-	const char *origins;            /* see gate_admits() */
 	const char *cert, *key;         /* PEM files, for TLS; NULL: none */
 	struct gateway_limits limits;
-	int (*http)(void *arg, const char *path, struct buf *body, const char **type);
-	void *http_arg;
+	struct http_config http;        /* but for space */
 	bool (*turn)(void *arg);        /* runs what is ready in the sessions; true: more is */
 	void *turn_arg;
 };

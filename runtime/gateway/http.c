@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ * http.c - requests and what is answered to them, whatever brings them.
+ *
+ * The folder of --files first, then what the node itself has. Pages of other origins read answers
+ * and post calls only where --allow-origin names them, the list that WebSockets go by too.
+ * /debug/ opens to this machine (not through a proxy: that would be everybody) and to who has the
+ * token. No state; the gateway's thread. It knows no library and no socket. */
+#include "http.h"
+
+#include <stdio.h>
+
+#include "files.h"
+#include "gate.h"
+#include "json.h"
+
+static bool begins(const char *path, const char *with)
+{
+	return strncmp(path, with, strlen(with)) == 0;
+}
+
+static void make_space(const struct http_config *c, struct http_reply *out)
+{
+	buf_clear(&out->body);
+	buf_reserve(&out->body, c->space);
+	out->body.len = c->space;
+}
+
+void http_refuse(const struct http_config *c, struct http_reply *out, int status,
+                 const char *words, const char *path)
+{
+	make_space(c, out);
+	out->status = status;
+	out->type = "application/json";
+	buf_text(&out->body, "{\"error\":");
+	json_text(&out->body, words, strlen(words));
+	if (path) {
+		buf_text(&out->body, ",\"path\":");
+		json_text(&out->body, path, strlen(path));
+	}
+	buf_text(&out->body, "}\n");
+}
+
+bool http_is_call(const struct http_request *r)
+{
+	return r->method == HTTP_POST && begins(r->path, "/call/");
+}
+
+bool http_admits(const struct http_config *c, const struct http_request *r,
+                 struct http_reply *out)
+{
+	if (!gate_admits(r->origin, r->host, c->origins)) {
+		http_refuse(c, out, 403, "pages of this origin may not do that; --allow-origin "
+		            "lets them", NULL);
+		return false;
+	}
+	snprintf(out->origin, sizeof out->origin, "%s", r->origin);
+	return true;
+}
+
+/* Takes as long whatever the two differ in. */
+static bool is_token(const struct http_config *c, const struct http_request *r)
+{
+	size_t len = c->token ? strlen(c->token) : 0;
+	unsigned char other = 0;
+
+	if (!len || strcmp(r->user, "bearer") || strlen(r->proof) != len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		other |= (unsigned char)(c->token[i] ^ r->proof[i]);
+	return !other;
+}
+
+static void get(const struct http_config *c, const struct http_request *r,
+                struct http_reply *out)
+{
+	if (begins(r->path, "/debug/") && !r->near && !is_token(c, r)) {
+		http_refuse(c, out, 403, "only from this machine, or with the token of "
+		            "--debug-token", r->path);
+		return;
+	}
+	make_space(c, out);
+	out->type = "text/plain";
+	if (c->files)
+		out->status = files_read(c->files, r->path, &out->body, &out->type);
+	if (!out->status && c->get)
+		out->status = c->get(c->arg, r->path, &out->body, &out->type);
+	if (!out->status)
+		http_refuse(c, out, 404, "not found", r->path);
+}
+
+void http_answer(const struct http_config *c, const struct http_request *r,
+                 struct http_reply *out)
+{
+	bool admitted = http_admits(c, r, out);
+
+	switch (r->method) {
+	case HTTP_GET: case HTTP_HEAD:          /* a page that may not is kept from reading it */
+		get(c, r, out);
+		break;
+	case HTTP_OPTIONS:
+		if (!admitted)
+			break;
+		make_space(c, out);
+		out->status = 204;
+		out->allow = "GET, HEAD, POST, OPTIONS";
+		break;
+	default:
+		http_refuse(c, out, 405, "only GET and HEAD here; POST is for /call/ACTOR/HANDLER",
+		            r->path);
+		out->allow = "GET, HEAD";
+	}
+}

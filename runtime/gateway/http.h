@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ * http.h - requests and what is answered to them, whatever brings them. */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include "base.h"
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OPTIONS, HTTP_OTHER };
+struct http_request {
+	enum http_method method;
+	char path[2048];                /* decoded, without the query; "" where it was too long */
+	char origin[256], host[256];    /* "": absent */
+	char user[256], proof[2048];    /* Authorization: Basic; of Bearer the user is "bearer" */
+	bool near;                      /* from this machine, and by no proxy */
+};
+struct http_reply {
+	int status;                     /* 0: not yet */
+	const char *type;
+	struct buf body;                /* begins with `space` bytes that are not the body */
+	const char *allow;              /* methods; NULL */
+	char origin[256];               /* whose pages may read it; "": only our own */
+	bool ask_login;                 /* WWW-Authenticate */
+};
+
+struct http_config {
+	const char *origins;            /* see gate_admits() */
+	const char *files;              /* a folder; NULL: none */
+	const char *token;              /* opens /debug/ from afar; NULL: nothing does */
+	int (*get)(void *arg, const char *path, struct buf *body, const char **type);
+	void *arg;
+	size_t space;                   /* in front of a body, for whoever sends it */
+};
+
+/* A POST of /call/..., which takes a session; all others http_answer() answers at once. */
+bool http_is_call(const struct http_request *r);
+/* r->origin may do that, and reads the answer; else out is a refusal. */
+bool http_admits(const struct http_config *c, const struct http_request *r,
+                 struct http_reply *out);
+void http_answer(const struct http_config *c, const struct http_request *r,
+                 struct http_reply *out);
+/* {"error":words,"path":path}, path may be NULL. */
+void http_refuse(const struct http_config *c, struct http_reply *out, int status,
+                 const char *words, const char *path);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT
+ * posted.c - POST /call/ACTOR/HANDLER: a client that logs in, calls once and goes.
+ *
+ * It is a session like any other, so its rights are those of a WebSocket client: the login of the
+ * Authorization header is its first frame, the call its second. What the session sends back comes
+ * here: first how the login went, then the answer. /call/HANDLER calls the global table.
+ * The gateway's thread. */
+#include "posted.h"
+
+#include <stdio.h>
+
+#include "envelope.h"
+#include "json.h"
+#include "session.h"
+
+enum { MALFORMED = 1007 };
+
+struct posted {
+	const struct http_config *config;
+	struct http_request request;
+	struct http_reply reply;
+	struct session *session;
+	struct buf body;
+	bool admitted, in;
+};
+
+struct posted *posted_new(const struct http_config *c, const struct http_request *r)
+{
+	struct posted *p = mem_alloc(sizeof *p);
+
+	p->config = c;
+	p->request = *r;
+	p->admitted = http_admits(c, r, &p->reply);
+	return p;
+}
+
+bool posted_body(struct posted *p, const void *bytes, size_t len)
+{
+	if (p->body.len + len > MESSAGE_MAX)
+		return false;
+	buf_add(&p->body, bytes, len);
+	return true;
+}
+
+const struct http_reply *posted_reply(const struct posted *p)
+{
+	return &p->reply;
+}
+
+void posted_free(struct posted *p)
+{
+	if (!p)
+		return;
+	if (p->session)
+		session_gone(p->session);
+	buf_fini(&p->body);
+	buf_fini(&p->reply.body);
+	mem_free(p);
+}
+
+/* --- the call ----------------------------------------------------------------------------- */
+
+static void say_login(struct posted *p, struct buf *frame)
+{
+	struct buf args = { 0 };
+	struct envelope e = { .enc = ENC_MSGPACK, .func = { "login", 5 }, .count = 2 };
+
+	pack_text(&args, p->request.user);
+	pack_text(&args, p->request.proof);
+	e.args = (struct packed){ (uint8_t *)args.p, (uint8_t *)args.p + args.len };
+	envelope_write(frame, &e);
+	buf_fini(&args);
+}
+
+/* values: the body, read. -1: it is no list. */
+static int say_call(struct posted *p, const struct buf *values, struct buf *frame)
+{
+	struct envelope e = { .enc = ENC_MSGPACK, .cb = { "answer", 6 } };
+	const char *name = p->request.path + strlen("/call/"), *slash = strchr(name, '/');
+	struct packed in = { (uint8_t *)values->p, (uint8_t *)values->p + values->len };
+	struct value v = { .type = VALUE_LIST };
+
+	if (values->len && (packed_next(&in, &v) != 1 || v.type != VALUE_LIST))
+		return -1;
+	if (values->len && v.len) {
+		e.args = (struct packed){ v.inside, in.end };
+		e.count = (unsigned)v.len;
+	}
+	if (slash)
+		e.tpc = (struct text){ name, (size_t)(slash - name) };
+	e.func.p = slash ? slash + 1 : name;
+	e.func.len = strlen(e.func.p);
+	envelope_write(frame, &e);
+	return 0;
+}
+
+static void begin(struct posted *p, void *conn, const struct buf *values)
+{
+	struct buf login = { 0 }, call = { 0 };
+
+	say_login(p, &login);
+	if (say_call(p, values, &call)) {
+		http_refuse(p->config, &p->reply, 400, "the body is the arguments: a JSON list",
+		            NULL);
+	} else if (!(p->session = session_new(conn))) {
+		http_refuse(p->config, &p->reply, 503, "there is no room for another client",
+		            NULL);
+	} else {
+		session_frame(p->session, login.p, login.len);
+		session_frame(p->session, call.p, call.len);
+	}
+	buf_fini(&login);
+	buf_fini(&call);
+}
+
+void posted_begin(struct posted *p, void *conn)
+{
+	struct buf values = { 0 };
+	struct why why = { "" };
+
+	if (!p->admitted)
+		return;
+	if (!p->request.user[0]) {
+		http_refuse(p->config, &p->reply, 401, "log in: Authorization: Basic, or Bearer",
+		            NULL);
+		p->reply.ask_login = true;
+	} else if (p->body.len && json_read(p->body.p, p->body.len, &values, &why)) {
+		http_refuse(p->config, &p->reply, 400, why.text, NULL);
+	} else {
+		begin(p, conn, &values);
+	}
+	buf_fini(&values);
+}
+
+/* --- the answer --------------------------------------------------------------------------- */
+
+static int status_of(int code)
+{
+	switch (code) {
+	case 0: return 200;
+	case ACTOR_EARGS: return 400;
+	case ACTOR_ENOENT: return 404;
+	case ACTOR_ETIME: return 504;
+	case ACTOR_EFULL: case ACTOR_ENOMEM: return 503;
+	default: return 422;
+	}
+}
+
+static void answer(struct posted *p, struct envelope *e)
+{
+	struct buf *out = &p->reply.body;
+
+	http_refuse(p->config, &p->reply, status_of(e->err_code), "", NULL);
+	out->len = p->config->space;
+	if (e->err_code) {
+		buf_printf(out, "{\"err\":{\"code\":%d,\"text\":", e->err_code);
+		json_text(out, e->err_text.p ? e->err_text.p : "", e->err_text.len);
+		buf_text(out, "}}\n");
+		return;
+	}
+	buf_text(out, "{\"args\":[");
+	for (unsigned i = 0; i < e->count; i++) {
+		buf_text(out, i ? "," : "");
+		if (json_write(out, &e->args))
+			buf_text(out, "null");
+	}
+	buf_text(out, "]}\n");
+}
+
+static bool is_func(const struct envelope *e, const char *name)
+{
+	return e->func.len == strlen(name) && memcmp(e->func.p, name, e->func.len) == 0;
+}
+
+void posted_frame(struct posted *p, const void *bytes, size_t len)
+{
+	struct buf scratch = { 0 };
+	struct envelope e;
+	struct value v;
+
+	if (p->reply.status || envelope_read(&e, &scratch, bytes, len, NULL)) {
+		buf_fini(&scratch);
+		return;
+	}
+	if (!p->in && is_func(&e, "loginback"))
+		p->in = packed_next(&e.args, &v) == 1 && v.type == VALUE_INT && v.i == 0;
+	else if (is_func(&e, "answer"))         /* what is pushed meanwhile has nobody to go to */
+		answer(p, &e);
+	buf_fini(&scratch);
+}
+
+void posted_close(struct posted *p, int code, const char *reason)
+{
+	if (p->reply.status)
+		return;
+	http_refuse(p->config, &p->reply, !p->in ? 401 : code == MALFORMED ? 400 : 503, reason,
+	            NULL);
+	p->reply.ask_login = !p->in;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ * posted.h - POST /call/ACTOR/HANDLER: a client that logs in, calls once and goes. */
+#ifndef POSTED_H
+#define POSTED_H
+
+#include "http.h"
+
+struct posted;
+/* Borrows c. The body is to come. */
+struct posted *posted_new(const struct http_config *c, const struct http_request *r);
+bool posted_body(struct posted *p, const void *bytes, size_t len);      /* false: too much */
+/* The body is whole. conn: what a session's frames name; they are handed on by the next two. */
+void posted_begin(struct posted *p, void *conn);
+void posted_frame(struct posted *p, const void *bytes, size_t len);
+void posted_close(struct posted *p, int code, const char *reason);
+/* To be sent, once its status is not 0. */
+const struct http_reply *posted_reply(const struct posted *p);
+/* Not from within posted_frame(). NULL is fine. */
+void posted_free(struct posted *p);
+
+#endif

@@ -1,0 +1,221 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""HTTP: files of a folder, calls by POST with the rights of clients, which pages may do what, and
+who sees /debug/."""
+
+import base64
+import http.client
+import json
+import os
+import socket
+import unittest
+
+from harness import ENOENT, EARGS, PATIENCE, Case, make_folder, write_files
+
+LOGIN = {"Authorization": "Basic " + base64.b64encode(b"guid:md5").decode()}
+TOKEN = "a token that is long enough"
+
+
+class Http(Case):
+    def ask(self, method, path, body=None, headers=None, runtime=None):
+        host, port = (runtime or self.runtime).listen.rsplit(":", 1)
+        connection = http.client.HTTPConnection(host, int(port), timeout=10 * PATIENCE)
+        try:
+            connection.request(method, path, body, headers or {})
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+
+class Files(Http):
+    @classmethod
+    def setUpClass(cls):
+        folder = make_folder()
+        write_files(folder, {
+            "secret.txt": "do not tell", "www/index.html": "<p>own page</p>", "www/app.js": "1;\n",
+            "www/deep/er/page.html": "deep", "www/deep/index.html": "index", "www/.hidden": "no",
+            "www/.git/config": "no", "www/empty.css": "", "www/a b\u00fc.txt": "named"})
+        (folder / "www/big.bin").write_bytes(bytes(range(256)) * 20000)
+        os.mkfifo(folder / "www/pipe")
+        with open(folder / "www/huge", "wb") as f:
+            f.truncate(17 << 20)
+        cls.options = ("--files", str(folder / "www"))
+        super().setUpClass()
+
+    def test_files(self):
+        for path, kind, body in (
+                ("/", "text/html", b"<p>own page</p>"), ("/app.js", "text/javascript", b"1;\n"),
+                ("/deep/er/page.html", "text/html", b"deep"), ("/deep/", "text/html", b"index"),
+                ("/empty.css", "text/css", b""), ("/a%20b%C3%BC.txt", "text/plain", b"named"),
+                ("/app.js?version=2", "text/javascript", b"1;\n"),
+                ("/big.bin", "application/octet-stream", bytes(range(256)) * 20000)):
+            with self.subTest(path):
+                status, headers, got = self.ask("GET", path)
+                self.assertEqual((status, got), (200, body))
+                self.assertIn(kind, headers["Content-Type"])
+                self.assertEqual(headers["X-Content-Type-Options"], "nosniff")
+                status, headers, got = self.ask("HEAD", path)
+                self.assertEqual((status, got), (200, b""))
+                self.assertEqual(int(headers["Content-Length"]), len(body))
+
+    def raw(self, request):
+        """As it stands: http.client would put some of these right."""
+        host, port = self.runtime.listen.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=10 * PATIENCE) as s:
+            s.sendall(request)
+            got = b""
+            try:
+                while more := s.recv(65536):
+                    got += more
+            except ConnectionError:
+                pass
+            return got
+
+    def test_no_way_out(self):
+        for path in ("/../secret.txt", "/deep/../../secret.txt", "/..%2fsecret.txt",
+                     "/%2e%2e/secret.txt", "/%2e%2e%2fsecret.txt", "/....//secret.txt",
+                     "//secret.txt", "/deep//..//..//secret.txt", "/.hidden", "/.git/config",
+                     "/./.hidden", "/app.js/", "/deep", "/pipe", "/huge", "/app.js%00.html",
+                     "\\..\\secret.txt", "/..\\secret.txt", "/" + "../" * 40 + "etc/passwd",
+                     "/" + "x" * 3000):
+            with self.subTest(path[:60]):
+                got = self.raw(b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+                               % path.encode())
+                self.assertNotIn(b"do not tell", got)
+                self.assertNotIn(b" 200 ", got.split(b"\r\n", 1)[0])
+        self.assertEqual(self.ask("GET", "/healthz")[0], 200)
+
+    def test_keep_alive(self):
+        host, port = self.runtime.listen.rsplit(":", 1)
+        connection = http.client.HTTPConnection(host, int(port), timeout=10 * PATIENCE)
+        for i in range(20):
+            for method, path, status in (("GET", "/big.bin", 200), ("HEAD", "/app.js", 200),
+                                         ("GET", "/nothing", 404), ("GET", "/metrics", 200)):
+                connection.request(method, path)
+                answer = connection.getresponse()
+                answer.read()
+                self.assertEqual(answer.status, status)
+            connection.request("POST", "/call/echo/say", json.dumps([i]), LOGIN)
+            self.assertEqual(json.loads(connection.getresponse().read()), {"args": [i]})
+        connection.close()
+
+
+class Call(Http):
+    options = ("--allow-origin", "https://friend.example")
+    actors = ("slow.c",)
+
+    def call(self, path, args=(), headers=LOGIN, body=None):
+        data = json.dumps(list(args)) if body is None else body
+        status, headers, got = self.ask("POST", "/call/" + path, data, headers)
+        self.assertIn("application/json", headers["Content-Type"])
+        return status, json.loads(got)
+
+    def test_calls(self):
+        self.assertEqual(self.call("echo/say", [1, "x", None, [2.5], {"k": True}]),
+                         (200, {"args": [1, "x", None, [2.5], {"k": True}]}))
+        self.assertEqual(self.call("echo/say", body=""), (200, {"args": []}))
+        self.assertEqual(self.call("test", ["a", "b"]), (200, {"args": ["ab"]}))
+        total = self.call("counter/hit", [0])[1]["args"][0]
+        self.assertEqual(self.call("counter/hit", [3]), (200, {"args": [total + 3]}))
+        text = "x" * 300000
+        self.assertEqual(self.call("echo/say", [text]), (200, {"args": [text]}))
+
+    def test_refusals(self):
+        for path, args, status, code in (
+                ("echo/nothing", [], 404, ENOENT), ("counter/hit", ["x"], 400, EARGS),
+                ("rpc/exec", ["x"], 404, ENOENT), ("patch/list", [], 404, ENOENT)):
+            with self.subTest(path):
+                got, answer = self.call(path, args)
+                self.assertEqual((got, answer["err"]["code"]), (status, code))
+                self.assertTrue(answer["err"]["text"])
+        for body in "{}", "1", "[", "[1] [2]", '"x"', "[NaN]", "\xff", "[1],\"func\":\"x\"":
+            self.assertEqual(self.call("echo/say", body=body)[0], 400, body)
+        self.assertEqual(self.call("echo/say", range(1000))[0], 400)
+
+    def test_login(self):
+        for headers in {}, {"Authorization": "Basic x"}, {"Authorization": "Digest x"}, \
+                {"Authorization": "Basic " + base64.b64encode(b":proof").decode()}:
+            with self.subTest(headers):
+                self.assertEqual(self.call("echo/say", [1], headers)[0], 401)
+        self.assertEqual(self.call("echo/say", [1], {"Authorization": "Bearer token"})[0], 200)
+        self.assertIn("Basic", self.ask("POST", "/call/echo/say", "[]")[1]["WWW-Authenticate"])
+
+    def test_methods(self):
+        for method, path, status in (("POST", "/metrics", 405), ("PUT", "/call/echo/say", 405),
+                                     ("DELETE", "/", 405), ("GET", "/call/echo/say", 404)):
+            self.assertEqual(self.ask(method, path, None, LOGIN)[0], status, (method, path))
+        self.assertEqual(self.ask("POST", "/metrics")[1]["Allow"], "GET, HEAD")
+
+    def test_other_pages(self):
+        for origin, may in ((None, True), ("https://friend.example", True),
+                            ("http://" + self.runtime.listen, True),
+                            ("https://evil.example", False), ("null", False)):
+            with self.subTest(origin):
+                headers = {**LOGIN, **({"Origin": origin} if origin else {})}
+                before = self.call("counter/hit", [0])[1]["args"][0]
+                status, got, _ = self.ask("POST", "/call/counter/hit", "[1]", headers)
+                self.assertEqual(status, 200 if may else 403)
+                self.assertEqual(got["Access-Control-Allow-Origin"], origin if may else None)
+                self.assertEqual(self.call("counter/hit", [0])[1]["args"][0], before + may)
+                status, got, _ = self.ask("OPTIONS", "/call/counter/hit", None, headers)
+                self.assertEqual(status, 204 if may else 403)
+                if origin and may:
+                    self.assertIn("POST", got["Access-Control-Allow-Methods"])
+                    self.assertIn("authorization", got["Access-Control-Allow-Headers"])
+
+    def test_bodies_that_do_not_come(self):
+        host, port = self.runtime.listen.rsplit(":", 1)
+        for head in (b"Content-Length: 100\r\n\r\n[", b"Content-Length: 99999999999\r\n\r\n[",
+                     b"Content-Length: -1\r\n\r\n[", b"Transfer-Encoding: chunked\r\n\r\n2\r\n[]"):
+            with socket.create_connection((host, int(port)), timeout=10 * PATIENCE) as s:
+                s.sendall(b"POST /call/echo/say HTTP/1.1\r\nHost: x\r\n" + head)
+        self.assertEqual(self.call("echo/say", [1])[0], 200)
+
+    def test_gone_before_the_answer(self):
+        host, port = self.runtime.listen.rsplit(":", 1)
+        for _ in range(50):
+            with socket.create_connection((host, int(port)), timeout=10 * PATIENCE) as s:
+                s.sendall(b"POST /call/echo/say HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+                          b"Authorization: %s\r\n\r\n[]" % LOGIN["Authorization"].encode())
+        self.assertEqual(self.call("echo/say", [1])[0], 200)
+
+
+class Debug(Http):
+    options = ("--debug-token", TOKEN)
+
+    def test_pages(self):
+        actors = json.loads(self.ask("GET", "/debug/actors")[2])
+        self.assertIn("echo", [a["name"] for a in actors["actors"]])
+        stacks = json.loads(self.ask("GET", "/debug/stacks")[2])
+        self.assertIn("gateway", [w["name"] for w in stacks["workers"]])
+        self.assertIn("gateway", [t["name"] for t in stacks["threads"]])
+        self.assertEqual(self.ask("GET", "/debug/nothing")[0], 404)
+
+    def test_who_may(self):
+        """From behind a proxy, which says so, it is not this machine."""
+        for path in "/debug/actors", "/debug/stacks":
+            for by in {"X-Forwarded-For": "10.0.0.1"}, {"Forwarded": "for=10.0.0.1"}:
+                self.assertEqual(self.ask("GET", path, None, by)[0], 403)
+                for token, status in ((TOKEN, 200), (TOKEN[:-1] + "x", 403), ("", 403)):
+                    headers = {**by, "Authorization": "Bearer " + token}
+                    self.assertEqual(self.ask("GET", path, None, headers)[0], status)
+
+    def test_from_afar(self):
+        """By an address of this machine that is not loopback, if it has one."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            try:
+                s.connect(("192.0.2.1", 9))
+            except OSError:
+                self.skipTest("no other address")
+            address = s.getsockname()[0]
+        if address.startswith("127."):
+            self.skipTest("no other address")
+        runtime = self.start(listen="0.0.0.0:0", redis="none")
+        runtime.listen = "%s:%s" % (address, runtime.listen.rsplit(":", 1)[1])
+        self.assertEqual(self.ask("GET", "/debug/actors", runtime=runtime)[0], 403)
+        self.assertEqual(self.ask("GET", "/healthz", runtime=runtime)[0], 200)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -15,6 +15,9 @@
  *   kit_run();
  *   kit_end();
  *
+ * tests/seed/test_counter.c is an example. Where actord is installed:
+ *   cc test_counter.c counter.c $(pkg-config --cflags --libs actord-kit) && ./a.out
+ *
  * One system at a time, one thread. SEED=n chooses a seed (kit_seeds), TRACE=1 shows what
  * passes. */
 #ifndef KIT_H

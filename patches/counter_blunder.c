@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * counter_blunder: faults on purpose, for what happens then: a hit of 0 divides by it, one of -1
- * never ends. The caller is told where, and the next hit finds the counter as it was. */
+ * never ends. The caller is told where; the patch is taken back by itself, and the next hit finds
+ * the counter as it was. */
 #include "actor.h"
 #include "counter.h"
 

@@ -25,7 +25,7 @@ enum {
 	TIMEOUT_MAX_MS = 3600000,
 	STOP_DRAIN_MS = 1000,
 	TRACES_LOOK_MS = 1000,
-	LOOK_MS = 500, HOPS_MOST = 16,
+	LOOK_MS = 200, HOPS_MOST = 16,
 };
 
 struct commands {

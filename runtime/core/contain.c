@@ -223,21 +223,22 @@ static COLD int on_probation(struct worker *w, struct actor *a, struct msg *m,
 			     const struct entry *e, struct guard *g, struct probation *p)
 {
 	size_t size = cell_type(a)->state;
-	bool whole = size <= probation_state(p);
+	bool whole;
 	struct before b = { m->corr, LOAD(&a->stopping) };
 	uint32_t depth = w->depth;
 	int64_t began = now_ns();
 	struct tried t;
 	int rc;
 
-	if (!whole)
-		probation_note_large(p);
-	draft_begin(w, &g->draft, actor_state(a), whole ? size : 0);
+	draft_begin(w, &g->draft, size, size <= probation_state(p));
 	begin(g, e->code, e->version);
 	rc = run(w, g, (void *)(uintptr_t)e->fn, a, m);
 	w->depth = depth;
 	t = (struct tried){ .fault = LOAD(&g->fault) != FAULT_NONE, .ns = now_ns() - began };
 	t.failed = t.fault || (rc < 0 && !(w->in_handler & IN_REFUSAL));
+	whole = !draft_is_lossy();
+	if (!whole)
+		probation_note_large(p);
 	if (t.failed)
 		undo(w, a, m, &b);
 	else

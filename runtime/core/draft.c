@@ -9,24 +9,36 @@ struct draft {
 	uint32_t n, room;
 	uint64_t units;
 	unsigned char *state;
-	size_t size, state_room;
+	size_t size, state_room;        /* of a state that can be kept, else 0 */
+	bool touched;
 };
 
 static _Thread_local struct draft *open;
 
-void draft_begin(struct worker *w, struct draft **d, const void *state, size_t size)
+void draft_begin(struct worker *w, struct draft **d, size_t size, bool keep)
 {
 	if (!*d)
 		*d = mem_alloc(sizeof **d);
 	open = *d;
-	if (size > open->state_room) {
+	open->size = keep ? size : 0;
+	open->touched = false;
+	if (open->size > open->state_room) {
 		open->state = mem_resize(open->state, size);
 		open->state_room = size;
 	}
-	if (size)
-		memcpy(open->state, state, size);
-	open->size = size;
 	w->box.top = DRAFT_OPEN;
+}
+
+void draft_state(const void *state)
+{
+	if (open->size && !open->touched)
+		memcpy(open->state, state, open->size);
+	open->touched = true;
+}
+
+bool draft_is_lossy(void)
+{
+	return open->touched && !open->size;
 }
 
 struct draft_item *draft_add(draft_fn *leave, draft_fn *undo)
@@ -117,7 +129,7 @@ void draft_undo(struct worker *w, struct actor *self, void *state)
 			x.undo(w, self, &x);
 		mem_free(x.kept);
 	}
-	if (open->size)
+	if (open->size && open->touched)
 		memcpy(state, open->state, open->size);
 	w->box.top = 0;
 	empty(open);

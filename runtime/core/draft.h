@@ -34,8 +34,13 @@ static inline bool draft_is_open(const struct worker *w)
 {
 	return w->box.top == DRAFT_OPEN;
 }
-/* Opens *d (made when NULL) for a handler of self, and keeps a copy of its state, `size` bytes. */
-void draft_begin(struct worker *w, struct draft **d, const void *state, size_t size);
+/* Opens *d (made when NULL) for a handler whose actor has a state of that size; keep: with room for
+ * a copy of it. */
+void draft_begin(struct worker *w, struct draft **d, size_t size, bool keep);
+/* The handler is about to get its state: it is copied, if it was not yet. Locks nothing. */
+void draft_state(const void *state);
+/* It did get it, and there is no copy. */
+bool draft_is_lossy(void);
 /* Another item, zeroed, to be filled in at once: the next one may move it. */
 struct draft_item *draft_add(draft_fn *leave, draft_fn *undo);
 void draft_message(draft_fn *leave, struct actor *to, struct msg *m);

@@ -49,6 +49,15 @@ static void log_it(actor *self, const char *fmt, ...)
 	door_log(self, "%s", text);
 }
 
+static void *state_of(actor *self)
+{
+	void *state = actor_state(self);
+
+	if (worker_self && draft_is_open(worker_self))
+		draft_state(state);
+	return state;
+}
+
 static void touch_self(const actor *self)
 {
 	if (self)
@@ -265,7 +274,7 @@ const struct export core_exports[] = {
 	EXPORT_BY(actor_ask_out, ask_out),
 	EXPORT(msg_reply_out),
 	EXPORT_BY(actor_answer_out, undo_answer_out),
-	EXPORT(actor_state),
+	EXPORT_BY(actor_state, state_of),
 	EXPORT(actor_name),
 	EXPORT(actor_self),
 	EXPORT_BY(actor_find, find),
@@ -315,7 +324,7 @@ static void *const bare[] = {
 	BARE(msg_num),     BARE(msg_str),   BARE(msg_len),
 	BARE(msg_from),    BARE(msg_error), BARE(msg_error_text),
 	BARE(msg_ask),     BARE(msg_items), BARE(msg_next),
-	BARE(msg_again),   BARE(actor_state), BARE(actor_now),
+	BARE(msg_again),   BARE(state_of), BARE(actor_now),
 	BARE(fail),        BARE(refuse),    BARE(log_it),
 	NULL,
 };

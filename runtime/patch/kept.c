@@ -2,6 +2,10 @@
  * kept.c - a line of the journal, read. No state. */
 #include "kept.h"
 
+#include <stdio.h>
+
+#include "digest.h"
+
 void kept_take(void *arg, const struct journal_line *l)
 {
 	struct patch_kept *k = arg;
@@ -37,4 +41,57 @@ void kept_free(struct patch_kept *k)
 	mem_free((char *)s->function);
 	mem_free((char *)s->probation);
 	buf_fini(&k->own);
+}
+
+/* --- the list of handlers --------------------------------------------------------------- */
+
+static void copy_text(char *out, size_t size, const struct value *v)
+{
+	snprintf(out, size, "%.*s", v->type == VALUE_STR ? (int)v->len : 0, v->str);
+}
+
+static bool walk_handlers(const struct walk *w, struct packed in, const char *type_title)
+{
+	struct one one = { .type = core_type(type_title) };
+	struct value list, v;
+
+	snprintf(one.type_name, sizeof one.type_name, "%s", type_title);
+	if (packed_next(&in, &list) != 1 || list.type != VALUE_LIST)
+		return false;
+	for (size_t i = 0; i < list.len; i++) {
+		if (packed_next(&in, &v) != 1 || packed_next(&in, &v) != 1)
+			return false;
+		copy_text(one.name, sizeof one.name, &v);
+		if (packed_next(&in, &v) != 1)
+			return false;
+		one.was = v.i;
+		if (!w->each(w->arg, &one))
+			return false;
+	}
+	return true;
+}
+
+bool kept_walk(const struct walk *w, struct packed on)
+{
+	struct value list, v;
+
+	if (packed_next(&on, &list) != 1 || list.type != VALUE_LIST)
+		return false;
+	for (size_t i = 0; i < list.len; i++) {
+		char type[NAME_MAX_LEN + 1], build[DIGEST_HEX];
+		struct packed handlers;
+
+		if (!journal_field(on, "type", &v, NULL))
+			return false;
+		copy_text(type, sizeof type, &v);
+		if (!journal_field(on, "build", &v, NULL))
+			return false;
+		copy_text(build, sizeof build, &v);
+		if (w->type && !w->type(w->arg, type, build))
+			return false;
+		if (!journal_field(on, "on", &v, &handlers) || !walk_handlers(w, handlers, type))
+			return false;
+		packed_skip(&on);
+	}
+	return true;
 }

@@ -3,6 +3,7 @@
 #ifndef KEPT_H
 #define KEPT_H
 
+#include "core.h"
 #include "journal.h"
 
 /* What a patch is made of. Borrowed. */
@@ -22,5 +23,17 @@ struct patch_kept {
 };
 journal_fn kept_take;           /* arg: a patch_kept, zeroed; of its line `intent` */
 void       kept_free(struct patch_kept *k);
+
+/* What the patch changes: each handler, with what that came with before. */
+struct one { struct type *type; char type_name[NAME_MAX_LEN + 1],
+            name[NAME_MAX_LEN + 1]; int64_t was; };
+/* Goes through "on":[{"type":..,"build":..,"on":[["hit",0],..]},..]. False from each ends it. */
+struct walk {
+	bool (*type)(void *arg, const char *name, const char *build);   /* may be NULL */
+	bool (*each)(void *arg, const struct one *one);
+	void *arg;
+};
+/* False: somebody said so, or it is no such list. */
+bool kept_walk(const struct walk *w, struct packed on);
 
 #endif

@@ -20,68 +20,6 @@
 #include "log.h"
 #include "watched.h"
 
-/* --- the journal's list of handlers ------------------------------------------------------- */
-
-struct one { struct type *type; char type_name[NAME_MAX_LEN + 1],
-            name[NAME_MAX_LEN + 1]; int64_t was; };
-/* Goes through "on":[{"type":..,"build":..,"on":[["hit",0],..]},..]. False from each ends it. */
-struct walk {
-	bool (*type)(void *arg, const char *name, const char *build);   /* may be NULL */
-	bool (*each)(void *arg, const struct one *one);
-	void *arg;
-};
-
-static void copy_text(char *out, size_t size, const struct value *v)
-{
-	snprintf(out, size, "%.*s", v->type == VALUE_STR ? (int)v->len : 0, v->str);
-}
-
-static bool walk_handlers(const struct walk *w, struct packed in, const char *type_title)
-{
-	struct one one = { .type = core_type(type_title) };
-	struct value list, v;
-
-	snprintf(one.type_name, sizeof one.type_name, "%s", type_title);
-	if (packed_next(&in, &list) != 1 || list.type != VALUE_LIST)
-		return false;
-	for (size_t i = 0; i < list.len; i++) {
-		if (packed_next(&in, &v) != 1 || packed_next(&in, &v) != 1)
-			return false;
-		copy_text(one.name, sizeof one.name, &v);
-		if (packed_next(&in, &v) != 1)
-			return false;
-		one.was = v.i;
-		if (!w->each(w->arg, &one))
-			return false;
-	}
-	return true;
-}
-
-static bool walk(const struct walk *w, struct packed on)
-{
-	struct value list, v;
-
-	if (packed_next(&on, &list) != 1 || list.type != VALUE_LIST)
-		return false;
-	for (size_t i = 0; i < list.len; i++) {
-		char type[NAME_MAX_LEN + 1], build[DIGEST_HEX];
-		struct packed handlers;
-
-		if (!journal_field(on, "type", &v, NULL))
-			return false;
-		copy_text(type, sizeof type, &v);
-		if (!journal_field(on, "build", &v, NULL))
-			return false;
-		copy_text(build, sizeof build, &v);
-		if (w->type && !w->type(w->arg, type, build))
-			return false;
-		if (!journal_field(on, "on", &v, &handlers) || !walk_handlers(w, handlers, type))
-			return false;
-		packed_skip(&on);
-	}
-	return true;
-}
-
 /* --- taking back -------------------------------------------------------------------------- */
 
 struct revert {
@@ -137,7 +75,7 @@ static int before(const struct one *one, int64_t *was, struct why *why)
 
 		if (rc < 0)
 			return rc;
-		walk(&w, k.on);
+		kept_walk(&w, k.on);
 		kept_free(&k);
 		*was = f.was;
 	}
@@ -300,16 +238,38 @@ static bool note_now(void *arg, const struct one *one)
 	return true;
 }
 
-static int move_back(uint32_t number, struct packed on, const struct patch_source *who, bool lose,
-                     struct why *why)
+/* Who takes it back. of: it failed this, and is taken back by itself: then nobody waits for the
+ * disk before the old code is in force, and after a crash in between it only fails once more. */
+struct taking { uint32_t number; const struct patch_source *who; bool lose; struct probation *of; };
+
+static int in_force_again(const struct taking *t, const struct back *b, int n, struct why *why)
 {
+	struct why unsaid;
+	int rc = t->of ? 0
+		       : history_reverting(t->number, t->who->author, t->who->origin, why);
+
+	if (!rc)
+		rc = core_restore(b, n, why);
+	if (rc || !t->of)
+		return rc;
+	probation_end(t->of, true);
+	if (history_reverting(t->number, t->who->author, t->who->origin, &unsaid) < 0)
+		log_line(LOG_ERROR, "patch",
+			 "%u is taken back, but the journal does not say so: %s", t->number,
+			 unsaid.text);
+	return 0;
+}
+
+static int move_back(const struct taking *t, struct packed on, struct why *why)
+{
+	uint32_t number = t->number;
 	struct newest newest = { number, 0, NULL };
 	struct before now = { 0 };
 	struct type *type = NULL, *old, *next;
 	struct back whole;
 	int rc;
 
-	walk(&(struct walk){ NULL, find_type, &type }, on);
+	kept_walk(&(struct walk){ NULL, find_type, &type }, on);
 	old = type ? core_before(type) : NULL;
 	if (!old)
 		return why_set(why, ACTOR_EFAIL, "patch %u: its actor type is not here", number);
@@ -319,31 +279,28 @@ static int move_back(uint32_t number, struct packed on, const struct patch_sourc
 		               "patch %u is superseded: %s.%s is patch %u's by now, which has "
 		               "to be reverted first", number, type_name(type), newest.name,
 		               	newest.other);
-	if (!core_can_go_back(type) && !lose)
+	if (!core_can_go_back(type) && !t->lose)
 		return why_set(why, ACTOR_EFAIL,
 		               "patch %u has no migrate_back: each %s would lose its state (%zu "
 		               "bytes) and begin anew; where that may be, add --lose-changes",
 		               	number,
 		               type_name(type), type_state(type));
-	rc = history_reverting(number, who->author, who->origin, why);
-	if (rc < 0)
-		return rc;
 	whole = (struct back){ .type = type, .lose = !core_can_go_back(type) };
-	rc = core_restore(&whole, 1, why);
+	rc = in_force_again(t, &whole, 1, why);
 	if (rc < 0)
 		return rc;
 	next = core_type(type_name(type));
 	builds_moved(next, old, builds_layout(old));
-	walk(&(struct walk){ NULL, note_now, &(struct versions){ next, &now } }, on);
+	kept_walk(&(struct walk){ NULL, note_now, &(struct versions){ next, &now } }, on);
 	history_reverted(number, &now);
 	mem_free(now.was);
 	return 0;
 }
 
-static int take_all_back(uint32_t number, const struct patch_source *who, bool lose, bool itself,
-                         struct why *why)
+static int take_all_back(const struct taking *t, struct why *why)
 {
-	struct revert r = { .number = number, .itself = itself, .why = why };
+	uint32_t number = t->number;
+	struct revert r = { .number = number, .itself = t->of != NULL, .why = why };
 	struct walk w = { NULL, take_back, &r };
 	struct patch_kept k;
 	size_t n = 0;
@@ -352,25 +309,23 @@ static int take_all_back(uint32_t number, const struct patch_source *who, bool l
 	if (r.rc < 0)
 		return r.rc;
 	if (k.migrates) {
-		r.rc = move_back(number, k.on, who, lose, why);
+		r.rc = move_back(t, k.on, why);
 		kept_free(&k);
 		return r.rc;
 	}
-	walk(&(struct walk){ NULL, count_one, &n }, k.on);
+	kept_walk(&(struct walk){ NULL, count_one, &n }, k.on);
 	r.made = mem_alloc((n + 1) * sizeof *r.made);
 	r.kept = mem_alloc((n + 1) * sizeof *r.kept);
 	r.made_number = mem_alloc((n + 1) * sizeof *r.made_number);
 	r.trying = mem_alloc((n + 1) * sizeof *r.trying);
-	if (!walk(&w, k.on) && !r.rc)
+	if (!kept_walk(&w, k.on) && !r.rc)
 		r.rc = why_set(why, ACTOR_EFAIL,
 		               "patch %u: its line of the journal is no such line", number);
 	if (!r.rc)
-		r.rc = history_reverting(number, who->author, who->origin, why);
-	if (!r.rc) {
-		r.rc = core_restore(r.back, r.n, why);
-		r.restored = !r.rc;
+		r.rc = in_force_again(t, r.back, r.n, why);
+	r.restored = !r.rc;
+	if (r.restored)
 		history_reverted(number, &r.now);
-	}
 	kept_free(&k);
 	revert_fini(&r);
 	return r.rc;
@@ -408,14 +363,14 @@ int revert_patch(uint32_t number, const struct patch_source *who, bool lose, str
 	case PATCH_APPLIED:
 		break;
 	}
-	return take_all_back(number, who, lose, false, why);
+	return take_all_back(&(struct taking){ number, who, lose, NULL }, why);
 }
 
-int revert_by_itself(uint32_t number, const char *reason, struct why *why)
+int revert_by_itself(uint32_t number, struct probation *p, struct why *why)
 {
-	struct patch_source who = { .origin = "node", .author = "probation", .note = reason };
+	struct patch_source who = { .origin = "node", .author = "probation" };
 
-	return take_all_back(number, &who, false, true, why);
+	return take_all_back(&(struct taking){ number, &who, false, p }, why);
 }
 
 /* --- bringing back -------------------------------------------------------------------- */
@@ -514,13 +469,13 @@ static bool new_shape(void *arg, const struct one *one)
 static void consider(void *arg, uint32_t number, bool migrates, struct packed on)
 {
 	struct again *a = arg;
-	bool good = walk(&(struct walk){ same_build, nothing, a }, on);
+	bool good = kept_walk(&(struct walk){ same_build, nothing, a }, on);
 
 	a->number = number;
 	if (good && migrates)
-		walk(&(struct walk){ NULL, new_shape, a }, on);
+		kept_walk(&(struct walk){ NULL, new_shape, a }, on);
 	if (good)
-		walk(&(struct walk){ NULL, on_top, a }, on);
+		kept_walk(&(struct walk){ NULL, on_top, a }, on);
 	else
 		history_stale(number, a->reason);
 }

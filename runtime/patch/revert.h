@@ -13,9 +13,9 @@
  * changed. */
 int revert_patch(uint32_t number, const struct patch_source *who, bool lose, struct why *why);
 
-/* The same for one that has failed its probation: a handler that is a later patch's by now stays
- * that. */
-int revert_by_itself(uint32_t number, const char *reason, struct why *why);
+/* The same for one that has failed its probation p, which it ends when it returns 0: a handler that
+ * is a later patch's by now stays that. */
+int revert_by_itself(uint32_t number, struct probation *p, struct why *why);
 
 /* At the start, when the actors are there: all that the journal says is in force. ran: for each
  * with a process, which

@@ -11,28 +11,28 @@
 #include "log.h"
 #include "ports.h"
 
-static void quarantined(uint32_t number, const struct probation_info *i)
+static void quarantined(uint32_t number, const struct probation_info *i, const char *reason)
 {
-	history_quarantine(number, i->reason);
+	history_quarantine(number, reason);
 	log_line(LOG_WARN, "patch",
 		 "%u is taken back, %.1f ms after what went wrong first, and its source is in "
 		 "quarantine (to send it again all the same: actorctl patch lift %u): %s",
-		 number, (double)(now_ns() - i->first_ns) / 1e6, number, i->reason);
+		 number, (double)(now_ns() - i->first_ns) / 1e6, number, reason);
 }
 
-static const char *failed(struct watched *x, const struct probation_info *i)
+/* reason: i's, which ends with the probation. */
+static const char *failed(struct watched *x, const struct probation_info *i, const char *reason)
 {
 	uint32_t number = x->number;
 	struct why why;
-	int rc = revert_by_itself(number, i->reason, &why);
+	int rc = revert_by_itself(number, x->p, &why);
 
 	if (!rc) {
-		quarantined(number, i);
-		probation_end(x->p, true);
+		quarantined(number, i, reason);
 		return "quarantined";
 	}
-	history_failed(number, i->reason);
-	log_line(LOG_ERROR, "patch", "%u fails (%s), but stays in force: %s", number, i->reason,
+	history_failed(number, reason);
+	log_line(LOG_ERROR, "patch", "%u fails (%s), but stays in force: %s", number, reason,
 		 why.text);
 	probation_end(x->p, false);
 	return history_word(number);
@@ -64,7 +64,7 @@ static const char *look_at(struct watched *x, struct why *reason)
 	}
 	if (i->word == PROBATION_FAILED) {
 		why_set(reason, 0, "%s", i->reason);    /* ends with the probation */
-		return failed(x, i);
+		return failed(x, i, reason->text);
 	}
 	return i->word == PROBATION_PASSED ? passed(x) : NULL;
 }

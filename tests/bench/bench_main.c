@@ -27,6 +27,8 @@ static const struct { const char *name, *what; workload *run;
 	{"patch-swap", "ns a message more while two types that feed each other are swapped",
 	 bench_patch_swap},
 	{"patch-memory", "bytes of RSS that 10,000 patches in a row leave", bench_patch_memory},
+	{"patch-back", "us, p99 from a fault of a patch to the first answer by the code before it",
+	 bench_patch_back},
 	{"ws-echo", "calls/s by WebSocket, beside a bare echo of libwebsockets; last: 100\n"
 	 "                   connections, 16 in flight, msgpack", bench_ws_echo},
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * bench_redis.c - workloads through Redis: calls by lists, and how soon a patch is met. */
+ * bench_redis.c - workloads through Redis: calls by lists, and how soon a patch is met, or
+ * taken back by itself. */
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 #include "bench.h"
 #include "bench_node.h"
 
-enum { FLIGHT = 64, PATCHES = 200, PATCHES_FIRST = 10, LOAD = 100000, MANY = 10000 };
+enum { FLIGHT = 64, PATCHES = 200, PATCHES_FIRST = 10, LOAD = 100000, MANY = 10000, BACKS = 1000 };
 
 static redisContext *dial(const char *url)
 {
@@ -336,6 +337,81 @@ int bench_patch_memory(const struct bench_options *o)
 	bench_print("patch-memory", (double)(resident(&node) - first), "bytes", o,
 	            "\"patches\":%d,\"of_the_last_nine_tenths\":%ld", MANY,
 	            resident(&node) - before);
+	redisFree(to);
+	redisFree(from);
+	bench_node_stop(&node);
+	return 0;
+}
+
+/* --- from a fault to the answer of the code before ---------------------------------------- */
+
+/* sent: commands before, whose replies are still to be read. */
+static void call_until(redisContext *to, redisContext *from, int sent, const char *expected)
+{
+	for (int calls = 1;; calls++) {
+		redisReply *r;
+		bool met;
+
+		call(to);
+		flush(to, 1 + (calls == 1 ? sent : 0));
+		met = strstr(message(from, &r), expected) != NULL;
+		freeReplyObject(r);
+		if (met)
+			return;
+		if (calls > 100000)
+			bench_fail("%s never came", expected);
+	}
+}
+
+static double back(redisContext *to, redisContext *from, int i)
+{
+	char source[512], expected[32];
+	double began;
+	redisReply *r;
+
+	snprintf(source, sizeof source,
+		 "#include \"actor.h\"\n"
+		 "static int test(actor *self, const msg *m)\n{\n\t(void)self;\n"
+		 "\tif (*msg_str(m, 0) == 'x')\n\t\treturn *(volatile int *)8;\n"
+		 "\treturn msg_reply(m, \"patched %d\");\n}\n"
+		 "const struct actor_type patch = {\n\t.name = \"rpc\",\n"
+		 "\t.on = ON({ \"test\", \"arg1:str arg2:str\", test, 0 }),\n};\n",
+		 i);
+	snprintf(expected, sizeof expected, "patched %d\"", i);
+	redisAppendCommand(to, "PUBLISH patch %s", source);
+	call_until(to, from, 1, expected);
+	began = bench_now();
+	redisAppendCommand(to, "RPUSH rpc %s",
+			   "{\"func\":\"test\",\"ct\":\"bench\",\"cb\":\"back\",\"args\":[\"x\","
+			   "\"\"]}");
+	flush(to, 1);
+	if (!strstr(message(from, &r), "a bad pointer (0x8)"))
+		bench_fail("it was to fault: %s", r->element[2]->str);
+	freeReplyObject(r);
+	call_until(to, from, 0, "args: arg1, arg2.");
+	return (bench_now() - began) * 1e6;
+}
+
+int bench_patch_back(const struct bench_options *o)
+{
+	struct bench_node node;
+	redisContext *to, *from;
+	double times[BACKS];
+
+	bench_node_start(&node, o->workers);
+	to = dial(node.redis);
+	from = dial(node.redis);
+	subscribe(from, "bench");
+	for (int i = -PATCHES_FIRST; i < BACKS; i++) {
+		double us = back(to, from, i + PATCHES_FIRST);
+
+		if (i >= 0)
+			times[i] = us;
+	}
+	qsort(times, BACKS, sizeof *times, by_size);
+	bench_print("patch-back", times[BACKS * 99 / 100 - 1], "us", o,
+		    "\"p50\":%.1f,\"max\":%.1f,\"rounds\":%d", times[BACKS / 2], times[BACKS - 1],
+		    BACKS);
 	redisFree(to);
 	redisFree(from);
 	bench_node_stop(&node);

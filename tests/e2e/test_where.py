@@ -4,7 +4,18 @@
 
 import unittest
 
-from harness import ANSWERS, HERE, Case
+from harness import ANSWERS, EFAIL, HERE, Case, make_folder, write_files
+
+SPINNER = """#include "actor.h"
+static int spin(actor *self, const msg *m)
+{
+	while (msg_int(m, 0))
+		;
+	return msg_reply(m, 7);
+}
+const struct actor_type %s = { .name = "%s", .where = %s, .budget_ms = 50,
+	.on = ON({ "spin", "on:int", spin, 0 }) };
+"""
 
 
 class Where(Case):
@@ -41,6 +52,28 @@ class Where(Case):
 
     def test_clients(self):
         self.assertEqual(self.runtime.client().call("say", "hello", tpc="clerk"), ["hello"])
+
+
+class Loops(Case):
+    """One that never ends, of an actor on the I/O loop or on a thread of its own, while the pool
+    has nothing to do."""
+    options = None
+
+    def test_they_are_ended(self):
+        folder = write_files(make_folder(), {name + ".c": SPINNER % (name, name, where)
+                                             for name, where in (("looper", "ACTOR_LOOP"),
+                                                                 ("threader", "ACTOR_THREAD"))})
+        runtime = self.start(folder / "looper.c", folder / "threader.c")
+        caller = runtime.caller()
+        for _ in range(5):
+            for name in "looper", "threader":
+                said = self.refused(EFAIL, caller.call, name, "spin", 1)
+                self.assertRegex(said, "^%s.spin: longer under way than its 50 ms at "
+                                 % name)
+                self.assertEqual(caller.call(name, "spin", 0), [7])
+        self.assertEqual(runtime.actorctl("stop", "threader").code, 0)
+        self.refused(EFAIL, caller.call, "looper", "spin", 1)
+        self.check_alive(runtime)
 
 
 class Stop(Case):

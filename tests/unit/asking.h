@@ -72,9 +72,16 @@ static inline int got_list(actor *self, const msg *m)
 	return 0;
 }
 
+static inline int got_none(actor *self, const msg *m)
+{
+	(void)self, (void)m;
+	return 0;
+}
+
 static const struct actor_type asker_type = {
 	.name = "asker",
-	.on   = ON({ "got", "...", got, 0 }, { "got_list", "patches:list", got_list, 0 }),
+	.on   = ON({ "got", "...", got, 0 }, { "got_list", "patches:list", got_list, 0 },
+	           { "got_none", "...", got_none, 0 }),
 };
 
 static inline void wait_for(int n)

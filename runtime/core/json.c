@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * json.c - jansson reads JSON into a tree, which is packed and dropped; the writer is by hand.
+ * json.c - jansson reads JSON into a tree, which is packed and dropped; the writer is by hand. What
+ * is plain is read without it (plain.c).
  *
  * jansson nests 2,048 deep and makes up to 250 bytes of tree from two bytes of text ("{}"), so a
  * scan goes first that bounds depth and tree before either costs anything. No state: any thread
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 
 #include "../actor.h"
+#include "plain.h"
 
 enum {
 	TREE_MAX = 256 << 20,                   /* bytes that jansson may spend on a text, about: */
@@ -114,6 +116,8 @@ int json_read_deep(const char *text, size_t len, int depth, struct buf *out, str
 	bool wide;
 	json_t *tree;
 
+	if (plain_read(text, len, depth, out))
+		return 0;
 	if (scan(text, len, depth, why) != 0)
 		return ACTOR_EARGS;
 	tree = json_loadb(text, len, flags, &error);

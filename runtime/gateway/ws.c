@@ -279,6 +279,8 @@ static int upgrade(struct ws *w, struct lws *wsi)
 	read_request(wsi, "", &r);
 	if (strcasecmp(to, "websocket"))
 		http_refuse(config, &out, 400, "no other upgrade than to websocket", NULL);
+	else if (r.method != HTTP_GET)
+		http_refuse(config, &out, 405, "a handshake is a GET", NULL);
 	else
 		http_admits(config, &r, &out);
 	if (out.status)

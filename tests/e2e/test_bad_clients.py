@@ -43,7 +43,8 @@ class BadClients(Case):
 
     def test_wrong_handshakes(self):
         self.assertEqual(self.status(HELLO), 101)
-        for old, new in (("Upgrade: websocket", "Upgrade: h2c"), ("Upgrade: websocket", "Upgrade: "),
+        for old, new in (("Upgrade: websocket", "Upgrade: h2c"),
+                         ("Upgrade: websocket", "Upgrade: "),
                          ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""),
                          ("GET / HTTP/1.1", "POST / HTTP/1.1"), ("GET / HTTP/1.1", "GET"),
                          ("GET / HTTP/1.1", "\x16\x03\x01\x02\x00\x01\x00"),

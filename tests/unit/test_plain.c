@@ -59,7 +59,8 @@ static void what_is_not(void **state)
 	static const char *const texts[] = {
 		"", " ", "{", "[", "[1", "[1,", "[1,]", "[,1]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}",
 		"{a:1}", "{1:1}", "\"", "\"a", "\"\\n\"", "\"\t\"", "\"\xff\"", "\"\xed\xa0\x80\"",
-		"\"\xc0\xaf\"", "01", "-", "-0", "+1", "1.0", "1e5", ".5", "1a", "0x1", "nul", "nulll",
+		"\"\xc0\xaf\"", "01", "-", "-0", "+1", "1.0", "1e5", ".5", "1a", "0x1", "nul",
+		"nulll",
 		"True", "[1 2]", "1 2", "[]]", "{\"a\":1,\"a\":2}", "[{\"a\":1,\"b\":2,\"a\":1}]",
 		"1000000000000000000", "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]", "NaN", "'a'",
 		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
@@ -75,7 +76,8 @@ static void what_is_not(void **state)
 
 static void what_is_nearly(void **state)
 {
-	static const char base[] = "{\"tpc\":\"echo\",\"func\":\"say\",\"args\":[1,-20,\"x\xc3\xa4\","
+	static const char base[] =
+		"{\"tpc\":\"echo\",\"func\":\"say\",\"args\":[1,-20,\"x\xc3\xa4\","
 		"[true,null],{\"k\":[{}],\"l\":false}],\"cb\":\"c\",\"id\":123456} ";
 	static const char marks[] = "{}[]\",:0123456789-+.eEtfnu \\\t\n\x80\xff\0a";
 	unsigned seed = (unsigned)time(NULL);

@@ -4,9 +4,12 @@
 and for a day, through kill -9 and on two nodes."""
 
 import json
+import pathlib
+import re
 import unittest
 
-from harness import EFAIL, ENOENT, HERE, Case, RedisServer, until
+import harness
+from harness import EFAIL, ENOENT, HERE, Case, RedisServer, make_folder, run, until
 
 TEMP, LOCAL, SHARED, TODAY = range(4)
 INT, NUM, STR, NONE = 1, 2, 4, 0
@@ -111,6 +114,37 @@ class Sessions(Keep):
         ann = self.login(runtime, "ann")
         self.refused(EFAIL, ann.call, "set", SHARED, "gold", 1, tpc="purse")
         ann.call("set", LOCAL, "gold", 1, tpc="purse")
+
+
+# A small file system for --state of the one that is started, with something on it to be removed.
+SMALL = 'mount -t tmpfs -o size=3m tmpfs "$0" && head -c 1M /dev/zero >"$0/ballast" && exec "$@"'
+TROUBLE = re.compile(harness.TROUBLE.pattern.replace("Z error |", ""))
+
+
+class FullDisk(Keep):
+    @unittest.skipUnless(run(["unshare", "-m", "true"]).code == 0, "needs to mount")
+    def test_full_disk(self):
+        folder = make_folder()
+        (folder / "state").mkdir()
+        runtime = self.begin(folder=folder, redis="none", stop=False,
+                             prefix=("unshare", "-m", "sh", "-c", SMALL, folder / "state"))
+        self.addCleanup(runtime.stop, trouble=TROUBLE)
+        ann = self.login(runtime, "ann")
+        ann.call("set", LOCAL, "gold", 1, tpc="purse")
+        done, count = None, 0
+        while not done or done.code == 0:
+            done = runtime.actorctl("call", "store", "put", "k%d" % count, '"%s"' % ("x" * 50000))
+            count += 1
+            self.assertLess(count, 200)
+        self.assertEqual(done.code, 1)
+        self.assertIn("No space left", done.err)
+        # The node goes on, and so does reading; what a session keeps is tried again.
+        self.assertEqual(runtime.json("call", "store", "get", "k0")[0]["args"], ["x" * 50000])
+        self.assertEqual(ann.call("add", LOCAL, "gold", 1, tpc="purse"), [2])
+        (pathlib.Path("/proc/%d/root" % runtime.pid) / str(folder)[1:] / "state/ballast").unlink()
+        until(lambda: runtime.actorctl("call", "store", "put", "more", "1").code == 0, "room again")
+        until(lambda: runtime.json("call", "store", "get", "user/ann/lgold")[0]["args"] == [2],
+              "what was kept is written", 20)
 
 
 class Store(Keep):

@@ -116,7 +116,7 @@ class Passwords(Sessions):
     def test_many_at_once(self):
         runtime = self.start("--login", "login_password")
         self.call(runtime, "set", "ann", "secret")
-        clients = [runtime.client(login=False) for _ in range(20)]
+        clients = [runtime.client(login=False) for _ in range(6)]
         for i, client in enumerate(clients):
             client.send({"func": "login", "args": ["ann", "secret" if i % 2 else "wrong"]})
             client.send({"tpc": "echo", "func": "say", "args": [i], "cb": "back"})

@@ -99,8 +99,9 @@ class Periods(Case):
         self.caller.eval("planner", "block", blocker, "f")
         times = self.caller.call("planner", "cancel")[1]
         self.caller.send("planner", "block", id="block")
-        until(lambda: self.runtime.json("inspect", "planner")[0]["state"] == "running",
-              "it computes")
+        # not by `inspect planner`, which waits for what only planner itself knows
+        until(lambda: {"planner": "running"} in [{a["name"]: a["state"]}
+                                                 for a in self.runtime.json("ps")], "it computes")
         done = self.runtime.actorctl("--timeout", "100", "call", "planner", "every", "5", "late")
         self.assertEqual(done.code, 5, done)
         self.assertEqual(self.caller.answer()["id"], "block")

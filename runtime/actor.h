@@ -99,6 +99,8 @@ struct actor_type {
 	/* 1: the message at which a patch is taken back by itself is handled again, by the code
 	 * before it; 0: it fails */
 	int retry;
+	/* nonzero: what its node had when it died is not sent to it again (see msg_again) */
+	int at_most_once;
 };
 #define ON(...) (const struct actor_handler[]){ __VA_ARGS__, { 0, 0, 0, 0 } }
 

@@ -123,6 +123,46 @@ static int run_nodes(const struct ctl *c, int argc, char **argv)
 	return rc;
 }
 
+/* dead list TOPIC, dead show TOPIC ID */
+static int show_dead(const struct ctl *c, int argc, char **argv, const char *what)
+{
+	struct question q = { .to = "bus", .what = what };
+	int rc;
+
+	for (int i = 0; i < argc; i++)
+		add_text(&q, argv[i], strlen(argv[i]));
+	rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
+	if (rc == CTL_DONE)
+		print_rows(c, q.answer.args);
+	question_end(&q);
+	return rc;
+}
+
+static int run_dead_list(const struct ctl *c, int argc, char **argv)
+{
+	return show_dead(c, argc, argv, "dead_list");
+}
+
+static int run_dead_show(const struct ctl *c, int argc, char **argv)
+{
+	return show_dead(c, argc, argv, "dead_show");
+}
+
+static int run_dead_retry(const struct ctl *c, int argc, char **argv)
+{
+	struct question q = { .to = "bus", .what = "dead_retry" };
+	int rc;
+
+	(void)argc;
+	add_text(&q, argv[0], strlen(argv[0]));
+	add_text(&q, argv[1], strlen(argv[1]));
+	rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
+	question_end(&q);
+	if (rc == CTL_DONE && c->json)
+		puts("{\"sent\":true}");
+	return rc;
+}
+
 /* --- stop --------------------------------------------------------------------- */
 
 static int run_stop(const struct ctl *c, int argc, char **argv)
@@ -258,6 +298,18 @@ const struct command commands[] = {
 	 "of the patches those in force, by number and handlers. With --json an object a line.\n\n"
 	 "  actorctl nodes\n  actorctl --json nodes | jq -r .name\n",
 	 run_nodes},
+	{"dead list", "TOPIC", 1, 1, -1, "the messages that nodes died of",
+	 "Three nodes died while they had one; it waits in the stream actord:{TOPIC}:dead.\n\n"
+	 "  actorctl dead list orders\n",
+	 run_dead_list},
+	{"dead show", "TOPIC ID", 2, 2, -1, "one of them, with its arguments",
+	 "A row for each message, if several came in one piece.\n\n"
+	 "  actorctl --json dead show orders 1790000000000-0\n",
+	 run_dead_show},
+	{"dead retry", "TOPIC ID", 2, 2, -1, "sends one of them again",
+	 "It is no longer a dead letter then, and may become one again.\n\n"
+	 "  actorctl dead retry orders 1790000000000-0\n",
+	 run_dead_retry},
 	{"top", "[OPTION...]", 0, -1, 0, "what is busy, live", TOP_HELP, run_top},
 	{"trace", "[NAME] [OPTION...]", 0, -1, 0, "what messages set off, from actor to actor",
 	 TRACE_HELP, run_trace},

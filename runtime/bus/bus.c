@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "buried.h"
 #include "calls.h"
 #include "commands.h"
 #include "envelope.h"
@@ -33,6 +34,7 @@
 #include "member.h"
 #include "nodes.h"
 #include "outbox.h"
+#include "streams.h"
 #include "topic.h"
 #include "url.h"
 
@@ -49,6 +51,7 @@ enum {
 struct bus {
 	struct loop *loop;
 	actor *self;
+	actor *again;                   /* asks what may have been handled before: msg_again() */
 	struct url url;
 	struct buf shown;               /* the URL without the password */
 	char *node, *reply;
@@ -58,6 +61,8 @@ struct bus {
 	struct intake *intake;
 	struct lists *lists;
 	struct calls *calls;
+	struct streams *streams;
+	struct buried *buried;
 	struct member *member;          /* among the nodes on this Redis */
 	struct loop_timer *tick;
 	struct buf scratch;
@@ -119,6 +124,8 @@ static int routed(actor *self, const msg *m)
 
 	if (!strncmp(to, "list:", 5))
 		return calls_push(b->calls, m);
+	if (buried_asked(b->buried, m, what))
+		return 0;
 	if (msg_count(m) >= 4 && is_text(m, 2) && is_text(m, 3)) {
 		if (!strcmp(what, "answer"))
 			return tell_values(b, m);
@@ -137,7 +144,7 @@ static int routed(actor *self, const msg *m)
 
 static int answered(actor *self, const msg *m)
 {
-	return intake_answered((*(struct bus **)actor_state(self))->intake, m);
+	return intake_answered((*(struct bus **)actor_state(self))->intake, self, m);
 }
 
 static const struct actor_type bus_type = {
@@ -165,6 +172,12 @@ static int actor_start(struct bus *b, struct why *why)
 		return err;
 	b->self = core_actor(id);
 	core_set_route(id);
+	s.name = NULL;
+	err = core_spawn(&s, &id, why);
+	if (err)
+		return err;
+	b->again = core_actor(id);
+	core_set_again(1, id);
 	return 0;
 }
 
@@ -233,6 +246,30 @@ static bool room(void *arg)
 static void go_on(void *arg)
 {
 	lists_go(((struct bus *)arg)->lists);
+	streams_go(((struct bus *)arg)->streams);
+}
+
+/* --- streams of topics -------------------------------------------------------------------- */
+
+static bool on_entry(void *arg, struct topic *t, const char *bytes, size_t len,
+                     struct delivery *d, bool again)
+{
+	return intake_deliver(((struct bus *)arg)->intake, t, bytes, len, d, again);
+}
+
+static void on_delivered(void *arg, struct delivery *d)
+{
+	streams_delivered(((struct bus *)arg)->streams, d);
+}
+
+static bool is_there(void *arg, const char *node)
+{
+	return member_knows(((struct bus *)arg)->member, node);
+}
+
+static void on_gone(void *arg)
+{
+	streams_gone(((struct bus *)arg)->streams);
 }
 
 /* --- topics ------------------------------------------------------------------------------- */
@@ -274,6 +311,7 @@ static void look(void *arg)
 	atomic_store(&b->looking, false);
 	topics_look(b->topics, on_topic, b);
 	lists_changed(b->lists);
+	streams_changed(b->streams);
 	member_changed(b->member);
 }
 
@@ -316,8 +354,10 @@ static void on_joined(void *arg, const char *failed)
 {
 	struct bus *b = arg;
 
-	(void)failed;           /* which the log has: what needs no other node goes on */
+	/* What failed is in the log: what needs no other node goes on. */
 	b->joined = true;
+	if (!failed)
+		streams_up(b->streams);
 	on_ready(b);
 	lists_go(b->lists);
 }
@@ -356,6 +396,7 @@ static void on_down(void *arg, const char *reason)
 	b->ready = false;
 	calls_down(b->calls, reason);
 	member_down(b->member);
+	streams_down(b->streams);
 	lists_down(b->lists);
 }
 
@@ -374,6 +415,7 @@ static int member_start(struct bus *b, const struct bus_config *c, struct why *w
 	struct member_config m = {
 		.loop = b->loop, .link = b->link, .topics = b->topics, .node = b->node,
 		.identity = c->identity, .joined = on_joined, .refused = on_refused, .gate = go_on,
+		.gone = on_gone,
 		.patches = c->patches, .patches_arg = c->arg, .arg = b,
 	};
 
@@ -390,7 +432,12 @@ static void parts_new(struct bus *b)
 	};
 	struct buf name = { 0 };
 	struct intake_config in = {
-		.loop = b->loop, .node = b->node, .own = own, .settled = go_on, .arg = b
+		.loop = b->loop, .node = b->node, .own = own, .settled = go_on,
+		.delivered = on_delivered, .arg = b
+	};
+	struct streams_config streams = {
+		.loop = b->loop, .node = b->node, .entry = on_entry, .room = room,
+		.there = is_there, .arg = b,
 	};
 	struct lists_config lists = {
 		.loop = b->loop, .reply = b->reply, .message = on_listed, .room = room, .arg = b
@@ -403,10 +450,14 @@ static void parts_new(struct bus *b)
 	b->outbox = outbox_new(link_port(b->link, LINK_COMMANDS), go_on, b);
 	in.outbox = b->outbox;
 	in.topics = b->topics;
-	b->intake = intake_new(&in, b->self);
+	b->intake = intake_new(&in, b->self, b->again);
 	lists.link = b->link;
 	lists.topics = b->topics;
 	b->lists = lists_new(&lists);
+	streams.link = b->link;
+	streams.topics = b->topics;
+	b->streams = streams_new(&streams);
+	b->buried = buried_new(b->self, link_port(b->link, LINK_COMMANDS));
 	b->calls = calls_new(b->self, link_port(b->link, LINK_COMMANDS), b->reply);
 	b->tick = loop_timer_new(b->loop, on_tick, b);
 }
@@ -482,6 +533,7 @@ void bus_quiet(struct bus *b)
 	if (link_up(b->link))
 		subscribe_all(b, false);
 	lists_quiet(b->lists);
+	streams_quiet(b->streams);
 	member_quiet(b->member);
 }
 
@@ -493,6 +545,7 @@ bool bus_idle(struct bus *b)
 	intake_info(b->intake, &in);
 	outbox_info(b->outbox, &out);
 	return member_idle(b->member, !in.pending && !in.held && lists_idle(b->lists) &&
+	                              streams_idle(b->streams) &&
 	                              (!out.waiting || !b->ready));
 }
 
@@ -507,6 +560,8 @@ void bus_free(struct bus *b)
 	loop_timer_free(b->tick);
 	member_free(b->member);
 	lists_free(b->lists);
+	streams_free(b->streams);
+	buried_free(b->buried);
 	calls_free(b->calls);
 	intake_free(b->intake);
 	outbox_free(b->outbox);

@@ -154,6 +154,9 @@ static void take_part(struct inbox *in, struct peer *p, const struct part *part,
 {
 	in->info.taken++;
 	in->info.again += again;
+	if (again && (part->kind == PART_SEND || part->kind == PART_ASK) &&
+	    core_at_most_once(actor_find(part->to)))
+		return;
 	switch (part->kind) {
 	case PART_SEND:
 		send_part(in, p, part, again);
@@ -409,7 +412,7 @@ static int make_actor(struct inbox *in, struct why *why)
 	if (rc)
 		return rc;
 	in->self = core_actor(in->id);
-	core_set_again(in->id);
+	core_set_again(0, in->id);
 	return 0;
 }
 

@@ -37,6 +37,7 @@ enum {
 struct pending {
 	int64_t ask;
 	struct topic *topic;
+	struct delivery *delivery;
 	uint32_t next;                  /* in its chain, or among the free */
 	enum encoding enc;
 	size_t ct, cb, id;      /* lengths; bytes holds ct NUL cb NUL id. cb 0: nobody waits */
@@ -45,7 +46,9 @@ struct pending {
 
 struct intake {
 	struct intake_config c;
-	actor *self;
+	actor *self, *again;
+	struct delivery *delivery;      /* what is being handled is of; NULL: of none */
+	bool is_again;
 	struct buf scratch, values;
 	struct pending *place;
 	uint32_t *chain;                /* of places, by the ask's number */
@@ -123,6 +126,7 @@ static void pending_add(struct intake *in, int64_t ask, struct topic *t, const s
 	in->free = p->next;
 	p->ask = ask;
 	p->topic = t;
+	p->delivery = in->delivery;
 	p->enc = e->enc;
 	p->ct = wanted ? e->ct.len : 0;
 	p->cb = wanted ? e->cb.len : 0;
@@ -252,11 +256,37 @@ static void wait_for(struct intake *in, struct topic *t, int ms)
 
 /* --- handling ----------------------------------------------------------------------------- */
 
+/* Two actors ask, so a number is not enough. */
+static int64_t key_of(const struct intake *in, const actor *self, int64_t number)
+{
+	return self == in->again ? -number : number;
+}
+
+/* Sent without a question: a stream wants to know when it has been handled all the same. */
+static void follow(struct intake *in, actor *self, struct topic *t)
+{
+	int64_t number = core_reach(self, t->ref, "answered");
+
+	if (number > 0)
+		pending_add(in, key_of(in, self, number), t, &(struct envelope){ .enc = ENC_JSON });
+	else
+		in->c.delivered(in->c.arg, in->delivery);
+}
+
+static void refuse_call(struct intake *in, struct topic *t, const struct envelope *e, int code,
+                        const char *text)
+{
+	refuse(in, t, e, code, text);
+	if (in->delivery)
+		in->c.delivered(in->c.arg, in->delivery);
+}
+
 /* False: there is no room for it now. */
 static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 {
 	struct call c = { .to = t->ref, .what = e->func.p, .args = e->args, .count = e->count,
 	                  .origin = FROM_REDIS };
+	actor *self = in->is_again ? in->again : in->self;
 	bool wanted = e->cb.len && e->ct.len, barrier;
 	struct handler_info info;
 	struct why why = { "" };
@@ -264,17 +294,19 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 
 	barrier = !core_handler(t->ref, c.what, &info) && info.flags & ON_BARRIER;
 	if (wanted || barrier)
-		ask = core_ask(in->self, &c, "answered", ASK_MS, &why);
+		ask = core_ask(self, &c, "answered", ASK_MS, &why);
 	else
-		ask = core_send(in->self, &c, &why);
+		ask = core_send(self, &c, &why);
 	if (ask == ACTOR_EFULL || ask == ACTOR_ENOMEM)
 		return false;
 	if (ask < 0)
-		refuse(in, t, e, (int)ask, why.text);
+		refuse_call(in, t, e, (int)ask, why.text);
 	else if (ask)
-		pending_add(in, ask, t, e);
+		pending_add(in, key_of(in, self, ask), t, e);
+	else if (in->delivery)
+		follow(in, self, t);
 	if (ask > 0 && barrier) {
-		t->barrier = ask;
+		t->barrier = key_of(in, self, ask);
 		wait_for(in, t, BARRIER_MS);
 	}
 	return true;
@@ -290,6 +322,8 @@ static bool text(struct intake *in, struct topic *t, const char *bytes, size_t l
 		complain(in, "what came for %s is no message: %s", t->name,
 		         !what ? "neither JSON nor a msgpack map" :
 		         len > MESSAGE_MAX ? "text over 16 MiB" : "text that is not UTF-8");
+		if (in->delivery)
+			in->c.delivered(in->c.arg, in->delivery);
 		return true;
 	}
 	buf_clear(&in->scratch);
@@ -308,29 +342,34 @@ static bool handle(struct intake *in, struct topic *t, const char *bytes, size_t
 	if (!envelope_is(bytes, len))
 		return text(in, t, bytes, len);
 	if (envelope_read(&e, &in->scratch, bytes, len, &why)) {
-		refuse(in, t, &e, ACTOR_EARGS, why.text);
+		refuse_call(in, t, &e, ACTOR_EARGS, why.text);
 		return true;
 	}
 	if (channel && e.pid.len && !strcmp(e.pid.p, in->c.node))
 		return true;
-	if (e.err_code) {
-		complain(in, "%s got an error for an answer: %.*s", t->name, (int)e.err_text.len,
-		         e.err_text.p ? e.err_text.p : "");
-		return true;
-	}
-	return call(in, t, &e);
+	if (!e.err_code)
+		return call(in, t, &e);
+	complain(in, "%s got an error for an answer: %.*s", t->name, (int)e.err_text.len,
+	         e.err_text.p ? e.err_text.p : "");
+	if (in->delivery)
+		in->c.delivered(in->c.arg, in->delivery);
+	return true;
 }
 
 static void drain(struct intake *in, struct topic *t)
 {
 	while (t->first && !t->barrier) {
-		if (!handle(in, t, t->first->bytes, t->first->len, t->first->channel)) {
+		in->delivery = t->first->as.delivery;
+		in->is_again = t->first->as.again;
+		if (!handle(in, t, t->first->bytes, t->first->len, t->first->as.channel)) {
 			wait_for(in, t, RETRY_MS);
-			return;
+			break;
 		}
 		in->info.held--;
 		topic_let_go(t);
 	}
+	in->delivery = NULL;
+	in->is_again = false;
 }
 
 static void on_timer(void *arg)
@@ -369,12 +408,13 @@ static void too_many(struct intake *in, const struct topic *t, const char *bytes
 
 /* --- the face ----------------------------------------------------------------------------- */
 
-struct intake *intake_new(const struct intake_config *c, actor *self)
+struct intake *intake_new(const struct intake_config *c, actor *self, actor *again)
 {
 	struct intake *in = mem_alloc(sizeof *in);
 
 	in->c = *c;
 	in->self = self;
+	in->again = again;
 	in->free = NONE;
 	in->armed_ms = INT64_MAX;
 	in->said_ms = -SAY_MS;
@@ -396,23 +436,43 @@ void intake_free(struct intake *in)
 	mem_free(in);
 }
 
-void intake_take(struct intake *in, struct topic *t, const char *bytes, size_t len, bool channel)
+/* False: it was refused, for there are too many. */
+static bool take(struct intake *in, struct topic *t, const char *bytes, size_t len, bool channel)
 {
 	in->info.taken++;
 	if (!t->first && !t->barrier && handle(in, t, bytes, len, channel))
-		return;
-	if (!topic_hold(t, bytes, len, channel)) {
+		return true;
+	if (!topic_hold(t, bytes, len, &(struct held_as){ channel, in->is_again, in->delivery })) {
 		too_many(in, t, bytes, len);
-		return;
+		return false;
 	}
 	in->info.held++;
 	if (!t->waiting)
 		wait_for(in, t, RETRY_MS);
+	return true;
 }
 
-int intake_answered(struct intake *in, const msg *m)
+void intake_take(struct intake *in, struct topic *t, const char *bytes, size_t len, bool channel)
 {
-	struct pending *p = pending_find(in, msg_ask(m));
+	take(in, t, bytes, len, channel);
+}
+
+bool intake_deliver(struct intake *in, struct topic *t, const char *bytes, size_t len,
+                    struct delivery *d, bool again)
+{
+	bool taken;
+
+	in->delivery = d;
+	in->is_again = again;
+	taken = take(in, t, bytes, len, false);
+	in->delivery = NULL;
+	in->is_again = false;
+	return taken;
+}
+
+int intake_answered(struct intake *in, actor *self, const msg *m)
+{
+	struct pending *p = pending_find(in, key_of(in, self, msg_ask(m)));
 	struct topic *t;
 	struct envelope e;
 	struct packed args;
@@ -433,6 +493,8 @@ int intake_answered(struct intake *in, const msg *m)
 		in->info.refused += msg_error(m) != 0;  /* the core has said why */
 	if (t->barrier == p->ask)
 		t->barrier = 0;
+	if (p->delivery)
+		in->c.delivered(in->c.arg, p->delivery);
 	pending_free(in, p);
 	drain(in, t);
 	in->c.settled(in->c.arg);

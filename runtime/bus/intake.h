@@ -17,6 +17,8 @@ struct intake_config {
 	bool (*own)(void *arg, const char *ct, const char *cb, struct packed args, unsigned count,
 	            int code, const char *text);
 	void (*settled)(void *arg);     /* something has been answered: there may be room again */
+	/* A part of what intake_deliver() took has been handled. */
+	void (*delivered)(void *arg, struct delivery *d);
 	void *arg;
 };
 struct intake_info { uint64_t taken, answered, refused; unsigned pending, held; };
@@ -24,11 +26,16 @@ struct intake_info { uint64_t taken, answered, refused; unsigned pending, held; 
 struct intake;
 /* self: the actor that asks; its handler `answered` calls intake_answered(). All else is
  * borrowed. */
-struct intake *intake_new(const struct intake_config *c, actor *self);
+/* again: asks what may have been handled before. */
+struct intake *intake_new(const struct intake_config *c, actor *self, actor *again);
 void intake_free(struct intake *in);
 /* A message that came for t. Borrows the bytes, which end with a NUL that is not counted. */
 void intake_take(struct intake *in, struct topic *t, const char *bytes, size_t len, bool channel);
-int  intake_answered(struct intake *in, const msg *m);
+/* One message of an entry of a stream. again: it may have been handled before. It is handled when
+ * delivered() has been called as often as this returned true. */
+bool intake_deliver(struct intake *in, struct topic *t, const char *bytes, size_t len,
+                    struct delivery *d, bool again);
+int  intake_answered(struct intake *in, actor *self, const msg *m);
 /* Tells cb of ct: count values, or code and text. In JSON. */
 void intake_tell(struct intake *in, const char *ct, const char *cb, struct packed args,
                  unsigned count, int code, const char *text);

@@ -127,6 +127,7 @@ static void on_gone(void *arg, const char *name)
 
 	log_line(LOG_INFO, "bus", "node %s is gone", name);
 	peers_gone(m->peers, name);
+	m->c.gone(m->c.arg);
 }
 
 /* --- the face ----------------------------------------------------------------------------- */
@@ -231,6 +232,11 @@ bool member_idle(struct member *m, bool others_idle)
 		return false;
 	nodes_leave(m->nodes);
 	return nodes_left(m->nodes);
+}
+
+bool member_knows(const struct member *m, const char *node)
+{
+	return !strcmp(node, m->c.node) || nodes_know(m->nodes, node);
 }
 
 void member_info(const struct member *m, struct member_info *out)

@@ -15,6 +15,7 @@ struct member_config {
 	void (*joined)(void *arg, const char *failed);
 	void (*refused)(void *arg, const char *reason); /* somebody else has our name */
 	void (*gate)(void *arg);        /* other nodes take messages again, or no more */
+	void (*gone)(void *arg);        /* some node is */
 	/* Appends one packed list of texts: the patches in force. May be NULL. */
 	void (*patches)(void *arg, struct buf *out);
 	void *patches_arg;
@@ -32,6 +33,7 @@ void member_heard(struct member *m);    /* on NODES_CHANNEL */
 void member_quiet(struct member *m);    /* nothing new is to be sent to us */
 /* What came is handled, what goes has gone, and we have left. After member_quiet(). */
 bool member_idle(struct member *m, bool others_idle);
+bool member_knows(const struct member *m, const char *node);      /* it is there, or we are it */
 void member_info(const struct member *m, struct member_info *out);
 /* Appends a map a node, ours first: name self since version topics patches. Their number. */
 unsigned member_rows(const struct member *m, struct buf *out);

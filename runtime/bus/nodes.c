@@ -327,6 +327,11 @@ void nodes_leave(struct nodes *s)
 	s->leaving = true;
 }
 
+bool nodes_know(const struct nodes *s, const char *name)
+{
+	return find(s, name);
+}
+
 bool nodes_left(const struct nodes *s)
 {
 	return s->left;

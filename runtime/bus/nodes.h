@@ -37,6 +37,7 @@ void nodes_down(struct nodes *s);       /* Redis is away: nobody is taken for go
 void nodes_announce(struct nodes *s, struct packed info);
 void nodes_look(struct nodes *s);       /* somebody has changed */
 void nodes_leave(struct nodes *s);
+bool nodes_know(const struct nodes *s, const char *name);        /* it is there */
 bool nodes_left(const struct nodes *s); /* Redis has that */
 /* The others that are there. */
 void nodes_each(const struct nodes *s,

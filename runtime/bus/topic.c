@@ -130,15 +130,17 @@ void topics_look(struct topics *s, void (*changed)(void *arg, struct topic *t), 
 	}
 }
 
-bool topic_hold(struct topic *t, const char *bytes, size_t len, bool channel)
+bool topic_hold(struct topic *t, const char *bytes, size_t len, const struct held_as *as)
 {
 	struct held *h;
 
-	if (t->held >= HELD_MOST || (t->held && t->held_bytes + len > HELD_BYTES_MOST))
+	/* What a stream brought is bounded there: it reads on only when there is room. */
+	if (!as->delivery &&
+	    (t->held >= HELD_MOST || (t->held && t->held_bytes + len > HELD_BYTES_MOST)))
 		return false;
 	h = mem_alloc(sizeof *h + len + 1);
 	h->len = len;
-	h->channel = channel;
+	h->as = *as;
 	memcpy(h->bytes, bytes, len);
 	*t->last = h;
 	t->last = &h->next;

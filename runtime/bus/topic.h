@@ -8,7 +8,9 @@
 
 enum { HELD_MOST = 4096, HELD_BYTES_MOST = 32 << 20 };  /* of one topic */
 
-struct held { struct held *next; size_t len; bool channel; char bytes[]; };
+struct delivery;        /* what a stream wants to hear of it; NULL: it came otherwise */
+struct held_as { bool channel, again; struct delivery *delivery; };
+struct held { struct held *next; size_t len; struct held_as as; char bytes[]; };
 
 struct topic {
 	char *name;
@@ -38,7 +40,7 @@ struct topic *topics_get(const struct topics *s, unsigned i);
 void topics_look(struct topics *s, void (*changed)(void *arg, struct topic *t), void *arg);
 
 /* False: too many wait already. */
-bool topic_hold(struct topic *t, const char *bytes, size_t len, bool channel);
+bool topic_hold(struct topic *t, const char *bytes, size_t len, const struct held_as *as);
 void topic_let_go(struct topic *t);     /* frees the first one held */
 
 #endif

@@ -118,8 +118,11 @@ int     core_left_ms(const msg *m);
 /* An actor elsewhere that `who` watches by monitor `number` has ended. Its proxy got the number
  * as a message from `who` to a handler without a name. */
 void    core_down(actor_id who, int64_t number, const char *name, const char *reason);
-/* What this actor sends may have been handled before (msg_again()). */
-void    core_set_again(actor_id who);
+/* What this actor sends may have been handled before (msg_again()); there are AGAIN_MOST such. */
+enum { AGAIN_MOST = 2 };
+void    core_set_again(int which, actor_id who);
+/* May `to` not be sent what may have been handled before? */
+bool    core_at_most_once(actor_ref to);
 /* Answers a caller that msg_defer() kept: values, or code and text. */
 int core_answer(actor *self, msg_caller to, struct packed args, unsigned count, int code,
 		const char *text);

@@ -145,6 +145,16 @@ int core_handler(actor_ref to, const char *what, struct handler_info *out)
 	return fn < 0 ? ACTOR_ENOENT : 0;
 }
 
+bool core_at_most_once(actor_ref to)
+{
+	struct worker *w = worker_acquire();
+	struct target t;
+	bool once = target_here(to, &t, NULL) == 0 && cell_type(t.cell)->at_most_once;
+
+	worker_release(w);
+	return once;
+}
+
 const char *core_text_handler(actor_ref to)
 {
 	struct worker *w = worker_acquire();

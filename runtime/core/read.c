@@ -7,7 +7,7 @@
 #include "message.h"
 #include "sync.h"
 
-static _Atomic actor_id again;  /* whose messages may have been handled before; 0: nobody's */
+static _Atomic actor_id again[AGAIN_MOST];      /* whose messages may have been handled before */
 
 static unsigned values(const msg *m)
 {
@@ -136,14 +136,14 @@ const char *msg_error_text(const msg *m)
 	return m->flags & MSG_ERR ? msg_body(m) + (msg_slots(m)[1] >> 32) : "";
 }
 
-void core_set_again(actor_id who)
+void core_set_again(int which, actor_id who)
 {
-	STORE(&again, who);
+	STORE(&again[which], who);
 }
 
 int msg_again(const msg *m)
 {
-	return m->from && m->from == LOAD(&again);
+	return m->from && (m->from == LOAD(&again[0]) || m->from == LOAD(&again[1]));
 }
 
 int64_t msg_ask(const msg *m)

@@ -92,6 +92,7 @@ static void put_behind(struct type *t, struct type *next, uint32_t id, const str
 	next->seconds = t->seconds;
 	next->budget_ms = t->budget_ms;
 	next->retry = t->retry;
+	next->at_most_once = t->at_most_once;
 	next->since = &g->passed;
 	t->was = LOAD(&t->table_or_gate);
 	type_put(next, id);

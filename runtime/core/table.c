@@ -307,6 +307,7 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 			      .full = t->mailbox.full,
 			      .budget_ms = t->budget_ms,
 			      .retry = t->retry != 0,
+			      .at_most_once = t->at_most_once != 0,
 			      .where = t->where};
 	type->restart = t->restart;
 	type->strategy = t->children.strategy;

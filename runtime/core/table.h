@@ -55,6 +55,7 @@ struct type {
 	enum actor_where where;
 	uint32_t budget_ms;             /* of a compiled handler; 0: the default */
 	bool retry;                     /* see actor.h */
+	bool at_most_once;
 	struct code *code;
 	/* A type whose actors' state changes its shape is followed by another of its name; see
 	 * migrate.c. */

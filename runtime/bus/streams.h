@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * streams.h - the reader of the streams that all nodes which host a topic share: at least once. The
+ * loop's thread. */
+#ifndef STREAMS_H
+#define STREAMS_H
+
+#include "link.h"
+#include "topic.h"
+
+struct streams_config {
+	struct loop *loop;
+	struct link *link;
+	const struct topics *topics;
+	const char *node;
+	/* One message. True: it is handled when streams_delivered() was called; false: it was
+	 * refused. The bytes end with a NUL that is not counted. */
+	bool (*entry)(void *arg, struct topic *t, const char *bytes, size_t len,
+	              struct delivery *d, bool again);
+	bool (*room)(void *arg);        /* may more be taken now? */
+	bool (*there)(void *arg, const char *node);     /* is that node there? */
+	void *arg;
+};
+
+enum { STREAMS_DEATHS = 3 };    /* so many nodes may die of a message; then it is a dead letter */
+
+struct streams;
+struct streams *streams_new(const struct streams_config *c);
+void streams_free(struct streams *s);
+void streams_up(struct streams *s);     /* Redis is there, and it is known who else is */
+void streams_down(struct streams *s);
+void streams_changed(struct streams *s);        /* other topics */
+void streams_go(struct streams *s);     /* there may be room again */
+void streams_gone(struct streams *s);   /* a node is: what it had is for others */
+void streams_delivered(struct streams *s, struct delivery *d);
+void streams_quiet(struct streams *s);
+bool streams_idle(const struct streams *s);
+
+#endif

@@ -24,7 +24,8 @@ static void word(const char *line, const char *key, char *out, size_t size)
 	snprintf(out, size, "%.*s", (int)len, at);
 }
 
-static void become_actord(struct bench_node *n, int workers, int out)
+static void become_actord(struct bench_node *n, int workers, const char *redis,
+                          const char *source, int out)
 {
 	char program[4096], count[16], state[80], control[80], log[80];
 	ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
@@ -39,13 +40,19 @@ static void become_actord(struct bench_node *n, int workers, int out)
 	snprintf(log, sizeof log, "%s/log", n->folder);
 	if (!freopen(log, "w", stderr))         /* a line a patch is not what is measured */
 		_exit(127);
-	execl(program, program, "--redis", "embedded/0", "--redis-port", "0", "--listen",
-	      "127.0.0.1:0", "--workers", count, "--state", state, "--control", control,
-	      (char *)NULL);
+	execl(program, program, "--redis", redis ? redis : "embedded/0", "--redis-port", "0",
+	      "--listen", "127.0.0.1:0", "--workers", count, "--state", state, "--control",
+	      control, source, (char *)NULL);
 	_exit(127);
 }
 
 void bench_node_start(struct bench_node *n, int workers)
+{
+	bench_node_start_with(n, workers, NULL, NULL);
+}
+
+void bench_node_start_with(struct bench_node *n, int workers, const char *redis,
+                           const char *source)
 {
 	char line[1024];
 	int out[2];
@@ -56,7 +63,7 @@ void bench_node_start(struct bench_node *n, int workers)
 		bench_fail("cannot make a folder or a pipe");
 	n->pid = fork();
 	if (n->pid == 0)
-		become_actord(n, workers, out[1]);
+		become_actord(n, workers, redis, source, out[1]);
 	close(out[1]);
 	f = fdopen(out[0], "r");
 	if (!f || !fgets(line, sizeof line, f) || strncmp(line, "ready", 5))

@@ -14,6 +14,9 @@ struct bench_node {
 /* Starts the actord beside this program, with its own Redis on a free port; ends the program when
  * that fails. */
 void bench_node_start(struct bench_node *n, int workers);
+/* The same, with the Redis of another (NULL: its own), and an actor's source (NULL: none). */
+void bench_node_start_with(struct bench_node *n, int workers, const char *redis,
+                           const char *source);
 void bench_node_stop(struct bench_node *n);
 
 #endif

@@ -55,6 +55,7 @@ static int end(actor *self, const msg *m)
 const struct actor_type sink = {
 	.name = "sink",
 	.state = sizeof(struct sink),
+	.budget_ms = 3600000,   /* slow() is slow on purpose */
 	.on = ON({ "put", "who:int n:int", put, 0 }, { "slow", "who:int n:int ms:int", slow, 0 },
 	         { "told", "", told, 0 }, { "never", "", never, 0 }, { "end", "", end, 0 }),
 };

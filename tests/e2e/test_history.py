@@ -1,0 +1,157 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What one node sends to another while both, and the Redis between them, are killed and stopped at
+random: nothing that was taken is lost, nothing comes twice but what is marked as coming again, and
+what each sender sends comes in its order.
+
+What was handled is written down outside, by the handler, before it returns; what was sent is known
+to the sender, which counts what actor_send() took. A sender that is killed takes with it what Redis
+did not have yet, so of it only a beginning must be there, without a gap. HISTORY_SECONDS lengthens
+it, E2E_SEED repeats it."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+import unittest
+
+from harness import HERE, SEED, Case, Lines, RedisServer, make_folder, running, until
+
+SECONDS = float(os.environ.get("HISTORY_SECONDS", "6"))
+
+
+class Kept(RedisServer):
+    """A Redis that keeps what it has: an append-only file, written through before it answers."""
+
+    def __init__(self):
+        self.folder = make_folder()
+        super().__init__()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+             "--appendonly", "yes", "--appendfsync", "everysec", "--dir", str(self.folder)],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        running.add(self.process)
+        if Lines(self.process.stdout).wait("Ready to accept connections") is None:
+            raise AssertionError("redis-server did not start")
+
+
+class History(Case):
+    options = None
+
+    def setUp(self):
+        super().setUp()
+        self.server = Kept()
+        self.addCleanup(self.server.stop)
+        self.folder = make_folder()
+        self.book = self.folder / "book"
+        self.book.touch()
+        so = self.folder / "ledger.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE",
+                        "-I", str(HERE / "../../runtime"), "-o", str(so),
+                        str(HERE / "actors/ledger.c")], check=True)
+        self.random = random.Random(SEED)
+        self.who, self.sent = 0, {}
+        self.nodes = {}
+        self.folders = {"alpha": make_folder(), "beta": make_folder()}
+        self.what = {"alpha": HERE / "actors/pump.c", "beta": so}
+        self.addCleanup(self.end)
+        self.up("beta")
+        self.up("alpha")
+
+    def up(self, name):
+        self.nodes[name] = self.start(
+            "--node", name, self.what[name], redis=self.server.url, listen="none", stop=False,
+            folder=self.folders[name], env={"LEDGER": str(self.book)})
+        if name == "alpha":
+            self.who += 1
+            done = self.nodes[name].actorctl("send", "pump", "start", self.who)
+            self.assertEqual(done.code, 0, done)
+
+    def end(self):
+        for node in self.nodes.values():
+            if node.process.poll() is None:
+                node.process.send_signal(signal.SIGCONT)
+                node.stop()
+
+    def kill_node(self, name):
+        self.nodes[name].kill()
+        self.up(name)
+
+    def kill_redis(self):
+        self.server.stop()
+        self.server.start()
+
+    def hold(self, process, seconds):
+        process.send_signal(signal.SIGSTOP)
+        try:
+            # Not waiting for anything: the pause is what is tried.
+            with self.assertRaises(subprocess.TimeoutExpired):
+                process.wait(seconds)
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+    def trouble(self):
+        """One random thing that goes wrong; in words."""
+        kind = self.random.randrange(6)
+        if kind < 2:
+            self.kill_node("beta")
+            return "beta killed"
+        if kind == 2:
+            self.kill_node("alpha")
+            return "alpha killed"
+        if kind == 3:
+            self.kill_redis()
+            return "Redis killed"
+        name = self.random.choice(["alpha", "beta", "Redis"])
+        seconds = self.random.choice([0.5, 4])
+        self.hold(self.server.process if name == "Redis" else self.nodes[name].process, seconds)
+        return "%s stopped for %s s" % (name, seconds)
+
+    def check(self, taken):
+        expected, again = {}, 0
+        for line in self.book.read_text().splitlines():
+            who, n, marked = map(int, line.split())
+            want = expected.setdefault(who, 1)
+            again += marked
+            if n == want:
+                expected[who] = n + 1
+            elif n > want:
+                self.fail("sender %d: %d came, %d did not" % (who, n, want))
+            elif not marked:
+                self.fail("sender %d: %d came again and is not marked" % (who, n))
+        self.assertEqual(expected.get(self.who, 1) - 1, taken)
+        return sum(expected.values()) - len(expected), again
+
+    def lines(self, who):
+        return sum(line.startswith("%d " % who) for line in self.book.read_text().splitlines())
+
+    def test_history(self):
+        until(lambda: self.lines(1) > 100, "messages come")
+        log, end = [], time.monotonic() + SECONDS
+        try:
+            while time.monotonic() < end:
+                log.append(self.trouble())
+                # Between two, some hundred messages go through.
+                before = self.book.stat().st_size
+                until(lambda: self.book.stat().st_size > before + 2000, "it goes on", 30)
+            done = self.nodes["alpha"].actorctl("--json", "call", "pump", "stop")
+            self.assertEqual(done.code, 0, done)
+            taken = json.loads(done.out)["args"][0]
+            until(lambda: max([int(x.split()[1]) for x in self.book.read_text().splitlines()
+                               if x.startswith("%d " % self.who)] or [0]) >= taken,
+                  "the last of %d has come" % taken, 30)
+            handled, again = self.check(taken)
+        except AssertionError as failed:
+            raise AssertionError("E2E_SEED=%d HISTORY_SECONDS=%g: %s\n%s"
+                                 % (SEED, SECONDS, ", ".join(log), failed)) from failed
+        self.assertGreater(handled, 100)
+        print("history: %d messages handled, %d marked; %s; E2E_SEED=%d"
+              % (handled, again, ", ".join(log), SEED))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -21,14 +21,15 @@ enum { FLIGHT = 256, SIZE = 101, PACK = 64, AHEAD = 64 };
 
 static const char load_source[] =
 	"#include \"actor.h\"\n"
-	"#define TEXT \"01234567890123456789012345678901\" "
-	"\"23456789012345678901234567890123\"\n"
+	"#define TEXT \"01234567890123456789012345678901\" \\\n"
+	"	\"23456789012345678901234567890123\"\n"
 	"struct load { actor_ref to; int64_t done; };\n"
 	"static int start(actor *self) {\n"
 	"	((struct load *)actor_state(self))->to = actor_find(\"sink\"); return 0; }\n"
 	"static int ask(actor *self) {\n"
 	"	struct load *l = actor_state(self);\n"
-	"	return actor_ask(self, l->to, \"echo\", \"answered\", 60000, TEXT) < 0 ? -1 : 0; }\n"
+	"	int64_t rc = actor_ask(self, l->to, \"echo\", \"answered\", 60000, TEXT);\n"
+	"	return rc < 0 ? -1 : 0; }\n"
 	"static int begin(actor *self, const msg *m) {\n"
 	"	for (int64_t i = msg_int(m, 0); i > 0; i--) if (ask(self) < 0)\n"
 	"		return msg_fail(m, \"not asked\");\n"

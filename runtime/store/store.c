@@ -60,9 +60,12 @@ static struct {
 	int64_t said_ms;
 } store;
 
+/* EIO: LMDB says so where a part of what it wrote fitted. */
 static const char *words(int error)
 {
-	return error == MDB_MAP_FULL ? "the store is full" : mdb_strerror(error);
+	return error == MDB_MAP_FULL ? "the store is full"
+	       : error == EIO ? "No space left on the device, or it cannot be written"
+	                      : mdb_strerror(error);
 }
 
 /* --- keys and values ---------------------------------------------------------------------- */

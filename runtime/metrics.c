@@ -167,6 +167,47 @@ static void family(struct buf *out, const struct rows *r, const char *name, cons
 	}
 }
 
+/* Of a timed call counts for those beside it that were not timed, so sums are estimates, too. */
+static void duration(struct buf *out, const struct row *r)
+{
+	static const int64_t limit_ns[] = { 1000, 10000, 100000, 1000000, 10000000, 100000000,
+	                                    1000000000 };
+	struct handler_times t;
+	double all;
+
+	core_handler_times(&r->h, &t);
+	all = core_times_below(&t, INT64_MAX);
+	for (size_t i = 0; all > 0 && i <= ARRAY_LEN(limit_ns) + 1; i++) {
+		const char *part = i <= ARRAY_LEN(limit_ns) ? "bucket" : "count";
+
+		buf_printf(out, "actord_handler_duration_seconds_%s{", part);
+		label(out, "type", r->type);
+		buf_text(out, ",");
+		label(out, "handler", r->h.name);
+		if (i < ARRAY_LEN(limit_ns))
+			buf_printf(out, ",le=\"%g\"} %.0f\n", (double)limit_ns[i] / 1e9,
+			           core_times_below(&t, limit_ns[i]));
+		else
+			buf_printf(out, "%s} %.0f\n",
+			           i == ARRAY_LEN(limit_ns) ? ",le=\"+Inf\"" : "", all);
+	}
+	if (all > 0) {
+		buf_text(out, "actord_handler_duration_seconds_sum{");
+		label(out, "type", r->type);
+		buf_text(out, ",");
+		label(out, "handler", r->h.name);
+		buf_printf(out, "} %.16g\n", (double)r->h.ns / 1e9);
+	}
+}
+
+static void durations(struct buf *out, const struct rows *r)
+{
+	buf_text(out, "# HELP actord_handler_duration_seconds How long calls took, of handlers "
+	              "that were called.\n# TYPE actord_handler_duration_seconds histogram\n");
+	for (size_t i = 0; i < r->n; i++)
+		duration(out, &r->row[i]);
+}
+
 static void handlers(struct buf *out)
 {
 	struct rows r = { 0 };
@@ -179,6 +220,7 @@ static void handlers(struct buf *out)
 	       run_seconds);
 	family(out, &r, "actord_handler_patch_number",
 	       "The patch that each handler came with; 0: it is the original.", patch_number);
+	durations(out, &r);
 	mem_free(r.row);
 }
 

@@ -215,6 +215,8 @@ int  core_handler(actor_ref to, const char *what, struct handler_info *out);    
 void core_handler_times(const struct handler_info *h, struct handler_times *out);
 /* ns that this part (0.99) stay below */
 int64_t core_times_part(const struct handler_times *t, double part);
+/* How many took less, between two places in proportion. */
+double core_times_below(const struct handler_times *t, int64_t ns);
 const char *core_text_handler(actor_ref to);    /* the handler with ON_TEXT, or NULL */
 /* Of the actors with something in their mailbox; for a million that have not it takes milliseconds.
  */

@@ -104,6 +104,19 @@ void core_handler_times(const struct handler_info *h, struct handler_times *out)
 	}
 }
 
+double core_times_below(const struct handler_times *t, int64_t ns)
+{
+	double limit = (double)ns * times_cycles_per_ns(), n = 0;
+
+	for (unsigned at = 0; at < TIME_PLACES && begins(at) < limit; at++) {
+		double first = begins(at), size = at < TIME_PLACES - 1 ? begins(at + 1) - first : 0;
+		double part = size > 0 && first + size > limit ? (limit - first) / size : 1;
+
+		n += (double)t->count[at] * part;
+	}
+	return n;
+}
+
 int64_t core_times_part(const struct handler_times *t, double part)
 {
 	double all = 0, left, cycles;

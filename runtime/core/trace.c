@@ -8,7 +8,7 @@
  *
  * What it costs: nothing is looked at but where a call is timed anyway (one in 64 of the fastest;
  * one in so many of all is taken there) or where the entry of its handler says so. After the limit
- * no trace begins; those that have begun go on.
+ * no trace begins; those that have begun go on, DEPTH_MOST steps deep.
  *
  * Threads: a ring is written by its thread and read by others, under its lock. Who traces what is
  * published by a pointer and freed when no turn can see it. Does not survive a message that waits
@@ -23,9 +23,9 @@
 #include "ports.h"
 #include "times.h"
 
-enum { RING = 1024, ARGS_BYTES = 160 };
+enum { RING = 1024, ARGS_BYTES = 160, DEPTH_MOST = 64 };
 
-struct mark { uint64_t trace, step, sent; uint16_t fn; uint8_t who; };
+struct mark { uint64_t trace, step, sent; uint16_t fn; uint8_t who, depth; };
 
 struct kept {
 	uint64_t trace, step, parent, at, wait, took;
@@ -42,6 +42,7 @@ struct span {
 	struct mark mark;               /* of the message that arrives; trace 0: none does */
 	uint32_t sample_left;           /* as it was before */
 	uint64_t last;                  /* the step sent last */
+	uint8_t depth;                  /* of this step: two that talk for ever end some day */
 };
 
 struct ring {
@@ -195,6 +196,16 @@ static bool wanted(const struct trace *t, const struct actor *a, const struct ms
 	       (!t->from || t->from == title_of(m->from)) && value_is(t, m);
 }
 
+/* What a trace sets off counts, too, so that of all messages one in `every` is traced. */
+static void charge(struct ring *r, const struct mark *k)
+{
+	int who = k->who % TRACES_MAX;
+	const struct trace *t = LOAD_ACQUIRE(&traces[who]);
+
+	if (t && t->wide && t->who == k->who && r->credit_of[who] == t)
+		r->credit[who] -= t->every;
+}
+
 /* One in `every`, of those that are looked at: a timed call stands for so many. */
 static bool its_turn(struct ring *r, int who, const struct trace *t, int64_t stands_for)
 {
@@ -205,7 +216,7 @@ static bool its_turn(struct ring *r, int who, const struct trace *t, int64_t sta
 	r->credit[who] += stands_for;
 	if (r->credit[who] < t->every)
 		return false;
-	r->credit[who] %= t->every;
+	r->credit[who] -= t->every;
 	return true;
 }
 
@@ -247,6 +258,7 @@ static void open_step(struct worker *w, struct actor *a, const struct msg *m,
 	                    .from = title_of(m->from), .origin = w->origin, .flags = m->flags,
 	                    .cell = cell_index(a), .at = __rdtsc() };
 	s->wait = k->sent ? s->at - k->sent : 0;
+	r->span.depth = k->depth;
 	w->span = &r->span;
 	w->in_handler |= IN_TRACE;
 }
@@ -258,6 +270,7 @@ void trace_begin(struct worker *w, struct actor *a, const struct msg *m, const s
 	const struct trace *t;
 
 	if (r && r->span.mark.trace) {
+		charge(r, &r->span.mark);
 		open_step(w, a, m, e, &r->span.mark);
 		trace_arrived(w);
 		return;
@@ -333,7 +346,7 @@ struct msg *trace_out(struct worker *w, const struct actor *to, struct msg *m)
 	struct ring *r = w->ring;
 	struct kept k;
 
-	if (m->fn >= FN_SPECIAL && m->fn != FN_ANSWER)
+	if ((m->fn >= FN_SPECIAL && m->fn != FN_ANSWER) || s->depth == DEPTH_MOST)
 		return m;
 	k = (struct kept){ .trace = s->step.trace, .step = ++r->steps, .parent = s->step.step,
 	                   .who = s->step.who, .kind = TRACE_SENT, .at = __rdtsc(),
@@ -343,7 +356,8 @@ struct msg *trace_out(struct worker *w, const struct actor *to, struct msg *m)
 	ring_write(r, &k);
 	s->last = k.step;
 	m = enlarge(w, m);
-	*mark_at(m) = (struct mark){ k.trace, k.step, k.at, m->fn, k.who };
+	*mark_at(m) = (struct mark){ k.trace, k.step, k.at, m->fn, k.who,
+	                              (uint8_t)(s->depth + 1) };
 	m->fn = FN_TRACED;
 	return m;
 }

@@ -5,7 +5,8 @@
 
 #include "core.h"
 
-struct bench_options { int workers; double seconds; };
+/* trace: one message in so many; 0: none */
+struct bench_options { int workers; double seconds; int64_t trace; };
 
 /* A workload: prints its JSON lines, the headline figure last. 0, or 1 when it could not be
  * measured. */
@@ -13,6 +14,7 @@ typedef int workload(const struct bench_options *o);
 
 workload bench_ping_pong, bench_ping_pong_pairs, bench_ask_pairs, bench_fan_in, bench_ring,
 	bench_spawn,
+	bench_scrape,
 	bench_idle_memory, bench_big, bench_fairness, bench_redis_list, bench_redis_call,
 	bench_redis_stream, bench_patch_latency,
 	bench_patch_memory, bench_patch_swap,
@@ -21,6 +23,9 @@ workload bench_ping_pong, bench_ping_pong_pairs, bench_ask_pairs, bench_fan_in, 
 
 void   bench_print(const char *name, double value, const char *unit, const struct bench_options *o,
                    const char *more, ...) PRINTF(5, 6);    /* more: further keys, or NULL */
+void   bench_trace(const struct bench_options *o);     /* from now on, if that was asked for */
+/* Scrapes, and top, of the core as it is. */
+int    bench_look(const struct bench_options *o);
 double bench_now(void);                 /* seconds */
 long   bench_memory(const char *key);   /* KiB; a line of /proc/self/status: "VmRSS" */
 void   bench_fail(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));

@@ -46,6 +46,7 @@ static void start(const struct bench_options *o)
 
 	if (core_start(&c, &why) < 0)
 		bench_fail("%s", why.text);
+	bench_trace(o);
 }
 
 static struct type *add(const struct actor_type *t)
@@ -394,6 +395,18 @@ int bench_spawn(const struct bench_options *o)
 	bring_up(&init);
 	bench_print("spawn", MILLION / (bench_now() - began), "actors/s", o, NULL);
 	return 0;
+}
+
+int bench_scrape(const struct bench_options *o)
+{
+	struct mother init = { .left = MILLION };
+
+	start(o);
+	stay = true;
+	init.child = add(&child);
+	init.to = spawn(add(&sink));
+	bring_up(&init);
+	return bench_look(o);
 }
 
 int bench_idle_memory(const struct bench_options *o)

@@ -17,6 +17,8 @@ static const struct { const char *name, *what; workload *run;
 	{"spawn", "1,000,000 actors made, one message each, gone: actors/s", bench_spawn},
 	{"idle-memory", "bytes an idle actor that has handled one message, of 1,000,000",
 	 bench_idle_memory},
+	{"scrape", "ms, a scrape of /metrics at 1,000,000 actors, median; and one refresh of top",
+	 bench_scrape},
 	{"big", "1,000 actors, each asks random others: messages/s with answers", bench_big},
 	{"fairness", "us, p99 from due to reply of a paced pair beside actors that compute 10 ms",
 	 bench_fairness},
@@ -95,7 +97,8 @@ static void usage(FILE *to)
 	      "Prints one JSON object a line, the headline figure last. Workloads:\n", to);
 	for (size_t i = 0; i < ARRAY_LEN(workloads); i++)
 		fprintf(to, "  %-16s %s\n", workloads[i].name, workloads[i].what);
-	fputs("\n  --workers N   threads of the pool (2)\n  --seconds S   how long to measure "
+	fputs("\n  --trace N     with one in N messages traced\n"
+	      "  --workers N   threads of the pool (2)\n  --seconds S   how long to measure "
 	      "(2)\n",
 	      to);
 }
@@ -120,6 +123,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{"workers", required_argument, NULL, 'w'},
 		{"seconds", required_argument, NULL, 's'},
+		{"trace", required_argument, NULL, 't'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{0},
@@ -131,6 +135,7 @@ int main(int argc, char **argv)
 		switch (c) {
 		case 'w': o.workers = atoi(optarg); break;
 		case 's': o.seconds = atof(optarg); break;
+		case 't': o.trace = atol(optarg); break;
 		case 'h': usage(stdout); return 0;
 		case 'V': puts("actor-bench " ACTORD_VERSION); return 0;
 		default: return 2;

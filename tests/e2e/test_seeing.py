@@ -56,10 +56,23 @@ class Metrics(Case):
               before["actord_redis_answered_total"], "Redis's figures are of the last second")
         client.ws.close()
 
+    def test_histogram(self):
+        self.runtime.json("call", "counter", "hit", "1")
+        name = 'actord_handler_duration_seconds_%s{type="counter",handler="hit"'
+        seen = samples(self.runtime)
+        buckets = [(key, seen[key]) for key in seen if key.startswith(name % "bucket")]
+        self.assertEqual([float(re.search('le="(.*)"', key).group(1)) for key, _ in buckets],
+                         [1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, float("inf")])
+        counts = [count for _, count in buckets]
+        self.assertEqual(counts, sorted(counts))
+        self.assertEqual(counts[-1], seen[name % "count" + "}"])
+        self.assertGreaterEqual(counts[-1], 1)
+        self.assertGreater(seen[name % "sum" + "}"], 0)
+
     def test_no_instances_in_labels(self):
         labels = {name for text in samples(self.runtime)
                   for name in re.findall(r'([a-z]+)="', text)}
-        self.assertEqual(labels, {"version", "node", "worker", "type", "handler"})
+        self.assertEqual(labels, {"version", "node", "worker", "type", "handler", "le"})
 
 
 class Top(Case):

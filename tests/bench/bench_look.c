@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT
+ * bench_look.c - what looking costs: traces beside any workload, and a scrape at many actors. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "bench.h"
+#include "control/top.h"
+#include "metrics.h"
+
+enum { ROUNDS = 21, PAUSE_NS = 100000000 };
+
+/* --- a trace ------------------------------------------------------------------ */
+
+static void pass(void *arg, const struct trace_event *e)
+{
+	(void)e;
+	++*(uint64_t *)arg;
+}
+
+/* Reads as the node does. */
+static void *read_traces(void *arg)
+{
+	int trace = (int)(intptr_t)arg;
+	struct timespec pause = { .tv_nsec = PAUSE_NS };
+	uint64_t n = 0;
+
+	for (;;) {
+		core_trace_look();
+		core_trace_read(trace, pass, &n);
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+void bench_trace(const struct bench_options *o)
+{
+	struct trace_query q = { .arg = -1, .value = "", .every = o->trace, .most = INT64_MAX / 2 };
+	pthread_t thread;
+	struct why why;
+	int trace;
+
+	if (o->trace < 1)
+		return;
+	trace = core_trace_begin(&q, &why);
+	if (trace < 0)
+		bench_fail("%s", why.text);
+	pthread_create(&thread, NULL, read_traces, (void *)(intptr_t)trace);
+	pthread_detach(thread);
+}
+
+/* --- a scrape, and top -------------------------------------------------------- */
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median_ms(void (*once)(void *arg, struct buf *out), void *arg)
+{
+	double ms[ROUNDS];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		double began = bench_now();
+		struct buf b = { 0 };
+
+		once(arg, &b);
+		buf_fini(&b);
+		ms[i] = (bench_now() - began) * 1e3;
+	}
+	qsort(ms, ROUNDS, sizeof *ms, by_size);
+	return ms[ROUNDS / 2];
+}
+
+static void scrape(void *arg, struct buf *out)
+{
+	(void)arg;
+	metrics_process(out, "bench");
+	metrics_core(out);
+}
+
+static void refresh(void *top, struct buf *out)
+{
+	struct top_query q = { .sort = "rate", .filter = "", .rows = 20 };
+	struct why why;
+
+	if (top_answer(top, &q, out, &why) < 0)
+		bench_fail("%s", why.text);
+}
+
+int bench_look(const struct bench_options *o)
+{
+	struct top *top = top_new();
+	double top_ms = median_ms(refresh, top);
+
+	bench_print("scrape", median_ms(scrape, NULL), "ms", o, "\"top_ms\":%.3f", top_ms);
+	top_free(top);
+	return 0;
+}

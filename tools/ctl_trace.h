@@ -15,7 +15,7 @@
 	"  --handler NAME    only messages for this handler\n"                                     \
 	"  --arg NAME=VALUE  only those with this value; the parameter by name or number\n"        \
 	"  --from NAME       only those from this actor, or type: session, bus, ...\n"             \
-	"  --every N         one in N of these; without a name one in N of all messages\n\n"                                                \
+	"  --every N         one in N of these; without a name, of all messages\n\n"               \
 	"It costs nothing while nobody traces, and next to nothing at --every 64 and more of\n"    \
 	"all. With --json an object for each thing that happened.\n\n"                             \
 	"  actorctl trace counter\n  actorctl trace counter --handler hit --arg by=5 -n 1\n"       \

@@ -13,7 +13,7 @@
 
 #include "actor.h"
 
-enum { SPEED = 9 };
+static int64_t speed = 9;       /* of a disc, a tick */
 
 /* Source: xorshift64, Marsaglia, "Xorshift RNGs", 2003. */
 static double roll(struct arena *a, double below)
@@ -141,8 +141,8 @@ static int move(actor *self, const msg *m)
 	for (int i = 0; i < ARENA_PLAYERS; i++) {
 		struct arena_player *p = &a->player[i];
 
-		p->vx = p->dx * SPEED;
-		p->vy = p->dy * SPEED;
+		p->vx = p->dx * (double)speed;
+		p->vy = p->dy * (double)speed;
 		p->x = within(p->x + p->vx, 24, ARENA_WIDTH - 24);
 		p->y = within(p->y + p->vy, 24, ARENA_HEIGHT - 24);
 	}
@@ -217,6 +217,7 @@ const struct actor_type arena = {
 	.name  = "arena",
 	.state = sizeof(struct arena),
 	.start = start,
+	.offers = OFFERS(OFFER_VAR(speed, 0, 40)),
 	.on    = ON({ "watch", "",            watch, ON_CLIENT },
 	            { "enter", "name:str",    enter, ON_CLIENT },
 	            { "steer", "x:num y:num", steer, ON_CLIENT },

@@ -84,6 +84,14 @@ enum actor_strategy {           /* who of its children starts again with one tha
 /* 0: 10, in 10 s */
 struct actor_children { enum actor_strategy strategy; unsigned restarts, seconds; };
 
+/* What patches may use by name. A variable (int64_t, double), which they declare extern, is also
+ * `actorctl var set NAME.speed 12`, between two messages; a function they declare and call. */
+struct actor_offer { const char *name; void *at; char kind; double least, most; };
+#define OFFER_VAR(v, least, most) \
+	{ #v, &v, _Generic(&v, int64_t *: 'i', double *: 'd'), least, most }
+#define OFFER_FUNCTION(f) { #f, (void *)f, 'f', 0, 0 }
+#define OFFERS(...) (const struct actor_offer[]){ __VA_ARGS__, { 0, 0, 0, 0, 0 } }
+
 struct actor_type {
 	const char *name;
 	size_t state;           /* bytes, zeroed before start; 0: this source touches none */
@@ -101,6 +109,7 @@ struct actor_type {
 	int retry;
 	/* nonzero: what its node had when it died is not sent to it again (see msg_again) */
 	int at_most_once;
+	const struct actor_offer *offers;       /* ends with a NULL name; may be NULL */
 };
 #define ON(...) (const struct actor_handler[]){ __VA_ARGS__, { 0, 0, 0, 0 } }
 

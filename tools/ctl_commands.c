@@ -200,6 +200,40 @@ static int run_start(const struct ctl *c, int argc, char **argv)
 	return rc == CTL_DONE ? done(c, "started") : rc;
 }
 
+/* --- var ---------------------------------------------------------------------- */
+
+/* The value, or with --json all that is known of it, which comes behind it. */
+static int run_var(const struct ctl *c, const char *what, int argc, char **argv)
+{
+	struct question q = { .to = "node", .what = what };
+	struct packed rest;
+	struct buf b = { 0 };
+	int rc;
+
+	for (int i = 0; i < argc; i++)
+		add_text(&q, argv[i], strlen(argv[i]));
+	rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
+	rest = q.answer.args;
+	if (rc == CTL_DONE) {
+		packed_skip(&rest);
+		show_json(&b, c->json ? &rest : &q.answer.args);
+		buf_text(&b, "\n");
+	}
+	print(&b);
+	question_end(&q);
+	return rc;
+}
+
+static int run_var_get(const struct ctl *c, int argc, char **argv)
+{
+	return run_var(c, "var_get", argc, argv);
+}
+
+static int run_var_set(const struct ctl *c, int argc, char **argv)
+{
+	return run_var(c, "var_set", argc, argv);
+}
+
 /* --- call, send --------------------------------------------------------------- */
 
 /* A word of the command line: text; @FILE is that file's, @@TEXT is @TEXT. */
@@ -338,6 +372,15 @@ const struct command commands[] = {
 	 "Prints nothing; done means that the message is in the mailbox.\n\n" WORDS "\n"
 	 "  actorctl send counter hit 1\n",
 	 run_send},
+	{"var get", "NAME.VAR", 1, 1, -1, "a public variable of an actor",
+	 "With --json an object: name, type, value, least, most. `inspect NAME` has them all.\n\n"
+	 "  actorctl var get arena.speed\n",
+	 run_var_get},
+	{"var set", "NAME.VAR VALUE", 2, 2, 1, "sets a public variable",
+	 "Between two messages of the actor, before all that is sent to it afterwards. Out of\n"
+	 "its range it is refused. Prints the new value; a restart of the node forgets it.\n\n"
+	 "  actorctl var set arena.speed 20\n",
+	 run_var_set},
 	{"patch check", "FILE", 1, 1, -1, "compiles a patch and checks it against what runs",
 	 "Changes nothing. What is wrong comes on stderr as FILE:LINE: TEXT, exit 6;\n"
 	 "where the runtime finds gcc or clang, its warnings too. FILE - is stdin.\n\n"

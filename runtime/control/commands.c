@@ -20,6 +20,9 @@
 #include "traces.h"
 #include "words.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 enum {
 	WAITING_MAX = 4096,             /* who waits for `ready`, and calls under way */
 	TIMEOUT_MAX_MS = 3600000,
@@ -420,6 +423,69 @@ static int on_stop(actor *self, const msg *m)
 	return 0;
 }
 
+/* --- variables ---------------------------------------------------------------- */
+
+/* NAME.VAR: NAME may have dots. */
+static int find_var(const msg *m, actor_ref *who, struct offer *v, struct why *why)
+{
+	const char *what = msg_str(m, 0), *dot = strrchr(what, '.');
+	char name[NAME_MAX_LEN + 1];
+
+	if (!dot || (size_t)(dot - what) >= sizeof name)
+		return why_set(why, ACTOR_EARGS, "`%.64s` is no NAME.VAR: an actor and one of its "
+		               "variables", what);
+	snprintf(name, sizeof name, "%.*s", (int)(dot - what), what);
+	*who = actor_find(name);
+	if (!core_alive(*who))
+		return no_actor(why, name);
+	return core_var(*who, dot + 1, v, why);
+}
+
+static int tell_var(actor *self, const msg *m, const struct offer *v, double is)
+{
+	struct buf b = { 0 };
+
+	if (v->kind == 'i')
+		pack_int(&b, (int64_t)is);
+	else
+		pack_num(&b, is);
+	portrait_var(v, is, &b);
+	return reply(self, m, &b, 2);
+}
+
+static int on_var_get(actor *self, const msg *m)
+{
+	struct offer v;
+	struct why why;
+	actor_ref who;
+	int rc = find_var(m, &who, &v, &why);
+
+	return rc < 0 ? refuse(self, msg_defer(m), rc, why.text)
+	              : tell_var(self, m, &v, core_var_get(&v));
+}
+
+static int on_var_set(actor *self, const msg *m)
+{
+	const char *text = msg_str(m, 1);
+	struct offer v;
+	struct why why;
+	actor_ref who;
+	char *end;
+	double to;
+	int rc;
+
+	if (!may_change(self, m))
+		return 0;
+	rc = find_var(m, &who, &v, &why);
+	to = strtod(text, &end);
+	if (!rc && (end == text || *end))
+		rc = why_set(&why, ACTOR_EARGS, "%s takes a number from %.15g to %.15g; `%.64s` "
+		             "is none", v.name, v.least, v.most, text);
+	if (!rc)
+		rc = core_var_set(who, &v, to, &why);
+	return rc < 0 ? refuse(self, msg_defer(m), rc, why.text) : tell_var(self, m, &v, to);
+}
+
 /* --- nodes -------------------------------------------------------------------- */
 
 static int on_nodes(actor *self, const msg *m)
@@ -483,6 +549,8 @@ static const struct actor_type node_type = {
 	            { "log", "after:int name:str level:str most:int", on_log, 0 },
 	            { "stop", "name:str", on_stop, 0 },
 	            { "start", "what:str", on_start, 0 },
+	            { "var_get", "what:str", on_var_get, 0 },
+	            { "var_set", "what:str value:str", on_var_set, 0 },
 	            { "top", "since:int sort:str filter:str rows:int", on_top, 0 },
 	            { "trace", "name:str handler:str arg:str from:str every:int most:int ms:int",
 	              on_trace, 0 },

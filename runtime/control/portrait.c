@@ -139,6 +139,39 @@ static void add_fields(struct pairs *p, const struct portrait *of)
 	buf_fini(&rows);
 }
 
+static void put_var(struct buf *out, const struct offer *v, double is)
+{
+	if (v->kind == 'i')
+		pack_int(out, (int64_t)is);
+	else
+		pack_num(out, is);
+}
+
+void portrait_var(const struct offer *v, double is, struct buf *out)
+{
+	struct pairs p = { 0 };
+
+	pairs_text(&p, "name", v->name);
+	pairs_text(&p, "type", v->kind == 'i' ? "int" : "num");
+	put_var(pairs_key(&p, "value"), v, is);
+	put_var(pairs_key(&p, "least"), v, v->least);
+	put_var(pairs_key(&p, "most"), v, v->most);
+	pairs_close(&p, out);
+}
+
+static void add_variables(struct pairs *p, const struct actor_info *a)
+{
+	struct rows rows = { 0 };
+	struct offer o;
+
+	for (size_t i = 0; core_offer(i, &o); i++)
+		if (o.kind != 'f' && !strcmp(o.type, a->type)) {
+			portrait_var(&o, core_var_get(&o), &rows.b);
+			rows.n++;
+		}
+	rows_close(&rows, pairs_key(p, "variables"));
+}
+
 size_t portrait_asked(struct packed inner, char name[NAME_MAX_LEN + 1])
 {
 	struct packed list, one;
@@ -204,6 +237,7 @@ void portrait_actor(const struct portrait *of, struct buf *out)
 		pass_on(&p, of->inner, told[i]);
 	pairs_text(&p, "waits_in_a_circle", of->circle);
 	add_fields(&p, of);
+	add_variables(&p, a);
 	rows_close(&handlers, pairs_key(&p, "handlers"));
 	pairs_close(&p, out);
 }

@@ -19,4 +19,7 @@ size_t portrait_asked(struct packed inner, char name[NAME_MAX_LEN + 1]);
 /* Appends a list of maps, and how many more there are. */
 void portrait_rows(struct buf *out);
 
+/* A map: name, type, value, least, most. */
+void portrait_var(const struct offer *v, double is, struct buf *out);
+
 #endif

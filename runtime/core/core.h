@@ -349,6 +349,21 @@ struct export { const char *name; void *addr; };
 extern const struct export core_exports[];
 /* The same names with the addresses that compiled code must use. */
 const struct export *core_doors(void);
+/* What types offer to patches by name; i from 0, in the order they came. False: no more. Borrowed
+ * for ever. */
+struct offer {
+	const char *name; void *at;
+	char kind;                      /* 'i' int64_t, 'd' double, 'f' a function */
+	double least, most;
+	const char *type;
+};
+bool core_offer(size_t i, struct offer *out);
+/* The variable of that actor; ACTOR_ENOENT with why, which has the names there are. */
+int  core_var(actor_ref ref, const char *name, struct offer *out, struct why *why);
+double core_var_get(const struct offer *v);
+/* Between two of the actor's messages, before all that is sent to it after this. ACTOR_EARGS with
+ * why: out of range. */
+int  core_var_set(actor_ref ref, const struct offer *v, double to, struct why *why);
 /* Compiled code on this thread, on behalf of self: a fault in it is ACTOR_EFAIL with why. */
 int core_run(actor *self, int (*fn)(actor *self), const struct code *code, struct why *why);
 

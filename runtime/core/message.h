@@ -33,6 +33,7 @@ enum { /* instead of a handler's index in fn: */
        FN_DOWN = 0xff06,    /* a monitored actor has ended: number, name, reason */
        FN_TRACED = 0xff07,  /* any of a handler's, or an answer: see trace.h */
        FN_REACH = 0xff08,   /* to be answered when it is reached, or cannot be any more */
+       FN_SET = 0xff0e,     /* the control lane: the variable named so becomes corr (a double) */
        FN_MIGRATE = 0xff0f, /* the control lane: its type is followed by another */
        /* Orders, which go by the control lane: value 0 says whom they are meant for, value 1 is a
 	  text. See supervise.c */

@@ -20,6 +20,7 @@
 #include "ports.h"
 #include "supervise.h"
 #include "times.h"
+#include "vars.h"
 #include "trace.h"
 
 enum { TURN_MESSAGES = 1024, LOGGED_A_SECOND = 10 };
@@ -287,6 +288,7 @@ static COLD void special(struct worker *w, struct actor *a, struct msg *m)
 	case FN_TRACED: traced(w, a, m); break;
 	case FN_START:  life_start(w, a); break;
 	case FN_MIGRATE: migrate_actor(a); break;
+	case FN_SET:    vars_set(a, m); break;
 	case FN_DOWN:   down(w, a, m); break;
 	case FN_REACH:  post_answer(w, m->from, m->corr, NULL, 0, 0, NULL); break;
 	case FN_LOOK:   look_answer(w, a, m); break;

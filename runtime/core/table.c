@@ -2,6 +2,8 @@
  * table.c - making tables, and registering types. What comes in force later is switch.c's. */
 #include "table.h"
 
+#include "offers.h"
+
 #include <pthread.h>
 
 enum { MESSAGES_DEFAULT = 1024, BYTES_DEFAULT = 256 << 10 };
@@ -367,6 +369,12 @@ struct type *core_add_type(const struct actor_type *t, const struct type_options
 		why_set(why, ACTOR_ENOMEM, "%d actor types are the limit", TYPES_MAX);
 	else
 		type = type_make(t, o, name, code, why);
+	if (type && offers_add(type->name, t->offers, why) < 0) {
+		table_free(LOAD(&type->table_or_gate));
+		code_drop(type->code);
+		mem_free(type);
+		type = NULL;
+	}
 	if (type) {
 		type_put(type, type_place(0));
 		type_show(type->id);

@@ -244,31 +244,44 @@ void compile_against(const struct export *all)
 	symbols = all;
 }
 
-const struct export *compile_symbols(size_t i)
+static bool has(const struct export *e, const char *name)
+{
+	while (e->name && strcmp(e->name, name) != 0)
+		e++;
+	return e->name != NULL;
+}
+
+bool compile_symbol(size_t i, struct export *out)
 {
 	const struct export *e = allowed, *doors = core_doors();
+	struct offer o;
 
 	while (e->name && i)
 		e++, i--;
 	for (e = e->name ? e : doors; e->name && i; i--)
 		e++;
-	return e->name ? e : NULL;
+	if (!e->name && !core_offer(i, &o))
+		return false;
+	*out = e->name ? *e : (struct export){ o.name, o.at };
+	if (!e->name && (has(allowed, o.name) || has(doors, o.name)))
+		*out = (struct export){ "actord_hidden_", NULL };       /* ours stays what it is */
+	return true;
 }
 
 static TCCState *state_new(struct compile *c)
 {
 	TCCState *tcc = tcc_new();
+	struct export e;
 
 	tcc_set_error_func(tcc, c, say);
 	tcc_set_options(tcc, "-g -nostdlib -nostdinc -Wall -Werror -std=c11");
 	tcc_add_sysinclude_path(tcc, "include"); /* <name> is asked of headers.c as include/name */
 	tcc_set_output_type(tcc, TCC_OUTPUT_MEMORY);
-	if (symbols) {
+	if (symbols)
 		add_symbols(tcc, symbols);
-	} else {
-		add_symbols(tcc, allowed);
-		add_symbols(tcc, core_doors());
-	}
+	for (size_t i = 0; !symbols && compile_symbol(i, &e); i++)
+		if (e.addr)
+			tcc_add_symbol(tcc, e.name, e.addr);
 	return tcc;
 }
 

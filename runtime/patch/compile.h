@@ -41,7 +41,8 @@ void image_drop(struct image *i);
 struct program *image_take(const struct source *s, const struct image *i);
 /* What sources may call, as the compiler here is to find it; ends with NULL. Borrows for ever. */
 void compile_against(const struct export *symbols);
-const struct export *compile_symbols(size_t i);         /* NULL: no more */
+/* What that is here; addr NULL: not to be had. False: no more. */
+bool compile_symbol(size_t i, struct export *out);
 
 /* Any thread; one at a time. Gives. NULL with diagnostics appended to said, `file:line: text`, one
  * a line. */

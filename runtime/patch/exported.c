@@ -107,6 +107,22 @@ static bool no_function(const struct exam *x, const void *fn)
 	return fn && !program_code(x->program, fn);
 }
 
+static bool offers_sound(const struct exam *x, const struct actor_offer *o)
+{
+	const struct program *p = x->program;
+
+	for (; o; o++) {
+		if (!program_data(p, o, sizeof *o))
+			return false;
+		if (!o->name)
+			return true;
+		if (!program_string(p, o->name, NAME_MAX_LEN) ||
+		    !(o->kind == 'f' ? program_code(p, o->at) : program_data(p, o->at, 8)))
+			return false;
+	}
+	return true;
+}
+
 const struct actor_type *exported_actor(const struct exam *x)
 {
 	const struct actor_type *t = x->program->own;
@@ -123,6 +139,11 @@ const struct actor_type *exported_actor(const struct exam *x)
 	if (no_function(x, (const void *)t->start) || no_function(x, (const void *)t->stop)) {
 		refuse(x, line_of(x, x->source->own),
 		       "%s: .start or .stop is no function of this source", title(t->name));
+		return NULL;
+	}
+	if (!offers_sound(x, t->offers)) {
+		refuse(x, line_of(x, "OFFERS"), "%s: .offers is no table of its variables and "
+		       "functions that ends: write it with OFFERS(...)", title(t->name));
 		return NULL;
 	}
 	return t;
@@ -296,13 +317,13 @@ static int hold_table(const struct exam *x, const struct actor_type *t, struct t
 		return other_layout(x, t, type);
 	if (hold_layout(x, t, type) < 0)
 		return ACTOR_EARGS;
-	if (moves || (!t->start && !t->stop && !t->restart &&
+	if (moves || (!t->start && !t->stop && !t->restart && !t->offers &&
 	              !memcmp(&t->mailbox, &no_mailbox, sizeof no_mailbox) &&
 	              !memcmp(&t->children, &no_children, sizeof no_children)))
 		return 0;
 	return refuse(x, line_quoting(x, t->name),
 		      "%s: a patch replaces handlers, it cannot replace "
-		      ".start, .stop, .mailbox, .restart or .children",
+		      ".start, .stop, .mailbox, .restart, .children or .offers",
 		      title(t->name));
 }
 

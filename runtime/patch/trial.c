@@ -267,7 +267,7 @@ __attribute__((constructor)) static void become_trial(int argc, char **argv)
 static pid_t pid;               /* 0: there is none */
 static int fd = -1;
 static size_t headers_known;    /* by it */
-static bool symbols_known;
+static size_t symbols_known;
 
 /* Of the environment only what finds libraries, and settles sanitizers: no password. Borrows. */
 static char **environment(void)
@@ -330,7 +330,7 @@ int trial_start(struct why *why)
 	}
 	fd = pair[0];
 	headers_known = 0;
-	symbols_known = false;
+	symbols_known = 0;
 	return 0;
 }
 
@@ -388,23 +388,29 @@ static bool hand_over_headers(void)
 	return true;
 }
 
+/* Types that came since the last time may offer more. */
 static bool hand_over_symbols(void)
 {
-	const struct export *e;
+	struct export e;
 	struct buf b = { 0 };
+	size_t n = 0;
+	bool sent;
 
-	if (symbols_known)
+	if (symbols_known && !compile_symbol(symbols_known, &e))
 		return true;
-	for (size_t i = 0; (e = compile_symbols(i)); i++) {
-		uint64_t addr = (uintptr_t)e->addr;
+	for (; compile_symbol(n, &e); n++) {
+		uint64_t addr = (uintptr_t)e.addr;
 
-		buf_add(&b, &addr, sizeof addr);
-		buf_add(&b, e->name, strlen(e->name) + 1);
+		if (addr) {
+			buf_add(&b, &addr, sizeof addr);
+			buf_add(&b, e.name, strlen(e.name) + 1);
+		}
 	}
-	symbols_known = hand_over(SYMBOLS, NULL, (const char *[]){ "", "", b.p, "" },
-	                          (size_t[]){ 0, 0, b.len, 0 });
+	sent = hand_over(SYMBOLS, NULL, (const char *[]){ "", "", b.p, "" },
+	                 (size_t[]){ 0, 0, b.len, 0 });
+	symbols_known = sent ? n : 0;
 	buf_fini(&b);
-	return symbols_known;
+	return sent;
 }
 
 static bool receive_text(struct buf *to, uint32_t len, int64_t until_ms)

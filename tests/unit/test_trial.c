@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "offers.h"
 #include "patch/headers.h"
 #include "patch/trial.h"
 #include "resident.h"
@@ -218,9 +219,12 @@ static void what_it_costs(void **state)
 
 static int start(void **state)
 {
+	static int64_t speed;           /* as the arena offers it: patches/arena_fast.c */
 	struct why why;
 
 	(void)state;
+	if (offers_add("arena", OFFERS(OFFER_VAR(speed, 0, 40)), &why) < 0)
+		return -1;
 	return trial_start(&why);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_switch.c - several types switch at one point, while messages hop between them: each message
  * carries the number of the code that sent it, and none may ever be met by older code. By patches,
- * by taking back, and with states that change their shape; thousands of times, no message lost. */
+ * by taking back, and with states that change their shape; hundreds of times, no message lost. */
 #include "worker.h"         /* first: it has a parameter that running.h has a name for */
 #include "running.h"
 
@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { SIDES = 2, ACTORS = 16, TOKENS = 24, VARIANTS = 6, SWITCHES = 2000, SHAPES = 200 };
+enum { SIDES = 2, ACTORS = 16, TOKENS = 24, VARIANTS = 6, SWITCHES = 600, SHAPES = 40 };
 enum { FREE, LIVE, FILLERS = 200 };     /* fillers: types that widen the gap between the two */
 
 static _Atomic int64_t number[VARIANTS];        /* of the patch that its code came with */

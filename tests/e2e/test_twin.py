@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """The ancestor's gevent twin and we, exchanging calls both ways over lists: it calls `rpc` with its
-own topic as `ct`; we call it by asking `list:TOPIC` from an actor that is run from source."""
+own topic as `ct`; we call it by asking `list:TOPIC` from an actor that is run from source. Then the
+same program with nothing changed but what it imports: tools/pymodule in the place of its modules."""
 
 import json
 import subprocess
@@ -14,12 +15,13 @@ PEN_PAL = source("penpal.c")
 
 class Twin(Case):
     actors = ("penpal.c",)
+    program = "gevent_twin.py"
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.twin = subprocess.Popen(
-            ["/usr/bin/python3", HERE / "gevent_twin.py", cls.runtime.redis_url, "pyRpc"],
+            ["/usr/bin/python3", HERE / cls.program, cls.runtime.redis_url, "pyRpc"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         running.add(cls.twin)
         cls.said = Lines(cls.twin.stdout)
@@ -93,6 +95,10 @@ class Twin(Case):
         for code, answer in (patched, "patched"), (PEN_PAL, "ab"):
             self.caller.eval("penpal", "answered", code, "answered")
             self.assertEqual(self.caller.call("penpal", "ask", "a", "b"), [answer])
+
+
+class Package(Twin):
+    program = "pymodule_twin.py"
 
 
 if __name__ == "__main__":

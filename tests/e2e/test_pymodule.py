@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""tools/pymodule's Node beside ours: calls both ways by name, refusals, patches, and what becomes of
-messages when it is killed."""
+"""tools/pymodule's Node beside ours: calls both ways by name, refusals, patches, and what becomes
+of messages when it is killed."""
 
 import json
 import subprocess
@@ -31,7 +31,8 @@ class Python:
         self.process.stdin.write(json.dumps([method, *args]).encode() + b"\n")
         self.process.stdin.flush()
         self.said.wait(r'^\["%s"' % method, after=at)
-        return next(json.loads(x) for x in self.said.lines[at:] if x.startswith('["%s"' % method))[1:]
+        mine = '["%s"' % method
+        return next(json.loads(x) for x in self.said.lines[at:] if x.startswith(mine))[1:]
 
     def kill(self):
         self.process.kill()
@@ -95,8 +96,10 @@ class Nodes(Case):
 
     def test_patches(self):
         node = self.python()
-        source = ('#include "actor.h"\nstatic int f(actor *self, const msg *m) { return msg_reply(m, %s); }\n'
-                  'const struct actor_type patch = { .name = "echo", .on = ON({ "from_python", "", f, 0 }) };\n')
+        source = ('#include "actor.h"\n'
+                  "static int f(actor *self, const msg *m) { return msg_reply(m, %s); }\n"
+                  'const struct actor_type patch = '
+                  '{ .name = "echo", .on = ON({ "from_python", "", f, 0 }) };\n')
         self.assertIsInstance(node.do("send_patch", source % "42")[0], int)
         self.assertEqual(node.do("ask", "echo", "from_python"), [[42]])
         refused, code, text = node.do("send_patch", source % "no_such_name")
@@ -105,14 +108,16 @@ class Nodes(Case):
 
     def test_bad_messages_end_nothing(self):
         node = self.python()
-        for data in b"", b"{", b"[]", b"\xdd\xff\xff\xff\xff", b'{"func":1}', b"[" * 100000, b'{"args":[]}':
+        for data in (b"", b"{", b"[]", b"\xdd\xff\xff\xff\xff", b'{"func":1}', b"[" * 100000,
+                     b'{"args":[]}'):
             self.db.rpush("old python", data)
             self.db.publish("old python", data)
             self.db.xadd("actord:{node:python}", {"f": data})
             self.db.xadd("actord:{sums}", {"m": data})
         self.db.xadd("actord:{node:python}", {"g": b"x"})
         self.assertEqual(self.runtime.actorctl("call", "sums", "add", "1", "1").out, "2\n")
-        self.db.rpush("old python", json.dumps({"func": "add", "args": None, "ct": "t", "cb": "c", "id": 7}))
+        self.db.rpush("old python", json.dumps({"func": "add", "args": None, "ct": "t", "cb": "c",
+                                                "id": 7}))
         answer = json.loads(self.db.blpop("t", 10)[1])
         self.assertEqual((answer["func"], answer["id"], answer["err"]["code"]), ("c", 7, -1))
         node.complained.wait("a message was refused: ")
@@ -142,8 +147,8 @@ class Nodes(Case):
         self.knows("sums", False)
         again = self.python()
         again.said.wait(r'^\["note", 4, true\]')
-        self.assertEqual([x.split(",")[0:2] for x in again.said.lines if "note" in x or "hung" in x][-3:],
-                         [['["hung"', " 2"], ['["note"', " 3"], ['["note"', " 4"]])
+        handled = [json.loads(x) for x in again.said.lines if "note" in x or "hung" in x]
+        self.assertEqual(handled[-3:], [["hung", 2, True], ["note", 3, True], ["note", 4, True]])
         self.assertNotIn('["note", 0, true]', again.said.lines)
 
     def test_monitors(self):
@@ -161,7 +166,8 @@ class Nodes(Case):
         path = self.runtime.folder / "brief.c"
         path.write_text('#include "actor.h"\n'
                         "static int here(actor *self, const msg *m) { return msg_reply(m, 1); }\n"
-                        'const struct actor_type brief = { .name = "brief", .on = ON({ "here", "", here, 0 }) };\n')
+                        'const struct actor_type brief = '
+                        '{ .name = "brief", .on = ON({ "here", "", here, 0 }) };\n')
         done = self.runtime.actorctl("start", str(path))
         self.assertEqual(done.code, 0, done)
 

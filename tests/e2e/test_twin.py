@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """The ancestor's gevent twin and we, exchanging calls both ways over lists: it calls `rpc` with its
-own topic as `ct`; we call it by asking `list:TOPIC` from an actor that is run from source. Then the
-same program with nothing changed but what it imports: tools/pymodule in the place of its modules."""
+own topic as `ct`; we call it by asking `list:TOPIC` from an actor that is run from source. Then
+the same program with nothing changed but what it imports: tools/pymodule in the place of its
+modules."""
 
 import json
 import subprocess

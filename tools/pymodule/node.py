@@ -360,7 +360,8 @@ class Node(Module):
 
     def _acknowledge(self, name):
         ms, number = entry_id(name)
-        seen = [w for node, (life, last) in self._done.items() for w in (node, "%d %d" % (life, last))]
+        seen = [w for node, (life, last) in self._done.items()
+                for w in (node, "%d %d" % (life, last))]
         try:
             self.db.eval(ACKNOWLEDGE, 2, self.key, self.key + ":seen", "%d-%d" % (ms, number + 1),
                          *seen)

@@ -19,6 +19,8 @@ export class Arena {
 	#sent = "0,0";
 	#held = new Set();
 	#pointer = null;
+	#taken = 0;                     // when the node told something last
+	#drawn_width = 0;
 	#pops = [];                     // gems just taken: { x, y, since }
 
 	constructor(parts) {
@@ -37,6 +39,7 @@ export class Arena {
 			this.#pointer = null;
 			this.#steer();
 		};
+		addEventListener("resize", () => { this.#drawn_width = 0; });
 		requestAnimationFrame(now => this.#frame(now));
 	}
 
@@ -107,6 +110,7 @@ export class Arena {
 	#take(players, gems, rules) {
 		const was = this.#told.gems;
 
+		this.#taken = performance.now();
 		gems.forEach(([x, y], i) => {
 			if (was[i] && Math.hypot(was[i][0] - x, was[i][1] - y) > 60)
 				this.#pops.push({ x: was[i][0], y: was[i][1], since: performance.now() });
@@ -126,7 +130,7 @@ export class Arena {
 			item.textContent = rule;
 			if (rule !== PLAIN[i])
 				item.className = "patched";
-			if (this.#told.rules.length && rule !== this.#told.rules[i])
+			if (this.#told.rules[i] && rule !== this.#told.rules[i])
 				item.classList.add("fresh");
 			return item;
 		}));
@@ -149,7 +153,16 @@ export class Arena {
 
 	// --- drawing ----------------------------------------------------------------------------
 
-	#frame() {
+	// Nothing is drawn a second after the last news, when everything has come to rest.
+	#frame(now) {
+		requestAnimationFrame(next => this.#frame(next));
+		if (now - this.#taken > 1000 && this.canvas.width === this.#drawn_width)
+			return;
+		this.#draw();
+		this.#drawn_width = this.canvas.width;
+	}
+
+	#draw() {
 		const box = this.canvas.getBoundingClientRect(), p = this.paint;
 		const ratio = devicePixelRatio || 1;
 		const style = getComputedStyle(document.documentElement);
@@ -165,7 +178,6 @@ export class Arena {
 		this.#told.gems.forEach((gem, i) => this.#gem(gem, i, tint("--gem"), tint("--gold")));
 		this.#pop(tint("--gold"));
 		this.#told.players.forEach(player => this.#player(player, tint("--ink")));
-		requestAnimationFrame(now => this.#frame(now));
 	}
 
 	#grid(tint) {

@@ -67,10 +67,13 @@ class Browser:
     def js(self, text):
         return self.driver.execute_script(text)
 
-    def enter(self, name):
-        field = self.driver.find_element(By.ID, "name")
+    def fill(self, css, text):
+        field = self.driver.find_element(By.CSS_SELECTOR, css)
         field.clear()
-        field.send_keys(name)
+        field.send_keys(text)
+
+    def enter(self, name):
+        self.fill("#name", name)
         self.driver.find_element(By.ID, "play").click()
         self.wait("#scores", name)
 
@@ -149,6 +152,20 @@ class Page(Case):
         self.assertEqual(browser.js("return [window.opens > 1, document.hidden]"), [True, False])
         browser.wait("#scores", "Ada")
         browser.wait("#clients", "1")
+
+    def test_a_node_that_wants_a_password(self):
+        runtime = self.start("--login", "login_password")
+        done = runtime.actorctl("call", "login_password", "set", "ada", "lovelace")
+        self.assertEqual(done.code, 0, done)
+        browser = Browser(self, "http://%s/" % runtime.listen)
+        browser.wait("#state", "log in")
+        browser.fill("#login input[name=user]", "ada")
+        browser.fill("#login input[name=proof]", "wrong\n")
+        browser.wait("#state", "wrong password")
+        browser.fill("#login input[name=proof]", "lovelace\n")
+        browser.wait("#state", "connected as ada")
+        browser.enter("Ada")
+        browser.shot("page-password")
 
     def test_status(self):
         runtime = self.start()

@@ -248,6 +248,9 @@ int actor_stash(actor *self, const msg *m);
 int actor_unstash(actor *self);
 
 void       *actor_state(actor *self);
+/* Memory of its own: zeroed, freed when it ends or starts again; NULL: no more (64 MiB). */
+void       *actor_alloc(actor *self, size_t size);
+void        actor_free(actor *self, void *p);
 const char *actor_name(actor *self);
 actor_ref   actor_self(actor *self);
 actor_ref   actor_find(const char *name);   /* once, in start: sends take the reference */

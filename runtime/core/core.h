@@ -341,6 +341,8 @@ void core_on_crash(void (*dying)(bool inside, uint32_t version, int sig));
 /* The patch on probation that ran last, or 0. Also in a signal handler. */
 uint32_t core_ran_on_probation(void);
 
+/* Bytes that actors hold and that this patch's code has allocated. */
+uint64_t core_patch_memory(uint32_t version);
 /* Frees what was replaced and what no thread can be inside any more. Does not wait: what a handler
  * that runs long still needs is freed by a later call. */
 void core_grace(void);

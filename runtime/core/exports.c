@@ -205,7 +205,7 @@ static int keep_value(actor *self, actor_ref who, enum client_keep keep, const c
 	touch_self(self);
 	guard_probe(key);
 	probe(s, v);
-	return client_set_(self, who, keep, key, s, v);
+	return undo_client_set(self, who, keep, key, s, v);
 }
 
 static int keep_sum(actor *self, actor_ref who, enum client_keep keep, const char *key, int64_t by,
@@ -215,14 +215,28 @@ static int keep_sum(actor *self, actor_ref who, enum client_keep keep, const cha
 	guard_probe(key);
 	if (total)
 		guard_touch(total);
-	return client_add(self, who, keep, key, by, total);
+	return undo_client_add(self, who, keep, key, by, total);
 }
 
 static int keep_none(actor *self, actor_ref who, enum client_keep keep, const char *key)
 {
 	touch_self(self);
 	guard_probe(key);
-	return client_drop(self, who, keep, key);
+	return undo_client_drop(self, who, keep, key);
+}
+
+static void (*door_free)(actor *, void *) = undo_free;
+
+/* What is no block of memory is the caller's fault. */
+static void free_it(actor *self, void *p)
+{
+	if (!p)
+		return;
+	guard_touch((const char *)p - sizeof(uint64_t));
+	if (!undo_may_free(p))
+		guard_touch(NULL);
+	else
+		door_free(self, p);
 }
 
 static actor_ref find(const char *name)
@@ -275,6 +289,8 @@ const struct export core_exports[] = {
 	EXPORT(msg_reply_out),
 	EXPORT_BY(actor_answer_out, undo_answer_out),
 	EXPORT_BY(actor_state, state_of),
+	EXPORT_BY(actor_alloc, undo_alloc),
+	EXPORT_BY(actor_free, free_it),
 	EXPORT(actor_name),
 	EXPORT(actor_self),
 	EXPORT_BY(actor_find, find),
@@ -326,7 +342,7 @@ static void *const bare[] = {
 	BARE(msg_ask),     BARE(msg_items), BARE(msg_next),
 	BARE(msg_again),   BARE(state_of), BARE(actor_now),
 	BARE(fail),        BARE(refuse),    BARE(log_it),
-	NULL,
+	BARE(free_it),     NULL,
 };
 
 static const struct export *doors, *text_doors;
@@ -335,7 +351,7 @@ static void make_doors(void)
 {
 	static const struct export texts[] = {
 		EXPORT(msg_fail), EXPORT_BY(actor_refuse, undo_refuse), EXPORT(actor_log),
-		{ NULL, NULL },
+		EXPORT_BY(actor_free, undo_free), { NULL, NULL },
 	};
 	static void *const none[] = { NULL };
 
@@ -344,6 +360,7 @@ static void make_doors(void)
 	door_refuse =
 		(int (*)(actor *, msg_caller, const char *, ...))(uintptr_t)text_doors[1].addr;
 	door_log = (void (*)(actor *, const char *, ...))(uintptr_t)text_doors[2].addr;
+	door_free = (void (*)(actor *, void *))(uintptr_t)text_doors[3].addr;
 	doors = guard_doors(core_exports, bare);
 }
 

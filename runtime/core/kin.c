@@ -2,6 +2,8 @@
  * kin.c - the records of kin.h. */
 #include "kin.h"
 
+#include "guard.h"
+
 #include <stdio.h>
 
 _Thread_local struct why kin_why;
@@ -25,6 +27,7 @@ void kin_free(struct actor *a)
 	mem_free(k->watchers);
 	mem_free(k->links);
 	mem_free(k->state);
+	memory_drop(&k->memory);
 	buf_fini(&k->init);
 	mem_free(k);
 }
@@ -77,4 +80,25 @@ void kin_part(struct kin *k, struct bond *b)
 	*(b->next ? &b->next->prev : &k->last) = b->prev;
 	b->state = BOND_PARTED;
 	bond_drop(b);
+}
+
+/* --- memory ---------- */
+
+/* Of the patch whose handler runs, or 0. */
+static uint32_t version_now(void)
+{
+	struct guard *g = worker_self ? LOAD(&worker_self->guard) : NULL;
+
+	return g && LOAD(&g->seq) & 1 ? g->version : 0;
+}
+
+void *actor_alloc(actor *self, size_t size)
+{
+	return memory_alloc(&kin_of(self)->memory, size, version_now());
+}
+
+void actor_free(actor *self, void *p)
+{
+	if (p && self->kin && self->kin->memory)
+		memory_give_back(self->kin->memory, p);
 }

@@ -8,6 +8,7 @@
 #define KIN_H
 
 #include "bond.h"
+#include "memory.h"
 #include "post.h"
 
 /* Why an actor ends, and how far it has come: actor.stopping is a cause, and later a phase
@@ -36,6 +37,7 @@ struct kin {
 	struct watcher *watchers;
 	uint64_t *links;
 	uint32_t monitor_count, watcher_count, link_count, serial;
+	struct memory *memory;          /* by actor_alloc(); NULL: none */
 	struct buf init;                /* values of the message `init` that follows each start */
 	unsigned init_count;
 	void *state; size_t state_size; /* copied to the front of the state before each start */

@@ -313,6 +313,8 @@ void life_renew(struct actor *a)
 	uint64_t before = cell_id(a);
 
 	set_state(a, k ? k->state : NULL, k ? k->state_size : 0);
+	if (k)
+		memory_drop(&k->memory);
 	COUNT_UP(&a->restarts, 1);
 	/* Partner: target_find(), which waits where a name's bearer is of a generation that has
 	 * just ended. */

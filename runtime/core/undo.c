@@ -13,6 +13,7 @@
 #include "alarm.h"
 #include "draft.h"
 #include "group.h"
+#include "keep.h"
 #include "mode.h"
 #include "supervise.h"
 
@@ -348,6 +349,150 @@ int undo_unlink(actor *self, actor_ref with)
 	if (drafting() && links(self) < before)
 		note(link_again, (int64_t)with);
 	return rc;
+}
+
+/* --- memory ------------------------------------------------------------------------------- */
+
+static void give_back(struct worker *w, actor *self, struct draft_item *i)
+{
+	(void)w;
+	actor_free(self, (void *)(uintptr_t)i->number);
+}
+
+void *undo_alloc(actor *self, size_t size)
+{
+	void *p = actor_alloc(self, size);
+
+	if (p && drafting())
+		note(give_back, (int64_t)(uintptr_t)p);
+	return p;
+}
+
+void undo_free(actor *self, void *p)
+{
+	if (drafting())
+		draft_add(give_back, NULL)->number = (int64_t)(uintptr_t)p;
+	else
+		actor_free(self, p);
+}
+
+bool undo_may_free(const void *p)
+{
+	return memory_is(p) && !(drafting() && draft_has(give_back, (int64_t)(uintptr_t)p));
+}
+
+/* --- what clients keep ---------------------------------------------------------------------- */
+
+/* As it was before: of an addition its opposite, as others may have added meanwhile. */
+struct was {
+	actor_ref who;
+	enum client_keep keep;
+	bool added;
+	int64_t by;
+	struct buf value;               /* packed; empty: there was none */
+	char key[KEEP_KEY_MOST + 1];
+};
+
+static struct was *was_new(actor_ref who, enum client_keep keep, const char *key)
+{
+	struct was *x = mem_alloc(sizeof *x);
+
+	x->who = who;
+	x->keep = keep;
+	strncpy(x->key, key, KEEP_KEY_MOST);
+	return x;
+}
+
+static void read_value(struct was *x)
+{
+	char *text = mem_alloc(KEEP_VALUE_MOST + 1);
+	struct value v = keep_look(x->who, x->keep, x->key, text, KEEP_VALUE_MOST + 1);
+
+	switch (v.type) {
+	case VALUE_INT:  pack_int(&x->value, v.i); break;
+	case VALUE_UINT: pack_uint(&x->value, (uint64_t)v.i); break;
+	case VALUE_BOOL: pack_bool(&x->value, v.i != 0); break;
+	case VALUE_NUM:  pack_num(&x->value, v.num); break;
+	case VALUE_STR:  pack_str(&x->value, text, v.len); break;
+	default:         break;
+	}
+	mem_free(text);
+}
+
+/* The words to the store and to Redis are drafts, and go the same way. */
+static void keep_again(struct worker *w, actor *self, struct draft_item *i)
+{
+	struct was *x = i->kept;
+	struct packed old = { NULL, NULL };
+	struct keep_task t = { .user = "" };
+	int64_t sum;
+
+	(void)w, (void)self;
+	if (x->value.len)
+		old = (struct packed){ (uint8_t *)x->value.p,
+				       (uint8_t *)x->value.p + x->value.len };
+	if (x->added)
+		keep_add(x->who, x->keep, x->key, -x->by, &sum, &t);
+	else
+		keep_write(x->who, x->keep, x->key, old, &t);
+	if (*t.user)
+		keep_not_queued(t.user);
+	buf_fini(&x->value);
+}
+
+static void was_drop(struct worker *w, actor *self, struct draft_item *i)
+{
+	(void)w, (void)self;
+	buf_fini(&((struct was *)i->kept)->value);
+}
+
+static int kept(struct was *x, int rc)
+{
+	if (x && !rc) {
+		draft_add(was_drop, keep_again)->kept = x;
+	} else if (x) {
+		buf_fini(&x->value);
+		mem_free(x);
+	}
+	return rc;
+}
+
+/* NULL: no draft is open. */
+static struct was *before(actor_ref who, enum client_keep keep, const char *key)
+{
+	struct was *x = drafting() && keep <= KEEP_TODAY ? was_new(who, keep, key) : NULL;
+
+	if (x)
+		read_value(x);
+	return x;
+}
+
+int undo_client_set(actor *self, actor_ref who, enum client_keep keep, const char *key,
+		    const struct actor_site *s, const uint64_t *values)
+{
+	struct was *x = before(who, keep, key);
+
+	return kept(x, client_set_(self, who, keep, key, s, values));
+}
+
+int undo_client_drop(actor *self, actor_ref who, enum client_keep keep, const char *key)
+{
+	struct was *x = before(who, keep, key);
+
+	return kept(x, client_drop(self, who, keep, key));
+}
+
+/* What was not there before goes again: an addition to nothing is undone as a setting. */
+int undo_client_add(actor *self, actor_ref who, enum client_keep keep, const char *key, int64_t by,
+		    int64_t *total)
+{
+	struct was *x = before(who, keep, key);
+
+	if (x && x->value.len) {
+		x->added = true;
+		x->by = by;
+	}
+	return kept(x, client_add(self, who, keep, key, by, total));
 }
 
 /* --- births ------------------------------------------------------------------------------- */

@@ -5,11 +5,22 @@
 #ifndef UNDO_H
 #define UNDO_H
 
+#include <stdbool.h>
+
 #include "../actor.h"
 
 msg_caller undo_defer(const msg *m);
 int64_t undo_asked(actor *self, int64_t number);        /* what an ask has returned; gives it */
 int64_t undo_timed(actor *self, int64_t number);        /* the same of a timer */
+int undo_client_set(actor *self, actor_ref who, enum client_keep keep, const char *key,
+		    const struct actor_site *s, const uint64_t *values);
+int undo_client_drop(actor *self, actor_ref who, enum client_keep keep, const char *key);
+int undo_client_add(actor *self, actor_ref who, enum client_keep keep, const char *key, int64_t by,
+		    int64_t *total);
+/* A pointer that is no block of an actor's is a fault of the caller's. */
+void *undo_alloc(actor *self, size_t size);
+void undo_free(actor *self, void *p);
+bool undo_may_free(const void *p);
 int undo_cancel(actor *self, int64_t timer);
 int undo_answer(actor *self, msg_caller to, const struct actor_site *s, const uint64_t *values);
 int undo_answer_out(actor *self, msg_caller to, msg_out *o);

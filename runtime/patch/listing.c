@@ -29,10 +29,10 @@ static const char *const row_fields[] = {
 	"targets", "handlers", "origin", "time", "bytes", "file", "note", "author", "sha256",
 };
 
-/* source: with it, and two fields more that the caller adds. */
+/* source: with it, and three fields more that the caller adds. */
 static void pack_row(struct buf *out, uint32_t n, struct packed map, bool source)
 {
-	pack_map(out, 2 + (uint32_t)ARRAY_LEN(row_fields) + (source ? 3 : 0));
+	pack_map(out, 2 + (uint32_t)ARRAY_LEN(row_fields) + (source ? 4 : 0));
 	pack_text(out, "number");
 	pack_uint(out, n);
 	pack_text(out, "state");
@@ -129,6 +129,8 @@ static void show_line(void *arg, const struct journal_line *l)
 	pack_buf(arg, "why", &reason);
 	say_probation(number, &probation);
 	pack_buf(arg, "probation", &probation);
+	pack_text(arg, "memory");
+	pack_uint(arg, core_patch_memory(number));
 }
 
 int listing_one(uint32_t number, struct buf *out, struct why *why)

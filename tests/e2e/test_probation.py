@@ -7,7 +7,7 @@ import re
 import threading
 import unittest
 
-from harness import HERE, Case, make_folder
+from harness import EFAIL, HERE, Case, make_folder, until
 
 SANITIZERS = re.compile("Sanitizer:")
 
@@ -352,6 +352,57 @@ const struct actor_type patch = { .name = "book", .state = sizeof(struct book),
             self.wait(n + 1, code=6)
             self.assertEqual(self.value("ledger", "add", 0), total)
         self.call("book", "clear")
+
+
+CHANGES = """#include "actor.h"
+static int change(actor *self, const msg *m)
+{
+	actor_ref who = msg_from(m);
+	int64_t total;
+
+	for (int keep = KEEP_TEMP; keep <= KEEP_TODAY; keep++) {
+		client_set(self, who, (enum client_keep)keep, "gold", 99);
+		client_set(self, who, (enum client_keep)keep, "name", "Eve");
+		client_add(self, who, (enum client_keep)keep, "count", 5, &total);
+		client_add(self, who, (enum client_keep)keep, "new", 5, &total);
+		client_drop(self, who, (enum client_keep)keep, "part");
+	}
+	return msg_reply(m, 1 / msg_int(m, 0));
+}
+const struct actor_type patch = { .name = "purse",
+	.on = ON({ "change", "by:int", change, ON_CLIENT }) };
+"""
+
+
+class Clients(Case):
+    options = None
+
+    def test_what_they_keep(self):
+        """It is as it was, in memory and in Redis; and what comes after is kept."""
+        runtime = self.start(HERE / "actors/purse.c")
+        caller, client = runtime.caller(), runtime.client(login=False)
+        client.login("ann", "x")
+
+        def all_of():
+            return [client.call("get", keep, key, tpc="purse")
+                    for keep in range(4) for key in ("gold", "name", "count", "new", "part")]
+
+        for keep in range(4):
+            for key, value in ("gold", 7), ("name", "Ann"), ("count", 3), ("part", 0.5):
+                client.call("set", keep, key, value, tpc="purse")
+        before = all_of()
+        for n in range(2):
+            caller.exec(CHANGES + "/* %d */" % n)
+            self.assertIn("a division by zero",
+                          self.refused(EFAIL, client.call, "change", 0, tpc="purse"))
+            self.assertEqual(all_of(), before)
+            until(lambda: runtime.json("patch", "list")[-1]["state"] == "quarantined", "its end")
+        client.call("set", 1, "gold", 8, tpc="purse")
+        caller.exec(CHANGES + "/* well */")
+        self.assertEqual(client.call("change", 1, tpc="purse"), [1])
+        self.assertEqual(client.call("get", 2, "count", tpc="purse")[1], 8)
+        shared = {b"gold": b"99", b"name": b'"Eve"', b"count": b"8", b"new": b"5"}
+        until(lambda: runtime.redis().hgetall("actord:user:ann") == shared, "the hash in Redis")
 
 
 class Suspects(Probation):

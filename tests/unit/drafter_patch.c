@@ -62,6 +62,18 @@ static int does(actor *self, const msg *m, struct drafter *d)
 	case 16: return actor_stop(self, actor_self(self));
 	case 17: return with_values(self, m, sink);
 	case 18: return actor_stash(self, m);
+	case 19: return !(d->block = actor_alloc(self, 1000));
+	case 20:
+		actor_free(self, d->block);
+		return 0;
+	case 21:
+		actor_free(self, d->block);
+		actor_free(self, d->block);
+		return 0;
+	case 22:
+		actor_free(self, (char *)d + 1);
+		return 0;
+	case 23: return actor_alloc(self, 65 << 20) != NULL;
 	}
 	return 1;
 }

@@ -6,6 +6,7 @@
 #include "asking.h"
 #include "guard.h"
 
+static int64_t patch_number;
 static _Atomic int64_t noted;
 
 static int note(actor *self, const msg *m)
@@ -81,7 +82,8 @@ static void fails(int what)
 	for (int how = 1; how <= 2; how++) {
 		go(what, how);
 		assert_int_equal(code, ACTOR_EFAIL);
-		assert_non_null(strstr(words, how == 1 ? "a division by zero" : "EFAIL"));
+		if (!strstr(words, how == 1 ? "a division by zero" : "EFAIL"))
+			fail_msg("%d: %s", what, words);
 	}
 	assert_int_equal(core_inspect(actor_find("drafter"), &after), 0);
 	assert_int_equal(after.asks, before.asks);
@@ -269,6 +271,36 @@ static void modes_and_stashes(void **state)
 	assert_int_equal(get("value"), -5);
 }
 
+/* Counted by the patch, freed with the actor. */
+static void memory(void **state)
+{
+	uint32_t patch = (uint32_t)patch_number;
+
+	(void)state;
+	guard_signals();
+	fails(19);
+	assert_int_equal(core_patch_memory(patch), 0);
+	go(19, 0);
+	assert_int_equal(code, 0);
+	assert_int_equal(core_patch_memory(patch), 1000);
+	fails(20);
+	assert_int_equal(core_patch_memory(patch), 1000);
+	go(20, 0);
+	assert_int_equal(core_patch_memory(patch), 0);
+	go(19, 0);
+	for (int what = 21; what <= 22; what++) {
+		go(what, 0);
+		assert_int_equal(code, ACTOR_EFAIL);
+		assert_non_null(strstr(words, "a bad pointer"));
+		assert_int_equal(core_patch_memory(patch), 1000);
+	}
+	go(23, 0);
+	assert_int_equal(code, 0);
+	assert_int_equal(core_stop_actor(actor_find("drafter"), 0, NULL), 0);
+	quiet();
+	assert_int_equal(core_patch_memory(patch), 0);
+}
+
 static void forwards(void **state)
 {
 	int64_t was = noted;
@@ -301,6 +333,7 @@ static int patch_it(void **state)
 	ask(FROM_CONTROL, "patch", "apply", &args, 2);
 	if (code)
 		fail_msg("%s", words);
+	patch_number = number;
 	return 0;
 }
 
@@ -325,6 +358,7 @@ int main(void)
 		cmocka_unit_test_setup(ties_and_ends, patch_it),
 		cmocka_unit_test_setup(forwards, patch_it),
 		cmocka_unit_test_setup(modes_and_stashes, patch_it),
+		cmocka_unit_test_setup(memory, patch_it),
 	};
 
 	return cmocka_run_group_tests(tests, start_all, stop);

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Patches that mean no good, or come at a bad moment: each is told why, and the runtime serves on."""
+"""Patches that mean no good, or come at a bad moment: each is told why, and the runtime serves
+on."""
 
 import signal
 import threading

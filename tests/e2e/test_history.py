@@ -52,7 +52,7 @@ class History(Case):
         so = self.folder / "ledger.so"
         subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE",
                         "-I", str(HERE / "../../runtime"), "-o", str(so),
-                        str(HERE / "actors/ledger.c")], check=True)
+                        str(HERE / "actors/writes_down.c")], check=True)
         self.random = random.Random(SEED)
         self.who, self.sent = 0, {}
         self.nodes = {}

@@ -4,9 +4,12 @@
 here, and what happens to both when a node, a link or a Redis goes."""
 
 import json
+import threading
 import unittest
 
-from harness import HERE, Case, RedisServer, actord, make_folder, until
+import msgpack
+
+from harness import HERE, Caller, Case, RedisServer, actord, make_folder, until
 
 ACTORS = HERE / "actors"
 
@@ -40,6 +43,14 @@ class Nodes(Case):
         if done.code:
             raise AssertionError(done)
         return json.loads(done.out)["args"]
+
+
+    def came(self, runtime, count):
+        """So many messages have come to the sink there, once each and in order."""
+        def look():
+            done = runtime.actorctl("--json", "call", "sink", "told")
+            return not done.code and json.loads(done.out)["args"] == [count, 0, 0]
+        until(look, "%d messages have come" % count, 60)
 
 
 class Found(Nodes):
@@ -76,13 +87,6 @@ class Found(Nodes):
 
 
 class Called(Nodes):
-    def came(self, runtime, count):
-        """So many messages have come to the sink there, once each and in order."""
-        def look():
-            done = runtime.actorctl("--json", "call", "sink", "told")
-            return not done.code and json.loads(done.out)["args"] == [count, 0, 0]
-        until(look, "%d messages have come" % count, 60)
-
     def test_send_and_ask(self):
         a, b = self.pair()
         self.assertEqual(self.call(a, "sink", "told"), [0, 0, 0])
@@ -119,6 +123,69 @@ class Called(Nodes):
         self.call(a, "spring", "watch", "sink")
         self.call(b, "sink", "end")
         self.assertRegex(self.call(a, "spring", "wait")[0], "^sink: ")
+
+
+class Bad(Nodes):
+    """Whoever writes to Redis can write anything into an inbox."""
+
+    INBOX = "actord:{node:beta}"
+
+    def frame(self, sequence, *parts, node="mallory", life=1):
+        return b"".join(msgpack.packb(x) for x in ([1, node, life, sequence], *parts))
+
+    def test_frames_that_are_none(self):
+        a, b = self.pair()
+        db = self.server.client()
+        noise = [b"", b"\xc1", b"\xdd\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff", b"{}",
+                 msgpack.packb([2, "mallory", 1, 1]), self.frame(0), self.frame(1, [99]),
+                 self.frame(2, [0, "sink"]), self.frame(3, [0, "sink", "put", b"x" * 100]),
+                 self.frame(4, [0, "nobody", "put", 1, 1]),
+                 self.frame(5, [1, 1, -5, "sink", "told"]), self.frame(6, [2, 1 << 60, 1]),
+                 self.frame(7, [0, "x" * 5000, "put", 1, 1]),
+                 self.frame(8, [0, "sink", "put", 1, 1])[:-1]]
+        for bytes_ in noise:
+            db.xadd(self.INBOX, {"f": bytes_})
+        db.xadd(self.INBOX, {"other": "field", "and": "more"})
+        until(lambda: db.xlen(self.INBOX) == 0, "all of it is gone")
+        self.assertTrue(b.err.wait("was refused"))
+        self.call(a, "spring", "run", "sink", 1, 1000, 0)
+        self.came(b, 1000)
+
+    def test_forged_sequences(self):
+        a, b = self.pair()
+        db = self.server.client()
+        self.call(a, "spring", "run", "sink", 1, 100, 0)
+        self.came(b, 100)
+        life = next(int(v.split()[0]) for k, v in db.hgetall(self.INBOX + ":seen").items()
+                    if k == b"alpha")
+        for sequence in (1 << 63, 1, 5000, (1 << 64) - 1):
+            db.xadd(self.INBOX, {"f": self.frame(sequence, node="alpha", life=life)})
+        db.xadd(self.INBOX, {"f": self.frame(1, node="alpha", life=life + 1)})
+        self.call(a, "spring", "run", "sink", 1, 1000, 0)
+        self.came(b, 1100)
+        self.assertTrue(b.err.wait("or it is forged"))
+
+    def test_an_inbox_of_another_type(self):
+        self.server.client().set(self.INBOX, "not a stream")
+        b = self.node("beta", "sink.c")
+        self.assertTrue(b.err.wait("other nodes cannot reach this one: .*WRONGTYPE"))
+        self.assertEqual(Caller(self.server.client()).call("sink", "told"), [0, 0, 0])
+
+    def test_redis_is_full(self):
+        a, b = self.pair()
+        db = self.server.client()
+        self.call(a, "spring", "run", "sink", 1, 100, 0)
+        self.came(b, 100)
+        db.config_set("maxmemory", 1)
+        run = threading.Thread(target=self.call, args=(a, "spring", "run", "sink", 1, 60000, 0))
+        run.start()
+        self.addCleanup(run.join)
+        # Nobody is taken for dead for it, and senders are told that there is no room.
+        self.assertTrue(a.err.wait("node beta: Redis takes no messages for it: OOM"))
+        self.assertEqual(len(a.json("nodes")), 2)
+        db.config_set("maxmemory", 0)
+        run.join()
+        self.came(b, 60100)
 
 
 if __name__ == "__main__":

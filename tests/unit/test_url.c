@@ -99,7 +99,7 @@ static void refusals_say_why(void **state)
 	(void)state;
 	refused("", "begin with");
 	refused("http://h", "begin with");
-	refused("rediss://:hunter2@h", "later");
+	refused("rediss://:hunter2@h", "TLS");
 	refused("sentinel://h:1,h:2/m/0", "later");
 	refused("cluster://h:1", "later");
 	refused("redis://", "no host");

@@ -25,6 +25,7 @@
 
 #include "buried.h"
 #include "calls.h"
+#include "claims.h"
 #include "commands.h"
 #include "envelope.h"
 #include "intake.h"
@@ -63,6 +64,7 @@ struct bus {
 	struct calls *calls;
 	struct streams *streams;
 	struct buried *buried;
+	struct claims *claims;
 	struct member *member;          /* among the nodes on this Redis */
 	struct loop_timer *tick;
 	struct buf scratch;
@@ -124,7 +126,7 @@ static int routed(actor *self, const msg *m)
 
 	if (!strncmp(to, "list:", 5))
 		return calls_push(b->calls, m);
-	if (buried_asked(b->buried, m, what))
+	if (buried_asked(b->buried, m, what) || claims_asked(b->claims, m, what))
 		return 0;
 	if (msg_count(m) >= 4 && is_text(m, 2) && is_text(m, 3)) {
 		if (!strcmp(what, "answer"))
@@ -458,6 +460,7 @@ static void parts_new(struct bus *b)
 	streams.topics = b->topics;
 	b->streams = streams_new(&streams);
 	b->buried = buried_new(b->self, link_port(b->link, LINK_COMMANDS));
+	b->claims = claims_new(b->loop, b->self, link_port(b->link, LINK_COMMANDS), b->node);
 	b->calls = calls_new(b->self, link_port(b->link, LINK_COMMANDS), b->reply);
 	b->tick = loop_timer_new(b->loop, on_tick, b);
 }
@@ -562,6 +565,7 @@ void bus_free(struct bus *b)
 	lists_free(b->lists);
 	streams_free(b->streams);
 	buried_free(b->buried);
+	claims_free(b->claims);
 	calls_free(b->calls);
 	intake_free(b->intake);
 	outbox_free(b->outbox);

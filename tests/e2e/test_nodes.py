@@ -4,6 +4,7 @@
 here, and what happens to both when a node, a link or a Redis goes."""
 
 import json
+import signal
 import threading
 import unittest
 
@@ -123,6 +124,31 @@ class Called(Nodes):
         self.call(a, "spring", "watch", "sink")
         self.call(b, "sink", "end")
         self.assertRegex(self.call(a, "spring", "wait")[0], "^sink: ")
+
+
+class Claimed(Nodes):
+    def test_one_node_has_it(self):
+        a, b = (self.node(n, "spring.c") for n in ("alpha", "beta"))
+        self.assertEqual(self.call(a, "spring", "bus", "claim", "jobs"), [1])
+        self.assertEqual(self.call(a, "spring", "bus", "claim", "jobs"), [1])
+        with self.assertRaisesRegex(AssertionError, "jobs is claimed by the node alpha"):
+            self.call(b, "spring", "bus", "claim", "jobs")
+        self.call(a, "spring", "bus", "put", "jobs", "1", "key", "of alpha")
+        # Alpha sleeps for longer than its lease; what it writes then is refused by its token.
+        a.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(a.process.send_signal, signal.SIGCONT)
+        until(lambda: b.actorctl("call", "spring", "bus", "claim", "jobs").out == "2\n",
+              "the lease has ended")
+        self.call(b, "spring", "bus", "put", "jobs", "2", "key", "of beta")
+        a.process.send_signal(signal.SIGCONT)
+        with self.assertRaisesRegex(AssertionError, "token 1 of jobs is stale: .* is 2"):
+            self.call(a, "spring", "bus", "put", "jobs", "1", "key", "of alpha")
+        self.assertEqual(self.call(a, "spring", "bus", "get", "jobs", "key"), ["of beta"])
+        self.assertEqual(self.call(a, "spring", "wait"), ["lost jobs"])
+        self.call(b, "spring", "bus", "release", "jobs", "2")
+        self.assertEqual(self.call(a, "spring", "bus", "claim", "jobs"), [4])
+        with self.assertRaisesRegex(AssertionError, "stale"):
+            self.call(b, "spring", "bus", "put", "jobs", "2", "key", "late")
 
 
 class Bad(Nodes):

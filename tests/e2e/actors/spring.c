@@ -70,6 +70,31 @@ static int ask(actor *self, const msg *m)
 	return 0;
 }
 
+/* Whatever the actor `bus` does. */
+static int bus(actor *self, const msg *m)
+{
+	struct spring *s = actor_state(self);
+	msg_out *o = msg_values(self);
+
+	for (int i = 1; i < msg_count(m); i++)
+		out_value(o, m, i);
+	if (actor_ask_out(self, actor_find("bus"), msg_str(m, 0), "answered", 10000, o) < 0)
+		return msg_fail(m, "not asked");
+	s->asked = msg_defer(m);
+	return 0;
+}
+
+static int lost(actor *self, const msg *m)
+{
+	snprintf(((struct spring *)actor_state(self))->down, 256, "lost %s", msg_str(m, 0));
+	return 0;
+}
+
+static int start(actor *self)
+{
+	return actor_join(self, "claim lost", "lost");
+}
+
 static int answered(actor *self, const msg *m)
 {
 	struct spring *s = actor_state(self);
@@ -115,8 +140,10 @@ static int wait(actor *self, const msg *m)
 const struct actor_type spring = {
 	.name = "spring",
 	.state = sizeof(struct spring),
+	.start = start,
 	.on = ON({ "run", "to:str who:int count:int slow_ms:int", run, 0 }, { "go", "", go, 0 },
 	         { "ask", "to:str what:str ms:int", ask, 0 }, { "answered", "...", answered, 0 },
 	         { "watch", "to:str", watch, 0 }, { "down", "n:int name:str why:str", down, 0 },
-	         { "wait", "", wait, 0 }),
+	         { "wait", "", wait, 0 }, { "bus", "what:str ...", bus, 0 },
+	         { "lost", "name:str", lost, 0 }),
 };

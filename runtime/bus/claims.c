@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT
+ * claims.c - see claims.h.
+ *
+ *   actord:{claim:NAME}         node and life of the holder, with an expiry: the lease
+ *   actord:{claim:NAME}:token   the last token given; only grows, never expires
+ *   actord:{claim:NAME}:data    hash of what holders put
+ *
+ * The idea: a lease alone does not keep a holder that was asleep from writing after it ended. So
+ * each claim gives a greater number, and Redis, which both sides write through, compares it in the
+ * same step as it writes: what bears an older one is refused, however late it comes. */
+#include "claims.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log.h"
+#include "value.h"
+
+enum { KEYS = 3, WORDS = 10 };
+
+struct claim { struct claim *next; char *name; int64_t token; };
+
+struct claims {
+	actor *self;
+	const struct redis_port *port;
+	char *holder;                   /* as what we are known */
+	struct claim *first;
+	struct loop_timer *timer;
+};
+
+struct asked { struct claims *of; msg_caller caller; char *name; int64_t token; };
+
+static const char claim_script[] =
+	"local had = redis.call('GET', KEYS[1])"
+	" if had and had ~= ARGV[1] then return {0, had} end"
+	" local t = had and redis.call('GET', KEYS[2]) or redis.call('INCR', KEYS[2])"
+	" redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])"
+	" return {tonumber(t), ARGV[1]}";
+static const char renew_script[] =
+	"if redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end"
+	" redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])"
+	" return 1";
+static const char put_script[] =
+	"local last = redis.call('GET', KEYS[2])"
+	" if last ~= ARGV[1] then return {0, last or '0'} end"
+	" redis.call('HSET', KEYS[3], ARGV[2], ARGV[3])"
+	" return {1, last}";
+static const char release_script[] =
+	"if redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end"
+	" redis.call('INCR', KEYS[2])"
+	" return redis.call('DEL', KEYS[1])";
+static const char get_script[] = "return redis.call('HGET', KEYS[3], ARGV[1])";
+
+/* --- Redis -------------------------------------------------------------------------------- */
+
+static int run(struct claims *c, redis_fn *fn, void *arg, const char *script, const char *name,
+               const char *const word[3])
+{
+	struct buf key[KEYS] = { { 0 } };
+	const char *argv[WORDS] = { "EVAL", script, "3" };
+	size_t len[WORDS];
+	int n = 3 + KEYS, rc;
+
+	buf_printf(&key[0], "actord:{claim:%s}%c", name, 0);
+	buf_printf(&key[1], "actord:{claim:%s}:token%c", name, 0);
+	buf_printf(&key[2], "actord:{claim:%s}:data%c", name, 0);
+	for (int i = 0; i < KEYS; i++)
+		argv[3 + i] = key[i].p;
+	for (int i = 0; i < 3 && word[i]; i++)
+		argv[n++] = word[i];
+	for (int i = 0; i < n; i++)
+		len[i] = strlen(argv[i]);
+	rc = c->port->command(c->port->link, fn, arg, n, argv, len);
+	for (int i = 0; i < KEYS; i++)
+		buf_fini(&key[i]);
+	return rc;
+}
+
+static void done(struct asked *a, const struct buf *values, int code, const char *text)
+{
+	struct packed in = { NULL, NULL };
+
+	if (values)
+		in = (struct packed){ (uint8_t *)values->p, (uint8_t *)values->p + values->len };
+	core_answer(a->of->self, a->caller, in, values ? 1 : 0, code, text);
+	mem_free(a->name);
+	mem_free(a);
+}
+
+/* What is common to all that went wrong. True: it did. */
+static bool went_wrong(struct asked *a, const struct redis_reply *r)
+{
+	if (r->type == REDIS_GONE)
+		done(a, NULL, ACTOR_EFAIL, "Redis is away");
+	else if (r->type == REDIS_ERROR)
+		done(a, NULL, ACTOR_EFAIL, r->str);
+	return r->type == REDIS_GONE || r->type == REDIS_ERROR;
+}
+
+/* --- those we hold ------------------------------------------------------------------------ */
+
+static struct claim **find(struct claims *c, const char *name)
+{
+	struct claim **at = &c->first;
+
+	while (*at && strcmp((*at)->name, name))
+		at = &(*at)->next;
+	return at;
+}
+
+static void drop(struct claim **at)
+{
+	struct claim *x = *at;
+
+	*at = x->next;
+	mem_free(x->name);
+	mem_free(x);
+}
+
+static void hold(struct claims *c, const char *name, int64_t token)
+{
+	struct claim **at = find(c, name);
+
+	if (!*at) {
+		*at = mem_alloc(sizeof **at);
+		(*at)->name = mem_string(name, strlen(name));
+	}
+	(*at)->token = token;
+	loop_timer_set(c->timer, CLAIMS_RENEW_MS);
+}
+
+static void on_renewed(void *arg, const struct redis_reply *r)
+{
+	struct asked *a = arg;
+	struct claim **at = find(a->of, a->name);
+	struct buf b = { 0 };
+
+	if (r->type == REDIS_INT && !r->integer && *at && (*at)->token == a->token) {
+		log_line(LOG_WARN, "bus", "the claim of %s is lost: another node has it", a->name);
+		drop(at);
+		pack_text(&b, a->name);
+		core_publish(NULL, "claim lost",
+		             (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len }, 1);
+		buf_fini(&b);
+	}
+	mem_free(a->name);
+	mem_free(a);
+}
+
+static struct asked *asked_new(struct claims *c, const char *name, int64_t token)
+{
+	struct asked *a = mem_alloc(sizeof *a);
+
+	a->of = c;
+	a->name = mem_string(name, strlen(name));
+	a->token = token;
+	return a;
+}
+
+static void on_timer(void *arg)
+{
+	struct claims *c = arg;
+	char lease[16], token[24];
+
+	snprintf(lease, sizeof lease, "%d", CLAIMS_LEASE_MS);
+	for (struct claim *x = c->first; x; x = x->next) {
+		struct asked *a = asked_new(c, x->name, x->token);
+
+		snprintf(token, sizeof token, "%" PRId64, x->token);
+		if (run(c, on_renewed, a, renew_script, x->name,
+		        (const char *const[]){ c->holder, lease, token })) {
+			mem_free(a->name);
+			mem_free(a);
+		}
+	}
+	if (c->first)
+		loop_timer_set(c->timer, CLAIMS_RENEW_MS);
+}
+
+/* --- what actors ask ---------------------------------------------------------------------- */
+
+static void on_claimed(void *arg, const struct redis_reply *r)
+{
+	struct asked *a = arg;
+	struct buf b = { 0 };
+	struct why why;
+
+	if (went_wrong(a, r))
+		return;
+	if (r->type != REDIS_LIST || r->items != 2 || !r->item[0].integer) {
+		why_set(&why, 0, "%s is claimed by the node %.*s", a->name,
+		        (int)strcspn(r->item[1].str, " "), r->item[1].str);
+		done(a, NULL, ACTOR_EFAIL, why.text);
+		return;
+	}
+	hold(a->of, a->name, r->item[0].integer);
+	pack_int(&b, r->item[0].integer);
+	done(a, &b, 0, NULL);
+	buf_fini(&b);
+}
+
+static void on_put(void *arg, const struct redis_reply *r)
+{
+	struct asked *a = arg;
+	struct why why;
+
+	if (went_wrong(a, r))
+		return;
+	if (r->type == REDIS_LIST && r->items == 2 && r->item[0].integer) {
+		done(a, NULL, 0, NULL);
+		return;
+	}
+	why_set(&why, 0, "the token %" PRId64 " of %s is stale: the last given is %s", a->token,
+	        a->name, r->type == REDIS_LIST && r->items == 2 ? r->item[1].str : "another");
+	done(a, NULL, ACTOR_EFAIL, why.text);
+}
+
+static void on_got(void *arg, const struct redis_reply *r)
+{
+	struct asked *a = arg;
+	struct buf b = { 0 };
+
+	if (went_wrong(a, r))
+		return;
+	if (r->type != REDIS_STR || !utf8_valid(r->str, r->len)) {
+		done(a, NULL, ACTOR_ENOENT, "nothing is kept under that key");
+		return;
+	}
+	pack_str(&b, r->str, r->len);
+	done(a, &b, 0, NULL);
+	buf_fini(&b);
+}
+
+static void on_released(void *arg, const struct redis_reply *r)
+{
+	struct asked *a = arg;
+
+	if (!went_wrong(a, r))
+		done(a, NULL, 0, NULL);
+}
+
+static void ask(struct claims *c, const msg *m, redis_fn *fn, const char *script,
+                const char *const word[3], int64_t token)
+{
+	struct asked *a = asked_new(c, msg_str(m, 2), token);
+
+	a->caller = msg_defer(m);
+	if (run(c, fn, a, script, a->name, word))
+		done(a, NULL, ACTOR_EFAIL, "Redis is away");
+}
+
+/* Have the values behind to and what these types? */
+static bool shape(const msg *m, const char *types)
+{
+	int n = (int)strlen(types);
+
+	for (int i = 0; i < n; i++)
+		if (msg_type(m, 2 + i) != (types[i] == 'i' ? MSG_INT : MSG_STR))
+			return false;
+	return msg_count(m) == 2 + n;
+}
+
+bool claims_asked(struct claims *c, const msg *m, const char *what)
+{
+	char lease[16], token[24];
+	int64_t number = msg_int(m, 3);
+
+	snprintf(lease, sizeof lease, "%d", CLAIMS_LEASE_MS);
+	snprintf(token, sizeof token, "%" PRId64, number);
+	if (!strcmp(what, "claim") && shape(m, "s")) {
+		ask(c, m, on_claimed, claim_script,
+		    (const char *const[]){ c->holder, lease, NULL }, 0);
+	} else if (!strcmp(what, "put") && shape(m, "siss")) {
+		ask(c, m, on_put, put_script,
+		    (const char *const[]){ token, msg_str(m, 4), msg_str(m, 5) }, number);
+	} else if (!strcmp(what, "get") && shape(m, "ss")) {
+		ask(c, m, on_got, get_script,
+		    (const char *const[]){ msg_str(m, 3), NULL, NULL }, 0);
+	} else if (!strcmp(what, "release") && shape(m, "si")) {
+		struct claim **at = find(c, msg_str(m, 2));
+
+		if (*at && (*at)->token == number)
+			drop(at);
+		ask(c, m, on_released, release_script,
+		    (const char *const[]){ c->holder, lease, token }, number);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* --- the face ----------------------------------------------------------------------------- */
+
+struct claims *claims_new(struct loop *l, actor *self, const struct redis_port *port,
+                          const char *node)
+{
+	struct claims *c = mem_alloc(sizeof *c);
+	struct buf b = { 0 };
+
+	c->self = self;
+	c->port = port;
+	buf_printf(&b, "%s %016" PRIx64, node, random_u64());
+	c->holder = mem_string(b.p, b.len);
+	buf_fini(&b);
+	c->timer = loop_timer_new(l, on_timer, c);
+	return c;
+}
+
+void claims_free(struct claims *c)
+{
+	if (!c)
+		return;
+	while (c->first)
+		drop(&c->first);
+	loop_timer_free(c->timer);
+	mem_free(c->holder);
+	mem_free(c);
+}

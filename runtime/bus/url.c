@@ -123,9 +123,9 @@ static int scheme(const char *text, bool *local, const char **rest, struct why *
 	static const char *const later[] = { "sentinel://", "cluster://" };
 
 	if (!strncmp(text, "rediss://", 9))
-		return why_set(why, ACTOR_EARGS, "rediss:// is TLS, which needs hiredis 1.0 or newer "
-		               "and is not in this build: reach Redis through a TLS proxy, by "
-		               "redis:// or unix://");
+		return why_set(why, ACTOR_EARGS, "rediss:// is TLS, which needs hiredis 1.0 or "
+		               "newer and is not in this build: reach Redis through a TLS "
+		               "proxy, by redis:// or unix://");
 
 	for (size_t i = 0; i < ARRAY_LEN(later); i++) {
 		if (!strncmp(text, later[i], strlen(later[i])))

@@ -12,7 +12,7 @@
 
 #include "life.h"
 
-enum { RING = 2048, WORKERS_POOL_MAX = 64, SPARES = 8, THREADS_MAX = WORKERS_POOL_MAX + SPARES };
+enum { RING = 256, WORKERS_POOL_MAX = 64, SPARES = 8, THREADS_MAX = WORKERS_POOL_MAX + SPARES };
 
 struct sample { uint32_t first; bool has; uint64_t at; };
 

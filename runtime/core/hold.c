@@ -11,12 +11,10 @@
 
 #include "post.h"
 
-/* In held_on, for the gate, which cell 0 stands for: no actor has that one. */
-enum { GATE = 0xffffffff };
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic uint32_t closed;
 
+/* No actor has cell 0. */
 static struct actor *gate(void)
 {
 	return cell_at(0);
@@ -26,7 +24,7 @@ static struct actor *held_by(const struct actor *x)
 {
 	uint32_t on = LOAD(&x->held_on);
 
-	return !on ? NULL : on == GATE ? gate() : cell_at(on);
+	return !on ? NULL : on == HELD_AT_GATE ? gate() : cell_at(on);
 }
 
 /* For so much, behind `more` that is about to come. */
@@ -252,7 +250,7 @@ bool hold_at_gate(struct worker *w, struct actor *self, struct msg *m)
 	if (!w->hold_on)
 		*kept = (struct chain){ 0 };
 	w->hold_on = gate();
-	STORE(&self->held_on, GATE);
+	STORE(&self->held_on, HELD_AT_GATE);
 	if (!kept->top)
 		kept->last = msg_index(m);
 	m->next = kept->top;

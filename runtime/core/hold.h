@@ -9,6 +9,9 @@
 
 #include "worker.h"
 
+/* In held_on, for the gate: no cell has that number. */
+enum { HELD_AT_GATE = 0xffffffff };
+
 /* A handler of self found `on` full. True: from now on what it sends there is kept back
  * (hold_keep). */
 bool hold_begin(struct worker *w, struct actor *self, struct actor *on);

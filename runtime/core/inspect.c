@@ -6,10 +6,19 @@
 #include <stdio.h>
 #include <x86intrin.h>
 
+#include "hold.h"
 #include "home.h"
 #include "log.h"
 #include "ports.h"
 #include "times.h"
+
+/* Whom it waits for; NULL: for nobody. */
+static const char *hold_title(uint32_t held)
+{
+	if (held == HELD_AT_GATE)
+		return "the code before a patch that failed";
+	return held ? life_title(cell_at(held)) : NULL;
+}
 
 static const char *state_of(const struct actor *a, uint64_t h)
 {
@@ -54,7 +63,7 @@ static bool describe(struct actor *a, struct actor_info *out)
 				   .max_bytes = LOAD(&a->max_units) * (uint32_t)sizeof(struct msg),
 				   .asks = LOAD(&a->asks),
 				   .restarts = LOAD(&a->restarts),
-				   .held_by = held ? life_title(cell_at(held)) : NULL,
+				   .held_by = hold_title(held),
 				   .state_size = type->state};
 	return LOAD_ACQUIRE(&a->gen) == id >> 32;
 }

@@ -12,7 +12,7 @@ from harness import EFAIL, HERE, Case, make_folder, until
 SANITIZERS = re.compile("Sanitizer:")
 
 COUNTER = '#include "actor.h"\n#include "counter.h"\n'
-LEDGER = '#include "actor.h"\n#include "ledger.h"\n'
+TALLY = '#include "actor.h"\n#include "tally.h"\n'
 
 
 def hit(body, state=True):
@@ -31,11 +31,11 @@ const struct actor_type patch = { .name = "counter", .state = sizeof(struct coun
 
 
 def add(body, more="", start=""):
-    """A patch of ledger.add, which writes before it comes to the body."""
-    return LEDGER + more + """
+    """A patch of tally.add, which writes before it comes to the body."""
+    return TALLY + more + """
 static int f(actor *self, const msg *m)
 {
-	struct ledger *l = actor_state(self);
+	struct tally *l = actor_state(self);
 	int64_t by = msg_int(m, 0);
 
 	l->sum += by;
@@ -43,7 +43,7 @@ static int f(actor *self, const msg *m)
 	actor_send(self, actor_find("book"), "write", -l->sum - 1);
 	%s
 }
-const struct actor_type patch = { .name = "ledger", .state = sizeof(struct ledger),
+const struct actor_type patch = { .name = "tally", .state = sizeof(struct tally),
 	.on = ON({ "add", "by:int", f, ON_CLIENT }) };
 """ % body
 
@@ -237,7 +237,7 @@ class Confirmed(Probation):
         self.apply(hit("return msg_reply(m, 1);"), "--probation", "messages=1")
         self.value("counter", "hit", 0)
         self.wait(1)
-        self.apply(add("return msg_reply(m, 1 / by);").replace("ledger", "counter")
+        self.apply(add("return msg_reply(m, 1 / by);").replace("tally", "counter")
                    .replace("sum", "hits").replace('"add"', '"more"'))
         self.r.kill()
         self.begin(folder=self.folder)
@@ -274,7 +274,7 @@ static const struct actor_type kid = { .name = "kid", .start = START,
 
 
 class Drafts(Probation):
-    actors = [HERE / "actors" / name for name in ("ledger.c", "book.c")]
+    actors = [HERE / "actors" / name for name in ("tally.c", "book.c")]
 
     def begin(self, *args, **more):
         super().begin(*args, *self.actors, **more)
@@ -286,37 +286,37 @@ class Drafts(Probation):
         """All that a handler can do, then a fault: nothing of it has happened, and the code before
         it handles the message."""
         self.begin()
-        self.assertEqual(self.value("ledger", "add", 3), 3)
+        self.assertEqual(self.value("tally", "add", 3), 3)
         self.apply(EVERYTHING)
-        self.assertEqual(self.value("ledger", "add", 7), 10)       # by the code before
+        self.assertEqual(self.value("tally", "add", 7), 10)       # by the code before
         self.assertRegex(self.wait(1, code=6), "a division by zero")
         self.assertEqual(self.book(), [3, 10])
         names = [row["name"] for row in self.r.json("ps")]
         self.assertNotIn("the-kid", names)
-        self.assertEqual(self.value("ledger", "add", 1), 11)
+        self.assertEqual(self.value("tally", "add", 1), 11)
         self.assertEqual(self.book(), [3, 10, 11])
-        self.assertEqual(self.r.json("inspect", "ledger")[0]["activity"], "idle")
+        until(lambda: self.r.json("inspect", "tally")[0]["activity"] == "idle", "its rest")
 
     def test_in_order_once_it_returns(self):
         self.begin()
         self.apply(add("for (int i = 0; i < 500; i++)\n"
                        "\tactor_send(self, actor_find(\"book\"), \"write\", i);\n"
                        "return msg_reply(m, l->sum);"))
-        self.assertEqual(self.value("ledger", "add", 3), 3)
+        self.assertEqual(self.value("tally", "add", 3), 3)
         self.assertEqual(self.book(), [-3, -4, *range(500)])
         self.assertEqual(self.state(1), "probation")
 
     def test_a_failure_undoes_too(self):
         self.begin()
         self.apply(add("return by ? -5 : msg_reply(m, l->sum);"))
-        self.call("ledger", "add", 4, code=1)
-        self.assertEqual(self.value("ledger", "add", 0), 0)
+        self.call("tally", "add", 4, code=1)
+        self.assertEqual(self.value("tally", "add", 0), 0)
         self.assertEqual(self.book(), [0, -1])
 
     def test_a_large_state(self):
         """Over the size that is put back it is not, and show says so."""
         self.begin()
-        self.apply(LEDGER + """
+        self.apply(TALLY + """
 struct book { int64_t line[4096]; int n; };
 static int f(actor *self, const msg *m)
 { struct book *b = actor_state(self); b->line[b->n++] = msg_int(m, 0); return 0; }
@@ -336,7 +336,7 @@ const struct actor_type patch = { .name = "book", .state = sizeof(struct book),
 
         def stream(start):
             for i in range(each):
-                done = self.r.actorctl("call", "ledger", "add", "1")
+                done = self.r.actorctl("call", "tally", "add", "1")
                 answers.append((done.code, done.err))
 
         for n in range(rounds):
@@ -350,7 +350,7 @@ const struct actor_type patch = { .name = "book", .state = sizeof(struct book),
             total += 2 * each
             self.assertEqual(set(answers), {(0, "")})
             self.wait(n + 1, code=6)
-            self.assertEqual(self.value("ledger", "add", 0), total)
+            self.assertEqual(self.value("tally", "add", 0), total)
         self.call("book", "clear")
 
 

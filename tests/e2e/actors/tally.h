@@ -1,2 +1,2 @@
 /* SPDX-License-Identifier: MIT */
-struct ledger { int64_t sum; };
+struct tally { int64_t sum; };

@@ -179,6 +179,24 @@ static int run_stop(const struct ctl *c, int argc, char **argv)
 	return rc;
 }
 
+/* --- log level ---------------------------------------------------------------- */
+
+static int run_log_level(const struct ctl *c, int argc, char **argv)
+{
+	struct question q = { .to = "node", .what = "log_level", .link = { .fd = -1 } };
+	int rc;
+
+	if (argc == 1)
+		return ctl_fail(c, CTL_USAGE, "usage: actorctl log level [TYPE LEVEL]");
+	for (int i = 0; i < argc; i++)
+		add_text(&q, argv[i], strlen(argv[i]));
+	rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
+	if (rc == CTL_DONE)
+		print_rows(c, q.answer.args);
+	question_end(&q);
+	return rc;
+}
+
 /* --- start -------------------------------------------------------------------- */
 
 /* A file is named as it is found from here; what is none may be a type's name. */
@@ -347,6 +365,13 @@ const struct command commands[] = {
 	{"top", "[OPTION...]", 0, -1, 0, "what is busy, live", TOP_HELP, run_top},
 	{"trace", "[NAME] [OPTION...]", 0, -1, 0, "what messages set off, from actor to actor",
 	 TRACE_HELP, run_trace},
+	{"log level", "[TYPE LEVEL]", 0, 2, -1, "what actors of a type may log",
+	 "Actors of TYPE log LEVEL and above from now on: debug, info, warn, error, none. What\n"
+	 "an actor says by actor_log() is info. Without TYPE, and after it:\n"
+	 "the types that were given a level, and how many lines it has left out. Beyond 1,000\n"
+	 "lines a second of all actors the rest is left out, too, and counted.\n\n"
+	 "  actorctl log level\n  actorctl log level counter none\n",
+	 run_log_level},
 	{"log", "[-f] [NAME]", 0, -1, 0, "what the runtime has logged", LOG_HELP, run_log_lines},
 	{"stop", "NAME", 1, 1, -1, "ends an actor",
 	 "What waits in its mailbox is handled, for a second at most, and the rest answered as\n"

@@ -404,6 +404,27 @@ static bool may_change(actor *self, const msg *m)
 	return may;
 }
 
+/* type and level: sets it; else, and after that, says what was set. */
+static int on_log_level(actor *self, const msg *m)
+{
+	const char *type = msg_str(m, 0);
+	struct buf b = { 0 };
+	struct why why;
+	int rc = 0;
+
+	if (msg_count(m) == 2) {
+		if (!may_change(self, m))
+			return 0;
+		rc = core_type(type) ? lines_level(type, msg_str(m, 1), &why) :
+			why_set(&why, ACTOR_ENOENT, "no actor type `%s` here; `actorctl ps` shows "
+				"the types", type);
+	}
+	if (rc < 0)
+		return refuse(self, msg_defer(m), rc, why.text);
+	lines_levels(&b);
+	return reply(self, m, &b, 1);
+}
+
 /* --- stop --------------------------------------------------------------------- */
 
 static int on_stop(actor *self, const msg *m)
@@ -547,6 +568,7 @@ static const struct actor_type node_type = {
 	            { "looked", "...", on_looked, 0 },
 	            { "ps", "", on_ps, 0 },
 	            { "log", "after:int name:str level:str most:int", on_log, 0 },
+	            { "log_level", "type:str? level:str?", on_log_level, 0 },
 	            { "stop", "name:str", on_stop, 0 },
 	            { "start", "what:str", on_start, 0 },
 	            { "var_get", "what:str", on_var_get, 0 },

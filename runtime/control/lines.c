@@ -42,7 +42,8 @@ static int read_level(const char *name, struct why *why)
 	for (int i = LOG_DEBUG; i < LOG_NONE; i++)
 		if (strcmp(log_level_name((enum log_level)i), name) == 0)
 			return i;
-	return why_set(why, ACTOR_EARGS, "`%.64s` is no level; those are debug, info, warn, error",
+	return why_set(why, ACTOR_EARGS, "`%.64s` is no level; those are debug, info, warn, "
+		       "error (and, of a type, none)",
 		       name);
 }
 
@@ -87,4 +88,34 @@ int lines_answer(const struct lines_query *q, struct buf *out, struct why *why)
 	rows_close(&rows, pairs_key(&p, "lines"));
 	pairs_close(&p, out);
 	return 0;
+}
+
+/* --- levels ------------------------------------------------------------------------- */
+
+int lines_level(const char *type, const char *level, struct why *why)
+{
+	int least = strcmp(level, "none") == 0 ? LOG_NONE : read_level(level, why);
+
+	if (least < 0)
+		return least;
+	return log_set_type(type, (enum log_level)least) ? 0 :
+		why_set(why, ACTOR_ENOMEM, "%d types have a level of their own already", LOG_TYPES);
+}
+
+static void level_row(void *arg, const char *type, enum log_level least, uint64_t left_out)
+{
+	struct pairs p = { 0 };
+
+	pairs_text(&p, "type", type);
+	pairs_text(&p, "level", least == LOG_NONE ? "none" : log_level_name(least));
+	pairs_uint(&p, "left_out", left_out);
+	rows_add(arg, &p);
+}
+
+void lines_levels(struct buf *out)
+{
+	struct rows rows = { 0 };
+
+	log_types(level_row, &rows);
+	rows_close(&rows, out);
 }

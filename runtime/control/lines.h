@@ -16,4 +16,9 @@ struct lines_query {
  * ACTOR_EARGS with why. */
 int lines_answer(const struct lines_query *q, struct buf *out, struct why *why);
 
+/* Gives the actors of a type a level. 0, ACTOR_EARGS or ACTOR_ENOMEM with why. */
+int lines_level(const char *type, const char *level, struct why *why);
+/* Appends a list of maps: the types that were given one, and how much it has left out. */
+void lines_levels(struct buf *out);
+
 #endif

@@ -267,5 +267,5 @@ void actor_log(actor *self, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof line, fmt, ap);
 	va_end(ap);
-	log_line(LOG_INFO, life_title(self), "%s", line);
+	log_actor(LOG_INFO, type_name(cell_type(self)), life_title(self), line);
 }

@@ -162,3 +162,89 @@ void log_line(enum log_level level, const char *room, const char *fmt, ...)
 	log_vline(level, room, fmt, ap);
 	va_end(ap);
 }
+
+/* --- what actors say ---------------------------------------------------------------------- */
+
+static struct {
+	char name[256];
+	_Atomic int least;
+	_Atomic uint64_t left_out;
+} types[LOG_TYPES];
+static _Atomic int type_count;          /* release: an entry before it is there */
+
+static int type_find(const char *type)
+{
+	int n = atomic_load_explicit(&type_count, memory_order_acquire);
+
+	while (n-- > 0 && strcmp(types[n].name, type) != 0)
+		;
+	return n;
+}
+
+bool log_set_type(const char *type, enum log_level least)
+{
+	int at;
+
+	while (!enter(PATIENCE))
+		sched_yield();
+	at = type_find(type);
+	if (at < 0 && type_count < LOG_TYPES) {
+		at = type_count;
+		snprintf(types[at].name, sizeof types[at].name, "%s", type);
+		atomic_store_explicit(&type_count, at + 1, memory_order_release);
+	}
+	if (at >= 0)
+		atomic_store(&types[at].least, (int)least);
+	leave();
+	return at >= 0;
+}
+
+void log_types(void (*each)(void *, const char *, enum log_level, uint64_t), void *arg)
+{
+	int n = atomic_load_explicit(&type_count, memory_order_acquire);
+
+	for (int i = 0; i < n; i++)
+		each(arg, types[i].name, (enum log_level)atomic_load(&types[i].least),
+		     atomic_load(&types[i].left_out));
+}
+
+static _Atomic int64_t second;
+static _Atomic uint32_t said;
+static _Atomic uint64_t unsaid, left_out;
+
+uint64_t log_left_out(void)
+{
+	return atomic_load(&left_out);
+}
+
+/* One that is too many in this second is left out; how many there were is said in the next. */
+static bool too_many(void)
+{
+	int64_t now = now_ms() / 1000;
+	uint64_t n;
+
+	if (atomic_exchange(&second, now) != now) {
+		atomic_store(&said, 0);
+		n = atomic_exchange(&unsaid, 0);
+		if (n)
+			log_line(LOG_WARN, "actor", "%llu lines of actors were left out, as there "
+			         "were more than %d a second", (unsigned long long)n, LOG_A_SECOND);
+	}
+	if (atomic_fetch_add(&said, 1) < LOG_A_SECOND)
+		return false;
+	atomic_fetch_add(&unsaid, 1);
+	atomic_fetch_add(&left_out, 1);
+	return true;
+}
+
+void log_actor(enum log_level level, const char *type, const char *title, const char *text)
+{
+	int at = type_find(type);
+
+	if (at >= 0 && (int)level < atomic_load(&types[at].least)) {
+		atomic_fetch_add(&types[at].left_out, 1);
+		return;
+	}
+	if (!too_many())
+		log_line(level, title, "%s", text);
+}

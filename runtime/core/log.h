@@ -14,6 +14,18 @@ void log_vline(enum log_level level, const char *room, const char *fmt, va_list 
 void log_set_level(enum log_level least);
 const char *log_level_name(enum log_level level);
 
+/* What an actor of this type logs, whose name is title. Lines below the type's level are left out,
+ * and so are those beyond LOG_A_SECOND of all actors; both are counted, the latter said, too. */
+enum { LOG_A_SECOND = 1000, LOG_TYPES = 64 };
+void log_actor(enum log_level level, const char *type, const char *title, const char *text);
+/* From now on actors of this type log this level and above (LOG_NONE: nothing). False: LOG_TYPES
+ * have a level of their own already. Any thread. */
+bool log_set_type(const char *type, enum log_level least);
+/* Those that were given a level: how many lines it has left out. */
+void log_types(void (*each)(void *arg, const char *type, enum log_level least, uint64_t left_out),
+               void *arg);
+uint64_t log_left_out(void);            /* as there were too many in a second */
+
 /* The last LOG_KEPT lines are kept, numbered from 1. */
 enum { LOG_KEPT = 512, LOG_LINE = 4096, LOG_TIME = 24 };
 struct log_kept {

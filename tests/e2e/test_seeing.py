@@ -11,6 +11,17 @@ import unittest
 from harness import (ACTORCTL, ANSWERS, HERE, PATIENCE, Case, Runtime, free_port, make_folder, run,
                      source, until)
 
+CHATTY = """#include "actor.h"
+static int talk(actor *self, const msg *m)
+{
+	for (int64_t i = 0; i < msg_int(m, 1); i++)
+		actor_log(self, "%s", msg_str(m, 0));
+	return 0;
+}
+const struct actor_type chatty = {
+	.name = "chatty", .on = ON({ "talk", "text:str times:int", talk, 0 })
+};
+"""
 SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-z]+="(?:[^"\\\n]|\\.)*",?)+\})? (\S+)$')
 
 
@@ -176,6 +187,30 @@ class Log(Case):
                 self.assertIn(b"slow.fails failed", tool.stdout.readline())
             tool.send_signal(signal.SIGINT)
             self.assertEqual(tool.wait(10 * PATIENCE), 0)
+
+    def test_levels_of_types(self):
+        folder = make_folder()
+        (folder / "chatty.c").write_text(CHATTY)
+        self.assertEqual(self.runtime.actorctl("start", folder / "chatty.c").code, 0)
+        self.runtime.json("call", "chatty", "talk", "one", "1")
+        self.assertEqual(len(self.runtime.json("log", "chatty")), 1)
+        self.assertEqual(self.runtime.json("log", "level", "chatty", "warn"),
+                         [{"type": "chatty", "level": "warn", "left_out": 0}])
+        self.runtime.json("call", "chatty", "talk", "two", "3")
+        self.assertEqual(self.runtime.json("log", "level"),
+                         [{"type": "chatty", "level": "warn", "left_out": 3}])
+        self.runtime.json("log", "level", "chatty", "info")
+        self.runtime.json("call", "chatty", "talk", "flood", "5000")
+        found = self.runtime.json("log", "chatty", "-n", "512")
+        self.assertNotIn("two", [x["text"] for x in found])
+        # The rest of the flood is counted, and said in the next second.
+        until(lambda: self.runtime.json("call", "chatty", "talk", "after", "1") and any(
+            "lines of actors were left out" in x["text"] for x in self.runtime.json("log")),
+            "what was left out is said")
+
+    def test_levels_that_are_none(self):
+        for args, code in ((["slow", "loud"], 1), (["nobody", "info"], 3), (["slow"], 2)):
+            self.assertEqual(self.runtime.actorctl("log", "level", *args).code, code)
 
     def test_refused(self):
         for args, words in ((["--level", "loud"], "debug, info"), (["-n", "0"], "1 to 512"),

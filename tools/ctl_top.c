@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ctl_live.h"
@@ -106,6 +107,84 @@ static void show(const struct view *v, bool first)
 	buf_fini(&b);
 }
 
+/* --- keys that ask for a name ------------------------------------------------- */
+
+/* A line typed at the foot of the screen; false: none. */
+static bool ask_for(const char *what, char *line, size_t size)
+{
+	char *got;
+
+	live_end();
+	printf("\033[2J\033[H%s: ", what);
+	fflush(stdout);
+	got = fgets(line, (int)size, stdin);
+	line[got ? strcspn(line, "\n") : 0] = 0;
+	clearerr(stdin);
+	return *line;
+}
+
+/* This tool once more, with another command, on the same node; then any key goes on. */
+static void run_beside(const struct ctl *c, const char *command, char *name)
+{
+	char *argv[12];
+	int n = 0, status;
+	pid_t child;
+
+	argv[n++] = (char *)(uintptr_t)"actorctl";
+	if (c->redis) {
+		argv[n++] = (char *)(uintptr_t)"--redis";
+		argv[n++] = (char *)(uintptr_t)c->redis;
+	} else if (c->control) {
+		argv[n++] = (char *)(uintptr_t)"--control";
+		argv[n++] = (char *)(uintptr_t)c->control;
+	}
+	if (c->redis && c->node) {
+		argv[n++] = (char *)(uintptr_t)"--node";
+		argv[n++] = (char *)(uintptr_t)c->node;
+	}
+	argv[n++] = (char *)(uintptr_t)command;
+	argv[n++] = name;
+	argv[n] = NULL;
+	child = fork();
+	if (child == 0) {
+		execv("/proc/self/exe", argv);
+		_exit(127);
+	}
+	if (child > 0)
+		waitpid(child, &status, 0);
+	printf("\n(a key goes on)");
+	fflush(stdout);
+}
+
+/* True: the key was one of these. */
+static bool key_asks(struct view *v, int key)
+{
+	static const struct { char key; const char *command; } commands[] = {
+		{ 'i', "inspect" }, { 't', "trace" }, { 's', "stop" },
+	};
+	static char filter[256];
+	char name[256];
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (key != commands[i].key)
+			continue;
+		if (ask_for(commands[i].command, name, sizeof name))
+			run_beside(v->live.ctl, commands[i].command, name);
+		live_begin(v->keys);
+		if (*name)
+			live_pause(3600000, true);
+		fputs("\033[2J", stdout);
+		return true;
+	}
+	if (key != '/')
+		return false;
+	ask_for("only what has", filter, sizeof filter);
+	v->filter = filter;
+	live_begin(v->keys);
+	fputs("\033[2J", stdout);
+	return true;
+}
+
 /* Until the next refresh. False: the end. */
 static bool wait_on(struct view *v)
 {
@@ -120,6 +199,8 @@ static bool wait_on(struct view *v)
 
 		if (key == 'q')
 			return false;
+		if (v->keys && key_asks(v, key))
+			return !live_ended();
 		for (size_t i = 0; i < ARRAY_LEN(sorts); i++)
 			v->sort = key == sorts[i].key ? sorts[i].sort : v->sort;
 	}

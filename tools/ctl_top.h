@@ -15,7 +15,8 @@
 	"  --rows N       of each table; default: what fits, else 20\n" \
 	"  -d MS          between two refreshes, 1000\n" \
 	"  -n N           so many refreshes, then end\n\n" \
-	"On a terminal the keys r c m p f w sort, q ends. With --json an object a refresh.\n\n" \
+	"On a terminal the keys r c m p f w sort, / filters, i inspects, t traces and s stops\n" \
+	"an actor whose name is asked for; q ends. With --json an object a refresh.\n\n" \
 	"  actorctl top\n  actorctl top --sort cpu --filter counter\n" \
 	"  actorctl --json top -n 1 | jq '.handlers[0]'\n"
 

@@ -3,13 +3,17 @@
 """Seeing what runs: metrics, readiness, top, log; and stopping an actor."""
 
 import json
+import os
+import pty
 import re
+import select
 import signal
 import subprocess
+import time
 import unittest
 
-from harness import (ACTORCTL, ANSWERS, HERE, PATIENCE, Case, Runtime, free_port, make_folder, run,
-                     source, until)
+from harness import (ACTORCTL, ANSWERS, HERE, PATIENCE, Case, Runtime, clean_env, deadline,
+                     free_port, make_folder, run, source, until)
 
 CHATTY = """#include "actor.h"
 static int talk(actor *self, const msg *m)
@@ -153,6 +157,38 @@ class Top(Case):
         self.assertEqual(done.out.count("messages/s"), 2)
         self.assertIn("MEAN US", done.out)
         self.assertNotIn("\033", done.out)
+
+    def test_keys(self):
+        ours, theirs = pty.openpty()
+        tool = subprocess.Popen([ACTORCTL, "--control", self.runtime.control, "top", "-d", "50"],
+                                stdin=theirs, stdout=theirs, stderr=theirs,
+                                env=clean_env(self.folder, {"TERM": "xterm"}))
+        self.addCleanup(tool.kill)
+        os.close(theirs)
+        said = b""
+
+        def say(keys, pattern):
+            nonlocal said
+            os.write(ours, keys)
+            end = deadline(10)
+            while not re.search(pattern, said):
+                self.assertLess(time.monotonic(), end, said[-2000:])
+                if select.select([ours], [], [], 0.1)[0]:
+                    said += os.read(ours, 65536)
+            said = b""
+
+        say(b"", b"messages/s")
+        say(b"i", b"inspect: ")
+        say(b"slow\n", rb"waits for[^Z]*a key goes on")
+        say(b" ", b"messages/s")
+        say(b"/", b"only what has: ")
+        say(b"node.\n", b"messages/s")
+        say(b"s", b"stop: ")
+        say(b"nobody\n", b"no actor named `nobody`")
+        say(b" ", b"messages/s")
+        os.write(ours, b"q")
+        self.assertEqual(tool.wait(10 * PATIENCE), 0)
+        os.close(ours)
 
     def test_ends_by_ctrl_c(self):
         with subprocess.Popen([ACTORCTL, "--control", self.runtime.control, "top", "-d", "20"],

@@ -103,7 +103,7 @@ class Trouble(Case):
         runtime = self.start(MUSEUM)
         base = [ACTORCTL, "--control", runtime.control]
         for how in signal.SIGINT, signal.SIGTERM, signal.SIGKILL:
-            tool = subprocess.Popen([*base, "--timeout", "60000", "call", "museum", "loop", "300"],
+            tool = subprocess.Popen([*base, "--timeout", "60000", "call", "museum", "loop", "1500"],
                                     env=clean_env(self.id()), stderr=subprocess.DEVNULL)
             until(lambda: runtime.json("inspect", "museum")[0]["running"], "it loops")
             tool.send_signal(how)

@@ -47,8 +47,8 @@ bool hold_begin(struct worker *w, struct actor *self, struct actor *on)
 	pthread_mutex_lock(&lock);
 	while (x && x != self)
 		x = held_by(x);
-	if (!x)
-		STORE(&self->held_on, cell_index(on));
+	if (!x)         /* before self's lane is looked at; partner: lane() in post.c */
+		atomic_store(&self->held_on, cell_index(on));
 	pthread_mutex_unlock(&lock);
 	if (x)
 		return false;
@@ -145,6 +145,17 @@ static void unlink_last(struct actor *on, struct actor *self, uint32_t before)
 	STORE(&on->waiters, before);
 }
 
+/* An order, which overtakes, waits for self; but at the gate it waits, too. Only self's owner takes
+ * from its lane, so what hangs there stays. */
+static bool has_order(struct actor *self, const struct actor *on)
+{
+	uint32_t i = on == gate() ? 0 : atomic_load(&self->control);
+
+	while (i && msg_at(i)->fn < FN_SPECIAL)
+		i = msg_at(i)->next;
+	return i;
+}
+
 /* False: self waits, and somebody may let it go at any moment. */
 static bool wait_for(struct actor *self, struct actor *on)
 {
@@ -154,7 +165,7 @@ static bool wait_for(struct actor *self, struct actor *on)
 	pthread_mutex_lock(&lock);
 	before = LOAD(&on->waiters);
 	link_last(on, self);
-	waits = !has_room(on, 0, self->kept.weight);
+	waits = !has_room(on, 0, self->kept.weight) && !has_order(self, on);
 	if (!waits)
 		unlink_last(on, self, before);
 	pthread_mutex_unlock(&lock);
@@ -165,10 +176,49 @@ bool hold_again(struct worker *w, struct actor *self)
 {
 	struct actor *on = held_by(self);
 
-	while (!push(w, self, on, false))
+	while (!has_order(self, on) && !push(w, self, on, false))
 		if (!wait_for(self, on))
 			return false;
 	return true;
+}
+
+/* self leaves the ring of those who wait for `on`. False: it is not there (any more). */
+static bool unlink_one(struct actor *on, struct actor *self)
+{
+	uint32_t last = LOAD(&on->waiters), i = cell_index(self), at = last;
+
+	while (at && LOAD(&cell_at(at)->link) != i) {
+		at = LOAD(&cell_at(at)->link);
+		if (at == last)
+			return false;
+	}
+	if (!at)
+		return false;
+	STORE(&cell_at(at)->link, LOAD(&self->link));
+	if (i == last)
+		STORE(&on->waiters, at == i ? 0 : at);
+	STORE(&self->link, 0);
+	return true;
+}
+
+/* Who has pushed an order onto self's lane. Partner: wait_for(), which registers, then looks at the
+ * lane; both under the lock. */
+static COLD void wake(struct worker *w, struct actor *self)
+{
+	struct actor *on;
+	bool waited;
+
+	pthread_mutex_lock(&lock);
+	on = held_by(self);
+	waited = on && on != gate() && unlink_one(on, self);
+	pthread_mutex_unlock(&lock);
+	if (waited)
+		post_ready(w, self);
+}
+
+void hold_init(void)
+{
+	post_held = wake;
 }
 
 bool hold_end(struct worker *w, struct actor *self)

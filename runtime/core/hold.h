@@ -12,6 +12,7 @@
 /* In held_on, for the gate: no cell has that number. */
 enum { HELD_AT_GATE = 0xffffffff };
 
+void hold_init(void);                   /* orders to who is held make it ready */
 /* A handler of self found `on` full. True: from now on what it sends there is kept back
  * (hold_keep). */
 bool hold_begin(struct worker *w, struct actor *self, struct actor *on);
@@ -28,7 +29,8 @@ void hold_gate_open(void);
 /* After the handler: what was kept back becomes self's, and is pushed if there is room. False: self
  * is held, belongs to whoever lets it go, and is not to be touched. */
 bool hold_end(struct worker *w, struct actor *self);
-/* self is let go: pushes what it kept back. False: held again. */
+/* self is let go: pushes what it kept back. False: held again. True with held_on: it is still, but
+ * has orders to see to before. */
 bool hold_again(struct worker *w, struct actor *self);
 /* Room has come: makes ready as many of a's waiters as it is enough for. Anybody, most of all a's
  * owner. */

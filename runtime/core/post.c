@@ -8,6 +8,7 @@
 #include "trace.h"
 
 void (*post_ready)(struct worker *w, struct actor *a);
+void (*post_held)(struct worker *w, struct actor *a);
 
 static void leave_beyond(struct worker *w, struct actor *self, struct draft_item *i)
 {
@@ -202,6 +203,8 @@ static void lane(struct worker *w, struct actor *a, struct msg *m)
 		sweep(w, a);
 	else if (atomic_load(&a->parked) && atomic_compare_exchange_strong(&a->parked, &one, 0))
 		post_ready(w, a);
+	else if (unlikely(atomic_load(&a->held_on)))
+		post_held(w, a);
 }
 
 static void leave_lane(struct worker *w, struct actor *self, struct draft_item *i)

@@ -10,6 +10,8 @@
 /* The scheduler's: a has just got something to do and is in no queue. w: the calling thread's
  * worker. */
 extern void (*post_ready)(struct worker *w, struct actor *a);
+/* hold.c's: a is held, and has just got an order. */
+extern void (*post_held)(struct worker *w, struct actor *a);
 
 /* Pushes, makes ready, frees m where it cannot be taken. 0, or ACTOR_ENOENT: the actor has ended.
  */

@@ -422,7 +422,7 @@ static COLD void run_control(struct worker *w, struct actor *a)
 		struct msg *m = msg_at(i);
 		uint32_t next = m->next;
 
-		if (m->fn >= FN_SPECIAL || likely(!w->hold_on && !LOAD(&a->stopping))) {
+		if (m->fn >= FN_SPECIAL || likely(!LOAD(&a->held_on) && !LOAD(&a->stopping))) {
 			handle(w, a, m);
 			COUNT_UP(&w->handled, 1);
 		} else if (LOAD(&a->stopping)) {
@@ -503,10 +503,10 @@ static COLD bool see_to(struct worker *w, struct actor *a, uint64_t *done)
 	if (LOAD(&a->control))
 		run_control(w, a);
 	if (!LOAD(&a->stopping)) {
-		if (likely(!w->hold_on))
+		if (likely(!LOAD(&a->held_on)))
 			return true;
 		*done = give_room(w, a, *done);
-		return hold_end(w, a);
+		return w->hold_on ? hold_end(w, a) : hold_again(w, a);
 	}
 	if (supervise_plain(a)) {
 		life_bury(w, a, a->q, 0);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "guard.h"
+#include "hold.h"
 #include "log.h"
 #include "pool.h"
 #include "ports.h"
@@ -24,6 +25,7 @@ int core_start(const struct core_config *c, struct why *why)
 		return ACTOR_ENOMEM;
 	deadline_init(c->workers);
 	supervise_open();
+	hold_init();
 	if (!c->workers) {
 		seeded_start();
 		return 0;

@@ -134,6 +134,36 @@ static void test_hold(void **state)
 	assert_int_equal(out_of_order, 0);
 }
 
+/* One that is held is told to stop, while there is no room still. */
+static void test_a_held_one_stops(void **state)
+{
+	actor_id to = spawn(core_type("holder"), NULL), held[3];
+	struct core_totals t;
+	struct actor_info info;
+
+	(void)state;
+	pthread_mutex_lock(&gate);
+	actor_send(NULL, to, "block");
+	expect_events(1);
+	for (int i = 0; i < 3; i++) {
+		held[i] = spawn(core_type("pourer"), NULL);
+		actor_send(NULL, held[i], "pour", (int64_t)to, 1, 100);
+		do
+			core_inspect(held[i], &info);
+		while (strcmp(info.state, "held"));
+	}
+	/* In the middle of who waits, the last, the only one. */
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(core_stop_actor(held[(i + 1) % 3], 0, NULL), 0);
+		while (core_alive(held[(i + 1) % 3]))
+			sched_yield();
+	}
+	pthread_mutex_unlock(&gate);
+	do              /* until what they had sent has come, as all before it */
+		core_totals(&t);
+	while (t.sent != t.handled + t.dead_letters);
+}
+
 /* Two that would wait for each other: one of them is refused instead. */
 static _Atomic int refused;
 
@@ -233,6 +263,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_bounded_mailbox, setup),
 		cmocka_unit_test_setup(test_hold, setup),
+		cmocka_unit_test_setup(test_a_held_one_stops, setup),
 		cmocka_unit_test_setup(test_no_circle_of_waiting, setup),
 		cmocka_unit_test_setup(test_drops, setup),
 		cmocka_unit_test_setup(test_control_lane, setup),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * writes_down: the actor `ledger` of test_history, which writes down what it is sent, outside of its
- * process, before it returns. Compiled by the test (an ACTOR.so), as it writes to a file. */
+ * writes_down: the actor `ledger` of test_history, which writes down what it is sent, outside of
+ * its process, before it returns. Compiled by the test (an ACTOR.so), as it writes to a file. */
 #include "actor.h"
 
 #include <fcntl.h>

@@ -23,7 +23,7 @@ static int talk(actor *self, const msg *m)
 	return 0;
 }
 const struct actor_type chatty = {
-	.name = "chatty", .on = ON({ "talk", "text:str times:int", talk, 0 })
+	.name = "chatty", .budget_ms = 60000, .on = ON({ "talk", "text:str times:int", talk, 0 })
 };
 """
 SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-z]+="(?:[^"\\\n]|\\.)*",?)+\})? (\S+)$')
@@ -141,8 +141,11 @@ class Top(Case):
             self.assertIn(words, done.err)
 
     def test_mailboxes_and_what_runs(self):
+        pipe = self.runtime.redis().pipeline()
         for _ in range(9):
-            self.runtime.actorctl("send", "slow", "work", "400")
+            pipe.rpush("slow", json.dumps({"func": "work", "args": [400]}))
+        pipe.execute()
+        until(lambda: self.runtime.json("inspect", "slow")[0]["mailbox"]["waiting"] > 7, "all wait")
         one, = self.runtime.json("top", "-n", "1", "-d", "200")
         self.assertEqual(one["mailboxes"][0]["mailbox"], "slow")
         self.assertGreater(one["mailboxes"][0]["waiting"], 3)
@@ -236,7 +239,7 @@ class Log(Case):
         self.assertEqual(self.runtime.json("log", "level"),
                          [{"type": "chatty", "level": "warn", "left_out": 3}])
         self.runtime.json("log", "level", "chatty", "info")
-        self.runtime.json("call", "chatty", "talk", "flood", "5000")
+        self.runtime.json("call", "chatty", "talk", "flood", "20000")
         found = self.runtime.json("log", "chatty", "-n", "512")
         self.assertNotIn("two", [x["text"] for x in found])
         # The rest of the flood is counted, and said in the next second.

@@ -36,7 +36,7 @@ FAULTS = {      # name: file, text, what it is planted as, what finds it
         "run.c", "if (likely(!(atomic_load(&a->waiters) |",
         "a->q = 0; if (likely(!(atomic_load(&a->waiters) |", ["tsan"]),
     "who waits for room does not look again": (
-        "hold.c", "waits = !has_room(on, 0, self->kept.weight);", "waits = true;",
+        "hold.c", "waits = !has_room(on, 0, self->kept.weight) &&", "waits = true &&",
         ["hold NO_SECOND_LOOK"]),
     "the next place is taken without the fence": (
         "queue.c", "STORE(&victim->hijacked, 1);\n\tworker_heavy_fence();",

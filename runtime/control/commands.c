@@ -14,7 +14,7 @@
 #include "commands.h"
 #include "asked.h"
 #include "lines.h"
-#include "portrait.h"
+#include "look.h"
 #include "ports.h"
 #include "top.h"
 #include "traces.h"
@@ -28,7 +28,6 @@ enum {
 	TIMEOUT_MAX_MS = 3600000,
 	STOP_DRAIN_MS = 1000,
 	TRACES_LOOK_MS = 1000,
-	LOOK_MS = 200, HOPS_MOST = 16,
 };
 
 struct commands {
@@ -40,7 +39,7 @@ struct commands {
 	unsigned waiting_count;
 	void *calls;                            /* of struct call_under_way, by its question */
 	unsigned call_count;
-	void *looks;                            /* of struct look_under_way */
+	struct looks looks;
 	struct top *top;
 	struct traces *traces;
 	bool traced;                            /* it looks whether they are to end */
@@ -128,100 +127,22 @@ static int on_inspect(actor *self, const msg *m)
 	return reply(self, m, &b, 1);
 }
 
-/* An actor that is being looked at, and then those that it waits for, one after the other. */
-struct look_under_way {
-	struct asked asked;
-	msg_caller caller;
-	actor_ref who;
-	struct buf inner, path;         /* path: "a > b" */
-	int hops;
-	bool circle;
-};
-
-static void look_free(void *arg)
-{
-	struct look_under_way *u = arg;
-
-	buf_fini(&u->inner);
-	buf_fini(&u->path);
-	mem_free(u);
-}
-
-static void look_end(actor *self, struct look_under_way *u)
-{
-	struct commands *n = commands_of(self);
-	struct actor_info a;
-	struct portrait p = { &a, &n->sources, packed_of(&u->inner),
-	                      u->circle ? u->path.p : NULL };
-	struct buf b = { 0 };
-
-	if (core_inspect(u->who, &a) != 0) {
-		refuse(self, u->caller, ACTOR_ENOENT, "the actor has just ended");
-	} else {
-		portrait_actor(&p, &b);
-		core_answer(self, u->caller, packed_of(&b), 1, 0, NULL);
-		buf_fini(&b);
-	}
-	look_free(u);
-}
-
-static void look_at(actor *self, struct look_under_way *u, actor_ref who)
-{
-	struct commands *n = commands_of(self);
-
-	u->asked.number = core_look(self, who, "looked", LOOK_MS);
-	if (u->asked.number < 0)
-		look_end(self, u);
-	else
-		asked_add(&n->looks, &u->asked);
-}
-
-/* Follows whom each waits for until there is none, or one is met again. */
-static void look_on(actor *self, struct look_under_way *u, struct packed inner)
-{
-	char name[NAME_MAX_LEN + 1];
-	const char *met;
-
-	if (!portrait_asked(inner, name) || ++u->hops > HOPS_MOST) {
-		look_end(self, u);
-		return;
-	}
-	met = core_ref_name(u->who);
-	buf_printf(&u->path, "%s > %s", u->path.len ? "" : met, name);
-	u->circle = strcmp(met, name) == 0;
-	if (u->circle)
-		look_end(self, u);
-	else
-		look_at(self, u, actor_find(name));
-}
-
 static int on_looked(actor *self, const msg *m)
 {
-	struct look_under_way *u = asked_take(&commands_of(self)->looks, msg_ask(m));
-	struct buf b = { 0 };
-
-	if (!u)
-		return msg_fail(m, "`looked` takes answers only");
-	if (!msg_error(m))
-		msg_pack(m, 0, u->hops ? &b : &u->inner);
-	look_on(self, u, packed_of(u->hops ? &b : &u->inner));
-	buf_fini(&b);
-	return 0;
+	return look_came(&commands_of(self)->looks, self, m) ? 0 :
+	       msg_fail(m, "`looked` takes answers only");
 }
 
 static int on_inspect_actor(actor *self, const msg *m)
 {
 	actor_ref who = actor_find(msg_str(m, 0));
-	struct look_under_way *u;
+	struct commands *n = commands_of(self);
 	struct actor_info a;
 	struct why why;
 
 	if (core_inspect(who, &a) != 0)
 		return refuse(self, msg_defer(m), no_actor(&why, msg_str(m, 0)), why.text);
-	u = mem_alloc(sizeof *u);
-	u->who = who;
-	u->caller = msg_defer(m);
-	look_at(self, u, who);
+	look_begin(&n->looks, self, who, msg_defer(m));
 	return 0;
 }
 
@@ -592,6 +513,7 @@ struct commands *commands_new(struct home *home, const char *name,
 	struct commands *n = mem_alloc(sizeof *n);
 
 	n->sources = *sources;
+	n->looks.sources = &n->sources;
 	n->started_ms = now_ms();
 	n->top = top_new();
 	n->traces = traces_new();
@@ -612,7 +534,7 @@ void commands_free(struct commands *n)
 	if (!n)
 		return;
 	asked_free(&n->calls, mem_free);
-	asked_free(&n->looks, look_free);
+	looks_fini(&n->looks);
 	top_free(n->top);
 	traces_free(n->traces);
 	mem_free(n);

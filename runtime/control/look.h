@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * look.h - looking at one actor, which is asked what only it knows of itself. The thread of the actor
- * that looks; it hears the answers by its handler `looked`. */
+ * look.h - looking at one actor, which is asked what only it knows of itself. The thread of the one
+ * that looks, which hears the answers by its handler `looked`. */
 #ifndef LOOK_H
 #define LOOK_H
 

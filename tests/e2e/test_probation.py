@@ -154,7 +154,7 @@ class TakenBack(Probation):
 
     def test_failures_and_time(self):
         self.begin()
-        for _ in range(25):
+        for _ in range(100):
             self.value("counter", "hit", 0)
         self.apply(hit("return by ? -5 : msg_reply(m, c->hits);"))
         for _ in range(30):
@@ -164,10 +164,10 @@ class TakenBack(Probation):
         self.assertRegex(self.wait(1, code=6), r"quarantined: \d+ of its \d+ messages failed, "
                          "before it 0.0 of 100 did; the last: EFAIL")
         self.assertEqual(self.value("counter", "hit", 0), 0)       # no hit of those counted
-        self.apply(hit("volatile long i = 0; while (i < 40000000) i++;\n"
+        self.apply(hit("for (int64_t end = actor_now() + 200; by && actor_now() < end;)\n;\n"
                        "return msg_reply(m, c->hits);"))
-        for _ in range(40):
-            self.value("counter", "hit", 0)
+        for n in range(30):
+            self.value("counter", "hit", int(n > 8))
             if self.state(2) != "probation":
                 break
         self.assertRegex(self.wait(2, code=6), r"messages took longer than .* ms, before it 99")

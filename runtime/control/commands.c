@@ -12,6 +12,7 @@
  * Threads: all on the home's. Does not know Redis, clients or patches: their sections come
  * by control_sources. */
 #include "commands.h"
+#include "answers.h"
 #include "asked.h"
 #include "lines.h"
 #include "look.h"
@@ -53,30 +54,6 @@ static struct commands *commands_of(actor *self)
 }
 
 /* --- answering ---------------------------------------------------------------- */
-
-static struct packed packed_of(const struct buf *b)
-{
-	return (struct packed){ (uint8_t *)b->p, (uint8_t *)b->p + b->len };
-}
-
-static int reply(actor *self, const msg *m, struct buf *values, unsigned count)
-{
-	core_answer(self, msg_defer(m), packed_of(values), count, 0, NULL);
-	buf_fini(values);
-	return 0;
-}
-
-static int refuse(actor *self, msg_caller to, int code, const char *text)
-{
-	core_answer(self, to, (struct packed){ 0 }, 0, code, text);
-	return 0;
-}
-
-static int no_actor(struct why *why, const char *name)
-{
-	return why_set(why, ACTOR_ENOENT, "no actor named `%s` here; `actorctl ps` lists those "
-		"that are", name);
-}
 
 /* --- ping, ready -------------------------------------------------------------- */
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * answers.h - answering a command: values, or a refusal, to whoever asked. By the actor's own thread.
- */
+ * answers.h - answering a command: values, or a refusal, to whoever asked. The actor's thread. */
 #ifndef ANSWERS_H
 #define ANSWERS_H
 

@@ -15,7 +15,7 @@ struct block {
 	uint64_t held;                  /* HELD, and another number once it is not */
 	_Alignas(16) unsigned char bytes[];
 };
-struct memory { struct block all; size_t size; };
+struct memory { size_t size; struct block all; };
 
 struct count { uint32_t version; uint64_t bytes; };
 

@@ -8,7 +8,7 @@
 
 #include "asked.h"
 
-enum { LOOK_MS = 200, HOPS_MOST = 16 };
+enum { LOOK_MS = 500, HOPS_MOST = 16 };
 
 struct look {
 	struct asked asked;

@@ -335,6 +335,21 @@ class Help(Case):
         self.assertEqual(self.complete("call", "counter", ""), ["hit"])
         self.assertEqual(self.complete("--js"), ["--json"])
 
+    def complete_in_zsh(self, *words):
+        script = '''compadd() { [ "$1" = -- ] && shift; print -l -- "$@" }; _files() { }
+                    file=$1; shift; words=("$@"); CURRENT=$#; set --; source $file'''
+        done = run(["zsh", "-f", "-c", script, "zsh", HERE / "../../tools/completions/_actorctl",
+                    ACTORCTL, "--control", self.runtime.control, *words])
+        self.assertEqual((done.code, done.err), (0, ""))
+        return done.out.split()
+
+    def test_completion_in_zsh(self):
+        self.assertIn("inspect", self.complete_in_zsh("ins"))
+        self.assertIn("apply", self.complete_in_zsh("patch", ""))
+        self.assertIn("counter", self.complete_in_zsh("trace", ""))
+        self.assertEqual(self.complete_in_zsh("call", "counter", ""), ["hit"])
+        self.assertIn("--redis", self.complete_in_zsh("--r"))
+
     def test_every_command_has_help_and_is_in_the_man_page(self):
         page = self.runtime.actorctl("--man").out
         names = self.runtime.actorctl("--commands").out.splitlines()

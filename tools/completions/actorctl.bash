@@ -5,7 +5,9 @@ _actorctl_ask() {
 	local tool=${COMP_WORDS[0]} i
 	local -a options=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
-		[[ ${COMP_WORDS[i]} == --control ]] && options=(--control "${COMP_WORDS[i + 1]}")
+		case ${COMP_WORDS[i]} in
+		--control | --redis | --node) options+=("${COMP_WORDS[i]}" "${COMP_WORDS[i + 1]}") ;;
+		esac
 	done
 	"$tool" "${options[@]}" --timeout 500 --json "$@" 2>/dev/null
 }
@@ -20,7 +22,7 @@ _actorctl() {
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--control | --timeout) ((i++)) ;;
+		--control | --redis | --node | --timeout) ((i++)) ;;
 		-*) ;;
 		*) words+=("${COMP_WORDS[i]}") ;;
 		esac
@@ -28,12 +30,12 @@ _actorctl() {
 	case ${words[0]-},${#words[@]} in
 	,0)
 		if [[ $word == -* ]]; then
-			COMPREPLY=($(compgen -W "--control --json --timeout --version --help" -- "$word"))
+			COMPREPLY=($(compgen -W "--control --redis --node --json --timeout --version --help" -- "$word"))
 		else
 			COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" --commands | cut -d' ' -f1)" -- "$word"))
 		fi
 		;;
-	inspect,1 | log,1 | stop,1 | call,1 | send,1)
+	inspect,1 | log,1 | stop,1 | call,1 | send,1 | trace,1)
 		COMPREPLY=($(compgen -W "$(_actorctl_ask ps | _actorctl_names)" -- "$word"))
 		;;
 	call,2 | send,2)

@@ -57,9 +57,9 @@ static bool read_int(struct reader *r)
 	const char *begin = r->at += negative;
 	int64_t v = 0;
 
-	while (r->at < r->end && *r->at >= '0' && *r->at <= '9' && r->at - begin <= DIGITS_MAX)
+	while (r->at < r->end && *r->at >= '0' && *r->at <= '9' && r->at - begin < DIGITS_MAX)
 		v = v * 10 + (*r->at++ - '0');
-	if (r->at == begin || r->at - begin > DIGITS_MAX)
+	if (r->at == begin || (r->at < r->end && *r->at >= '0' && *r->at <= '9'))
 		return false;
 	if (*begin == '0' && (negative || r->at - begin > 1))
 		return false;

@@ -221,36 +221,32 @@ static int add_number(const struct ctl *c, struct question *q, const char *word)
 	return CTL_DONE;
 }
 
-int run_revert(const struct ctl *c, int argc, char **argv)
+/* Asks for something to be done with the patch of that number; said is what has become of it. */
+static int with_number(const struct ctl *c, const char *number, const char *what, const char *said)
 {
-	struct question q = { .to = "patch", .what = "revert", .link = { .fd = -1 } };
-	int rc = add_number(c, &q, argv[0]);
+	struct question q = { .to = "patch", .what = what, .link = { .fd = -1 } };
+	int rc = add_number(c, &q, number);
 
-	(void)argc;
 	if (rc == CTL_DONE) {
 		add_options(c, &q, "");
 		rc = ask(c, &q, patience_ms(c, LONG_MS));
 	}
 	if (rc == CTL_DONE)
-		done(c, "reverted");
+		done(c, said);
 	question_end(&q);
 	return rc;
 }
 
+int run_revert(const struct ctl *c, int argc, char **argv)
+{
+	(void)argc;
+	return with_number(c, argv[0], "revert", "reverted");
+}
+
 int run_lift(const struct ctl *c, int argc, char **argv)
 {
-	struct question q = { .to = "patch", .what = "lift", .link = { .fd = -1 } };
-	int rc = add_number(c, &q, argv[0]);
-
 	(void)argc;
-	if (rc == CTL_DONE) {
-		add_options(c, &q, "");
-		rc = ask(c, &q, patience_ms(c, LONG_MS));
-	}
-	if (rc == CTL_DONE)
-		done(c, "lifted");
-	question_end(&q);
-	return rc;
+	return with_number(c, argv[0], "lift", "lifted");
 }
 
 int run_verdict(const struct ctl *c, int argc, char **argv)

@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 
 from pymodule import ModuleManager, Node, Refused, RPCModule
 
-import gevent
+from gevent.event import Event
 from gevent.fileobject import FileObject
 
 
@@ -30,7 +30,8 @@ def main():
 
     def hang(n):
         say("hangs", n, node.again)
-        gevent.sleep(1000 if not node.again else 0)
+        if not node.again:
+            Event().wait()              # until it is killed
         say("hung", n, node.again)
 
     app.register("add", lambda a, b: a + b)

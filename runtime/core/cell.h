@@ -18,7 +18,9 @@
  *   1. Whoever turns top from IDLE to something else makes the actor ready, exactly once; from then
  *      until top is IDLE again the actor belongs to one thread, its owner.
  *   2. After the step to IDLE the owner touches the cell no more: it may run elsewhere already.
- *   3. A cell's generation grows before the cell is used again; it is never reset. */
+ *   3. A cell's generation grows before the cell is used again; it is never reset.
+ *   4. A child's cell is its parent's to free, once that has been told that the child has ended: so
+ *      the children's chain, which goes through their cells, is the parent's alone. */
 #ifndef CELL_H
 #define CELL_H
 
@@ -28,12 +30,12 @@
 
 struct type;
 struct kin;
-struct bond;
 
 /* Messages as they will hang in a mailbox: top the newest, last the oldest. top 0: none. */
 struct chain { uint32_t top, last; uint64_t weight; };
 
 enum { TOP_IDLE = 0, TOP_BUSY = 1, TOP_DEAD = 2 };
+enum { STARTED = 1, HAS_BECOME = 2 };
 enum { STATE_INLINE = 64, HOME_POOL = 0, COUNT_LIMIT = 32767, UNITS_LIMIT = (32 << 20) / 64 };
 
 #define HEAD_TOP(h)     ((uint32_t)((h) & 0xfffffff))
@@ -55,7 +57,7 @@ struct actor {
 	_Atomic uint32_t link;          /* whoever has it ready: next in a queue */
 	_Atomic uint8_t home;           /* where it lives: HOME_POOL, or a home's number */
 	_Atomic uint8_t stopping;       /* owner: it ends; see kin.h. What comes is not run (yet) */
-	_Atomic uint8_t started;        /* owner: start has been called */
+	_Atomic uint8_t started;        /* owner: STARTED once it has begun, HAS_BECOME: mode.h */
 	/* it ends and waits for an order: who sets this to 0 makes it ready */
 	_Atomic uint8_t parked;
 	_Atomic uint32_t control;       /* the lane that overtakes: a chain, newest first */
@@ -71,13 +73,16 @@ struct actor {
 	struct pending *pending;
 	/* number of its birth, which restarts keep: actors stop in reverse order */
 	_Atomic uint64_t born;
-	_Atomic uint32_t asks;          /* owner: how many wait for an answer */
+	_Atomic uint16_t asks;          /* owner: how many wait for an answer */
+	/* its parent's owner: what the parent knows of it, see kin.h */
+	uint8_t bond;
+	bool cycles;
 	_Atomic uint32_t restarts;
 	/* owner: what found a full mailbox; held while there is any */
 	struct chain kept;
 	/* owner: children, links, monitors; see kin.h. NULL: none so far */
 	struct kin *kin;
-	struct bond *bond;              /* its place among its parent's children; NULL: none */
+	uint32_t elder, younger;        /* its parent's owner: the children next to it; 0: none */
 };
 _Static_assert(sizeof(struct actor) == 192, "three cache lines");
 
@@ -103,11 +108,16 @@ static inline struct type *cell_type(const struct actor *a) { return LOAD_ACQUIR
 /* Thirty-one bits: the top one tells a name from an incarnation. */
 static inline uint32_t cell_next_gen(uint32_t gen) { return gen % 0x7fffffff + 1; }
 
+/* Of a thread: free cells, as messages have them (message.h). */
+struct cell_pool { struct magazine free, spare; };
+
 int      cell_init(uint32_t max_actors, struct why *why);
+uint32_t cell_most(void);               /* max_actors */
 uint32_t cell_count(void);              /* cells ever used: indices below it may be looked at */
-uint32_t cell_live(void);               /* cells in use now */
-struct actor *cell_new(void);           /* NULL: max_actors live already. Any thread */
-void     cell_free(struct actor *a);    /* after burial */
+/* NULL: max_actors are in use. Where that is many, a few of each thread's pool stay unused. */
+struct actor *cell_new(struct cell_pool *p);
+void     cell_free(struct cell_pool *p, struct actor *a);       /* after burial */
+void     cell_pool_empty(struct cell_pool *p);  /* its thread ends */
 
 /* Room for so much more? An empty mailbox takes any one message. */
 static inline bool cell_room(const struct actor *a, uint64_t h, uint64_t weight)

@@ -214,6 +214,8 @@ void core_workers(void (*each)(void *, const struct worker_info *), void *arg)
 
 static void count(struct core_totals *out)
 {
+	int64_t living = 0;
+
 	*out = (struct core_totals){ 0 };
 	for (uint32_t i = 0; i < worker_count(); i++) {
 		struct worker *w = worker_at(i);
@@ -226,7 +228,9 @@ static void count(struct core_totals *out)
 		out->refused += LOAD(&w->refused);
 		out->late_answers += LOAD(&w->late);
 		out->expired += LOAD(&w->expired);
+		living += LOAD(&w->living);
 	}
+	out->actors = living > 0 ? (uint32_t)living : 0;
 	/* Last, so that what is handled meanwhile does not seem never to have been sent. */
 	for (uint32_t i = 0; i < worker_count(); i++)
 		out->sent += worker_at(i) ? LOAD(&worker_at(i)->sent) : 0;
@@ -235,6 +239,7 @@ static void count(struct core_totals *out)
 void core_totals(struct core_totals *out)
 {
 	count(out);
+	out->actors = 0;
 	for (uint32_t i = 1; i < cell_count(); i++) {
 		uint64_t h = LOAD(&cell_at(i)->head);
 
@@ -250,7 +255,6 @@ void core_counts(struct core_totals *out)
 	count(out);
 	waiting = (int64_t)(out->sent - out->handled - out->dead_letters - out->expired);
 	out->waiting = waiting > 0 ? (uint32_t)waiting : 0;
-	out->actors = cell_live();
 }
 
 void core_types(void (*each)(void *, struct type *), void *arg)

@@ -58,28 +58,27 @@ void kin_fail(struct actor *a, const char *fmt, ...)
 	STORE(&a->stopping, END_FAILED);
 }
 
-/* --- bonds ---------- */
+/* --- children ---------- */
 
-struct bond *kin_bear(struct actor *parent, struct actor *child)
+void kin_bear(struct actor *parent, struct actor *child)
 {
 	struct kin *k = kin_of(parent);
-	struct bond *b = bond_new(cell_index(child), LOAD(&child->born));
+	uint32_t i = cell_index(child);
 
-	b->prev = k->last;
-	if (k->last)
-		k->last->next = b;
-	else
-		k->first = b;
-	k->last = b;
-	return b;
+	STORE(&child->parent, cell_id(parent));
+	child->bond = BOND_UP;
+	child->cycles = false;
+	child->elder = k->youngest;
+	child->younger = 0;
+	*(k->youngest ? &cell_at(k->youngest)->younger : &k->oldest) = i;
+	k->youngest = i;
 }
 
-void kin_part(struct kin *k, struct bond *b)
+void kin_part(struct kin *k, struct actor *child)
 {
-	*(b->prev ? &b->prev->next : &k->first) = b->next;
-	*(b->next ? &b->next->prev : &k->last) = b->prev;
-	b->state = BOND_PARTED;
-	bond_drop(b);
+	*(child->elder ? &cell_at(child->elder)->younger : &k->oldest) = child->younger;
+	*(child->younger ? &cell_at(child->younger)->elder : &k->youngest) = child->elder;
+	child->bond = BOND_PARTED;
 }
 
 /* --- memory ---------- */

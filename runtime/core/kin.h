@@ -3,11 +3,11 @@
  * its links, and why it ends. A record of its own, made when the first of these comes about:
  * most actors have none.
  *
- * Everything here is its owner's alone, but for the bonds with its children (bond.h). */
+ * Everything here is its owner's alone. So is what its children's cells say of them as children
+ * (elder, younger, bond, cycles), which no other thread looks at: see cell.h, invariant 4. */
 #ifndef KIN_H
 #define KIN_H
 
-#include "bond.h"
 #include "memory.h"
 #include "post.h"
 
@@ -23,11 +23,14 @@ enum {
 	END_OVER = 16,          /* this incarnation has stopped; waits for FN_RESTART or FN_STOP */
 };
 
+/* What a parent knows of a child. PARTED: it is none any more, it did not end in time. */
+enum bond { BOND_UP, BOND_GOING, BOND_DOWN, BOND_COMING, BOND_TOLD, BOND_PARTED };
+
 struct monitor { int64_t number; uint64_t whom; const char *then; };    /* mine; then: interned */
 struct watcher { uint64_t who, number; };                               /* of me */
 
 struct kin {
-	struct bond *first, *last;
+	uint32_t oldest, youngest;      /* its children, by their first start; 0: none */
 	int64_t *times;                 /* of its children's last restarts, a ring */
 	uint32_t delay_ms;              /* before the next one */
 	int64_t until_ms;               /* so long a child that was told to end may take */
@@ -53,8 +56,9 @@ const char *kin_reason(const struct actor *a);
 void kin_end(struct actor *a, uint8_t cause);
 void kin_fail(struct actor *a, const char *fmt, ...) PRINTF(2, 3);
 
-/* Among the parent's children, the last; held by both. */
-struct bond *kin_bear(struct actor *parent, struct actor *child);
-void kin_part(struct kin *k, struct bond *b);           /* the parent's hold */
+/* Its children, in a loop; NULL: there is none (any more). */
+static inline struct actor *kin_child(uint32_t cell) { return cell ? cell_at(cell) : NULL; }
+void kin_bear(struct actor *parent, struct actor *child);       /* the youngest */
+void kin_part(struct kin *k, struct actor *child);              /* a child no more */
 
 #endif

@@ -9,6 +9,7 @@
 #include "hold.h"
 #include "log.h"
 
+
 int (*life_place)(struct actor *a, struct why *why);
 
 static _Atomic uint64_t births;
@@ -95,26 +96,27 @@ static void free_state(struct actor *a)
 }
 
 /* NULL with why. */
-static struct actor *conceive(const struct spawn *s, uint8_t home, struct why *why)
+static struct actor *conceive(struct worker *w, const struct spawn *s, struct name *name,
+			      uint8_t home, struct why *why)
 {
-	struct actor *a = mem_refused() ? NULL : cell_new();
+	struct actor *a = mem_refused() ? NULL : cell_new(&w->cells);
 
 	if (!a) {
 		why_set(why, ACTOR_ENOMEM,
 		        "there are %u actors, as many as this node takes (actord --max-actors)",
-		        cell_live());
+		        cell_most());
 		return NULL;
 	}
 	set_limits(a, s->type);
 	a->kin = NULL;
-	a->bond = NULL;
 	if (!make_state(a, s)) {
-		cell_free(a);
+		cell_free(&w->cells, a);
 		why_set(why, ACTOR_ENOMEM,
 		        "there is no memory for a state of %zu bytes: try again later",
 		        s->type->state);
 		return NULL;
 	}
+	COUNT_UP(&w->living, 1);
 	a->q = 0;
 	STORE(&a->home, home);
 	STORE(&a->stopping, 0);
@@ -122,7 +124,7 @@ static struct actor *conceive(const struct spawn *s, uint8_t home, struct why *w
 	STORE(&a->started, 0);
 	STORE(&a->restarts, 0);
 	STORE(&a->parent, 0);
-	STORE(&a->name, s->name ? name_of(s->name, strlen(s->name)) : NULL);
+	STORE(&a->name, name);
 	a->pending = NULL;
 	a->kept = (struct chain){ 0 };
 	STORE(&a->held_on, 0);
@@ -174,11 +176,35 @@ static void publish(struct worker *w, struct actor *a, struct msg *init)
 		post_ready(w, a);
 }
 
-static void unborn(struct actor *a)
+/* The same for one that has nothing to do at its start: it is idle at once. Whoever found the name
+ * before may have left an order; partner: lane() in post.c. */
+static void publish_idle(struct worker *w, struct actor *a)
 {
+	uint64_t idle = TOP_IDLE;
+
+	STORE(&a->started, STARTED);
+	if (likely(!LOAD(&a->name))) {
+		STORE_RELEASE(&a->head, idle);
+		return;
+	}
+	atomic_store(&a->head, idle);
+	if (atomic_load(&a->control) &&
+	    atomic_compare_exchange_strong(&a->head, &idle, (uint64_t)TOP_BUSY))
+		post_ready(w, a);
+}
+
+/* Nobody could do more than find its name. */
+static void unborn(struct worker *w, struct actor *a)
+{
+	struct name *name = LOAD(&a->name);
+
+	if (name)
+		name_unbind(name, cell_id(a));
 	free_state(a);
 	kin_free(a);
-	cell_free(a);
+	COUNT_UP(&w->living, -1);
+	STORE_RELEASE(&a->gen, cell_next_gen(LOAD(&a->gen)));
+	cell_free(&w->cells, a);
 }
 
 /* The values of its `init`, kept for restarts too. */
@@ -216,25 +242,59 @@ struct msg *life_init(struct worker *w, struct actor *a)
 	return m;
 }
 
-static void adopt(struct actor *parent, struct actor *a)
-{
-	a->bond = kin_bear(parent, a);
-	STORE(&a->parent, cell_id(parent));
-}
-
 static int taken(const char *name, struct why *why)
 {
 	return why_set(why, ACTOR_EFAIL, "there is an actor named %s already",
 		       *name ? name : "\"\"");
 }
 
+/* What may still fail, and is undone by unborn(). */
+static int prepare(struct worker *w, struct actor *a, const struct spawn *s, const struct birth *b,
+		   struct msg **init, struct why *why)
+{
+	int rc = b->n ? first_message(w, a, b, why, init) : 0;
+
+	if (!rc && s->name && !name_bind(LOAD(&a->name), cell_id(a)))
+		rc = taken(s->name, why);
+	if (!rc && unlikely(s->type->where) && !b->home && life_place) {
+		worker_release(w);              /* it may make a thread, which takes a while */
+		rc = life_place(a, why);
+		worker_acquire();
+	}
+	if (rc < 0 && *init)
+		message_free(&w->pool, *init);
+	return rc;
+}
+
+/* The id, or 0 with *rc and why. */
+static actor_id born(struct worker *w, const struct spawn *s, const struct birth *b,
+		     struct name *name, int *rc, struct why *why)
+{
+	struct actor *a = conceive(w, s, name, b->home, why);
+	struct msg *init = NULL;
+	actor_id id;
+
+	*rc = a ? prepare(w, a, s, b, &init, why) : ACTOR_ENOMEM;
+	if (*rc < 0) {
+		if (a)
+			unborn(w, a);
+		return 0;
+	}
+	id = cell_id(a);
+	if (b->parent)
+		kin_bear(b->parent, a);
+	if (likely(!s->type->start && !init) && !draft_is_open(w))
+		publish_idle(w, a);
+	else
+		publish(w, a, init);
+	return id;
+}
+
 int life_spawn(const struct spawn *s, const struct birth *b, actor_id *id, struct why *why)
 {
 	struct name *name = s->name ? name_of(s->name, strlen(s->name)) : NULL;
-	struct msg *init = NULL;
 	struct worker *w;
-	struct actor *a;
-	int rc = 0;
+	int rc;
 
 	if (s->name && (!name || name_foreign(name)))
 		return why_set(why, ACTOR_EARGS,
@@ -242,46 +302,12 @@ int life_spawn(const struct spawn *s, const struct birth *b, actor_id *id, struc
 			       NAME_MAX_LEN);
 	if (name && name_bearer(name))
 		return taken(s->name, why);
-	a = conceive(s, b->home, why);
-	if (!a)
-		return ACTOR_ENOMEM;
 	w = worker_acquire();
-	*id = cell_id(a);
-	if (b->n)
-		rc = first_message(w, a, b, why, &init);
-	if (rc < 0) {
-		unborn(a);
-		worker_release(w);
-		return rc;
-	}
-	if (name && !name_bind(name, *id)) {
-		if (init)
-			message_free(&w->pool, init);
-		unborn(a);
-		worker_release(w);
-		return taken(s->name, why);
-	}
-	if (unlikely(s->type->where) && !b->home && life_place) {
-		worker_release(w);              /* it makes a thread */
-		rc = life_place(a, why);
-		w = worker_acquire();
-	}
-	if (unlikely(rc < 0)) {
-		if (name)
-			name_unbind(name, *id);
-		if (init)
-			message_free(&w->pool, init);
-		unborn(a);
-		worker_release(w);
-		return rc;
-	}
-	if (b->parent)
-		adopt(b->parent, a);
-	publish(w, a, init);
+	*id = born(w, s, b, name, &rc, why);
 	worker_release(w);
-	if (name)
+	if (name && !rc)
 		name_changed();
-	return 0;
+	return rc;
 }
 
 void life_start(struct worker *w, struct actor *a)
@@ -290,7 +316,7 @@ void life_start(struct worker *w, struct actor *a)
 	struct why why;
 	int rc;
 
-	STORE(&a->started, 1);
+	STORE(&a->started, STARTED);
 	STORE(&w->handler, "start");
 	rc = type->start
 		     ? contain_call(a, (void *)(uintptr_t)type->start, type->code, "start", &why)
@@ -363,8 +389,8 @@ void life_stop(struct worker *w, struct actor *a)
 void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)
 {
 	struct name *name = LOAD(&a->name);
+	uint64_t h, parent = LOAD(&a->parent);
 	struct why why;
-	uint64_t h;
 
 	*why.text = 0;
 	life_stop(w, a);
@@ -380,14 +406,17 @@ void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)
 	h = atomic_exchange(&a->head, (uint64_t)TOP_DEAD);
 	if (atomic_load(&a->waiters))
 		hold_release(w, a);
-	drop_chain(w, a, atomic_exchange(&a->control, 0), 0, &why);
+	if (atomic_load(&a->control))           /* partner: lane() in post.c */
+		drop_chain(w, a, atomic_exchange(&a->control, 0), 0, &why);
 	drop_chain(w, a, queue, 0, &why);
 	drop_chain(w, a, HEAD_TOP(h), keep, &why);
 	free_state(a);
 	kin_free(a);
 	w->buried = true;
+	COUNT_UP(&w->living, -1);
 	STORE_RELEASE(&a->gen, cell_next_gen(LOAD(&a->gen)));
-	cell_free(a);
+	if (!parent || !post_ended(w, parent, cell_index(a)))
+		cell_free(&w->cells, a);
 }
 
 void core_end(actor *self)

@@ -24,7 +24,7 @@ void life_renew(struct actor *a);
 struct msg *life_init(struct worker *w, struct actor *a);
 /* Owner, at the end of a handler: calls stop, gives up what it waited for, answers what is in the
  * mailbox (queue: taken, not handled; keep: hangs there, but is the caller's; 0: none), frees the
- * cell. */
+ * cell, or gives it to its parent. */
 void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep);
 const char *life_title(const struct actor *a);          /* its name, or its type's */
 /* frees what msg_values() gave and was not sent */

@@ -132,12 +132,10 @@ static void children(const struct actor *a, struct buf *out)
 {
 	struct list l = { .n = 0 };
 
-	for (struct bond *b = a->kin ? a->kin->first : NULL; b && l.n < SHOWN; b = b->next) {
-		struct actor *child = cell_at(b->cell);
-
-		if (LOAD(&child->born) == b->born && ++l.n)
-			pack_text(&l.b, life_title(child));
-	}
+	for (struct actor *c = kin_child(a->kin ? a->kin->oldest : 0); c && l.n < SHOWN;
+	     c = kin_child(c->younger))
+		if (HEAD_TOP(LOAD_ACQUIRE(&c->head)) != TOP_DEAD && ++l.n)
+			pack_text(&l.b, life_title(c));
 	close_list(out, "children", &l);
 }
 

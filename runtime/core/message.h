@@ -40,7 +40,7 @@ enum { /* instead of a handler's index in fn: */
        FN_ORDER = 0xff10,
        FN_RESTART = 0xff10, /* parent to child, after corr ms */
        FN_CYCLE = 0xff11,   /* parent to child: end, and wait for FN_RESTART */
-       /* child to parent (corr: its bond): I wait for FN_RESTART or FN_STOP */
+       /* child to parent (corr: its cell): I wait for FN_RESTART or FN_STOP */
        FN_FAILED = 0xff12,
        FN_CYCLED = 0xff13,   /* the same, as told */
        FN_UP = 0xff14,       /* child to parent: I have started again */

@@ -9,8 +9,6 @@
 
 #include "ask.h"
 
-enum { STARTED = 1, HAS_BECOME = 2 };   /* of actor.started */
-
 /* What runs instead of e in the mode that a is in. */
 const struct entry *mode_entry(const struct actor *a, const struct table *tab,
                                const struct entry *e);

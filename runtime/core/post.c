@@ -2,7 +2,6 @@
  * post.c - pushing what the limits do not hold back. */
 #include "post.h"
 
-#include "bond.h"
 #include "draft.h"
 #include "letters.h"
 #include "trace.h"
@@ -88,7 +87,7 @@ void post_answer(struct worker *w, uint64_t to, uint64_t corr, const struct arg 
 		COUNT_UP(&w->late, 1);
 }
 
-/* Who wanted to know of the end is told that it has come; and nobody wants to know of a child's. */
+/* Who wanted to know of the end is told that it has come; a child's cell has nobody else now. */
 static COLD void lost_order(struct worker *w, const struct msg *m, const char *reason)
 {
 	if (m->fn == FN_MONITOR)
@@ -98,7 +97,7 @@ static COLD void lost_order(struct worker *w, const struct msg *m, const char *r
 	else if (m->fn == FN_LINK)
 		post_order(w, m->from, &(struct order){ FN_EXIT, msg_slots(m)[0], 1, reason });
 	else if (m->fn == FN_ENDED)
-		bond_drop((struct bond *)(uintptr_t)m->corr);
+		cell_free(&w->cells, cell_at((uint32_t)m->corr));
 }
 
 COLD void post_dead(struct worker *w, const struct actor *a, struct msg *m, const char *reason)
@@ -247,6 +246,24 @@ bool post_order(struct worker *w, uint64_t id, const struct order *o)
 void post_order_born(struct worker *w, uint32_t cell, uint64_t born, const struct order *o)
 {
 	lane(w, cell_at(cell), order_make(w, born, o));
+}
+
+/* As post_order(), quick about it: with every child that ends. */
+bool post_ended(struct worker *w, uint64_t parent, uint32_t cell)
+{
+	struct actor *a = cell_at((uint32_t)parent);
+	struct msg *m;
+
+	if (LOAD_ACQUIRE(&a->gen) != parent >> 32)
+		return false;
+	m = message_make(&w->pool, NULL, 0);
+	m->gen = (uint32_t)(parent >> 32);
+	m->from = 0;
+	m->fn = FN_ENDED;
+	m->sig = 0;
+	m->corr = cell;
+	lane(w, a, m);
+	return true;
 }
 
 const char *order_text(const struct msg *m)

@@ -32,6 +32,8 @@ struct order { uint16_t fn; uint64_t from, corr; const char *text; };
 bool post_order(struct worker *w, uint64_t id, const struct order *o);
 /* To whichever incarnation is there of the actor that was born so. */
 void post_order_born(struct worker *w, uint32_t cell, uint64_t born, const struct order *o);
+/* Child to parent: my cell is yours now. False: the parent has ended, the cell is the caller's. */
+bool post_ended(struct worker *w, uint64_t parent, uint32_t cell);
 const char *order_text(const struct msg *m);
 /* The monitor `number` of actor `to` is told. */
 void post_down(struct worker *w, uint64_t to, uint64_t number, const char *name,

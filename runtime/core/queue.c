@@ -69,19 +69,35 @@ static void work_added(struct pooler *p)
 
 /* --- the shared list ---------------------------------------------------------------------- */
 
-static void share(struct actor *a)
+/* n of them, in this order. */
+static void share(const uint32_t *cells, uint32_t n)
 {
-	uint32_t i = cell_index(a);
-
-	STORE(&a->link, 0);
+	for (uint32_t i = 0; i < n; i++)
+		STORE(&cell_at(cells[i])->link, i + 1 < n ? cells[i + 1] : 0);
 	spin_lock(&pool.lock);
 	if (pool.first)
-		STORE(&cell_at(pool.last)->link, i);
+		STORE(&cell_at(pool.last)->link, cells[0]);
 	else
-		pool.first = i;
-	pool.last = i;
-	STORE(&pool.shared, LOAD(&pool.shared) + 1);
+		pool.first = cells[0];
+	pool.last = cells[n - 1];
+	STORE(&pool.shared, LOAD(&pool.shared) + n);
 	spin_unlock(&pool.lock);
+}
+
+/* The older half of a full ring goes to the list, and a behind it. Whoever has made so many ready
+ * has had its turn: what it has woken is warm now. */
+static COLD void spill(struct pooler *p, struct actor *a)
+{
+	uint32_t first = LOAD_ACQUIRE(&p->first), moved[RING / 2 + 1], n = RING / 2;
+
+	for (uint32_t i = 0; i < n; i++)
+		moved[i] = LOAD(&p->ring[(first + i) % RING]);
+	/* a thief was quicker: there is room, or there was none that this thread could have used */
+	if (!atomic_compare_exchange_strong(&p->first, &first, first + n))
+		n = 0;
+	moved[n] = cell_index(a);
+	share(moved, n + 1);
+	p->w.left = 1;
 }
 
 static void ring_put(struct pooler *p, struct actor *a)
@@ -89,7 +105,7 @@ static void ring_put(struct pooler *p, struct actor *a)
 	uint32_t tail = LOAD(&p->tail);
 
 	if (unlikely(tail - LOAD_ACQUIRE(&p->first) >= RING)) {
-		share(a);
+		spill(p, a);
 		return;
 	}
 	STORE(&p->ring[tail % RING], cell_index(a));
@@ -164,7 +180,7 @@ void queue_ready(struct worker *w, struct actor *a)
 		return;
 	}
 	if (unlikely(!w->pooled)) {
-		share(a);
+		share(&(uint32_t){ cell_index(a) }, 1);
 		work_added(NULL);
 		return;
 	}

@@ -519,7 +519,7 @@ static COLD bool see_to(struct worker *w, struct actor *a, uint64_t *done)
 /* One after the other. True: the turn is over, with more to do; false: idle, held or gone. */
 static bool one_by_one(struct worker *w, struct actor *a)
 {
-	uint32_t left = TURN_MESSAGES, tick = LOAD(&run_tick), q = a->q;
+	uint32_t tick = LOAD(&run_tick), q = a->q;
 	uint64_t done = 0;
 
 	a->q = 0;
@@ -545,7 +545,7 @@ static bool one_by_one(struct worker *w, struct actor *a)
 		handle(w, a, m);
 		message_free(&w->pool, m);
 		COUNT_UP(&w->handled, 1);
-		if (unlikely(w->hold_on || !--left || LOAD(&run_tick) != tick) &&
+		if (unlikely(w->hold_on || !--w->left || LOAD(&run_tick) != tick) &&
 		    !LOAD(&a->stopping)) {
 			a->q = q;
 			give_room(w, a, done);
@@ -562,6 +562,7 @@ bool run_turn(struct worker *w, struct actor *a)
 	bool more = true;
 
 	STORE(&w->actor, a);
+	w->left = TURN_MESSAGES;
 	if (unlikely(LOAD(&a->held_on)))
 		more = hold_again(w, a);
 	else if (likely(!a->q && HEAD_COUNT(h) == 1 && HEAD_TOP(h) >= MSG_FIRST) &&

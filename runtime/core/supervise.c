@@ -19,10 +19,10 @@
  * Invariants
  *   1. A kin record is touched by its actor's owner alone; all that crosses actors is an order.
  *      So no locks, and no order of locks.
- *   2. A parent's view of a child (bond.state) changes by the child's orders and its own; a
+ *   2. A parent's view of a child (actor.bond) changes by the child's orders and its own; a
  *      child that is DOWN is parked, until the parent sends FN_RESTART or FN_STOP.
- *   3. FN_ENDED is a child's last order, and brings its hold of the bond. The parent parts from
- *      it then, or earlier, having waited in vain; then it passes over what still comes of it.
+ *   3. FN_ENDED is a child's last order, and brings its cell. The parent parts from it then, or
+ *      earlier, having waited in vain; then it passes over what still comes of it.
  *   4. Of a strategy's group nobody starts before all that are to end have ended, and they
  *      start one after the other, the oldest first.
  *   5. Orders of a parent to a child name its birth, not its generation: they reach it whatever
@@ -155,9 +155,9 @@ static bool node_restarts(struct worker *w, struct actor *a)
 
 /* --- a parent ---------- */
 
-static void tell_child(struct worker *w, const struct bond *b, uint16_t fn, uint64_t corr)
+static void tell_child(struct worker *w, const struct actor *c, uint16_t fn, uint64_t corr)
 {
-	post_order_born(w, b->cell, b->born, &(struct order){ fn, 0, corr, "" });
+	post_order_born(w, cell_index(c), LOAD(&c->born), &(struct order){ fn, 0, corr, "" });
 }
 
 static uint32_t time_left(int64_t until_ms)
@@ -178,10 +178,10 @@ static void be_patient(struct actor *p, uint32_t ms)
 	later(p, FN_PATIENCE, ms);
 }
 
-static void start_again(struct worker *w, struct bond *b, uint32_t delay_ms)
+static void start_again(struct worker *w, struct actor *c, uint32_t delay_ms)
 {
-	b->state = BOND_COMING;
-	tell_child(w, b, FN_RESTART, delay_ms);
+	c->bond = BOND_COMING;
+	tell_child(w, c, FN_RESTART, delay_ms);
 }
 
 /* One step of a group's ending and starting: invariant 4. */
@@ -189,32 +189,33 @@ static void step(struct worker *w, struct actor *p)
 {
 	struct kin *k = p->kin;
 
-	for (struct bond *b = k->last; b; b = b->prev) {
-		if (b->cycle && b->state == BOND_UP) {
-			b->state = BOND_GOING;
-			tell_child(w, b, FN_CYCLE, 0);
+	for (struct actor *c = kin_child(k->youngest); c; c = kin_child(c->elder)) {
+		if (c->cycles && c->bond == BOND_UP) {
+			c->bond = BOND_GOING;
+			tell_child(w, c, FN_CYCLE, 0);
 			be_patient(p, END_MS);
 		}
-		if (b->cycle && b->state != BOND_DOWN)
+		if (c->cycles && c->bond != BOND_DOWN)
 			return;
-		b->cycle = false;
+		c->cycles = false;
 	}
-	for (struct bond *b = k->first; b; b = b->next) {
-		if (b->state == BOND_DOWN) {
-			start_again(w, b, k->delay_ms);
+	for (struct actor *c = kin_child(k->oldest); c; c = kin_child(c->younger)) {
+		if (c->bond == BOND_DOWN) {
+			start_again(w, c, k->delay_ms);
 			k->delay_ms = 0;
 		}
-		if (b->state == BOND_COMING)
+		if (c->bond == BOND_COMING)
 			return;
 	}
 }
 
-static void child_failed(struct worker *w, struct actor *p, struct bond *b, const char *reason)
+static void child_failed(struct worker *w, struct actor *p, struct actor *c, const char *reason)
 {
 	const struct type *type = cell_type(p);
+	struct actor *x;
 
-	b->state = BOND_DOWN;
-	b->cycle = false;
+	c->bond = BOND_DOWN;
+	c->cycles = false;
 	if (LOAD(&p->stopping))
 		return;
 	if (!may_restart(p)) {
@@ -225,41 +226,39 @@ static void child_failed(struct worker *w, struct actor *p, struct bond *b, cons
 		return;
 	}
 	if (type->strategy == ONE_FOR_ONE) {
-		start_again(w, b, p->kin->delay_ms);
+		start_again(w, c, p->kin->delay_ms);
 		return;
 	}
-	for (struct bond *x = p->kin->first, *from = type->strategy == ONE_FOR_ALL ? x : b; x;
-	     x = x->next) {
-		from = from == x ? NULL : from;
-		if (!from && x != b && x->state != BOND_DOWN)
-			x->cycle = true;
-	}
+	x = kin_child(type->strategy == ONE_FOR_ALL ? p->kin->oldest : c->younger);
+	for (; x; x = kin_child(x->younger))
+		if (x != c && x->bond != BOND_DOWN)
+			x->cycles = true;
 	step(w, p);
 }
 
 static void child_order(struct worker *w, struct actor *p, const struct msg *m)
 {
-	struct bond *b = (struct bond *)(uintptr_t)m->corr;
+	struct actor *c = cell_at((uint32_t)m->corr);
 
-	if (b->state == BOND_PARTED) {
+	if (c->bond == BOND_PARTED) {
 		if (m->fn == FN_ENDED)
-			bond_drop(b);
+			cell_free(&w->cells, c);
 		return;
 	}
 	switch (m->fn) {
 	case FN_FAILED:
-		child_failed(w, p, b, order_text(m));
+		child_failed(w, p, c, order_text(m));
 		return;
 	case FN_CYCLED:
-		b->state = BOND_DOWN;
+		c->bond = BOND_DOWN;
 		break;
 	case FN_UP:
-		if (b->state == BOND_COMING)
-			b->state = BOND_UP;
+		if (c->bond == BOND_COMING)
+			c->bond = BOND_UP;
 		break;
 	case FN_ENDED:
-		kin_part(p->kin, b);
-		bond_drop(b);
+		kin_part(p->kin, c);
+		cell_free(&w->cells, c);
 		break;
 	}
 	if (!LOAD(&p->stopping) && cell_type(p)->strategy != ONE_FOR_ONE)
@@ -274,9 +273,9 @@ static void impatient(struct worker *w, struct actor *p)
 	int64_t left = k->until_ms - now_ms();
 
 	k->timed = false;
-	for (struct bond *b = k->last, *next; b; b = next) {
-		next = b->prev;
-		if (b->state != BOND_TOLD && b->state != BOND_GOING)
+	for (struct actor *c = kin_child(k->youngest), *next; c; c = next) {
+		next = kin_child(c->elder);
+		if (c->bond != BOND_TOLD && c->bond != BOND_GOING)
 			continue;
 		if (left > 0) {
 			k->timed = true;
@@ -285,9 +284,9 @@ static void impatient(struct worker *w, struct actor *p)
 		}
 		log_line(LOG_ERROR, "actor", "%s: a child does not end: it is left behind",
 		         life_title(p));
-		if (b->state == BOND_GOING)
-			tell_child(w, b, FN_STOP, 0);
-		kin_part(k, b);
+		if (c->bond == BOND_GOING)
+			tell_child(w, c, FN_STOP, 0);
+		kin_part(k, c);
 	}
 	if (!LOAD(&p->stopping))
 		step(w, p);
@@ -296,13 +295,13 @@ static void impatient(struct worker *w, struct actor *p)
 /* Tells the youngest child to end. True: there is none (any more). */
 static bool end_children(struct worker *w, struct actor *p)
 {
-	struct bond *b = p->kin ? p->kin->last : NULL;
+	struct actor *c = kin_child(p->kin ? p->kin->youngest : 0);
 
-	if (!b)
+	if (!c)
 		return true;
-	if (b->state != BOND_TOLD) {
-		b->state = BOND_TOLD;
-		tell_child(w, b, FN_STOP, (uint64_t)p->kin->drain_until_ms);
+	if (c->bond != BOND_TOLD) {
+		c->bond = BOND_TOLD;
+		tell_child(w, c, FN_STOP, (uint64_t)p->kin->drain_until_ms);
 		be_patient(p, END_MS + time_left(p->kin->drain_until_ms));
 	}
 	return false;
@@ -317,17 +316,10 @@ bool supervise_again(const struct actor *a)
 
 void supervise_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)
 {
-	struct bond *b = a->bond;
-	uint64_t parent = LOAD(&a->parent), id = cell_id(a);
-
 	tie_end(w, a, cause_of(a) == END_FAILED);
-	while (a->kin && a->kin->first)
-		kin_part(a->kin, a->kin->first);
+	while (a->kin && a->kin->oldest)
+		kin_part(a->kin, cell_at(a->kin->oldest));
 	life_bury(w, a, queue, keep);
-	if (!b)
-		return;
-	if (!post_order(w, parent, &(struct order){ FN_ENDED, id, (uint64_t)(uintptr_t)b, "" }))
-		bond_drop(b);
 }
 
 static bool bury(struct worker *w, struct actor *a)
@@ -366,12 +358,12 @@ static bool ask_to_begin(struct worker *w, struct actor *a, uint8_t cause)
 	STORE(&a->stopping, cause | END_OVER);
 	log_line(LOG_WARN, "actor", "%s ended (%s) and is to start again", life_title(a),
 	         kin_reason(a));
-	if (!a->bond)
+	if (!LOAD(&a->parent))
 		return node_restarts(w, a);
 	why_set(&why, 0, "%s: %s", life_title(a), kin_reason(a));
 	return post_order(w, LOAD(&a->parent),
 	                  &(struct order){ cause == END_CYCLED ? FN_CYCLED : FN_FAILED, cell_id(a),
-	                                   (uint64_t)(uintptr_t)a->bond, why.text });
+	                                   cell_index(a), why.text });
 }
 
 bool supervise_end(struct worker *w, struct actor *a)
@@ -429,9 +421,9 @@ static void rebirth(struct worker *w, struct actor *a)
 		COUNT_UP(&w->sent, 1);
 		atomic_fetch_add(&a->head, HEAD_WEIGHT(msg_units(init)));
 	}
-	if (a->bond)
+	if (LOAD(&a->parent))
 		post_order(w, LOAD(&a->parent),
-		           &(struct order){ FN_UP, cell_id(a), (uint64_t)(uintptr_t)a->bond, "" });
+		           &(struct order){ FN_UP, cell_id(a), cell_index(a), "" });
 }
 
 static void on_restart(struct worker *w, struct actor *a, uint32_t delay_ms)

@@ -12,16 +12,16 @@
 bool supervise_end(struct worker *w, struct actor *a);
 /* Does it begin again after what has ended it? */
 bool supervise_again(const struct actor *a);
-/* Nobody wants to know of its end: life_bury() is all there is to do. */
+/* It has no children, and nobody watches it: life_bury() is all there is to do. */
 static inline bool supervise_plain(const struct actor *a)
 {
-	return !a->kin && !a->bond && (LOAD(&a->stopping) == END_TOLD || !supervise_again(a));
+	return !a->kin && (LOAD(&a->stopping) == END_TOLD || !supervise_again(a));
 }
 /* Owner: an order that is meant for a. */
 void supervise_order(struct worker *w, struct actor *a, const struct msg *m);
 /* Is m, which names another generation than a's, meant for a still? */
 bool supervise_meant(const struct actor *a, const struct msg *m);
-/* As life_bury(), and the parent is told. */
+/* As life_bury(), and who watches it is told. */
 void supervise_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep);
 void supervise_open(void);                      /* the node starts: nothing has failed yet */
 void supervise_close(void);                     /* the node stops: nobody begins again */

@@ -122,7 +122,10 @@ static void leave_counts(struct worker *w)
 	COUNT_UP(&to->dead, LOAD(&w->dead));
 	COUNT_UP(&to->refused, LOAD(&w->refused));
 	COUNT_UP(&to->late, LOAD(&w->late));
+	COUNT_UP(&to->expired, LOAD(&w->expired));
+	COUNT_UP(&to->faults, LOAD(&w->faults));
 	COUNT_UP(&to->spoilt, LOAD(&w->spoilt));
+	COUNT_UP(&to->living, LOAD(&w->living));
 	leave_calls(w, to);
 	pthread_mutex_unlock(&outside_lock);
 }
@@ -130,6 +133,7 @@ static void leave_counts(struct worker *w)
 void worker_remove(struct worker *w)
 {
 	leave_counts(w);
+	cell_pool_empty(&w->cells);
 	pthread_mutex_lock(&list_lock);
 	for (uint32_t i = 0; i < LOAD(&count); i++)
 		if (LOAD(&workers[i]) == w)

@@ -31,6 +31,7 @@ struct worker {
 	/* The owner writes, all the time. */
 	_Alignas(128) _Atomic uint64_t turn;
 	struct message_pool pool;
+	struct cell_pool cells;
 	/* From the second message in a row that a handler sends to one actor on, they gather here,
 	 * a chain as it will hang in a mailbox, and go with one CAS: when another target comes, or
 	 * the handler ends. */
@@ -51,6 +52,8 @@ struct worker {
 	uint32_t depth;
 	uint8_t origin;                 /* enum origin of what is being handled */
 	char failure[256];              /* what msg_fail() said where nobody waits for an answer */
+	/* messages that the turn under way may still handle; the scheduler ends it early, by 1 */
+	uint32_t left;
 	bool pooled;                    /* a worker of the pool, not a home */
 	bool buried;                    /* an actor that it ran has ended; see home_ended() */
 	/* calls until one is timed, and how many it stands for */
@@ -65,6 +68,7 @@ struct worker {
 	_Atomic uint64_t sent, handled, failed, dead, refused, late, expired, faults;
 	/* of the handled: those that are dead letters all the same */
 	_Atomic uint64_t spoilt;
+	_Atomic int64_t living;         /* actors born here, less those buried here */
 	char name[24];
 	void *runs;                     /* the scheduler's part, or the home's */
 };

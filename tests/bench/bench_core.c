@@ -340,7 +340,7 @@ int bench_ring(const struct bench_options *o)
 /* --- spawn and idle memory ---------- */
 
 enum { MILLION = 1000000, BROOD = 64 };
-struct mother { struct type *child; actor_ref to; int64_t left; };
+struct mother { actor_ref to; int64_t left; };
 static bool stay;
 
 static int live(actor *self, const msg *m)
@@ -348,12 +348,21 @@ static int live(actor *self, const msg *m)
 	int rc = actor_send(self, (actor_ref)msg_int(m, 0), "take", 1);
 
 	if (!stay)
-		core_end(self);
+		actor_stop(self, actor_self(self));
 	return rc;
 }
 
 static const struct actor_type child = {
 	.name = "child", .state = 32, .on = ON({"live", "to:int", live, 0})};
+
+static actor_ref born(actor *self)
+{
+	actor_ref it = actor_spawn(self, &child, NULL);
+
+	if (!it)
+		bench_fail("%s", actor_why(self));
+	return it;
+}
 
 static int bear(actor *self, const msg *m)
 {
@@ -361,7 +370,7 @@ static int bear(actor *self, const msg *m)
 
 	(void)m;
 	for (int i = 0; i < BROOD && s->left; i++, s->left--)
-		sent(actor_send(self, spawn(s->child), "live", (int64_t)s->to));
+		sent(actor_send(self, born(self), "live", (int64_t)s->to));
 	return s->left ? actor_send(self, actor_self(self), "bear") : 0;
 }
 
@@ -389,7 +398,6 @@ int bench_spawn(const struct bench_options *o)
 	double began;
 
 	start(o);
-	init.child = add(&child);
 	init.to = spawn(add(&sink));
 	began = bench_now();
 	bring_up(&init);
@@ -403,7 +411,6 @@ int bench_scrape(const struct bench_options *o)
 
 	start(o);
 	stay = true;
-	init.child = add(&child);
 	init.to = spawn(add(&sink));
 	bring_up(&init);
 	return bench_look(o);
@@ -416,7 +423,6 @@ int bench_idle_memory(const struct bench_options *o)
 
 	start(o);
 	stay = true;
-	init.child = add(&child);
 	init.to = spawn(add(&sink));
 	before = bench_memory("VmRSS");
 	bring_up(&init);

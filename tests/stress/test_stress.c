@@ -429,11 +429,13 @@ static void test_everything_at_once(void **state)
 	       (unsigned long long)patches,
 	       (unsigned long long)given_back);
 	assert_int_equal(t.actors, 0);
+	core_counts(&t);                        /* the same, but by births and burials */
+	assert_int_equal(t.actors, 0);
 	assert_int_equal(wrong_order, 0);
 	assert_int_equal(dead_code, 0);
 	assert_int_equal(twice, 0);
 	assert_int_equal(asked, answered + abandoned);
-	assert_int_equal(t.sent, t.handled + t.dead_letters + hanging());
+	assert_int_equal(t.sent, t.handled + t.dead_letters + t.expired + hanging());
 	assert_true(patches - given_back <= 4);         /* those in force */
 }
 

@@ -65,29 +65,54 @@ static void test_slow(void **state)
 	assert_null(queue_other(victim));
 }
 
-/* More than a ring holds: the rest is for both, and all come once. */
-static void test_overflow(void **state)
+static bool seen[2 * RING + 1];
+
+/* All that p comes to; how many. */
+static uint32_t drain(struct pooler *p)
 {
-	static bool seen[RING + 301];
 	struct actor *a;
-	int n = 0;
+	uint32_t n = 0;
+
+	for (; (a = queue_other(p)); n++) {
+		assert_false(seen[cell_index(a)]);
+		seen[cell_index(a)] = true;
+	}
+	return n;
+}
+
+/* What a full ring has no room for goes to the list, behind the older half of the ring; and the
+ * turn that has woken so many ends. */
+static void test_spill(void **state)
+{
+	struct pooler *busy = pool.worker[0], *other = pool.worker[1];
 
 	(void)state;
-	fill(pool.worker[0], RING + 300);
-	assert_int_equal(LOAD(&pool.shared), 300);
-	for (int k = 0; k < 2; k++)
-		while ((a = queue_other(pool.worker[1 - k]))) {
-			assert_false(seen[cell_index(a)]);
-			seen[cell_index(a)] = true;
-			n++;
-		}
-	assert_int_equal(n, RING + 300);
+	memset(seen, 0, sizeof seen);
+	busy->w.left = 100;
+	fill(busy, RING);
+	assert_int_equal(busy->w.left, 100);
+	assert_int_equal(LOAD(&pool.shared), 0);
+	queue_again(busy, cell_at(RING + 1));
+	assert_int_equal(busy->w.left, 1);
+	assert_int_equal(drain(other), RING / 2 + 1);
+	assert_true(seen[1] && seen[RING / 2] && seen[RING + 1]);
+	assert_int_equal(drain(busy), RING / 2);
+}
+
+/* More than a ring holds is for both, and all come once. */
+static void test_overflow(void **state)
+{
+	(void)state;
+	memset(seen, 0, sizeof seen);
+	fill(pool.worker[0], RING + 200);
+	assert_int_equal(drain(pool.worker[1]) + drain(pool.worker[0]), RING + 200);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_slow, two_workers, no_workers),
+		cmocka_unit_test_setup_teardown(test_spill, two_workers, no_workers),
 		cmocka_unit_test_setup_teardown(test_overflow, two_workers, no_workers),
 	};
 

@@ -162,6 +162,60 @@ static void test_the_limit_of_actors(void **state)
 	put_away();
 }
 
+/* Broods of children that say so and end, one brood after the other: far more of them than there
+ * may be at once. */
+enum { BROOD = 50, BROODS = 200 };
+struct hen { int64_t left, broods; };
+
+static int hatched(actor *self, const msg *m)
+{
+	(void)m;
+	actor_stop(self, actor_self(self));
+	return actor_send(self, actor_parent(self), "next");
+}
+
+static const struct actor_type chick = { .name = "chick", .on = ON({ "hatched", "", hatched, 0 }) };
+
+static int next(actor *self, const msg *m)
+{
+	struct hen *h = actor_state(self);
+
+	(void)m;
+	if (h->left && --h->left)
+		return 0;
+	if (h->broods++ == BROODS) {
+		say("all broods");
+		return 0;
+	}
+	for (h->left = 0; h->left < BROOD; h->left++) {
+		actor_ref c = actor_spawn(self, &chick, NULL);
+
+		if (actor_send(self, c, "hatched") < 0)
+			say("none: %s", actor_why(self));
+	}
+	return 0;
+}
+
+static const struct actor_type hen = {
+	.name = "hen", .state = sizeof(struct hen), .on = ON({ "next", "", next, 0 }) };
+
+static void test_children_leave_their_place(void **state)
+{
+	struct core_totals t;
+	actor_ref h = actor_spawn(NULL, &hen, "hen");
+
+	(void)state;
+	assert_true(h != 0);
+	assert_int_equal(actor_send(NULL, h, "next"), 0);
+	expect("all broods");
+	assert_false(said_of("none"));
+	assert_int_equal(core_stop_actor(h, 0, NULL), 0);
+	gone("hen");
+	assert_true(core_drain(20000));
+	core_totals(&t);
+	assert_int_equal(t.actors, 0);
+}
+
 static const struct actor_type other = { .name = "plain",
 	                                 .state = 8,
 	                                 .on = ON({ "hit", "by:int", hit, 0 }) };
@@ -190,6 +244,7 @@ int main(void)
 		cmocka_unit_test_setup(test_a_stop_from_inside, setup),
 		cmocka_unit_test_setup(test_odd_names, setup),
 		cmocka_unit_test_setup(test_the_limit_of_actors, setup),
+		cmocka_unit_test_setup(test_children_leave_their_place, setup),
 		cmocka_unit_test_setup(test_types_are_known_by_name, setup),
 	};
 

@@ -452,6 +452,9 @@ static void on_stop(struct worker *w, struct actor *a, int64_t until_ms)
 		later(a, FN_STOP, left);
 		return;
 	}
+	/* Its failure has been told of: who has asked since hears that it was stopped. */
+	if (s & END_OVER && a->kin)
+		*a->kin->reason = 0;
 	STORE(&a->stopping, (s & ~END_CAUSE) | END_TOLD);
 }
 

@@ -22,6 +22,31 @@ static void test_monitors(void **state)
 	put_away();
 }
 
+/* One that has failed, and whose parent has no time to start it again, is watched and stopped. */
+static void test_a_stop_before_it_is_back(void **state)
+{
+	(void)state;
+	top(PLAIN);
+	child(PLAIN, "a");
+	assert_true(actor_spawn(NULL, &types[PLAIN], "b") != 0);
+	expect("b starts");
+	pthread_mutex_lock(&gate);
+	actor_send(NULL, actor_find("top"), "block");
+	expect("top blocks");
+	actor_send(NULL, actor_find("a"), "fail");
+	expect("a stops");
+	actor_send(NULL, actor_find("b"), "watch", "a");
+	expect("b watches a: yes");
+	assert_int_equal(core_stop_actor(actor_find("a"), 0, NULL), 0);
+	expect("b hears of a (as asked): stopped");
+	pthread_mutex_unlock(&gate);
+	gone("a");
+	assert_int_equal(count_of("a starts"), 1);
+	core_stop_actor(actor_find("b"), 0, NULL);
+	gone("b");
+	put_away();
+}
+
 static void test_a_monitor_taken_back(void **state)
 {
 	int at;
@@ -238,6 +263,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_monitors, setup),
+		cmocka_unit_test_setup(test_a_stop_before_it_is_back, setup),
 		cmocka_unit_test_setup(test_a_monitor_taken_back, setup),
 		cmocka_unit_test_setup(test_links_fail_together, setup),
 		cmocka_unit_test_setup(test_drain, setup),

@@ -388,6 +388,9 @@ static void on_timer(void *arg)
 				wait_for(in, t, (int)(t->until_ms - now));
 			continue;
 		}
+		if (t->barrier)
+			log_line(LOG_WARN, "bus", "a patch by %s is under way for %d ms; what came "
+			         "behind it waits no longer for it", t->name, BARRIER_MS);
 		t->barrier = 0;
 		drain(in, t);
 	}

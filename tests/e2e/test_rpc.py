@@ -11,9 +11,9 @@ import unittest
 
 import redis
 
-from harness import PATIENCE, Caller, Case, vary
+from harness import PATIENCE, Caller, Case, Late, until, vary
 
-ROUNDS = int(os.environ.get("E2E_ROUNDS", "1000"))
+ROUNDS = int(os.environ.get("E2E_ROUNDS") or 1000 / PATIENCE)
 
 EXEC = r"""
 #include "actor.h"
@@ -113,6 +113,24 @@ class Rpc(Case):
     def expect(self, client, text, message=None):
         self.assertEqual(client.read(), {"func": "callback", "args": [text]}, message)
 
+    def expect_patched(self, client, text, message):
+        """A call meets the patch before it, unless that took more than 250 ms, which is said."""
+        answer = client.read()
+        if answer != {"func": "callback", "args": [text]}:
+            self.overtaken(message)
+            until(lambda: client.call("arg1", "arg2") or client.read()["args"] == [text], message)
+        self.lines = len(self.runtime.err.lines)
+
+    def overtaken(self, message):
+        try:
+            self.runtime.err.wait("behind it waits no longer", 2, after=self.lines)
+        except Late:
+            self.fail(message)
+
+    def setUp(self):
+        super().setUp()
+        self.lines = len(self.runtime.err.lines)
+
     def test_scenario_under_load(self):
         client = Ancestor(self.runtime.redis())
         context = multiprocessing.get_context("spawn")
@@ -131,17 +149,17 @@ class Rpc(Case):
             self.expect(client, last, "round %d, before the patch" % i)
             self.assertEqual(client.patch(), 1)
             client.call("arg1", "arg2")
-            self.expect(client, PATCHED, "round %d, after the patch" % i)
+            self.expect_patched(client, PATCHED, "round %d, after the patch" % i)
             self.assertEqual(client.hotfix(), 1)
             client.call("arg1", "arg2")
-            self.expect(client, FIXED, "round %d, after the hotfix" % i)
+            self.expect_patched(client, FIXED, "round %d, after the hotfix" % i)
             last = FIXED
         during = count.value - before
         stop.set()
         other.join(30 * PATIENCE)
         self.assertEqual(other.exitcode, 0)
         self.assertEqual(wrong.value, 0, "answers of the load that were wrong, of %d" % count.value)
-        self.assertGreater(during, ROUNDS, "that was no load")
+        self.assertGreater(during, ROUNDS / 10, "that was no load")
         # `process` ran once a patch.
         self.assertEqual(self.caller.call("counter", "hit", 0), [ROUNDS])
 
@@ -155,7 +173,9 @@ class Rpc(Case):
             pipe.publish("rpc", json.dumps({"func": "eval", "args": ["rpc", "which", source, "f"]}))
             pipe.rpush("rpc", json.dumps({"func": "which", "ct": caller.ct, "cb": "callback"}))
             pipe.execute()
-            self.assertEqual(caller.answer().get("args"), [number])
+            if caller.answer().get("args") != [number]:
+                self.overtaken("patch %d" % number)
+            self.lines = len(self.runtime.err.lines)
 
     def test_sender_hears_the_outcome(self):
         number = self.caller.exec(EXEC, via="publish")[0]

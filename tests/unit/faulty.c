@@ -81,6 +81,7 @@ static int get(actor *self, const msg *m)
 
 const struct actor_type faulty = {
 	.name = "faulty",
+	.budget_ms = 60000,             /* a stack is long to fill on a loaded machine */
 	.state = sizeof(struct faulty),
 	.on = ON({"fault", "kind:int", fault, 0}, {"set", "n:int", set, 0}, {"get", "", get, 0}),
 };

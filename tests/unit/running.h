@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "core.h"
@@ -51,6 +52,15 @@ static int setup(void **state)
 	events = last = 0;
 	*last_text = 0;
 	return 0;
+}
+
+/* What the calling thread has computed: what else the machine does is not in it. */
+static inline int64_t computed_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 /* A thread that turns the timers, as the I/O loop does. */

@@ -237,7 +237,7 @@ static void what_waits_hears_that_it_is_lost(void **state)
 	until_up();
 	id = link_id(link_, LINK_LISTS);
 	snprintf(text, sizeof text, "%lld", (long long)id);
-	assert_int_equal(TELL(LINK_LISTS, &pop, "BLPOP", "none", "5"), 0);
+	assert_int_equal(TELL(LINK_LISTS, &pop, "BLPOP", "none", "60"), 0);
 	assert_int_equal(TELL(LINK_COMMANDS, &killed, "CLIENT", "KILL", "ID", text), 0);
 	turn();
 	assert_int_equal(downs, 1);

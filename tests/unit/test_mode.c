@@ -87,7 +87,7 @@ static int shut_got(actor *self, const msg *m)
 
 static int ask(actor *self, const msg *m)
 {
-	return actor_ask(self, actor_find(msg_str(m, 0)), "hit", "got", 5000, msg_int(m, 1)) < 0
+	return actor_ask(self, actor_find(msg_str(m, 0)), "hit", "got", 20000, msg_int(m, 1)) < 0
 	               ? ACTOR_EFAIL
 	               : 0;
 }

@@ -62,7 +62,7 @@ static int hit(actor *self, const msg *m)
 static int ask(actor *self, const msg *m)
 {
 	(void)m;
-	return actor_ask(self, actor_find("other"), "hit", "got", 5000, 1) < 0 ? ACTOR_EFAIL : 0;
+	return actor_ask(self, actor_find("other"), "hit", "got", 20000, 1) < 0 ? ACTOR_EFAIL : 0;
 }
 
 static int trip(actor *self, const msg *m)
@@ -146,7 +146,7 @@ static void test_they_block_and_nobody_waits(void **state)
 	there = where_is(other);
 	assert_int_not_equal(there, thread_number());
 	pthread_mutex_unlock(&gate);
-	assert_true(core_drain(5000));
+	assert_true(core_drain(20000));
 	assert_int_not_equal(where_is(blocked[0]), where_is(blocked[1]));
 	there = where_is(blocked[2]);
 	assert_int_equal(where_is(blocked[2]), there);

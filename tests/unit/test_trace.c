@@ -15,7 +15,7 @@ static int on_go(actor *self, const msg *m)
 
 	memset(text, 'a' + (int)(n % 26), (size_t)n);
 	text[n] = 0;
-	return actor_ask(self, second, "take", "taken", 5000, text, n, 1, 2, 3) > 0 ? 0 : -1;
+	return actor_ask(self, second, "take", "taken", 20000, text, n, 1, 2, 3) > 0 ? 0 : -1;
 }
 
 static int on_taken(actor *self, const msg *m)

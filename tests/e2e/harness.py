@@ -228,6 +228,8 @@ def run(command, seconds=30, env=None, stdin=None, cwd=None):
 
 
 def actorctl(*args, **more):
+    if PATIENCE > 1 and "--timeout" not in args:
+        args = ["--timeout", "30000", *args]
     return run([ACTORCTL, *args], **more)
 
 
@@ -371,6 +373,41 @@ class Client:
 
 def close_code(data):
     return struct.unpack("!H", data[:2])[0] if len(data) >= 2 else 1005
+
+
+class ControlLine:
+    """A connection to the control socket that speaks lines of JSON."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(20 * PATIENCE)
+        until(lambda: self.socket.connect_ex(path) == 0, "the socket takes connections")
+        self.lines = self.socket.makefile("rb")
+
+    def raw(self, data):
+        self.socket.sendall(data)
+
+    def request(self, func, *args, **more):
+        whole = dict({"func": func, "args": args, "cb": "answer"}, **more)
+        return json.dumps(whole).encode() + b"\n"
+
+    def send(self, *args, **more):
+        self.raw(self.request(*args, **more))
+
+    def read(self):
+        try:
+            line = self.lines.readline()
+        except ConnectionResetError:
+            line = b""
+        return json.loads(line) if line else None
+
+    def call(self, *args, **more):
+        self.send(*args, **more)
+        return self.read()
+
+    def close(self):
+        self.lines.close()
+        self.socket.close()
 
 
 class RedisServer:

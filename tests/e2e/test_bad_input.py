@@ -129,6 +129,7 @@ class Messages(Case):
 
 class Patches(Case):
     """What is wrong with a source is said with its line; nothing of it comes into force."""
+    MUCH = int(10e6 / PATIENCE)         # a sanitizer needs half a minute for each 10 MB
 
     def ways(self, source):
         """The words of the refusal, the same by each way that has an answer."""
@@ -233,10 +234,11 @@ const struct actor_type *const patches[] = { &one, &two, 0 };
 
     def test_10_mb(self):
         filling = "/* " + "x" * 76 + " */\n"
-        self.rejects(HIT + filling * (10000000 // len(filling)) + "int x = ;\n" + TABLE, r":\d+: ")
+        self.rejects(HIT + filling * (self.MUCH // len(filling)) + "int x = ;\n" + TABLE, r":\d+: ")
 
     def test_10_mb_of_noise(self):
-        noise = bytes(self.random.randrange(32, 127) for _ in range(100000)).decode() * 100
+        noise = bytes(self.random.randrange(32, 127) for _ in range(100000)).decode()
+        noise *= self.MUCH // 100000
         self.rejects(noise)
 
     def test_not_text(self):

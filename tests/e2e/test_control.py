@@ -11,8 +11,8 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import (ACTORCTL, ACTORD, EARGS, ENOENT, PATIENCE, Case, Runtime, make_folder, run,
-                     until, write_files)
+from harness import (ACTORCTL, ACTORD, EARGS, ENOENT, PATIENCE, Case, ControlLine, Runtime,
+                     make_folder, run, until, write_files)
 
 SLOW = r"""
 /* slow: keeps callers waiting until it is told to let go; answers as much as it is asked for. */
@@ -61,41 +61,6 @@ const struct actor_type slow = {
 """
 
 
-class Line:
-    """A connection to the control socket that speaks lines of JSON."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(20 * PATIENCE)
-        until(lambda: self.socket.connect_ex(path) == 0, "the socket takes connections")
-        self.lines = self.socket.makefile("rb")
-
-    def raw(self, data):
-        self.socket.sendall(data)
-
-    def request(self, func, *args, **more):
-        whole = dict({"func": func, "args": args, "cb": "answer"}, **more)
-        return json.dumps(whole).encode() + b"\n"
-
-    def send(self, *args, **more):
-        self.raw(self.request(*args, **more))
-
-    def read(self):
-        try:
-            line = self.lines.readline()
-        except ConnectionResetError:
-            line = b""
-        return json.loads(line) if line else None
-
-    def call(self, *args, **more):
-        self.send(*args, **more)
-        return self.read()
-
-    def close(self):
-        self.lines.close()
-        self.socket.close()
-
-
 class Protocol(Case):
     options = None
 
@@ -110,7 +75,7 @@ class Protocol(Case):
         self.runtimes = [self.runtime]
 
     def line(self):
-        line = Line(self.runtime.control)
+        line = ControlLine(self.runtime.control)
         self.addCleanup(line.close)
         return line
 
@@ -373,7 +338,7 @@ class Wait(Case):
         self.fails(done, 4)
         self.assertGreater(done.seconds, 0.5)
         self.assertLess(after.children_user + after.children_system
-                        - before.children_user - before.children_system, 0.3)
+                        - before.children_user - before.children_system, 0.3 * PATIENCE)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 import unittest
 
-from harness import Case, until
+from harness import Case, ControlLine, until
 
 
 class Inspect(Case):
@@ -64,10 +64,12 @@ class Inspect(Case):
     def test_one_that_is_stuck(self):
         """It cannot say what only it knows; the rest comes all the same."""
         self.runtime.json("call", "museum", "bear", "busy")
-        self.runtime.actorctl("send", "busy", "loop", "3000")
-        self.runtime.actorctl("send", "busy", "loop", "1")
-        until(lambda: (self.look("busy")["running"] or {}).get("for_ms", 0) > 0, "it runs")
-        seen = self.look("busy")
+        line = ControlLine(self.runtime.control)        # no tool has to start meanwhile
+        self.addCleanup(line.close)
+        for ms in 3000, 1:
+            line.raw(line.request("loop", ms, tpc="busy", cb=""))
+        seen = until(lambda: [x for x in line.call("inspect_actor", "busy")["args"]
+                              if (x["running"] or {}).get("for_ms", 0) > 0], "it runs")[0]
         self.assertEqual((seen["activity"], seen["running"]["handler"]), ("running", "loop"))
         self.assertIsNone(seen["fields"])
         self.assertIsNone(seen["timers"])

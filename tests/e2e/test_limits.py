@@ -5,14 +5,16 @@ rates, numbers, sizes, time to log in and between messages, what is not read; an
 
 import json
 import re
+import select
 import socket
 import ssl
 import subprocess
+import time
 import unittest
 
 import websocket
 
-from harness import PATIENCE, Case, actord, make_folder, until
+from harness import PATIENCE, Case, actord, deadline, make_folder, until
 
 # "Try again later" (registered since) is unknown to python3-websocket.
 websocket._abnf.VALID_CLOSE_STATUS += (1013,)
@@ -39,31 +41,31 @@ class Rates(Limited):
             except (OSError, websocket.WebSocketException):
                 break
         self.assertEqual(self.code(ws), 1008)
-        codes = []
-        for _ in range(6):                      # each within its own rate, but not together
-            one = self.runtime.client(login=False)
+        crowd = [self.runtime.client(login=False) for _ in range(20)]
+        for one in crowd:                       # each within its own rate, but not together
             try:
-                for _ in range(45):
-                    one.send({"func": "login", "args": ["guid", "md5"]} if _ == 0 else SAY)
+                for i in range(45):
+                    one.send(SAY if i else {"func": "login", "args": ["guid", "md5"]})
             except (OSError, websocket.WebSocketException):
                 pass
-            codes.append(one)
-        self.assertIn(1013, [self.code(one) if self.ended(one) else None for one in codes])
+        self.assertEqual(self.first_code(crowd), 1013)
         self.assertGreaterEqual(self.metric(self.runtime, "clients_limited_total"), 2)
         # A second later there is room again.
         until(self.calls, "room for one more call", 20)
 
-    def ended(self, ws):
-        """Whether a close has come; reads what came before."""
-        ws.ws.sock.settimeout(1 * PATIENCE)
-        try:
-            while True:
-                frame = ws.ws.recv_frame()
+    def first_code(self, crowd):
+        """With which code the first of them is closed; what comes before is read."""
+        ends, left = deadline(20), {one.ws.sock: one.ws for one in crowd}
+        while left and time.monotonic() < ends:
+            for sock in select.select(list(left), [], [], 1)[0]:
+                try:
+                    frame = left[sock].recv_frame()
+                except (OSError, websocket.WebSocketException):
+                    left.pop(sock)              # cut off, as what it sent was not read any more
+                    continue
                 if frame.opcode == websocket.ABNF.OPCODE_CLOSE:
-                    ws.closed = lambda: ([], int.from_bytes(frame.data[:2], "big"))
-                    return True
-        except (OSError, websocket.WebSocketException):
-            return False
+                    return int.from_bytes(frame.data[:2], "big")
+        return None
 
     def calls(self):
         try:
@@ -132,7 +134,8 @@ class Numbers(Limited):
 
 
 class Deadlines(Limited):
-    options = ("--login-timeout", "1", "--idle-timeout", "3", "--handshake-timeout", "1",
+    SHORT = str(max(1, round(0.4 * PATIENCE)))  # s; others log in within that
+    options = ("--login-timeout", SHORT, "--idle-timeout", "3", "--handshake-timeout", SHORT,
                "--ping-interval", "1")
 
     def test_no_login(self):

@@ -4,7 +4,7 @@
 
 import unittest
 
-from harness import EFAIL, HERE, Case, Runtime, actord, until
+from harness import EFAIL, HERE, Case, ControlLine, Runtime, actord, until
 
 CLAN = HERE / "actors/clan.c"
 
@@ -91,10 +91,14 @@ class TooOften(unittest.TestCase):
     def test_the_node_ends(self):
         runtime = Runtime(CLAN, redis="none")
         self.addCleanup(runtime.kill)
+        line = ControlLine(runtime.control) # a tool would take of the ten seconds
+        self.addCleanup(line.close)
+        trip = line.request("trip", tpc="clan", cb="")
         for n in range(1, 11):
-            self.assertEqual(runtime.actorctl("send", "clan", "trip").code, 0)
-            until(lambda: runtime.json("inspect", "clan")[0]["restarts"] == n, "it is back")
-        runtime.actorctl("send", "clan", "trip")        # its answer may come too late
+            line.raw(trip)
+            until(lambda: line.call("inspect_actor", "clan")["args"][0]["restarts"] == n,
+                  "it is back")
+        line.raw(trip)
         self.assertEqual(runtime.process.wait(20), 1)
         said = [x for x in runtime.err.all() if x.startswith("actord: ")]
         self.assertEqual(said, ["actord: actors of the node were restarted 10 times in 10 s, that "

@@ -31,16 +31,17 @@ class Where(Case):
         self.assertEqual(self.home("echo"), "pool")
 
     def test_one_that_blocks_holds_up_nobody(self):
-        lines = len(self.runtime.err.lines)
+        lines, calls = len(self.runtime.err.lines), 0
         for i in range(3):
             self.caller.send("blocker", "busy", 300, id=i)
         other = self.runtime.caller()
-        for i in range(50):
-            self.assertEqual(other.call("echo", "say", i), [i])
-            self.assertEqual(other.call("clerk", "say", str(i)), [str(i)])
-        self.assertEqual(other.db.llen(self.caller.ct), 0)
+        while other.db.llen(self.caller.ct) < 3:
+            self.assertEqual(other.call("echo", "say", calls), [calls])
+            self.assertEqual(other.call("clerk", "say", str(calls)), [str(calls)])
+            calls += 1
+        self.assertGreater(calls, 6)    # were they held up by it: one or two while it is busy once
         self.assertEqual([self.caller.answer()["id"] for _ in range(3)], [0, 1, 2])
-        self.assertFalse([x for x in self.runtime.err.lines[lines:] if "has been in" in x])
+        self.assertFalse([x for x in self.runtime.err.lines[lines:] if "has been in blocker" in x])
 
     def test_they_are_patched(self):
         for name, handler in ("blocker", "busy"), ("clerk", "say"):

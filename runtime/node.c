@@ -306,7 +306,8 @@ static int rooms_start(struct node *n, struct why *why)
 	                                   .nodes = nodes, .fields = patch_fields,
 	                                   .start = start_actor, .arg = n };
 	struct bus_config bus = {
-		.node = n->name, .identity = n->identity, .patches = report_in_force,
+		.node = n->name, .identity = n->identity, .groups = c->groups,
+		.patches = report_in_force,
 		.refused = on_name_refused, .arg = n,
 	};
 	struct store_config store = { .state = state_path(n->state) };

@@ -92,10 +92,12 @@ static void patch_text(void *arg, const struct patch_info *p)
 	struct patches *all = arg;
 	struct buf text = { 0 };
 
-	if (strcmp(p->state, "in force"))
+	if (strcmp(p->state, "in force") && strcmp(p->state, "probation") &&
+	    strcmp(p->state, "confirmed"))
 		return;
 	all->count++;
-	buf_printf(&text, "%u %s", p->number, p->handlers);
+	buf_printf(&text, "%u %s %02x%02x%02x%02x", p->number, p->handlers, p->digest[0],
+	           p->digest[1], p->digest[2], p->digest[3]);
 	pack_str(&all->rows, text.p, text.len);
 	buf_fini(&text);
 }

@@ -21,8 +21,8 @@ static const char options_text[] =
 	"  --redis URL     through that Redis instead of the socket, to any node that uses it:\n"
 	"  --node NAME     to this one\n"
 	"  --json          one JSON object a line, errors too\n"
-	"  --note TEXT, --author NAME, --probation TERMS, --wait, --lose-changes,\n"
-	"                  --verify: see the patch commands\n"
+	"  --note TEXT, --author NAME, --probation TERMS, --group NAME, --wait,\n"
+	"                  --lose-changes, --verify: see the patch commands\n"
 	"  --timeout MS    how long to wait for the answer: 5000; wait and patch: 30000\n"
 	"  --version, --help, --man (this as a man page), --commands (their names)\n";
 
@@ -249,6 +249,8 @@ static int read_option(struct request *r, char **argv, int *i)
 	else if (is(word, "--probation"))
 		return (r->ctl.probation = value_of(&r->ctl, argv, i, "--probation")) ? 0
 										      : CTL_USAGE;
+	else if (is(word, "--group"))
+		return (r->ctl.group = value_of(&r->ctl, argv, i, "--group")) ? 0 : CTL_USAGE;
 	else if (is(word, "--note"))
 		return (r->ctl.note = value_of(&r->ctl, argv, i, "--note")) ? 0 : CTL_USAGE;
 	else if (is(word, "--author"))

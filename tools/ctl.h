@@ -22,6 +22,7 @@ struct ctl {
 	bool lose;                      /* --lose-changes, of patch revert */
 	const char *probation;          /* its terms, of patch apply; NULL: the node's */
 	bool wait;                      /* of patch apply: until its probation is over */
+	const char *group;              /* of patch apply and revert: the nodes; NULL: this one */
 };
 
 /* Says it on stderr, or with --json as {"error":{"code":STATUS,"text":...}} on stdout; returns

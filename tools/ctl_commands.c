@@ -347,7 +347,8 @@ const struct command commands[] = {
 	 run_ps},
 	{"nodes", "", 0, 0, -1, "the nodes that share this Redis",
 	 "The node that is asked comes first. Topics are the actors that can be called there;\n"
-	 "of the patches those in force, by number and handlers. With --json an object a line.\n\n"
+	 "of the patches those in force: number, handlers, and how the source's SHA-256 begins.\n"
+	 "Rollout is the last one that it has taken. With --json an object a line.\n\n"
 	 "  actorctl nodes\n  actorctl --json nodes | jq -r .name\n",
 	 run_nodes},
 	{"dead list", "TOPIC", 1, 1, -1, "the messages that nodes died of",
@@ -418,19 +419,34 @@ const struct command commands[] = {
 	 "is on probation: what goes wrong is undone, and too much of it takes the patch\n"
 	 "back. --probation TERMS says how long and how much: off, or some of\n"
 	 "messages=1000,seconds=60,faults=0,state=65536. --wait waits for its end, prints\n"
-	 "confirmed, or quarantined and why, exit 6.\n\n"
+	 "confirmed, or quarantined and why, exit 6.\n"
+	 "--group NAME sends it to a group of nodes (actord --group), to the node of that name,\n"
+	 "or with '*' to all on this Redis: each takes it, also those that come later. Prints\n"
+	 "its id and each node's outcome; exit 6 where one refused it, 5 where one has not\n"
+	 "answered in time, which takes it as soon as it can.\n\n"
 	 "  actorctl patch apply fix.c\n  actorctl patch apply - <fix.c\n"
+	 "  actorctl patch apply fix.c --group canary\n"
 	 "  actorctl patch apply fix.c --note 'ticket 4711'\n"
 	 "  actorctl patch apply fix.c --probation messages=100,seconds=10 --wait\n",
 	 run_apply},
+	{"patch rollouts", "[ID]", 0, 1, -1, "the patches sent to many nodes, or one's outcomes",
+	 "A rollout is what `patch apply FILE --group NAME` sends. With ID a row for each node\n"
+	 "that has taken it: the patch's number there, its state, and why it was refused. Those\n"
+	 "that were taken back are not among them. With --json an object a line.\n\n"
+	 "  actorctl patch rollouts\n  actorctl patch rollouts 1790000000000-0\n",
+	 run_rollouts},
 	{"patch list", "", 0, 0, -1, "the patches there have been, and what became of them",
 	 "With --json an object a line. At most the newest 10,000.\n", run_list},
 	{"patch show", "N", 1, 1, -1, "one patch, with its source", "With --json an object.\n",
 	 run_show},
-	{"patch revert", "N", 1, 1, -1, "takes a patch back",
+	{"patch revert", "N | ID --group NAME", 1, 1, -1, "takes a patch back",
 	 "Each handler is again what it was before the patch; one that came with it goes.\n"
 	 "A patch that is superseded has to wait for those that came after it.\n"
-	 "--lose-changes also takes back one that cannot migrate the state back.\n",
+	 "--lose-changes also takes back one that cannot migrate the state back.\n"
+	 "With --group the rollout ID is taken back on all nodes of the group, also on those\n"
+	 "that come later. Where patches must be signed, sign a file that is the one line\n"
+	 "`//revert ID`, and apply that with --group.\n\n"
+	 "  actorctl patch revert 3\n  actorctl patch revert 1790000000000-0 --group canary\n",
 	 run_revert},
 	{"patch wait", "N", 1, 1, -1, "waits until a patch's probation is over",
 	 "Prints confirmed, or what else became of it and why; exit 6 where it was taken back.\n\n"

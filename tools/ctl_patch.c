@@ -11,7 +11,7 @@
 #include "ctl_show.h"
 #include "json.h"
 
-enum { VERDICT_MS = 24 * 3600 * 1000 };
+enum { VERDICT_MS = 24 * 3600 * 1000, GRACE_MS = 2000 };
 
 /* The line of the first byte that is no UTF-8, or 0. */
 static int bad_line(const struct buf *text)
@@ -38,7 +38,13 @@ static const char *who(const struct ctl *c)
 /* What goes into the journal beside the patch. */
 static void add_options(const struct ctl *c, struct question *q, const char *file)
 {
-	pack_map(&q->args, 5);
+	pack_map(&q->args, c->group ? 7 : 5);
+	if (c->group) {
+		pack_text(&q->args, "for");
+		pack_text(&q->args, c->group);
+		pack_text(&q->args, "wait_ms");
+		pack_int(&q->args, patience_ms(c, LONG_MS));
+	}
 	pack_text(&q->args, "probation");
 	pack_text(&q->args, c->probation ? c->probation : "");
 	pack_text(&q->args, "file");
@@ -166,7 +172,113 @@ static int await_verdict(const struct ctl *c, struct packed number)
 	return rc;
 }
 
-int run_apply(const struct ctl *c, int argc, char **argv)
+/* --- for many nodes ----------------------------------------------------------- */
+
+static bool is_text(const struct value *v, const char *text)
+{
+	return v->type == VALUE_STR && v->len == strlen(text) && !memcmp(v->str, text, v->len);
+}
+
+/* Of the rows node, patch, state, why: the worst that became of it. */
+static int rollout_status(struct packed rows)
+{
+	struct value list, map, key, v;
+	int worst = CTL_DONE;
+
+	if (packed_next(&rows, &list) != 1 || list.type != VALUE_LIST)
+		return CTL_FAILED;
+	while (list.len-- && packed_next(&rows, &map) == 1)
+		for (size_t i = 0; i < map.len && packed_next(&rows, &key) == 1; i++) {
+			struct packed at = rows;
+
+			packed_skip(&rows);
+			if (!is_text(&key, "state") || packed_next(&at, &v) != 1)
+				continue;
+			if (is_text(&v, "refused"))
+				worst = CTL_REJECTED;
+			else if (is_text(&v, "not yet") && worst == CTL_DONE)
+				worst = CTL_LATE;
+		}
+	return worst;
+}
+
+/* The rollout's id, then each node's outcome. */
+static int print_rollout(const struct ctl *c, struct packed args)
+{
+	struct packed rows = args;
+	struct buf b = { 0 };
+
+	packed_skip(&rows);
+	buf_text(&b, c->json ? "{\"rollout\":" : "");
+	if (c->json) {
+		show_json(&b, &args);
+		buf_text(&b, ",\"nodes\":");
+		show_json(&b, &args);
+		buf_text(&b, "}\n");
+		print(&b);
+	} else {
+		struct packed one = { args.at, rows.at };
+
+		print_values(c, one);
+		print_rows(c, rows);
+	}
+	return rollout_status(rows);
+}
+
+static int roll_out(const struct ctl *c, struct question *q)
+{
+	int ms = patience_ms(c, LONG_MS), rc;
+
+	q->to = "bus";
+	q->what = "rollout";
+	rc = ask(c, q, ms + GRACE_MS);
+	return rc ? rc : print_rollout(c, q->answer.args);
+}
+
+static int apply_rollout(const struct ctl *c, const char *path)
+{
+	struct question q = { .patch = true, .link = { .fd = -1 } };
+	int rc = add_source(c, &q, path);
+
+	rc = rc ? rc : roll_out(c, &q);
+	question_end(&q);
+	return rc;
+}
+
+static int revert_rollout(const struct ctl *c, const char *id)
+{
+	struct question q = { .link = { .fd = -1 } };
+	char line[64];
+	int rc = 0;
+
+	if (strlen(id) > 43 || strspn(id, "0123456789-") != strlen(id) || !strchr(id, '-'))
+		return ctl_fail(c, CTL_USAGE, "`%s` is no id; see actorctl patch rollouts",
+		                id);
+	snprintf(line, sizeof line, "//revert %s\n", id);
+	add_text(&q, line, strlen(line));
+	add_options(c, &q, "");
+	rc = roll_out(c, &q);
+	question_end(&q);
+	return rc;
+}
+
+int run_rollouts(const struct ctl *c, int argc, char **argv)
+{
+	struct question q = { .to = "bus", .what = "rollouts", .link = { .fd = -1 } };
+	int rc;
+
+	if (argc)
+		add_text(&q, argv[0], strlen(argv[0]));
+	rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
+	if (rc == CTL_DONE)
+		print_rows(c, q.answer.args);
+	question_end(&q);
+	return rc;
+}
+
+/* --- a patch's life ----------------------------------------------------------- */
+
+static int apply_here(const struct ctl *c, char **argv)
 {
 	struct question q;
 	int rc = run_patch(c, "apply", argv[0], &q);
@@ -174,7 +286,6 @@ int run_apply(const struct ctl *c, int argc, char **argv)
 	struct buf b = { 0 }, warnings = { 0 };
 	struct value v;
 
-	(void)argc;
 	if (rc == CTL_DONE) {
 		buf_text(&b, c->json ? "{\"patch\":" : "");
 		show_json(&b, &q.answer.args);
@@ -194,6 +305,14 @@ int run_apply(const struct ctl *c, int argc, char **argv)
 	buf_fini(&warnings);
 	question_end(&q);
 	return rc;
+}
+
+int run_apply(const struct ctl *c, int argc, char **argv)
+{
+	(void)argc;
+	if (c->group && c->wait)
+		return ctl_fail(c, CTL_USAGE, "--wait is for one node: see actorctl patch wait");
+	return c->group ? apply_rollout(c, argv[0]) : apply_here(c, argv);
 }
 
 int run_list(const struct ctl *c, int argc, char **argv)
@@ -240,7 +359,10 @@ static int with_number(const struct ctl *c, const char *number, const char *what
 int run_revert(const struct ctl *c, int argc, char **argv)
 {
 	(void)argc;
-	return with_number(c, argv[0], "revert", "reverted");
+	if (c->group && c->lose)
+		return ctl_fail(c, CTL_USAGE, "--lose-changes is for one node, not for a group");
+	return c->group ? revert_rollout(c, argv[0])
+			: with_number(c, argv[0], "revert", "reverted");
 }
 
 int run_lift(const struct ctl *c, int argc, char **argv)

@@ -130,6 +130,31 @@ static void bytes(struct buf *out, int64_t n)
 }
 
 /* One value as a word or two; units: a number of a key with a unit is spelt out. */
+/* Names stand as they are; what was given as arguments is JSON, as its types count. */
+static bool is_names(struct packed list, const struct value *key)
+{
+	struct value v;
+	size_t n = packed_next(&list, &v) == 1 && v.type == VALUE_LIST ? v.len + 1 : 0;
+
+	if (!n || ends(key->str, key->len, "args"))
+		return false;
+	while (--n && packed_next(&list, &v) == 1 && v.type == VALUE_STR)
+		;
+	return !n;
+}
+
+static void names(struct buf *out, struct packed list)
+{
+	struct value head, v;
+
+	packed_next(&list, &head);
+	buf_text(out, head.len ? "" : "-");
+	for (size_t i = 0; i < head.len && packed_next(&list, &v) == 1; i++) {
+		buf_text(out, i ? ", " : "");
+		show_text(out, v.str, v.len);
+	}
+}
+
 static void word(struct buf *out, struct packed one, const struct value *key, bool units)
 {
 	struct packed at = one;
@@ -142,6 +167,8 @@ static void word(struct buf *out, struct packed one, const struct value *key, bo
 		buf_text(out, "-");
 	else if (v.type == VALUE_BOOL)
 		buf_text(out, v.i ? "yes" : "no");
+	else if (is_names(one, key))
+		names(out, one);
 	else if (v.type == VALUE_INT && units && ends(key->str, key->len, "_ms"))
 		duration(out, v.i);
 	else if (v.type == VALUE_INT && units && ends(key->str, key->len, "_bytes"))

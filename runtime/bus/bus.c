@@ -35,6 +35,7 @@
 #include "member.h"
 #include "nodes.h"
 #include "outbox.h"
+#include "rollouts.h"
 #include "streams.h"
 #include "topic.h"
 #include "url.h"
@@ -65,6 +66,7 @@ struct bus {
 	struct streams *streams;
 	struct buried *buried;
 	struct claims *claims;
+	struct rollouts *rollouts;
 	struct member *member;          /* among the nodes on this Redis */
 	struct loop_timer *tick;
 	struct buf scratch;
@@ -126,7 +128,8 @@ static int routed(actor *self, const msg *m)
 
 	if (!strncmp(to, "list:", 5))
 		return calls_push(b->calls, m);
-	if (buried_asked(b->buried, m, what) || claims_asked(b->claims, m, what))
+	if (buried_asked(b->buried, m, what) || claims_asked(b->claims, m, what) ||
+	    rollouts_asked(b->rollouts, m, what))
 		return 0;
 	if (msg_count(m) >= 4 && is_text(m, 2) && is_text(m, 3)) {
 		if (!strcmp(what, "answer"))
@@ -149,11 +152,18 @@ static int answered(actor *self, const msg *m)
 	return intake_answered((*(struct bus **)actor_state(self))->intake, self, m);
 }
 
+static int rolled(actor *self, const msg *m)
+{
+	rollouts_answered((*(struct bus **)actor_state(self))->rollouts, m);
+	return 0;
+}
+
 static const struct actor_type bus_type = {
 	.name  = "bus",
 	.state = sizeof(struct bus *),
 	.on    = ON({ "routed",   "to:str what:str ...", routed,   0 },
-	            { "answered", "...",                 answered, 0 }),
+	            { "answered", "...",                 answered, 0 },
+	            { "rolled",   "...",                 rolled,   0 }),
 };
 
 static int actor_start(struct bus *b, struct why *why)
@@ -219,7 +229,7 @@ static void on_message(void *arg, struct redis_reply channel, struct redis_reply
 	else if (!t && !strcmp(channel.str, b->reply))
 		on_reply(b, payload.str, payload.len);
 	else if (!t && !strcmp(channel.str, NODES_CHANNEL))
-		member_heard(b->member);
+		rollouts_heard(b->rollouts);
 }
 
 static bool own(void *arg, const char *ct, const char *cb, struct packed args, unsigned count,
@@ -360,6 +370,7 @@ static void on_joined(void *arg, const char *failed)
 	b->joined = true;
 	if (!failed)
 		streams_up(b->streams);
+	rollouts_up(b->rollouts);
 	on_ready(b);
 	lists_go(b->lists);
 }
@@ -398,6 +409,7 @@ static void on_down(void *arg, const char *reason)
 	b->ready = false;
 	calls_down(b->calls, reason);
 	member_down(b->member);
+	rollouts_down(b->rollouts);
 	streams_down(b->streams);
 	lists_down(b->lists);
 }
@@ -416,15 +428,21 @@ static int member_start(struct bus *b, const struct bus_config *c, struct why *w
 {
 	struct member_config m = {
 		.loop = b->loop, .link = b->link, .topics = b->topics, .node = b->node,
-		.identity = c->identity, .joined = on_joined, .refused = on_refused, .gate = go_on,
-		.gone = on_gone,
+		.identity = c->identity, .groups = c->groups, .joined = on_joined,
+		.refused = on_refused, .gate = go_on, .gone = on_gone,
 		.patches = c->patches, .patches_arg = c->arg, .arg = b,
 	};
 
 	b->refused = c->refused;
 	b->refused_arg = c->arg;
 	b->member = member_new(&m, why);
-	return b->member ? 0 : ACTOR_EFAIL;
+	if (!b->member)
+		return ACTOR_EFAIL;
+	b->rollouts = rollouts_new(&(struct rollouts_config){
+		.loop = b->loop, .self = b->self, .port = link_port(b->link, LINK_COMMANDS),
+		.member = b->member, .intake = b->intake, .node = b->node, .identity = c->identity,
+		.groups = c->groups });
+	return 0;
 }
 
 static void parts_new(struct bus *b)
@@ -537,6 +555,7 @@ void bus_quiet(struct bus *b)
 		subscribe_all(b, false);
 	lists_quiet(b->lists);
 	streams_quiet(b->streams);
+	rollouts_quiet(b->rollouts);
 	member_quiet(b->member);
 }
 
@@ -566,6 +585,7 @@ void bus_free(struct bus *b)
 	streams_free(b->streams);
 	buried_free(b->buried);
 	claims_free(b->claims);
+	rollouts_free(b->rollouts);
 	calls_free(b->calls);
 	intake_free(b->intake);
 	outbox_free(b->outbox);

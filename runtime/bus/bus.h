@@ -9,6 +9,7 @@ struct bus_config {
 	const char *url;        /* redis://[user:password@]host:port/db or unix:///path?db=N */
 	const char *node;       /* this node's name: a broadcast with it as its `pid` is our own */
 	const char *identity;   /* of its state folder, which the name belongs to */
+	const char *groups;     /* that it is in: "a,b"; NULL: none */
 	/* Appends one packed list of texts, the patches in force, for the other nodes to see. */
 	void (*patches)(void *arg, struct buf *out);
 	/* Another runtime has this node's name: it must end. */

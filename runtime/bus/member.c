@@ -24,6 +24,7 @@ struct member {
 	struct inbox *inbox;
 	struct buf info;
 	char since[32];
+	char rollout[48];
 	uint64_t life;
 	bool open, quiet;               /* the inbox is read; our topics are withdrawn */
 	struct loop_timer *look;        /* at the patches */
@@ -48,16 +49,37 @@ static void pack_topics(const struct member *m, struct buf *out)
 	}
 }
 
+/* "a,b" as a list. */
+static void pack_groups(const char *groups, struct buf *out)
+{
+	const char *p = groups ? groups : "";
+	struct buf names = { 0 };
+	uint32_t n = 0;
+
+	for (size_t len; *p; p += len + (p[len] == ',')) {
+		len = strcspn(p, ",");
+		if (len) {
+			pack_str(&names, p, len);
+			n++;
+		}
+	}
+	pack_list(out, n);
+	buf_add(out, names.p, names.len);
+	buf_fini(&names);
+}
+
 static void announce(struct member *m)
 {
 	struct buf *b = &m->info;
 
 	buf_clear(b);
-	pack_map(b, 4);
+	pack_map(b, 6);
 	pack_text(b, "since");
 	pack_text(b, m->since);
 	pack_text(b, "version");
 	pack_text(b, ACTORD_VERSION);
+	pack_text(b, "groups");
+	pack_groups(m->c.groups, b);
 	pack_text(b, "topics");
 	pack_topics(m, b);
 	pack_text(b, "patches");
@@ -65,6 +87,8 @@ static void announce(struct member *m)
 		m->c.patches(m->c.patches_arg, b);
 	else
 		pack_list(b, 0);
+	pack_text(b, "rollout");
+	pack_text(b, m->rollout);
 	nodes_announce(m->nodes, (struct packed){ (uint8_t *)b->p, (uint8_t *)b->p + b->len });
 }
 
@@ -210,6 +234,60 @@ void member_down(struct member *m)
 void member_changed(struct member *m)
 {
 	announce(m);
+}
+
+void member_rolled(struct member *m, const char *id)
+{
+	snprintf(m->rollout, sizeof m->rollout, "%s", id);
+	announce(m);
+}
+
+struct grouped {
+	const char *group;
+	void (*each)(void *arg, const char *node);
+	void *arg;
+};
+
+/* Is that the map of a node that takes patches, and is it in the group? */
+static bool in_group(struct packed info, const char *node, const char *group)
+{
+	struct value map, key, v;
+
+	if (packed_next(&info, &map) != 1 || map.type != VALUE_MAP)
+		return false;
+	for (size_t i = 0; i < map.len && packed_next(&info, &key) == 1; i++) {
+		struct packed list = info;
+
+		packed_skip(&info);
+		if (key.type != VALUE_STR || key.len != 6 || memcmp(key.str, "groups", 6) ||
+		    packed_next(&list, &v) != 1 || v.type != VALUE_LIST)
+			continue;
+		if (!strcmp(group, "*") || !strcmp(group, node))
+			return true;
+		for (size_t left = v.len; left && packed_next(&list, &key) == 1; left--)
+			if (key.type == VALUE_STR && key.len == strlen(group) &&
+			    !memcmp(key.str, group, key.len))
+				return true;
+	}
+	return false;
+}
+
+static void look_at_group(void *arg, const char *node, struct packed info)
+{
+	const struct grouped *g = arg;
+
+	if (in_group(info, node, g->group))
+		g->each(g->arg, node);
+}
+
+void member_group(const struct member *m, const char *group,
+                  void (*each)(void *arg, const char *node), void *arg)
+{
+	struct grouped g = { group, each, arg };
+
+	look_at_group(&g, m->c.node, (struct packed){ (uint8_t *)m->info.p,
+	                                              (uint8_t *)m->info.p + m->info.len });
+	nodes_each(m->nodes, look_at_group, &g);
 }
 
 void member_heard(struct member *m)

@@ -11,6 +11,7 @@ struct member_config {
 	struct link *link;
 	const struct topics *topics;
 	const char *node, *identity;    /* see nodes.h; borrowed, as is all else */
+	const char *groups;             /* that it is in, "a,b"; NULL: none */
 	/* The others can find us, after each member_up(); or, failed is why not. */
 	void (*joined)(void *arg, const char *failed);
 	void (*refused)(void *arg, const char *reason); /* somebody else has our name */
@@ -29,13 +30,18 @@ void member_free(struct member *m);     /* when the core has stopped */
 void member_up(struct member *m);
 void member_down(struct member *m);
 void member_changed(struct member *m);  /* our topics */
+void member_rolled(struct member *m, const char *id);   /* the rollout that was taken last */
+/* Those that are there, and are in this group or have this name; "*": all that take patches. */
+void member_group(const struct member *m, const char *group,
+                  void (*each)(void *arg, const char *node), void *arg);
 void member_heard(struct member *m);    /* on NODES_CHANNEL */
 void member_quiet(struct member *m);    /* nothing new is to be sent to us */
 /* What came is handled, what goes has gone, and we have left. After member_quiet(). */
 bool member_idle(struct member *m, bool others_idle);
 bool member_knows(const struct member *m, const char *node);      /* it is there, or we are it */
 void member_info(const struct member *m, struct member_info *out);
-/* Appends a map a node, ours first: name self since version topics patches. Their number. */
+/* Appends a map a node, ours first: name self since version groups topics patches rollout. Their
+ * number. */
 unsigned member_rows(const struct member *m, struct buf *out);
 
 #endif

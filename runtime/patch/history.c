@@ -2,11 +2,9 @@
  * history.c - a row of a few bytes for each patch; all else is read from the journal when
  * somebody asks.
  *
- * A patch comes in force between two lines of the journal, `intent` and `in force`. One of which
- * a restart finds
- * only the first is the suspect of what ended the runtime. A revert is `revert` and `reverted`;
- * the first
- * alone is enough to keep the patch out.
+ * A patch comes in force between two lines of the journal, `intent` and `in force`. One of which a
+ * restart finds only the first is the suspect of what ended the runtime. A revert is `revert` and
+ * `reverted`; the first alone is enough to keep the patch out.
  *
  * Whether an applied patch is superseded is a count: how many handlers in force came with it.
  *
@@ -21,6 +19,7 @@
 #include "journal.h"
 #include "json.h"
 #include "log.h"
+#include "rolled.h"
 #include "suspect.h"
 
 enum { NEWEST = 32 };
@@ -149,7 +148,8 @@ void history_each(void (*each)(void *arg, const struct patch_info *p), void *arg
 	first = newest_count > NEWEST ? newest_count - NEWEST : 0;
 	for (uint32_t i = first; i < newest_count; i++) {
 		struct recent *r = &newest[i % NEWEST];
-		struct patch_info p = { r->number, state_word(r->number), r->handlers, r->origin };
+		struct patch_info p = { r->number, state_word(r->number), r->handlers, r->origin,
+		                        rows[r->number].digest };
 
 		each(arg, &p);
 	}
@@ -172,14 +172,17 @@ static void replay_intent(uint32_t n, const struct journal_line *l)
 {
 	char *handlers = journal_text(l->fields, "handlers");
 	char *origin = journal_text(l->fields, "origin");
+	char *rollout = journal_text(l->fields, "rollout");
 	struct row *r = row_at(n);
 
 	r->at = l->at;
 	r->state = PATCH_INTENT;
 	digest_source(l->fields, r->digest);
 	remember(n, handlers, handlers ? strlen(handlers) : 0, origin ? origin : "");
+	rolled_note(rollout, n);
 	mem_free(handlers);
 	mem_free(origin);
+	mem_free(rollout);
 }
 
 static void replay(void *arg, const struct journal_line *l)
@@ -281,6 +284,7 @@ void history_close(void)
 {
 	journal_close();
 	suspect_close();
+	rolled_forget();
 	mem_free(rows);
 	rows = NULL;
 	last = room = 0;
@@ -377,6 +381,7 @@ static void intent_fields(struct buf *f, uint32_t n, const struct patch_source *
 	field_text(f, "handler", s->handler);
 	field_text(f, "function", s->function);
 	field_text(f, "probation", s->probation);
+	field_text(f, "rollout", s->rollout);
 	if (e->migration.to)
 		buf_text(f, ",\"migrates\":1");
 	field_on(f, e, b);
@@ -401,6 +406,7 @@ int64_t history_intent(const struct patch_source *s, const struct exported *e, s
 		return rc;
 	}
 	digest_of(NULL, 0, s->text, s->len, d);
+	rolled_note(s->rollout, n);
 	pthread_mutex_lock(&lock);
 	row_at(n)->at = at;
 	rows[n].state = PATCH_INTENT;

@@ -71,6 +71,7 @@ struct patch_info {
 	 * "reverted", "quarantined", "stale", "suspect" */
 	const char *state;
 	const char *handlers, *origin;
+	const unsigned char *digest;    /* the first 8 bytes of its source's */
 };
 void history_each(void (*each)(void *arg, const struct patch_info *p), void *arg);
 

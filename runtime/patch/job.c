@@ -13,6 +13,7 @@
 #include "log.h"
 #include "opinion.h"
 #include "ports.h"
+#include "rolled.h"
 #include "verdict.h"
 
 void job_free(struct job *j)
@@ -29,10 +30,14 @@ void job_free(struct job *j)
 	mem_free(j->function);
 	mem_free(j->terms);
 	mem_free(j->probation);
+	mem_free(j->rollout);
+	mem_free(j->builds);
 	buf_fini(&j->said);
 	buf_fini(&j->warnings);
 	buf_fini(&j->out);
 	buf_fini(&j->line);
+	buf_fini(&j->made_for);
+	buf_fini(&j->reverts);
 	mem_free(j);
 }
 
@@ -75,6 +80,7 @@ static struct patch_source source_of(const struct job *j)
 		.note = j->note,
 		.origin = origin_name(j->origin), .topic = j->topic, .handler = j->handler,
 		.function = j->function, .probation = j->probation,
+		.rollout = j->rollout,
 	};
 }
 
@@ -107,12 +113,14 @@ static int put_in_force(struct job *j, struct made *m)
 
 	if (made_force(m, history_last() + 1, true, &why) < 0)
 		return change_refused(j, m, why.text);
-	if (within_terms(j, m, &why) < 0)
+	if (rolled_same(j->builds, &m->e, &why) < 0 || within_terms(j, m, &why) < 0)
 		return diagnose(&j->said, j->file, 0, "%s", why.text);
 	if (j->kind == CHECK) {
 		buf_add(&j->said, m->e.handlers.p, m->e.handlers.len);
+		rolled_builds(&m->e, &j->made_for);
 		return 0;
 	}
+	rolled_builds(&m->e, &j->made_for);
 	j->at.checked = now_ns();
 	number = history_intent(&s, &m->e, &b, &why);
 	if (number < 0)
@@ -212,24 +220,112 @@ static int check_probation(struct job *j)
 	return 0;
 }
 
+/* Its signature, if it has one, has been checked. */
 static int make(struct job *j)
 {
-	int rc = check_signature(j);
+	int rc = check_probation(j);
 	struct source s;
 
-	if (!rc)
-		rc = check_probation(j);
 	if (!rc)
 		rc = attempt(j);
 	s = (struct source){ .text = j->text, .len = j->len, .file = j->file,
 	                     .function = j->function };
 	if (rc < 0) {
 		explain(&s, &j->said);
-	} else if (j->kind == CHECK) {
+	} else if (j->kind == CHECK && !j->rollout) {
 		opinion(&s, &j->warnings);
 		explain(&s, &j->warnings);
 	}
 	return rc;
+}
+
+/* --- rollouts ------------------------------------------------------------------------- */
+
+/* 1: it is here already, as it came before; negative: and was left out. */
+static int came_before(struct job *j)
+{
+	uint32_t number = rolled_find(j->rollout);
+
+	if (!number)
+		return 0;
+	j->number = number;
+	switch (history_state(number)) {
+	case PATCH_APPLIED: case PATCH_RAN: case PATCH_REVERTED:
+		j->table = true;
+		return 1;
+	default:
+		return diagnose(&j->said, j->file, 0, "it came before, as patch %u, and is %s",
+		                number, history_word(number));
+	}
+}
+
+static void add_targets(void *arg, const struct journal_line *l)
+{
+	char *targets = journal_text(l->fields, "targets");
+
+	buf_printf(arg, "%s%c", targets ? targets : "", 0);
+	mem_free(targets);
+}
+
+/* What this node has of that rollout goes; the signature must be for all that it had changed. A
+ * node that has nothing of it is what it is to be. */
+static int take_back_rollout(struct job *j, const char *id)
+{
+	struct patch_source who = source_of(j);
+	uint32_t number = rolled_find(id);
+	struct buf targets = { 0 };
+	struct why why;
+	int rc;
+
+	buf_text(&j->reverts, id);
+	if (!number || j->kind == CHECK)
+		return 0;
+	rc = journal_line_at(history_place(number), add_targets, &targets, &why);
+	if (!rc && j->terms)
+		rc = keys_allow(j->terms, targets.p, &why);
+	if (!rc && j->terms)
+		rc = keys_spend(j->terms, &why);
+	buf_fini(&targets);
+	if (!rc && history_state(number) != PATCH_REVERTED)
+		rc = revert_patch(number, &who, j->lose, &why);
+	if (rc < 0)
+		return diagnose(&j->said, j->file, 0, "%s", why.text);
+	j->number = number;
+	j->table = true;
+	buf_printf(&j->line, "%u reverted by rollout %s", number, j->rollout);
+	return 0;
+}
+
+/* What a rollout's sender is told, and the nodes that it reaches later. */
+static void pack_rolled(struct job *j)
+{
+	const char *state = j->kind == CHECK ? "checked" : !j->number ? "absent" :
+	                    !j->table ? "ran" : history_word(j->number);
+
+	pack_map(&j->out, 4);
+	pack_text(&j->out, "patch");
+	pack_uint(&j->out, j->number);
+	pack_text(&j->out, "state");
+	pack_text(&j->out, state);
+	pack_text(&j->out, "builds");
+	pack_str(&j->out, j->made_for.len ? j->made_for.p : "", j->made_for.len);
+	pack_text(&j->out, "reverts");
+	pack_str(&j->out, j->reverts.len ? j->reverts.p : "", j->reverts.len);
+}
+
+static int make_rollout(struct job *j)
+{
+	char id[ROLLOUT_ID];
+	int rc = came_before(j);
+
+	if (!rc)
+		rc = check_signature(j);
+	if (!rc)
+		rc = rolled_reverts(j->text, j->len, id) ? take_back_rollout(j, id) : make(j);
+	if (rc < 0)
+		return rc;
+	pack_rolled(j);
+	return 0;
 }
 
 static int take_back(struct job *j, struct why *why)
@@ -305,7 +401,11 @@ int job_work(struct job *j)
 
 	j->at.begun = now_ns();
 	switch (j->kind) {
-	case APPLY: case CHECK: case EVAL: return make(j);
+	case APPLY: case CHECK: case EVAL:
+		if (j->rollout)
+			return make_rollout(j);
+		rc = check_signature(j);
+		return rc ? rc : make(j);
 	case REVERT:     rc = take_back(j, &why); break;
 	case LIFT:       rc = lift(j, &why); break;
 	case WAIT:       rc = wait_for(j, &why); break;

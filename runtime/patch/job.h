@@ -19,6 +19,7 @@ struct job {
 	char *file, *note, *author;
 	char *topic, *handler, *function;       /* EVAL */
 	char *probation;                        /* its terms; NULL: the node's */
+	char *rollout, *builds;                 /* that it came by, and is for; NULL: none */
 	struct signed_terms *terms;             /* of its signature; NULL: it has none */
 	uint32_t number;                        /* given; of what is asked for: REVERT, SHOW */
 	bool lose;                              /* REVERT: also what cannot migrate back */
@@ -28,6 +29,8 @@ struct job {
 	struct buf warnings;                    /* of a CHECK that passed */
 	struct buf out;                         /* LIST, SHOW, LOG: the answer, packed */
 	struct buf line;                        /* for the log */
+	/* of a rollout: the builds of the types that it changes, the one that it takes back */
+	struct buf made_for, reverts;
 	struct stages at;
 	struct code *hold;                      /* as long as process is to run */
 	int (*process)(actor *self);

@@ -12,6 +12,7 @@ struct patch_source {
 	const char *file, *author, *note, *origin;
 	const char *topic, *handler, *function;         /* of an eval; else NULL */
 	const char *probation;          /* its terms, see watched.h; NULL: none */
+	const char *rollout;            /* that it came by, see rolled.h; NULL: none */
 };
 
 /* A patch as the journal has it. */

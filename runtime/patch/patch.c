@@ -29,7 +29,7 @@
 
 enum {
 	WAITING_MAX = 64,
-	NOTE_MAX = 1024,
+	NOTE_MAX = 1024, BUILDS_MAX = 32 << 10,
 	STACK = 2 * TRIAL_STACK,        /* of address space */
 };
 
@@ -267,24 +267,28 @@ static int put(actor *self, const msg *m, struct job *j)
 	                   "as many patches are waiting already as may: try again later");
 }
 
+static bool key_is(const struct msg_item *key, const char *name)
+{
+	return key->type == MSG_STR && key->len == strlen(name) &&
+	       !memcmp(key->str, name, key->len);
+}
+
 static void option(struct job *j, const struct msg_item *key, const struct msg_item *value)
 {
-	char **to = NULL;
+	const struct { const char *name; char **to; size_t most; } texts[] = {
+		{ "file", &j->file, NOTE_MAX }, { "note", &j->note, NOTE_MAX },
+		{ "author", &j->author, NOTE_MAX }, { "probation", &j->probation, NOTE_MAX },
+		{ "rollout", &j->rollout, NOTE_MAX }, { "builds", &j->builds, BUILDS_MAX },
+	};
 
-	if (key->type == MSG_STR && key->len == 12 && !memcmp(key->str, "lose_changes", 12))
+	if (key_is(key, "lose_changes"))
 		j->lose = value->type == MSG_BOOL && value->i;
-	if (key->type == MSG_STR && key->len == 4 && !memcmp(key->str, "file", 4))
-		to = &j->file;
-	else if (key->type == MSG_STR && key->len == 4 && !memcmp(key->str, "note", 4))
-		to = &j->note;
-	else if (key->type == MSG_STR && key->len == 6 && !memcmp(key->str, "author", 6))
-		to = &j->author;
-	else if (key->type == MSG_STR && key->len == 9 && !memcmp(key->str, "probation", 9))
-		to = &j->probation;
-	if (!to || value->type != MSG_STR || !value->len || value->len > NOTE_MAX)
-		return;
-	mem_free(*to);
-	*to = mem_string(value->str, value->len);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (key_is(key, texts[i].name) && value->type == MSG_STR && value->len &&
+		    value->len <= texts[i].most) {
+			mem_free(*texts[i].to);
+			*texts[i].to = mem_string(value->str, value->len);
+		}
 }
 
 static struct job *job_new(const msg *m, enum kind kind, int source, const char *file)
@@ -424,10 +428,10 @@ static void answer(actor *self, struct job *j)
 		return;
 	}
 	buf_add(&j->said, "", 1);
-	if (j->kind == CHECK)
-		pack_text(&out, j->said.p);
-	else if (j->out.len)
+	if (j->out.len)
 		buf_add(&out, j->out.p, j->out.len);
+	else if (j->kind == CHECK)
+		pack_text(&out, j->said.p);
 	else
 		pack_int(&out, j->number);
 	if (warned)

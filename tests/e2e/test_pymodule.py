@@ -100,7 +100,8 @@ class Nodes(Case):
                   "static int f(actor *self, const msg *m) { return msg_reply(m, %s); }\n"
                   'const struct actor_type patch = '
                   '{ .name = "echo", .on = ON({ "from_python", "", f, 0 }) };\n')
-        self.assertIsInstance(node.do("send_patch", source % "42")[0], int)
+        numbers, = node.do("send_patch", source % "42")
+        self.assertEqual(list(numbers), [self.runtime.ready["node"]])
         self.assertEqual(node.do("ask", "echo", "from_python"), [[42]])
         refused, code, text = node.do("send_patch", source % "no_such_name")
         self.assertEqual((refused, code), ("refused", -1))

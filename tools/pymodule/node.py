@@ -22,7 +22,7 @@ from gevent.event import AsyncResult, Event
 from gevent.queue import Queue
 import msgpack
 
-from . import wire
+from . import rollout, wire
 from .module import Module
 from .wire import (ANSWER, ASK, DOWN, EFULL, ENOENT, ETIME, REFUSAL, SEND, WATCH, Refused)
 
@@ -165,9 +165,10 @@ class Node(Module):
         self._watches[number] = peer, to, callback
         peer.put([WATCH, number, to])
 
-    def send_patch(self, source, timeout=10):
-        """C source to a node: the patch's number, or Refused with the diagnostics."""
-        return self.ask("rpc", "exec", source, timeout=timeout)[0]
+    def send_patch(self, source, to="*", timeout=10):
+        """C source to a group of nodes, a node, or all, also those that come later: the
+        patch's number on each; see rollout.py."""
+        return rollout.send(self.db, source, to, timeout)
 
     def _host(self, to):
         hosts = [p for p in self._peers.values() if p.here and to in p.topics]

@@ -8,6 +8,7 @@ import gevent
 import redis
 from gevent.event import AsyncResult
 
+from . import rollout
 from .module import Module
 from .wire import EARGS, ETIME, Refused, decode, encode, is_json
 
@@ -51,10 +52,10 @@ class RPCModule(Module):
         finally:
             del self._asks[number]
 
-    def send_patch(self, source, timeout=10):
-        """C source to the node that hosts `rpc`: the patch's number, or Refused with the
-        diagnostics."""
-        return self.ask("rpc", "exec", source, timeout=timeout)[0]
+    def send_patch(self, source, to="*", timeout=10):
+        """C source to a group of nodes, a node, or all, also those that come later: the
+        patch's number on each; see rollout.py."""
+        return rollout.send(self.db, source, to, timeout)
 
     # --- being called ---
 

@@ -1,0 +1,223 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Patches sent once to many nodes: who gets them, who comes later, who refuses, and that each node
+is told of as what it is."""
+
+import json
+import time
+import unittest
+
+from harness import (HERE, Caller, Case, RedisServer, actorctl, make_folder, redis_cli, source,
+                     until, vary)
+
+CAP = HERE / "../../patches/counter_cap.c"
+SAYS = ('#include "actor.h"\n'
+        "static int f(actor *self, const msg *m) { (void)self; return msg_reply(m, %s); }\n"
+        'const struct actor_type patch = { .name = "echo", .on = ON({ "says", "", f, 0 }) };\n')
+
+
+class Rollouts(Case):
+    options = None
+
+    def setUp(self):
+        super().setUp()
+        self.server = RedisServer()
+        self.addCleanup(self.server.stop)
+        self.files = make_folder()
+
+    def node(self, name, *args, takes="--unsigned-patches", **more):
+        return self.start("--node", name, takes, *args, redis=self.server.url, listen="none",
+                          **more)
+
+    def file(self, text):
+        path = self.files / ("%d.c" % len(list(self.files.iterdir())))
+        path.write_text(text)
+        return path
+
+    def roll(self, runtime, path, *args, group="*", code=0):
+        """The id, and of each node its outcome."""
+        done = runtime.actorctl("--json", "patch", "apply", path, "--group", group, *args)
+        return self.outcome(done, code)
+
+    def outcome(self, done, code=0):
+        self.assertEqual(done.code, code, done)
+        said = json.loads(done.out)
+        return said["rollout"], {row["node"]: row for row in said["nodes"]}
+
+    def says(self, runtime):
+        done = runtime.actorctl("call", "echo", "says")
+        return int(done.out) if done.code == 0 else None
+
+    def knows(self, runtime, count):
+        until(lambda: len(runtime.json("nodes")) == count, "%d nodes are known" % count)
+
+    def rollout_of(self, runtime, name):
+        return next((n["rollout"] for n in runtime.json("nodes") if n["name"] == name), None)
+
+
+class Reach(Rollouts):
+    def test_a_group_and_who_comes_later(self):
+        a = self.node("alpha")
+        b = self.node("beta", "--group", "blue,canary")
+        self.knows(a, 2)
+        first, nodes = self.roll(a, self.file(SAYS % 1), "--note", "all of them")
+        self.assertEqual({n: (x["patch"], x["state"]) for n, x in nodes.items()},
+                         {"alpha": (1, "probation"), "beta": (1, "probation")})
+        second, nodes = self.roll(a, self.file(SAYS % 2), group="canary")
+        self.assertEqual(list(nodes), ["beta"])
+        third, nodes = self.roll(b, self.file(SAYS % 3), group="alpha")
+        self.assertEqual(list(nodes), ["alpha"])
+        self.assertEqual((self.says(a), self.says(b)), (3, 2))
+        # One that is new takes what is for it; one that comes back what it has not had.
+        folder = b.folder
+        b.stop()
+        fourth, nodes = self.roll(a, self.file(SAYS % 4), group="canary")
+        self.assertEqual(nodes, {})
+        began = time.monotonic()
+        b = self.node("beta", "--group", "blue,canary", folder=folder)
+        c = self.node("gamma")
+        until(lambda: self.rollout_of(c, "beta") == fourth, "beta has caught up")
+        until(lambda: self.says(c) == 1, "gamma has what is for all")
+        self.assertLess(time.monotonic() - began, 20)
+        self.assertEqual(self.says(b), 4)
+        self.assertEqual([p["number"] for p in b.json("patch", "list")], [1, 2, 3])
+        # Who runs what, by anybody: two have the same source in force, told by its digest.
+        until(lambda: self.rollout_of(b, "gamma") == first, "gamma has said so")
+        rows = {n["name"]: n for n in b.json("nodes")}
+        self.assertEqual(rows["beta"]["groups"], ["blue", "canary"])
+        self.assertRegex(rows["gamma"]["patches"][0], r"^1 echo\.says [0-9a-f]{8}$")
+        table = b.actorctl("nodes").out
+        self.assertIn("blue, canary", table)
+        self.assertNotIn("[", table)
+        # Taken back wherever it is: in its own place, and not brought to who comes after.
+        rollout, nodes = self.outcome(a.actorctl("--json", "patch", "revert", fourth, "--group",
+                                                 "canary"))
+        self.assertEqual(nodes["beta"]["state"], "reverted")
+        self.assertEqual(self.says(b), 2)
+        self.assertEqual([r["id"] for r in a.json("patch", "rollouts")],
+                         [first, second, third, rollout])
+        self.assertEqual(a.json("patch", "rollouts")[0]["note"], "all of them")
+        self.assertEqual({r["node"] for r in c.json("patch", "rollouts", first)},
+                         {"alpha", "beta", "gamma"})
+        new = self.node("delta", "--group", "canary")
+        until(lambda: self.rollout_of(new, "delta") == rollout, "delta has caught up")
+        self.assertEqual(self.says(new), 2)
+        table = a.actorctl("patch", "rollouts", rollout).out
+        self.assertRegex(table, r"delta +- +absent")
+
+    def test_by_redis_cli(self):
+        a, b = self.node("alpha"), self.node("beta")
+        redis_cli(self.server.url, "-x", "xadd", "actord:{rollouts}", "*", "ct", "outcomes", "cb",
+                  "heard", "source", stdin=(SAYS % 5).encode())
+        caller = Caller(self.server.client())
+        caller.ct = "outcomes"
+        said = [caller.answer() for _ in (a, b)]
+        self.assertEqual({m["func"] for m in said}, {"heard"})
+        self.assertEqual({(m["args"][0]["node"], m["args"][0]["patch"]) for m in said},
+                         {("alpha", 1), ("beta", 1)})
+        self.assertEqual((self.says(a), self.says(b)), (5, 5))
+        redis_cli(self.server.url, "xadd", "actord:{rollouts}", "*", "no", "source", "ct",
+                  "outcomes", "cb", "heard")
+        self.assertEqual(caller.answer()["args"][0]["why"], "it has no field `source`")
+
+    def test_what_has_come_comes_again(self):
+        """Redis has lost how far the node was; what it has it does not take twice."""
+        a = self.node("alpha")
+        counts = ('#include "actor.h"\nint process(actor *self)\n'
+                  '{ return actor_send(self, actor_find("counter"), "hit", 1); }\n')
+        first, _ = self.roll(a, self.file(counts))
+        second, _ = self.roll(a, self.file(SAYS % 7))
+        third, _ = self.outcome(a.actorctl("--json", "patch", "revert", second, "--group", "*"))
+        db = self.server.client()
+        a.kill()
+        db.delete("actord:{rollouts}:seen", "actord:{rollouts}:" + first,
+                  "actord:{rollouts}:" + third)
+        a = self.node("alpha", folder=a.folder)
+        until(lambda: self.rollout_of(a, "alpha") == third, "it has caught up")
+        self.assertEqual(len(a.json("patch", "list")), 2)
+        self.assertIsNone(self.says(a))
+        self.assertEqual([(r["patch"], r["state"]) for i in (first, third)
+                          for r in a.json("patch", "rollouts", i)], [(1, "ran"), (2, "reverted")])
+
+
+class Refuse(Rollouts):
+    def test_each_says_why(self):
+        a = self.node("alpha")
+        self.node("beta", takes="--unsigned-patches=no")
+        c = self.node("gamma", HERE / "actors/ticker.c")
+        self.knows(a, 3)
+        done = a.actorctl("patch", "apply", self.file(SAYS % 1), "--group", "*")
+        self.assertEqual(done.code, 6, done)
+        self.assertRegex(done.out, r"beta +- +refused +patches are not taken from this Redis")
+        self.assertRegex(done.out, r"alpha +1 +probation")
+        # What does not compile here nobody gets; elsewhere it may be for an actor there.
+        done = a.actorctl("patch", "apply", self.file(SAYS % "nothing"), "--group", "*")
+        self.assertEqual(done.code, 6, done)
+        self.assertRegex(done.err, r"\.c:2: error: .*nothing")
+        self.assertEqual(len(a.json("patch", "rollouts")), 1)
+        only = vary(SAYS % 1, '"echo"', '"ticker"')
+        _, nodes = self.roll(c, self.file(only), code=6)
+        self.assertEqual(nodes["gamma"]["state"], "probation")
+        self.assertRegex(nodes["alpha"]["why"], "ticker")
+        self.fails(a.actorctl("patch", "revert", "7", "--group", "*"), 2)
+        self.fails(a.actorctl("patch", "apply", CAP, "--group", "*", "--wait"), 2)
+
+    def test_one_that_does_not_answer(self):
+        a, b = self.node("alpha"), self.node("beta")
+        self.knows(a, 2)
+        b.process.send_signal(19)
+        done = a.actorctl("--timeout", "300", "--json", "patch", "apply", self.file(SAYS % 1),
+                          "--group", "*")
+        b.process.send_signal(18)
+        first, nodes = self.outcome(done, 5)
+        self.assertEqual(nodes["beta"]["state"], "not yet")
+        until(lambda: len(a.json("patch", "rollouts", first)) == 2, "beta has taken it")
+
+    def test_signed(self):
+        secret, keys = self.files / "key", self.files / "keys"
+        keys.write_text(actorctl("keygen", secret).out)
+        a, b = (self.node(n, "--group", "blue", takes="--patch-keys=%s" % keys)
+                for n in ("alpha", "beta"))
+        self.knows(a, 2)
+
+        def sign(path, *args):
+            return self.file(actorctl("sign", path, "--key", secret, *args).out)
+        done = a.actorctl("patch", "apply", CAP, "--group", "*")
+        self.assertEqual(done.code, 6, done)
+        self.assertRegex(done.err, "only signed patches")
+        signed = sign(CAP, "--target", "blue", "--actors", "counter")
+        first, nodes = self.roll(a, signed)
+        self.assertEqual({x["state"] for x in nodes.values()}, {"probation"})
+        _, nodes = self.roll(b, signed, group="alpha", code=6)
+        self.assertRegex(nodes["alpha"]["why"], "taken before")
+        back = self.file("//revert %s\n" % first)
+        _, nodes = self.roll(b, sign(back, "--actors", "echo"), group="alpha", code=6)
+        self.assertRegex(nodes["alpha"]["why"], "counter, and was signed for echo only")
+        _, nodes = self.roll(a, sign(back))
+        self.assertEqual({x["state"] for x in nodes.values()}, {"reverted"})
+
+    def test_another_build(self):
+        text = source("ticker.c")
+        for name in "old", "new":
+            (self.files / name).mkdir()
+        (self.files / "old/ticker.c").write_text(text)
+        (self.files / "new/ticker.c").write_text(text + "/* mended */\n")
+        fix = self.file(vary(SAYS % 1, '"echo"', '"ticker"'))
+        a = self.node("alpha", self.files / "old/ticker.c")
+        b = self.node("beta", self.files / "new/ticker.c")
+        self.knows(a, 2)
+        _, nodes = self.roll(a, fix, code=6)
+        self.assertEqual(nodes["alpha"]["state"], "probation")
+        self.assertRegex(nodes["beta"]["why"], "stale.* another build of ticker")
+        # By nobody's check: the first that has it in force says for which build it is.
+        b.stop()
+        db = self.server.client()
+        late = db.xadd("actord:{rollouts}", {"source": vary(SAYS % 2, '"echo"', '"ticker"')})
+        until(lambda: a.json("patch", "rollouts", late.decode()), "alpha has it")
+        b = self.node("beta", self.files / "new/ticker.c", folder=b.folder)
+        until(lambda: len(a.json("patch", "rollouts", late.decode())) == 2, "beta has seen it")
+        self.assertEqual(b.json("patch", "list"), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

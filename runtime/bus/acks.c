@@ -59,13 +59,24 @@ bool id_after(const struct id *a, const struct id *b)
 
 static void ack(struct acks *a);
 
+/* Nobody knows whether that was heard. It is said again when the link is back, also where nothing
+ * more comes: the sender may be waiting until the stream is shorter. */
+static void unheard(struct acks *a)
+{
+	a->acked = (struct id){ 0, 0 };
+	for (struct sender *s = senders_first(a->senders); s; s = s->next)
+		s->dirty = s->dirty || s->done_last;
+}
+
 static void on_acked(void *arg, const struct redis_reply *r)
 {
 	struct acks *a = arg;
 
 	a->acking = false;
-	if (r->type == REDIS_GONE)
+	if (r->type == REDIS_GONE) {
+		unheard(a);
 		return;
+	}
 	if (r->type == REDIS_ERROR)
 		a->handled(a->arg, r->str);
 	ack(a);
@@ -217,11 +228,8 @@ void acks_up(struct acks *a)
 
 void acks_down(struct acks *a)
 {
-	if (a->acking) {                /* nobody knows whether that was heard */
-		a->acked = (struct id){ 0, 0 };
-		for (struct sender *s = senders_first(a->senders); s; s = s->next)
-			s->dirty = s->dirty || s->done_last;
-	}
+	if (a->acking)
+		unheard(a);
 	a->up = a->acking = false;
 }
 

@@ -566,9 +566,7 @@ int patch_aside(void (*fn)(void *arg), void *arg, struct why *why)
 	struct job *j = mem_alloc(sizeof *j);
 	bool taken;
 
-	j->kind = ASIDE;
-	j->aside = fn;
-	j->aside_arg = arg;
+	*j = (struct job){ .kind = ASIDE, .aside = fn, .aside_arg = arg };
 	pthread_mutex_lock(&lock);
 	taken = !quiet && waiting.n < WAITING_MAX;
 	if (taken)

@@ -23,7 +23,8 @@ SECONDS = float(os.environ.get("HISTORY_SECONDS", "6"))
 
 
 class Kept(RedisServer):
-    """A Redis that keeps what it has: an append-only file, written through before it answers."""
+    """A Redis that keeps what it has: an append-only file, written through before it answers. (With
+    everysec it answers up to two seconds before it writes, while the disk is slow.)"""
 
     def __init__(self):
         self.folder = make_folder()
@@ -32,7 +33,7 @@ class Kept(RedisServer):
     def start(self):
         self.process = subprocess.Popen(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
-             "--appendonly", "yes", "--appendfsync", "everysec", "--dir", str(self.folder)],
+             "--appendonly", "yes", "--appendfsync", "always", "--dir", str(self.folder)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         running.add(self.process)
         if Lines(self.process.stdout).wait("Ready to accept connections") is None:

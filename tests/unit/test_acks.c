@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT
+ * test_acks.c - what is handled is told to Redis in order, and told again where nobody knows
+ * whether it was heard; the port's other side is written out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+
+#include "../../runtime/actor.h"
+#include "../../runtime/bus/acks.h"
+
+static struct { redis_fn *fn; void *arg; char id[48], sender[64]; } told;
+static int n_told;
+static bool away;
+
+static int command(void *link, redis_fn *fn, void *arg, int argc, const char **argv,
+                   const size_t *len)
+{
+	(void)link, (void)len;
+	if (away)
+		return ACTOR_EFAIL;
+	told.fn = fn;
+	told.arg = arg;
+	snprintf(told.id, sizeof told.id, "%s", argv[5]);
+	snprintf(told.sender, sizeof told.sender, "%s %s", argc > 6 ? argv[6] : "",
+	         argc > 7 ? argv[7] : "");
+	n_told++;
+	return 0;
+}
+
+static const struct redis_port port = { command, NULL };
+
+static void handled(void *arg, const char *trouble)
+{
+	(void)arg;
+	assert_null(trouble);
+}
+
+static void reply(int type)
+{
+	told.fn(told.arg, &(struct redis_reply){ .type = type });
+}
+
+static void batch(struct acks *a, struct sender *s, uint64_t sequence, uint64_t ms)
+{
+	struct batch *b = acks_begin(a);
+
+	assert_int_equal(sender_frame(s, 7, sequence), SENDER_NEXT);
+	batch_note(b, s);
+	batch_last(b, &(struct id){ ms, 0 });
+	acks_close(a, b);
+}
+
+static struct senders *all;
+static struct sender *s;
+
+static struct acks *fresh(void)
+{
+	struct acks *a;
+
+	all = senders_new();
+	s = sender_of(all, "alpha");
+	a = acks_new(&port, "key", "seen", all, handled, NULL);
+	n_told = 0;
+	away = false;
+	acks_up(a);
+	return a;
+}
+
+static void end(struct acks *a)
+{
+	acks_free(a);
+	senders_free(all);
+}
+
+static void test_one_at_a_time(void **state)
+{
+	struct acks *a = fresh();
+
+	(void)state;
+	batch(a, s, 1, 100);
+	assert_string_equal(told.id, "100-1");
+	assert_string_equal(told.sender, "alpha 7 1");
+	batch(a, s, 2, 200);
+	batch(a, s, 3, 300);
+	assert_int_equal(n_told, 1);
+	reply(REDIS_INT);
+	assert_int_equal(n_told, 2);
+	assert_string_equal(told.id, "300-1");
+	reply(REDIS_INT);
+	assert_true(acks_idle(a));
+	end(a);
+}
+
+/* The link tells each command that it is lost, and then that it is down; or the other way round. */
+static void lost(bool down_first)
+{
+	struct acks *a = fresh();
+
+	batch(a, s, 1, 100);
+	away = true;
+	if (down_first)
+		acks_down(a);
+	reply(REDIS_GONE);
+	if (!down_first)
+		acks_down(a);
+	away = false;
+	assert_int_equal(n_told, 1);
+	acks_up(a);
+	assert_int_equal(n_told, 2);
+	assert_string_equal(told.id, "100-1");
+	assert_string_equal(told.sender, "alpha 7 1");
+	reply(REDIS_INT);
+	assert_true(acks_idle(a));
+	end(a);
+}
+
+static void test_lost_is_told_again(void **state)
+{
+	(void)state;
+	lost(false);
+	lost(true);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_at_a_time),
+		cmocka_unit_test(test_lost_is_told_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

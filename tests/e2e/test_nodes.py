@@ -182,8 +182,9 @@ class Bad(Nodes):
         db = self.server.client()
         self.call(a, "spring", "run", "sink", 1, 100, 0)
         self.came(b, 100)
-        life = next(int(v.split()[0]) for k, v in db.hgetall(self.INBOX + ":seen").items()
-                    if k == b"alpha")
+        # What has come is not acknowledged at once.
+        seen = until(lambda: db.hget(self.INBOX + ":seen", "alpha"), "it is acknowledged")
+        life = int(seen.split()[0])
         for sequence in (1 << 63, 1, 5000, (1 << 64) - 1):
             db.xadd(self.INBOX, {"f": self.frame(sequence, node="alpha", life=life)})
         db.xadd(self.INBOX, {"f": self.frame(1, node="alpha", life=life + 1)})

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * ctl_trace.c - see ctl_trace.h. The node notes what happens; here it becomes trees. A tree is
- * printed when all that was sent in it was handled, or when it seems that no more comes. */
+ * ctl_trace.c - see ctl_trace.h. The nodes note what happens; here it becomes trees. A tree is
+ * printed when all that was sent in it was handled, or when it seems that no more comes. By what
+ * a message leaves a node, and comes into another, is left out of it: only --json shows that. */
 #include "ctl_trace.h"
 
 #include <stdio.h>
@@ -10,9 +11,10 @@
 #include "ctl_live.h"
 #include "ctl_show.h"
 
-enum { AGAIN_MS = 100, QUIET_LOOKS = 10, ID = 17, DEPTH_MOST = 64, TEXT_MOST = 60 };
+enum { AGAIN_MS = 100, QUIET_LOOKS = 10, DONE_LOOKS = 2, ID = 17, DEPTH_MOST = 64, TEXT_MOST = 60 };
 
-/* One message: sent, then handled or lost; the first of a tree is not sent. */
+/* One message: sent, then handled or lost. The first of a tree is not sent, or was by somebody that
+ * nothing is known of. */
 struct step {
 	char trace[ID], id[ID], parent[ID];
 	struct buf sent, ended;         /* as the node said it; empty: not (yet) */
@@ -25,7 +27,7 @@ struct view {
 	struct live live;
 	struct step *step;
 	size_t n;
-	int64_t number, shown;
+	int64_t number, shown, most;    /* most: trees; 0: as many as come */
 	bool open;
 };
 
@@ -60,15 +62,28 @@ static bool is(struct packed map, const char *key, const char *text)
 	return v.type == VALUE_STR && v.len == strlen(text) && memcmp(v.str, text, v.len) == 0;
 }
 
+static struct step *find_step(const struct view *v, const char *trace, const char *id)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (strcmp(v->step[i].id, id) == 0 && strcmp(v->step[i].trace, trace) == 0)
+			return &v->step[i];
+	return NULL;
+}
+
+static bool is_first(const struct view *v, const struct step *s)
+{
+	return s->sent.len ? !find_step(v, s->trace, s->parent) : s->ended.len > 0 && !s->lost;
+}
+
 static struct step *step_of(struct view *v, struct packed row)
 {
-	struct step new = { .looks = 0 };
+	struct step new = { .looks = 0 }, *known;
 
 	get_id(row, "trace", new.trace);
 	get_id(row, "step", new.id);
-	for (size_t i = 0; i < v->n; i++)
-		if (strcmp(v->step[i].id, new.id) == 0 && strcmp(v->step[i].trace, new.trace) == 0)
-			return &v->step[i];
+	known = find_step(v, new.trace, new.id);
+	if (known)
+		return known;
 	v->step = mem_resize(v->step, (v->n + 1) * sizeof new);
 	v->step[v->n] = new;
 	return &v->step[v->n++];
@@ -216,19 +231,25 @@ static void outcome(struct buf *b, const struct step *s)
 	}
 }
 
-static void one(const struct step *s, const char *before)
+/* node: where the tree begins. */
+static void one(const struct step *s, const char *before, const struct value *node)
 {
+	struct packed end = whole(&s->ended);
+	struct value on = get(end, "node");
 	struct buf b = { 0 };
 
 	buf_text(&b, before);
 	what(&b, s);
-	if (!s->sent.len) {
-		struct packed end = whole(&s->ended);
+	if (!*before && s->ended.len) {
 
 		buf_text(&b, " from ");
 		name(&b, end, get(end, "from").len ? "from" : "origin");
 	}
 	outcome(&b, s);
+	if (s->ended.len && (on.len != node->len || memcmp(on.str, node->str, on.len) != 0)) {
+		buf_text(&b, "  on ");
+		name(&b, end, "node");
+	}
 	buf_text(&b, "\n");
 	print(&b);
 }
@@ -240,16 +261,43 @@ static int by_time(const void *a, const void *b)
 	return (x->at_us > y->at_us) - (x->at_us < y->at_us);
 }
 
-static void children(const struct view *v, const struct step *of, const char *before, int depth)
+/* Does the message only leave its node here, or come into this one? */
+static bool passes(const struct step *s)
+{
+	struct packed end = whole(&s->ended);
+
+	return s->ended.len && (is(end, "actor", "peer") || is(end, "actor", "peers")) &&
+	       (is(end, "handler", "routed") || is(end, "handler", "answered"));
+}
+
+/* Those sent in that step, and in place of one that passes those sent in it, if any were. */
+static size_t find_children(const struct view *v, const struct step *of, struct step **child,
+                            int depth)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < v->n; i++) {
+		struct step *s = &v->step[i];
+		size_t inner = 0;
+
+		if (strcmp(s->trace, of->trace) != 0 || strcmp(s->parent, of->id) != 0 || s == of)
+			continue;
+		if (passes(s) && depth < DEPTH_MOST)
+			inner = find_children(v, s, child + n, depth + 1);
+		if (!inner)
+			child[n++] = s;
+		n += inner;
+	}
+	return n;
+}
+
+static void children(const struct view *v, const struct step *of, const char *before, int depth,
+                     const struct value *node)
 {
 	struct step **child = mem_alloc((v->n + 1) * sizeof *child);
-	size_t n = 0, i;
+	size_t n = find_children(v, of, child, 0), i;
 	char line[DEPTH_MOST * 6 + 16], next[DEPTH_MOST * 6 + 16];
 
-	for (i = 0; i < v->n; i++)
-		if (strcmp(v->step[i].trace, of->trace) == 0 &&
-		    strcmp(v->step[i].parent, of->id) == 0)
-			child[n++] = &v->step[i];
 	qsort(child, n, sizeof *child, by_time);
 	for (i = 0; i < n && depth < DEPTH_MOST; i++) {
 		bool last = i + 1 == n;
@@ -257,8 +305,8 @@ static void children(const struct view *v, const struct step *of, const char *be
 		snprintf(line, sizeof line, "%s%s", before,
 			last ? "\xe2\x94\x94 " : "\xe2\x94\x9c ");
 		snprintf(next, sizeof next, "%s%s", before, last ? "  " : "\xe2\x94\x82 ");
-		one(child[i], line);
-		children(v, child[i], next, depth + 1);
+		one(child[i], line, node);
+		children(v, child[i], next, depth + 1, node);
 	}
 	mem_free(child);
 }
@@ -273,7 +321,7 @@ static bool complete(const struct view *v, const char *trace)
 	for (size_t i = 0; i < v->n; i++) {
 		if (strcmp(v->step[i].trace, trace) != 0)
 			continue;
-		all &= v->step[i].ended.len > 0 && v->step[i].looks > 0;
+		all &= v->step[i].ended.len > 0 && v->step[i].looks > DONE_LOOKS;
 		quiet &= v->step[i].looks > QUIET_LOOKS;
 	}
 	return all || quiet;
@@ -294,6 +342,17 @@ static void forget(struct view *v, const char *trace)
 	v->n = to;
 }
 
+/* A request's id may have come with several of its messages: each is the first of a tree. */
+static void tree(const struct view *v, const struct step *s)
+{
+	struct value node = get(whole(&s->ended), "node");
+
+	if (v->live.ctl->json)
+		return;
+	one(s, "", &node);
+	children(v, s, "", 0, &node);
+}
+
 /* force: also what is not complete. True: all is printed. */
 static bool show(struct view *v, bool force)
 {
@@ -303,16 +362,16 @@ static bool show(struct view *v, bool force)
 	while (i < v->n) {
 		struct step *s = &v->step[i];
 
-		if (s->sent.len || !s->ended.len || (!force && !complete(v, s->trace))) {
+		if (!is_first(v, s) || (!force && !complete(v, s->trace))) {
 			i++;
 			continue;
 		}
-		if (!v->live.ctl->json) {
-			printf("%s%s\n", v->shown++ ? "\n" : "", s->trace);
-			one(s, "");
-			children(v, s, "", 0);
-		}
 		memcpy(trace, s->trace, ID);
+		if (!v->live.ctl->json)
+			printf("%s%s\n", v->shown ? "\n" : "", s->trace);
+		for (v->shown++; i < v->n; i++)
+			if (is_first(v, &v->step[i]) && strcmp(v->step[i].trace, trace) == 0)
+				tree(v, &v->step[i]);
 		forget(v, trace);
 		i = 0;
 	}
@@ -322,7 +381,7 @@ static bool show(struct view *v, bool force)
 
 /* --- the command -------------------------------------------------------------------- */
 
-static int begin(struct view *v, const char *name, const char *const filter[3],
+static int begin(struct view *v, const char *name, const char *const filter[5],
                  const int64_t count[3])
 {
 	struct value number = { .i = 0 };
@@ -335,6 +394,9 @@ static int begin(struct view *v, const char *name, const char *const filter[3],
 	live_int(&v->live, count[0]);
 	live_int(&v->live, count[1]);
 	live_int(&v->live, count[2] * 1000);
+	live_text(&v->live, filter[3]);
+	live_text(&v->live, filter[4]);
+	v->most = *filter[4] ? count[1] : 0;
 	rc = live_ask(&v->live, "trace");
 	if (rc != CTL_DONE)
 		return rc;
@@ -363,7 +425,7 @@ static int follow(struct view *v)
 		if (rc != CTL_DONE)
 			break;
 		late += !v->open;
-		done = show(v, false) && late > 1;
+		done = show(v, false) && (late > 1 || (v->most && v->shown >= v->most));
 	}
 	if (rc == CTL_DONE) {
 		look(v);
@@ -374,12 +436,14 @@ static int follow(struct view *v)
 
 int run_trace(const struct ctl *c, int argc, char **argv)
 {
-	const char *name = NULL, *filter[3] = { "", "", "" };
-	int64_t count[3] = { 1, 20, 60 };
+	const char *name = NULL, *filter[5] = { "", "", "", "", "" };
+	int64_t count[3] = { 1, 0, 60 };
 	const struct live_option options[] = {
 		{ .name = "--handler", .text = &filter[0] },
 		{ .name = "--arg", .text = &filter[1] },
 		{ .name = "--from", .text = &filter[2] },
+		{ .name = "--client", .text = &filter[3] },
+		{ .name = "--id", .text = &filter[4] },
 		{ .name = "--every", .number = &count[0], .least = 1, .most = 1000000 },
 		{ .name = "-n", .number = &count[1], .least = 1, .most = 1000000 },
 		{ .name = "--for", .number = &count[2], .least = 1, .most = 3600 },
@@ -388,6 +452,12 @@ int run_trace(const struct ctl *c, int argc, char **argv)
 	struct view v = { .n = 0 };
 	int rc = live_options(c, "trace", options, argc, argv, &name);
 
+	if (rc == CTL_DONE && *filter[4] && (name || *filter[0] || *filter[1] || *filter[2] ||
+	                                     *filter[3] || count[0] > 1))
+		rc = ctl_fail(c, CTL_USAGE, "trace --id ID goes with -n and --for only: an id says "
+			"which messages, whoever they are to");
+	if (!count[1])
+		count[1] = *filter[4] ? 1 : 20;
 	if (rc == CTL_DONE)
 		rc = live_open(&v.live, c);
 	if (rc == CTL_DONE)

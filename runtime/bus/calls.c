@@ -147,10 +147,20 @@ static void on_pushed(void *arg, const struct redis_reply *r)
 	refuse(p, ACTOR_EFAIL, text);
 }
 
+static struct text trace_here(char out[TRACE_TEXT])
+{
+	struct trace_link l;
+
+	if (!core_trace_here(&l))
+		return (struct text){ NULL, 0 };
+	core_trace_text(&l, out);
+	return (struct text){ out, TRACE_TEXT - 1 };
+}
+
 static void compose(struct calls *c, const msg *m, const struct place *p)
 {
 	struct envelope e = { .enc = ENC_JSON, .ct = { "", 0 }, .cb = { "", 0 } };
-	char cb[24];
+	char cb[24], trace[TRACE_TEXT];
 
 	buf_clear(&c->values);
 	buf_clear(&c->out);
@@ -158,6 +168,7 @@ static void compose(struct calls *c, const msg *m, const struct place *p)
 	e.args.at = (const uint8_t *)c->values.p;
 	e.args.end = e.args.at + c->values.len;
 	e.func = (struct text){ msg_str(m, 1), msg_len(m, 1) };
+	e.trace = trace_here(trace);
 	if (p->caller) {
 		e.ct = (struct text){ c->reply, strlen(c->reply) };
 		e.cb.len = (size_t)snprintf(cb, sizeof cb, "%llx",
@@ -211,7 +222,9 @@ int calls_publish(struct calls *c, const msg *m, const char *node)
 	                      .pid = { node, strlen(node) } };
 	const char *argv[] = { "PUBLISH", msg_str(m, 2), NULL };
 	size_t len[] = { 7, msg_len(m, 2), 0 };
+	char trace[TRACE_TEXT];
 
+	e.trace = trace_here(trace);
 	buf_clear(&c->values);
 	buf_clear(&c->out);
 	e.count = (unsigned)msg_pack(m, 4, &c->values);

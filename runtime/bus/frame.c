@@ -12,6 +12,7 @@ enum { VERSION = 1, HEAD_WORDS = 4 };
 static const struct { unsigned words; bool values; } shapes[] = {
 	[PART_SEND] = { 3, true }, [PART_ASK] = { 5, true }, [PART_ANSWER] = { 2, true },
 	[PART_REFUSAL] = { 4, false }, [PART_WATCH] = { 3, false }, [PART_DOWN] = { 4, false },
+	[PART_TRACE] = { 5, false },
 };
 
 /* --- writing ------------------------------------------------------------------------------ */
@@ -86,6 +87,15 @@ void part_down(struct buf *out, uint64_t number, const char *name, const char *r
 	pack_words(out, reason);
 }
 
+void part_trace(struct buf *out, const struct trace_link *l)
+{
+	begin(out, PART_TRACE, 0);
+	pack_uint(out, l->trace);
+	pack_uint(out, l->step);
+	pack_uint(out, l->depth);
+	pack_bool(out, l->noted);
+}
+
 /* --- reading ------------------------------------------------------------------------------ */
 
 static bool read_uint(struct packed *in, uint64_t *out)
@@ -132,6 +142,19 @@ static bool read_words(struct packed *in, struct part *p)
 	return true;
 }
 
+static bool read_link(struct packed *in, struct trace_link *l)
+{
+	uint64_t depth;
+	struct value noted;
+
+	if (!read_uint(in, &l->trace) || !read_uint(in, &l->step) || !read_uint(in, &depth) ||
+	    depth > UINT8_MAX || packed_next(in, &noted) != 1 || noted.type != VALUE_BOOL)
+		return false;
+	l->depth = (uint8_t)depth;
+	l->noted = noted.i;
+	return true;
+}
+
 int frame_read(struct packed *in, struct frame *f, struct why *why)
 {
 	struct value v;
@@ -168,6 +191,8 @@ static bool read_inside(struct packed *in, struct part *p)
 		return read_uint(in, &p->number) && read_name(in, p->to);
 	case PART_DOWN:
 		return read_uint(in, &p->number) && read_name(in, p->to) && read_words(in, p);
+	case PART_TRACE:
+		return read_link(in, &p->link);
 	}
 	return false;
 }

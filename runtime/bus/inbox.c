@@ -181,7 +181,8 @@ static void take_frame(struct inbox *in, const struct id *id, const struct redis
 	bool again = !id_after(id, &in->before);
 	struct sender *s;
 	struct frame f;
-	struct part part;
+	struct part part = { .number = 0 };
+	struct trace_link link = { .trace = 0 };
 	struct peer *p;
 	struct why why = { "" };
 	int rc = frame_read(&at, &f, &why);
@@ -205,8 +206,14 @@ static void take_frame(struct inbox *in, const struct id *id, const struct redis
 	case SENDER_NEXT:
 		break;
 	}
-	while ((rc = frame_next(&at, &part, &why)) > 0)
-		take_part(in, p, &part, again, id);
+	while ((rc = frame_next(&at, &part, &why)) > 0) {
+		if (part.kind != PART_TRACE) {
+			core_trace_enter(&link);
+			take_part(in, p, &part, again, id);
+			core_trace_leave();
+		}
+		link = part.kind == PART_TRACE ? part.link : (struct trace_link){ .trace = 0 };
+	}
 	if (rc < 0)
 		complain(in, "a part of a frame in the inbox", why.text);
 	batch_note(in->filling, s);

@@ -288,15 +288,18 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 	                  .origin = FROM_REDIS };
 	actor *self = in->is_again ? in->again : in->self;
 	bool wanted = e->cb.len && e->ct.len, barrier;
+	struct trace_link link = core_trace_link(e->trace.p);
 	struct handler_info info;
 	struct why why = { "" };
 	int64_t ask;
 
 	barrier = !core_handler(t->ref, c.what, &info) && info.flags & ON_BARRIER;
+	core_trace_enter(&link);
 	if (wanted || barrier)
 		ask = core_ask(self, &c, "answered", ASK_MS, &why);
 	else
 		ask = core_send(self, &c, &why);
+	core_trace_leave();
 	if (ask == ACTOR_EFULL || ask == ACTOR_ENOMEM)
 		return false;
 	if (ask < 0)

@@ -203,6 +203,17 @@ static struct buf *next_part(struct peer *p)
 	return &p->writing;
 }
 
+/* The same, for what is said in m, or (m NULL) at once; with the trace that it belongs to. */
+static struct buf *said_part(struct peer *p, const msg *m, const char *to, const char *what)
+{
+	struct buf *b = next_part(p);
+	struct trace_link l;
+
+	if (m ? core_trace_goes(m, to, what, &l) : core_trace_here(&l))
+		part_trace(b, &l);
+	return b;
+}
+
 /* --- what goes there ---------------------------------------------------------------------- */
 
 static int refuse(actor *self, const msg *m, int code, const char *text)
@@ -252,8 +263,9 @@ static int ask(struct peer *p, actor *self, const msg *m, int left_ms)
 	q->holder = self;
 	q->caller = caller;
 	places_add(&p->questions, &q->place);
-	part_ask(next_part(p), q->place.number, left_ms == INT_MAX ? 0 : left_ms, msg_str(m, 0),
-	         msg_str(m, 1), (unsigned)msg_count(m) - 2);
+	part_ask(said_part(p, m, msg_str(m, 0), msg_str(m, 1)), q->place.number,
+	         left_ms == INT_MAX ? 0 : left_ms, msg_str(m, 0), msg_str(m, 1),
+	         (unsigned)msg_count(m) - 2);
 	return 0;
 }
 
@@ -267,7 +279,8 @@ int peer_take(struct peer *p, actor *self, const msg *m)
 	if (left_ms)
 		rc = ask(p, self, m, left_ms);
 	else
-		part_send(next_part(p), msg_str(m, 0), msg_str(m, 1), (unsigned)msg_count(m) - 2);
+		part_send(said_part(p, m, msg_str(m, 0), msg_str(m, 1)), msg_str(m, 0),
+		          msg_str(m, 1), (unsigned)msg_count(m) - 2);
 	if (p->parts != parts)
 		msg_pack(m, 2, &p->writing);
 	if (p->writing.len >= WAITING_MOST)
@@ -314,7 +327,7 @@ void peer_ask(struct peer *p, actor *self, struct places *served, const struct p
 	struct served *s;
 
 	if (number < 0) {
-		part_refusal(next_part(p), part->number, (int)number, why.text);
+		part_refusal(said_part(p, NULL, "", ""), part->number, (int)number, why.text);
 		return;
 	}
 	s = mem_alloc(sizeof *s);
@@ -331,9 +344,10 @@ void peer_answered(struct places *served, const msg *m)
 	if (!s)
 		return;
 	if (msg_error(m)) {
-		part_refusal(next_part(s->peer), s->number, msg_error(m), msg_error_text(m));
+		part_refusal(said_part(s->peer, m, "", ""), s->number, msg_error(m),
+		             msg_error_text(m));
 	} else {
-		part_answer(next_part(s->peer), s->number, (unsigned)msg_count(m));
+		part_answer(said_part(s->peer, m, "", ""), s->number, (unsigned)msg_count(m));
 		msg_pack(m, 0, &s->peer->writing);
 	}
 	mem_free(s);

@@ -15,6 +15,7 @@
 #include "answers.h"
 #include "asked.h"
 #include "lines.h"
+#include "gather.h"
 #include "look.h"
 #include "ports.h"
 #include "top.h"
@@ -42,7 +43,9 @@ struct commands {
 	unsigned call_count;
 	struct looks looks;
 	struct top *top;
+	struct parts *parts;
 	struct traces *traces;
+	struct gathers gathers;
 	bool traced;                            /* it looks whether they are to end */
 };
 
@@ -52,8 +55,6 @@ static struct commands *commands_of(actor *self)
 {
 	return *(struct commands **)actor_state(self);
 }
-
-/* --- answering ---------------------------------------------------------------- */
 
 /* --- ping, ready -------------------------------------------------------------- */
 
@@ -221,29 +222,68 @@ static int on_log(actor *self, const msg *m)
 
 /* --- trace -------------------------------------------------------------------- */
 
+static void look_at_traces(struct commands *n, actor *self)
+{
+	if (!n->traced)
+		actor_after(self, TRACES_LOOK_MS, "trace_look");
+	n->traced = true;
+}
+
 static int on_trace(actor *self, const msg *m)
 {
 	struct commands *n = commands_of(self);
 	struct traces_query q = { msg_str(m, 0), msg_str(m, 1), msg_str(m, 2), msg_str(m, 3),
+	                          msg_str(m, 7), msg_str(m, 8),
 	                          msg_int(m, 4), msg_int(m, 5), msg_int(m, 6) };
 	struct why why;
 	int64_t number = traces_begin(n->traces, &q, &why);
 
 	if (number < 0)
 		return refuse(self, msg_defer(m), (int)number, why.text);
-	if (!n->traced)
-		actor_after(self, TRACES_LOOK_MS, "trace_look");
-	n->traced = true;
+	look_at_traces(n, self);
 	return msg_reply(m, number);
 }
 
 static int on_traced(actor *self, const msg *m)
 {
-	struct buf b = { 0 };
+	struct commands *n = commands_of(self);
+	struct traces_news news;
 	struct why why;
-	int rc = traces_read(commands_of(self)->traces, msg_int(m, 0), &b, &why);
+	int rc = traces_read(n->traces, msg_int(m, 0), &news, &why);
 
-	return rc < 0 ? refuse(self, msg_defer(m), rc, why.text) : reply(self, m, &b, 1);
+	if (rc < 0)
+		return refuse(self, msg_defer(m), rc, why.text);
+	gather_begin(&n->gathers, self, msg_int(m, 0), &news, msg_defer(m));
+	return 0;
+}
+
+/* What this node knows of traces that another one draws. */
+static int on_trace_part(actor *self, const msg *m)
+{
+	struct commands *n = commands_of(self);
+	struct rows rows = { 0 };
+	struct buf ids = { 0 }, b = { 0 };
+	uint64_t missed = 0;
+	struct packed in;
+	struct value list, id;
+
+	msg_pack(m, 1, &ids);
+	in = packed_of(&ids);
+	packed_next(&in, &list);
+	for (; list.len > 0 && packed_next(&in, &id) == 1; list.len--)
+		if (id.type == VALUE_INT || id.type == VALUE_UINT)
+			missed += parts_read(n->parts, msg_str(m, 0), (uint64_t)id.i, &rows);
+	look_at_traces(n, self);
+	rows_close(&rows, &b);
+	pack_uint(&b, missed);
+	buf_fini(&ids);
+	return reply(self, m, &b, 2);
+}
+
+static int on_trace_came(actor *self, const msg *m)
+{
+	return gather_came(&commands_of(self)->gathers, self, m) ? 0 :
+	       msg_fail(m, "`trace_came` takes answers only");
 }
 
 static int on_trace_end(actor *self, const msg *m)
@@ -259,7 +299,7 @@ static int on_trace_look(actor *self, const msg *m)
 	struct commands *n = commands_of(self);
 
 	(void)m;
-	n->traced = traces_look(n->traces);
+	n->traced = traces_look(n->traces) | parts_look(n->parts);
 	if (n->traced)
 		actor_after(self, TRACES_LOOK_MS, "trace_look");
 	return 0;
@@ -472,8 +512,10 @@ static const struct actor_type node_type = {
 	            { "var_get", "what:str", on_var_get, 0 },
 	            { "var_set", "what:str value:str", on_var_set, 0 },
 	            { "top", "since:int sort:str filter:str rows:int", on_top, 0 },
-	            { "trace", "name:str handler:str arg:str from:str every:int most:int ms:int",
-	              on_trace, 0 },
+	            { "trace", "name:str handler:str arg:str from:str every:int most:int ms:int "
+	              "client:str? id:str?", on_trace, 0 },
+	            { "trace_part", "asker:str ids:list", on_trace_part, 0 },
+	            { "trace_came", "...", on_trace_came, 0 },
 	            { "traced", "trace:int", on_traced, 0 },
 	            { "trace_end", "trace:int", on_trace_end, 0 },
 	            { "trace_look", "", on_trace_look, 0 },
@@ -493,7 +535,9 @@ struct commands *commands_new(struct home *home, const char *name,
 	n->looks.sources = &n->sources;
 	n->started_ms = now_ms();
 	n->top = top_new();
-	n->traces = traces_new();
+	n->parts = parts_new(n->sources.node);
+	n->traces = traces_new(n->parts);
+	n->gathers.sources = &n->sources;
 	s.init = &n;
 	s.size = sizeof n;
 	s.type = core_type("node");
@@ -513,6 +557,8 @@ void commands_free(struct commands *n)
 	asked_free(&n->calls, mem_free);
 	looks_fini(&n->looks);
 	top_free(n->top);
+	gathers_fini(&n->gathers);
 	traces_free(n->traces);
+	parts_free(n->parts);
 	mem_free(n);
 }

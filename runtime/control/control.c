@@ -164,14 +164,16 @@ static void call(struct client *c, const struct envelope *e)
 		.args = e->args, .count = e->count, .origin = FROM_CONTROL,
 	};
 	actor *self = core_actor(c->control->self);
+	struct trace_link link = core_trace_link(e->trace.p);
 	struct why why = { "" };
 	int64_t rc;
 
-	if (!e->cb.len) {
-		core_send(self, &call, &why);
+	core_trace_enter(&link);
+	rc = e->cb.len ? core_ask(self, &call, "answered", ASK_MS, &why)
+	               : core_send(self, &call, &why);
+	core_trace_leave();
+	if (!e->cb.len)
 		return;
-	}
-	rc = core_ask(self, &call, "answered", ASK_MS, &why);
 	if (rc < 0)
 		write_error(c, e, (int)rc, why.text);
 	else

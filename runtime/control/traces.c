@@ -7,30 +7,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "keep.h"
 #include "ports.h"
-#include "rows.h"
 #include "signature.h"
 
 enum {
-	LEASE_MS = 5000, MOST = 1000000, MOST_MS = 3600000,
-	EVENTS_MOST = 20000,            /* of an answer */
+	LEASE_MS = 5000, MOST = 1000000, MOST_MS = 3600000, UNDER_WAY_MOST = 32,
 };
 
-struct under_way { int64_t number, until_ms, lease_ms; int trace; };
+/* trace: the core's; -1: it only looks for an id. */
+struct under_way { int64_t number, until_ms, lease_ms; int trace; uint64_t id; };
 
 struct traces {
-	struct under_way one[TRACES_MAX];
+	struct parts *parts;
+	struct under_way one[UNDER_WAY_MOST];
 	int64_t number;
 };
 
-struct traces *traces_new(void)
+struct traces *traces_new(struct parts *parts)
 {
-	return mem_alloc(sizeof(struct traces));
+	struct traces *t = mem_alloc(sizeof *t);
+
+	t->parts = parts;
+	return t;
 }
 
 static void end(struct under_way *u)
 {
-	core_trace_end(u->trace);
+	if (u->trace >= 0)
+		core_trace_end(u->trace);
 	*u = (struct under_way){ .number = 0 };
 }
 
@@ -41,7 +46,7 @@ void traces_free(struct traces *t)
 
 static struct under_way *find(struct traces *t, int64_t number)
 {
-	for (int i = 0; i < TRACES_MAX; i++)
+	for (int i = 0; i < UNDER_WAY_MOST; i++)
 		if (t->one[i].number == number)
 			return &t->one[i];
 	return NULL;
@@ -142,83 +147,74 @@ static int check(const struct traces_query *q, struct why *why)
 	return 0;
 }
 
-int64_t traces_begin(struct traces *t, const struct traces_query *asked, struct why *why)
+/* Is the message from this client: by its user, or the number of its session? */
+static bool is_client(actor_id from, const char *client)
 {
-	struct trace_query q = { .every = asked->every, .most = asked->most, .from = asked->from };
-	struct under_way *u = find(t, 0);
-	const char *args;
-	int rc = check(asked, why);
+	char user[NAME_MAX_LEN + 1], *end;
 
-	if (rc == 0)
-		rc = find_name(asked->name, &q, why);
+	if (strtoull(client, &end, 10) == from && !*end)
+		return true;
+	return keep_user(from, user, sizeof user) > 0 && strcmp(user, client) == 0;
+}
+
+/* What is begun in the core: its number there. */
+static int begin(const struct traces_query *asked, struct why *why)
+{
+	struct trace_query q = { .every = asked->every, .most = asked->most, .from = asked->from,
+	                         .client = asked->client,
+	                         .sender = *asked->client ? is_client : NULL };
+	const char *args;
+	int rc = find_name(asked->name, &q, why);
+
 	if (rc == 0)
 		rc = find_handler(asked->handler, &q, &args, why);
 	if (rc == 0)
 		rc = find_arg(asked->arg, args, &q, why);
-	if (rc == 0)
-		rc = core_trace_begin(&q, why);
+	return rc == 0 ? core_trace_begin(&q, why) : rc;
+}
+
+int64_t traces_begin(struct traces *t, const struct traces_query *q, struct why *why)
+{
+	struct under_way *u = find(t, 0);
+	uint64_t id = core_trace_link(q->id).trace;
+	int rc = check(q, why), trace = -1;
+
+	if (rc == 0 && !u)
+		rc = why_set(why, ACTOR_ENOMEM, "%d traces are under way already: wait until some "
+			"have ended", UNDER_WAY_MOST);
+	if (rc == 0 && *q->id && !id)
+		rc = why_set(why, ACTOR_EARGS, "`%.64s` is no trace's id: that is up to 16 hex "
+			"digits, or a traceparent", q->id);
+	if (rc == 0 && !id)
+		rc = trace = begin(q, why);
 	if (rc < 0)
 		return rc;
-	*u = (struct under_way){ .number = ++t->number, .until_ms = now_ms() + asked->ms,
-	                         .lease_ms = now_ms() + LEASE_MS, .trace = rc };
+	*u = (struct under_way){ .number = ++t->number, .until_ms = now_ms() + q->ms,
+	                         .lease_ms = now_ms() + LEASE_MS, .trace = trace,
+	                         .id = id ? id : core_trace_id(trace) };
 	return u->number;
 }
 
 /* --- what has happened -------------------------------------------------------------- */
 
-static void id(struct pairs *p, const char *key, uint64_t v)
-{
-	char hex[17];
-
-	snprintf(hex, sizeof hex, "%016llx", (unsigned long long)v);
-	pairs_text(p, key, v ? hex : NULL);
-}
-
-static void event(void *arg, const struct trace_event *e)
-{
-	static const char *const kinds[] = { "sent", "handled", "lost" };
-	static const char *const origins[] = { "node", "control", "redis", "client" };
-	struct rows *out = arg;
-	struct pairs p = { 0 };
-
-	if (out->n == EVENTS_MOST) {
-		out->more++;
-		return;
-	}
-	id(&p, "trace", e->trace);
-	id(&p, "step", e->step);
-	id(&p, "parent", e->parent);
-	pairs_text(&p, "kind", kinds[e->kind]);
-	pairs_text(&p, "actor", e->actor);
-	pairs_text(&p, "handler", e->handler);
-	pairs_text(&p, "from", e->from);
-	pairs_bool(&p, "answer", e->answer);
-	pairs_text(&p, "origin", e->kind == TRACE_HANDLED ? origins[e->origin] : NULL);
-	pairs_text(&p, "worker", e->worker);
-	pairs_int(&p, "at_us", e->at_ns / 1000);
-	pairs_num(&p, "wait_us", (double)e->wait_ns / 1e3);
-	pairs_num(&p, "took_us", (double)e->took_ns / 1e3);
-	pairs_text(&p, "result", e->rc < 0 ? error_name(e->rc) : e->error ? "error" : "ok");
-	pack_list(pairs_key(&p, "args"), e->args.at < e->args.end ? e->count : 0);
-	buf_add(&p.b, e->args.at, (size_t)(e->args.end - e->args.at));
-	rows_add(out, &p);
-}
-
-int traces_read(struct traces *t, int64_t number, struct buf *out, struct why *why)
+int traces_read(struct traces *t, int64_t number, struct traces_news *out, struct why *why)
 {
 	struct under_way *u = find_asked(t, number, why);
-	struct rows events = { 0 };
-	struct pairs p = { 0 };
-	uint64_t missed;
+	char asker[32];
+	int64_t left = 1;
 
 	if (!u)
 		return ACTOR_ENOENT;
 	core_trace_look();
-	pairs_bool(&p, "open", core_trace_left(u->trace) > 0 && now_ms() < u->until_ms);
-	missed = core_trace_read(u->trace, event, &events);
-	pairs_uint(&p, "missed", missed + events.more);
-	rows_close(&events, pairs_key(&p, "events"));
-	pairs_close(&p, out);
+	*out = (struct traces_news){ .ids = 1, .id = { u->id } };
+	if (u->trace >= 0) {
+		left = core_trace_left(u->trace);
+		out->ids += core_trace_met(u->trace, out->id + 1);
+	}
+	out->open = left > 0 && now_ms() < u->until_ms;
+	snprintf(asker, sizeof asker, "#%lld", (long long)number);
+	for (int i = 0; i < out->ids; i++)
+		out->missed += parts_read(t->parts, asker, out->id[i], &out->events);
 	u->lease_ms = now_ms() + LEASE_MS;
 	return 0;
 }
@@ -237,7 +233,7 @@ bool traces_look(struct traces *t)
 {
 	bool any = false;
 
-	for (int i = 0; i < TRACES_MAX; i++) {
+	for (int i = 0; i < UNDER_WAY_MOST; i++) {
 		struct under_way *u = &t->one[i];
 
 		if (u->number && (now_ms() > u->lease_ms || now_ms() > u->until_ms + LEASE_MS))

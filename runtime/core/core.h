@@ -231,11 +231,13 @@ void core_counts(struct core_totals *out);
 void core_types(void (*each)(void *arg, struct type *t), void *arg);
 
 /* What a message sets off. At most TRACES_MAX at a time; begin, end and read by one thread. */
-enum { TRACES_MAX = 8, TRACE_SAMPLED = 64 };
+enum { TRACES_MAX = 8, TRACE_SAMPLED = 64, TRACES_MET_MOST = 32 };
 struct trace_query {
 	struct type *type;              /* NULL: any but the runtime's own */
 	const char *actor, *handler, *from;     /* by name, or its type's; NULL or "": any */
 	int arg; const char *value;     /* value number arg, from 0, is so, in words; -1: any */
+	/* who sent it is so; NULL: any */
+	bool (*sender)(actor_id from, const char *client); const char *client;
 	int64_t every;                  /* one in so many of those */
 	int64_t most;                   /* so many begin, no more */
 };
@@ -260,9 +262,39 @@ int      core_trace_begin(const struct trace_query *q, struct why *why);
 void     core_trace_end(int trace);
 int64_t  core_trace_left(int trace);            /* so many may still begin */
 void     core_trace_look(void);                 /* at handlers that patches brought, too */
+/* Of all that it begins: their upper half, with 0 below. */
+uint64_t core_trace_id(int trace);
+/* Those that began otherwise and came to what it asks about; how many. */
+int      core_trace_met(int trace, uint64_t ids[TRACES_MET_MOST]);
+
+/* Reads what this node has noted of one trace, or of all with that upper half: first what is still
+ * known, then what happened since. Gives. Any one thread. */
+struct trace_reader;
+struct trace_reader *core_trace_reader(uint64_t id);
+void     core_trace_reader_free(struct trace_reader *t);        /* NULL is fine */
 /* What happened since it was last read; each thread's in order. How many were lost unread. */
-uint64_t core_trace_read(int trace, void (*each)(void *arg, const struct trace_event *e),
-			 void *arg);
+uint64_t core_trace_read(struct trace_reader *t,
+			 void (*each)(void *arg, const struct trace_event *e), void *arg);
+
+/* A trace that comes from outside, or goes there. */
+struct trace_link {
+	uint64_t trace, step;           /* trace 0: none */
+	uint8_t depth;
+	bool noted;                     /* step is the message itself, noted as sent where it was */
+};
+/* As the key `trace` of a message from outside has it: up to 16 hex digits, or W3C's traceparent,
+ * of whose trace-id the lower half counts. Another text, or NULL: none. */
+enum { TRACE_TEXT = 56 };
+struct trace_link core_trace_link(const char *text);
+void core_trace_text(const struct trace_link *l, char out[TRACE_TEXT]); /* a traceparent */
+/* What this thread, a home's, sends until it leaves belongs to that. It does not nest. */
+void core_trace_enter(const struct trace_link *l);
+void core_trace_leave(void);
+/* Is this thread in a step of a trace? What it sends outside is sent in that step. */
+bool core_trace_here(struct trace_link *out);
+/* The same, and m (routed to a proxy: its values are behind name and handler; to "": an answer) is
+ * noted as sent: a node that enters out goes on from there. */
+bool core_trace_goes(const msg *m, const char *to, const char *what, struct trace_link *out);
 
 /* --- patches: any thread that is no worker and no home ------------------------------------ */
 /* Compiled code that tables may point into. It is freed, through the function given, when the maker

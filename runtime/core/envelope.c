@@ -22,9 +22,10 @@ struct reader {
 	unsigned seen;          /* bits of enum key */
 };
 
-enum key { TPC, FUNC, ARGS, CB, CT, ID, PID, ERR, UNKNOWN };
-static const char *const keys[] = { "tpc", "func", "args", "cb", "ct", "id", "pid", "err" };
-static const uint8_t key_lens[] = { 3, 4, 4, 2, 2, 2, 3, 3 };
+enum key { TPC, FUNC, ARGS, CB, CT, ID, PID, ERR, TRACE, UNKNOWN };
+static const char *const keys[] = { "tpc", "func", "args", "cb", "ct", "id", "pid", "err",
+	"trace" };
+static const uint8_t key_lens[] = { 3, 4, 4, 2, 2, 2, 3, 3, 5 };
 
 static struct text *text_of(struct envelope *e, enum key k)
 {
@@ -34,6 +35,7 @@ static struct text *text_of(struct envelope *e, enum key k)
 	case CB: return &e->cb;
 	case CT: return &e->ct;
 	case PID: return &e->pid;
+	case TRACE: return &e->trace;
 	default: return NULL;
 	}
 }
@@ -91,6 +93,18 @@ static int read_text(struct reader *r, enum key k, struct text *to)
 	else
 		*to = (struct text){ v.str, v.len };
 	return skip_inside(&r->in, &v);
+}
+
+/* One of another type is somebody else's key. */
+static int read_trace(struct reader *r)
+{
+	struct packed at = r->in;
+	struct value v;
+
+	if (packed_next(&at, &v) == 1 && v.type == VALUE_STR && utf8_valid(v.str, v.len) &&
+	    !memchr(v.str, 0, v.len))
+		r->e->trace = (struct text){ v.str, v.len };
+	return packed_skip(&r->in);
 }
 
 static int read_id(struct reader *r)
@@ -204,6 +218,7 @@ static int read_pair(struct reader *r)
 	case ARGS: return read_args(r);
 	case ID: return read_id(r);
 	case ERR: return read_err(r);
+	case TRACE: return read_trace(r);
 	default: return read_text(r, k, text_of(r->e, k));
 	}
 }
@@ -231,7 +246,8 @@ static int read_map(struct reader *r)
 /* Every text's NUL; see the top. own: the texts are in scratch already. */
 static void end_texts(struct envelope *e, struct buf *scratch, bool own)
 {
-	struct text *all[] = { &e->tpc, &e->func, &e->cb, &e->ct, &e->pid, &e->err_text };
+	struct text *all[] = { &e->tpc, &e->func, &e->cb, &e->ct, &e->pid, &e->err_text,
+	                       &e->trace };
 	size_t need = 0, i;
 	char *to;
 

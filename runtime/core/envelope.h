@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * envelope.h - a message outside the process: one schema, two encodings, told by the first byte.
  *
- *   tpc func args cb ct id pid err      (all but func may be absent; unknown keys are passed over)
+ *   tpc func args cb ct id pid err trace
+ *
+ * All but func may be absent; unknown keys are passed over.
  *
  * Arguments stay packed values; they become typed slots where the handler's signature is known. */
 #ifndef ENVELOPE_H
@@ -16,6 +18,7 @@ struct text { const char *p; size_t len; };     /* p NULL: absent. A NUL stands 
 struct envelope {
 	enum encoding enc;
 	struct text tpc, func, cb, ct, pid;
+	struct text trace;              /* see core_trace_link(); absent where it is no text */
 	struct packed id;               /* one packed str or int; at NULL: absent */
 	struct packed args; unsigned count;     /* the arguments, the list's head stripped */
 	int err_code; struct text err_text;     /* of an answer; 0: none */

@@ -258,14 +258,16 @@ INLINE int push_now(struct worker *w, struct actor *a, struct msg *m, uint64_t w
 	return 0;
 }
 
-/* In a handler that has refused its message, or is traced. */
+/* In a handler that has refused its message, or is traced; or for a trace from outside. */
 static COLD int push_seldom(struct worker *w, struct actor *a, struct msg *m)
 {
 	int rc;
 
 	if (w->in_handler & IN_TRACE)
 		m = trace_out(w, a, m);
-	if (!(a == w->last_to || w->box.top || w->hold_on) || !joins(w, a, m, &rc)) {
+	if (!(w->in_handler & IN_HANDLER)) {
+		rc = push_now(w, a, m, HEAD_WEIGHT(msg_units(m)));
+	} else if (!(a == w->last_to || w->box.top || w->hold_on) || !joins(w, a, m, &rc)) {
 		w->last_to = a;
 		rc = push_now(w, a, m, HEAD_WEIGHT(msg_units(m)));
 	}

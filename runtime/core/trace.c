@@ -2,62 +2,33 @@
  * trace.c - see trace.h.
  *
  * The idea: a trace begins at a message that somebody asked about (by its actor, handler, sender, a
- * value), or at one in so many of all. Handling it is a step; what is sent in a step is marked with
- * trace and step, and when it is handled that is the next step. Each thread writes what happened
- * into a ring of its own; who looks reads all rings, and draws the tree.
+ * value), at one in so many of all, or outside: who sends a request may have given it an id.
+ * Handling it is a step; what is sent in a step is marked with trace and step, and when it is
+ * handled that is the next step. Each thread writes what happened into its ring (ring.h); who looks
+ * draws the tree.
+ *
+ * A trace's id is its request's number, with how manieth of it below; one from outside is any
+ * number. What leaves for another node takes trace and step along (struct trace_link): it is noted
+ * here as sent and there as handled, so the parts of a tree that nodes have fit together.
  *
  * What it costs: nothing is looked at but where a call is timed anyway (one in 64 of the fastest;
  * one in so many of all is taken there) or where the entry of its handler says so. After the limit
  * no trace begins; those that have begun go on, DEPTH_MOST steps deep.
  *
- * Threads: a ring is written by its thread and read by others, under its lock. Who traces what is
- * published by a pointer and freed when no turn can see it. Does not survive a message that waits
- * for a timer or in a stash. */
+ * Threads: who traces what is published by a pointer and freed when no turn can see it. Does not
+ * survive a message that waits for a timer or in a stash. */
 #include "trace.h"
 
-#include <pthread.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <x86intrin.h>
 
 #include "ports.h"
+#include "ring.h"
 #include "times.h"
 
-enum { RING = 1024, ARGS_BYTES = 160, DEPTH_MOST = 64 };
-
-struct mark { uint64_t trace, step, sent; uint16_t fn; uint8_t who, depth; };
-
-struct kept {
-	uint64_t trace, step, parent, at, wait, took;
-	const char *actor, *handler, *from;     /* interned */
-	enum trace_kind kind;
-	uint8_t who, origin, flags;
-	int rc;
-	uint32_t cell, count, len;              /* values, their bytes here */
-	uint8_t args[ARGS_BYTES];
-};
-
-struct span {
-	struct kept step;               /* what will be written when it ends */
-	struct mark mark;               /* of the message that arrives; trace 0: none does */
-	uint32_t sample_left;           /* as it was before */
-	uint64_t last;                  /* the step sent last */
-	uint8_t depth;                  /* of this step: two that talk for ever end some day */
-};
-
-struct ring {
-	struct ring *next;
-	_Atomic(struct worker *) owner;
-	char name[24];
-	struct span span;               /* the owner's alone */
-	uint64_t steps;
-	int64_t credit[TRACES_MAX];
-	const void *credit_of[TRACES_MAX];
-	struct buf scratch;
-	spinlock lock;
-	uint64_t n;                     /* ever written; the last RING of them are here */
-	struct kept kept[RING];
-};
+enum { DEPTH_MOST = 64 };
 
 struct trace {
 	const struct type *type;        /* NULL: any, as are those below */
@@ -68,71 +39,22 @@ struct trace {
 	int64_t every;
 	bool wide;                      /* taken where calls are timed */
 	_Atomic int64_t left;           /* so many may still begin */
-	uint8_t who;                    /* its place, and which of those that were there */
-	uint64_t began;                 /* both clocks at one moment */
-	int64_t began_ms;
-	struct { const struct ring *of; uint64_t seen; } *read; /* by who looks */
-	size_t rings;
+	bool (*sender)(actor_id from, const char *client);
+	char client[NAME_MAX_LEN + 1];
+	uint64_t id;                    /* its number, 32 bits of nothing below */
+	_Atomic uint32_t begun;
+	_Atomic uint64_t met[TRACES_MET_MOST];  /* traces of others that came by */
 };
 
 static _Atomic(struct trace *) traces[TRACES_MAX];
 static _Atomic uint32_t under_way;
-static _Atomic(struct ring *) rings;
-static pthread_mutex_t rings_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* --- rings -------------------------------------------------------------------------------- */
-
-static bool has_gone(const struct worker *owner)
-{
-	for (uint32_t i = 0; i < worker_count(); i++)
-		if (worker_at(i) == owner)
-			return false;
-	return true;
-}
-
-/* One whose thread has ended serves the next. */
-static COLD struct ring *ring_make(struct worker *w)
-{
-	struct ring *r;
-
-	pthread_mutex_lock(&rings_lock);
-	for (r = LOAD(&rings); r && !has_gone(LOAD(&r->owner)); r = r->next)
-		;
-	if (!r) {
-		r = mem_alloc(sizeof *r);
-		r->next = LOAD(&rings);
-		r->steps = random_u64();
-		STORE_RELEASE(&rings, r);
-	}
-	STORE(&r->owner, w);
-	spin_lock(&r->lock);
-	memcpy(r->name, w->name, sizeof r->name);
-	spin_unlock(&r->lock);
-	r->span = (struct span){ .mark = { .trace = 0 } };
-	pthread_mutex_unlock(&rings_lock);
-	return r;
-}
-
-static struct ring *ring_of(struct worker *w)
-{
-	if (!w->ring)
-		w->ring = ring_make(w);
-	return w->ring;
-}
-
-static void ring_write(struct ring *r, const struct kept *k)
-{
-	spin_lock(&r->lock);
-	memcpy(&r->kept[r->n++ % RING], k, offsetof(struct kept, args) + k->len);
-	spin_unlock(&r->lock);
-}
-
-static void keep_values(struct ring *r, struct kept *k, const struct msg *m)
+static void keep_values(struct ring_own *r, struct kept *k, const struct msg *m, unsigned first)
 {
 	buf_clear(&r->scratch);
-	message_pack(m, 0, &r->scratch);
+	message_pack(m, first, &r->scratch);
 	k->len = r->scratch.len <= ARGS_BYTES ? (uint32_t)r->scratch.len : 0;
-	k->count = m->n;
+	k->count = m->n - first;
 	if (k->len)
 		memcpy(k->args, r->scratch.p, k->len);
 }
@@ -193,21 +115,23 @@ static bool wanted(const struct trace *t, const struct actor *a, const struct ms
 		return false;
 	return (!t->type || t->type == type) && (!t->actor || t->actor == title(a)) &&
 	       (!t->handler || t->handler == e->name) &&
-	       (!t->from || t->from == title_of(m->from)) && value_is(t, m);
+	       (!t->from || t->from == title_of(m->from)) && value_is(t, m) &&
+	       (!*t->client || t->sender(m->from, t->client));
 }
 
 /* What a trace sets off counts, too, so that of all messages one in `every` is traced. */
-static void charge(struct ring *r, const struct mark *k)
+static void charge(struct ring_own *r, uint64_t trace)
 {
-	int who = k->who % TRACES_MAX;
-	const struct trace *t = LOAD_ACQUIRE(&traces[who]);
+	for (int i = 0; i < TRACES_MAX; i++) {
+		const struct trace *t = LOAD_ACQUIRE(&traces[i]);
 
-	if (t && t->wide && t->who == k->who && r->credit_of[who] == t)
-		r->credit[who] -= t->every;
+		if (t && t->wide && t->id >> 32 == trace >> 32 && r->credit_of[i] == t)
+			r->credit[i] -= t->every;
+	}
 }
 
 /* One in `every`, of those that are looked at: a timed call stands for so many. */
-static bool its_turn(struct ring *r, int who, const struct trace *t, int64_t stands_for)
+static bool its_turn(struct ring_own *r, int who, const struct trace *t, int64_t stands_for)
 {
 	if (r->credit_of[who] != t) {
 		r->credit_of[who] = t;
@@ -233,7 +157,7 @@ static bool takes(struct trace *t, struct worker *w, int who, const struct actor
 }
 
 /* Whose trace begins; NULL: nobody's. */
-static const struct trace *chosen(struct worker *w, const struct actor *a, const struct msg *m,
+static struct trace *chosen(struct worker *w, const struct actor *a, const struct msg *m,
 				  const struct entry *e)
 {
 	for (int i = 0; i < TRACES_MAX; i++) {
@@ -250,39 +174,57 @@ static const struct trace *chosen(struct worker *w, const struct actor *a, const
 static void open_step(struct worker *w, struct actor *a, const struct msg *m,
 		      const struct entry *e, const struct mark *k)
 {
-	struct ring *r = w->ring;
+	struct ring_own *r = w->ring;
 	struct kept *s = &r->span.step;
 
-	*s = (struct kept){ .trace = k->trace, .step = k->step, .who = k->who,
+	*s = (struct kept){ .trace = k->trace, .step = k->step,
 	                    .kind = TRACE_HANDLED, .actor = title(a), .handler = e->name,
 	                    .from = title_of(m->from), .origin = w->origin, .flags = m->flags,
 	                    .cell = cell_index(a), .at = __rdtsc() };
 	s->wait = k->sent ? s->at - k->sent : 0;
 	r->span.depth = k->depth;
+	r->span.next = 0;
 	w->span = &r->span;
 	w->in_handler |= IN_TRACE;
+}
+
+/* A trace that began otherwise comes to what somebody asked about: that one sees it, too. */
+static void meet(struct worker *w, const struct actor *a, const struct msg *m,
+		 const struct entry *e, uint64_t trace)
+{
+	for (int i = 0; i < TRACES_MAX && LOAD(&under_way); i++) {
+		struct trace *t = LOAD_ACQUIRE(&traces[i]);
+		int at = 0;
+
+		if (!t || t->wide || t->id >> 32 == trace >> 32)
+			continue;
+		while (at < TRACES_MET_MOST && LOAD(&t->met[at]) && LOAD(&t->met[at]) != trace)
+			at++;
+		if (at < TRACES_MET_MOST && !LOAD(&t->met[at]) && takes(t, w, i, a, m, e))
+			STORE(&t->met[at], trace);
+	}
 }
 
 void trace_begin(struct worker *w, struct actor *a, const struct msg *m, const struct entry *e)
 {
 	struct mark first = { .trace = 0 };
-	struct ring *r = w->ring;
-	const struct trace *t;
+	struct ring_own *r = w->ring;
+	struct trace *t;
 
 	if (r && r->span.mark.trace) {
-		charge(r, &r->span.mark);
+		charge(r, r->span.mark.trace);
+		meet(w, a, m, e, r->span.mark.trace);
 		open_step(w, a, m, e, &r->span.mark);
 		trace_arrived(w);
 		return;
 	}
 	if (!LOAD(&under_way) || !(t = chosen(w, a, m, e)))
 		return;
-	r = w->ring;
-	first.trace = random_u64() | 1;
+	r = ring_of(w);
+	first.trace = t->id | (atomic_fetch_add(&t->begun, 1) + 1);
 	first.step = ++r->steps;
-	first.who = t->who;
 	open_step(w, a, m, e, &first);
-	keep_values(r, &r->span.step, m);
+	keep_values(r, &r->span.step, m, 0);
 }
 
 void trace_ran(struct worker *w, int rc, uint64_t began, uint64_t now)
@@ -294,16 +236,8 @@ void trace_ran(struct worker *w, int rc, uint64_t began, uint64_t now)
 
 void trace_end(struct worker *w)
 {
-	ring_write(w->ring, &w->span->step);
+	ring_write(w, &w->span->step);
 	w->span = NULL;
-}
-
-uint64_t trace_current(const struct worker *w, uint64_t *step)
-{
-	if (!w->span)
-		return 0;
-	*step = w->span->step.step;
-	return w->span->step.trace;
 }
 
 /* --- marks -------------------------------------------------------------------------------- */
@@ -340,45 +274,64 @@ static struct msg *enlarge(struct worker *w, struct msg *m)
 	return larger;
 }
 
-struct msg *trace_out(struct worker *w, const struct actor *to, struct msg *m)
+static void write_lost(struct worker *w, uint64_t trace, uint64_t step, int rc)
 {
-	struct span *s = w->span;
-	struct ring *r = w->ring;
-	struct kept k;
-
-	if ((m->fn >= FN_SPECIAL && m->fn != FN_ANSWER) || s->depth == DEPTH_MOST)
-		return m;
-	k = (struct kept){ .trace = s->step.trace, .step = ++r->steps, .parent = s->step.step,
-	                   .who = s->step.who, .kind = TRACE_SENT, .at = __rdtsc(),
-	                   .actor = title(to), .handler = handler_of(to, m->fn),
-	                   .from = s->step.actor, .flags = m->flags, .cell = cell_index(to) };
-	keep_values(r, &k, m);
-	ring_write(r, &k);
-	s->last = k.step;
-	m = enlarge(w, m);
-	*mark_at(m) = (struct mark){ k.trace, k.step, k.at, m->fn, k.who,
-	                              (uint8_t)(s->depth + 1) };
-	m->fn = FN_TRACED;
-	return m;
-}
-
-static void write_lost(struct worker *w, uint64_t trace, uint64_t step, uint8_t who, int rc)
-{
-	struct kept k = { .trace = trace, .step = step, .who = who, .kind = TRACE_LOST, .rc = rc,
+	struct kept k = { .trace = trace, .step = step, .kind = TRACE_LOST, .rc = rc,
 	                  .at = __rdtsc(), .actor = "", .handler = "", .from = "" };
 
-	ring_write(ring_of(w), &k);
+	ring_of(w);
+	ring_write(w, &k);
 }
 
 void trace_refused(struct worker *w, int rc)
 {
 	if (w->span)
-		write_lost(w, w->span->step.trace, w->span->last, w->span->step.who, rc);
+		write_lost(w, w->span->step.trace, w->span->last, rc);
+}
+
+/* Noted as sent in this step, but for what another node has noted already. */
+static uint64_t note_sent(struct worker *w, struct kept *k, const struct msg *m, unsigned first)
+{
+	struct ring_own *r = ring_of(w);
+	struct span *s = w->span;
+	uint64_t step = s->next;
+
+	s->next = 0;
+	s->last = step ? step : ++r->steps;
+	if (step)
+		return step;
+	k->trace = s->step.trace;
+	k->step = s->last;
+	k->parent = s->step.step;
+	k->kind = TRACE_SENT;
+	k->at = __rdtsc();
+	k->from = s->step.actor;
+	k->flags = m->flags;
+	keep_values(r, k, m, first);
+	ring_write(w, k);
+	return k->step;
+}
+
+struct msg *trace_out(struct worker *w, const struct actor *to, struct msg *m)
+{
+	struct span *s = w->span;
+	struct kept k = { .actor = title(to), .handler = handler_of(to, m->fn),
+	                  .cell = cell_index(to) };
+	uint64_t step;
+
+	if ((m->fn >= FN_SPECIAL && m->fn != FN_ANSWER) || s->depth == DEPTH_MOST)
+		return m;
+	step = note_sent(w, &k, m, 0);
+	m = enlarge(w, m);
+	*mark_at(m) = (struct mark){ s->step.trace, step, __rdtsc(), m->fn,
+	                              (uint8_t)(s->depth + 1) };
+	m->fn = FN_TRACED;
+	return m;
 }
 
 void trace_arrives(struct worker *w, struct msg *m)
 {
-	struct ring *r = ring_of(w);
+	struct ring_own *r = ring_of(w);
 
 	r->span.mark = *mark_at(m);
 	m->fn = r->span.mark.fn;
@@ -389,7 +342,7 @@ void trace_arrives(struct worker *w, struct msg *m)
 /* The call has begun, or there was none. */
 void trace_arrived(struct worker *w)
 {
-	struct span *s = &((struct ring *)w->ring)->span;
+	struct span *s = &w->ring->span;
 
 	if (!s->mark.trace)
 		return;
@@ -405,10 +358,74 @@ void trace_lost(struct worker *w, struct msg *m)
 	struct mark k = *mark_at(m);
 
 	m->fn = k.fn;
-	write_lost(w, k.trace, k.step, k.who, ACTOR_ENOENT);
+	write_lost(w, k.trace, k.step, ACTOR_ENOENT);
 }
 
-/* --- who traces what ---------------------------------------------------------------------- */
+/* --- from and to outside ------------------------------------------------------------------ */
+
+void core_trace_enter(const struct trace_link *l)
+{
+	struct worker *w = worker_self;
+	struct ring_own *r = w && l->trace ? ring_of(w) : NULL;
+	struct span *s = r ? &r->entered : NULL;
+
+	if (!s || w->span == s)
+		return;
+	s->step = (struct kept){ .trace = l->trace, .step = l->step, .actor = "" };
+	s->depth = l->depth;
+	s->next = l->noted ? l->step : 0;
+	r->before = w->span;
+	w->span = s;
+	w->in_handler |= IN_TRACE;
+}
+
+void core_trace_leave(void)
+{
+	struct worker *w = worker_self;
+	struct ring_own *r = w ? w->ring : NULL;
+
+	if (!r || w->span != &r->entered)
+		return;
+	w->span = r->before;
+	if (!w->span)
+		w->in_handler &= (uint8_t)~IN_TRACE;
+}
+
+bool core_trace_here(struct trace_link *out)
+{
+	struct span *s = worker_self ? worker_self->span : NULL;
+
+	*out = (struct trace_link){ .trace = 0 };
+	if (!s || s->depth >= DEPTH_MOST)
+		return false;
+	*out = (struct trace_link){ s->step.trace, s->step.step, s->depth, false };
+	return true;
+}
+
+static uint64_t read_hex(const char *s, size_t n)
+{
+	uint64_t v = 0;
+
+	for (; n && isxdigit((unsigned char)*s); n--, s++)
+		v = v << 4 | (uint64_t)(*s <= '9' ? *s - '0' : (*s | 32) - 'a' + 10);
+	return n ? 0 : v;
+}
+
+struct trace_link core_trace_link(const char *text)
+{
+	size_t n = text ? strlen(text) : 0;
+
+	if (n == TRACE_TEXT - 1 && text[2] == '-' && text[35] == '-' && text[52] == '-')
+		return (struct trace_link){ .trace = read_hex(text + 19, 16),
+		                            .step = read_hex(text + 36, 16) };
+	return (struct trace_link){ .trace = n > 16 ? 0 : read_hex(text, n) };
+}
+
+void core_trace_text(const struct trace_link *l, char out[TRACE_TEXT])
+{
+	snprintf(out, TRACE_TEXT, "00-%032llx-%016llx-01", (unsigned long long)l->trace,
+	         (unsigned long long)l->step);
+}
 
 static const char *interned(const char *text)
 {
@@ -416,6 +433,25 @@ static const char *interned(const char *text)
 
 	return n ? name_text(n) : NULL;
 }
+
+bool core_trace_goes(const msg *m, const char *to, const char *what, struct trace_link *out)
+{
+	const char *name, *does;
+	struct kept k = { .actor = "", .handler = "" };
+
+	if (!core_trace_here(out))
+		return false;
+	if ((name = interned(to)))
+		k.actor = name;
+	if ((does = interned(what)))
+		k.handler = does;
+	out->step = note_sent(worker_self, &k, m, *to ? 2 : 0);
+	out->depth++;
+	out->noted = true;
+	return true;
+}
+
+/* --- who traces what ---------------------------------------------------------------------- */
 
 /* Entries of handlers that somebody asked about are looked at. */
 static void look_at(void)
@@ -446,20 +482,8 @@ static void read_value(struct trace *t, const struct trace_query *q)
 	t->value = (struct value){ .type = VALUE_BOOL, .i = strcmp(q->value, "true") == 0 };
 }
 
-static void begin_reading(struct trace *t)
-{
-	for (struct ring *r = LOAD_ACQUIRE(&rings); r; r = r->next) {
-		t->read = mem_resize(t->read, ++t->rings * sizeof *t->read);
-		t->read[t->rings - 1].of = r;
-		spin_lock(&r->lock);
-		t->read[t->rings - 1].seen = r->n;
-		spin_unlock(&r->lock);
-	}
-}
-
 int core_trace_begin(const struct trace_query *q, struct why *why)
 {
-	static unsigned number;
 	struct trace *t = mem_alloc(sizeof *t);
 	int i = 0;
 
@@ -467,30 +491,20 @@ int core_trace_begin(const struct trace_query *q, struct why *why)
 	                     .from = interned(q->from),
 	                     .handler = interned(q->handler), .arg = q->arg,
 	                     .every = q->every > 0 ? q->every : 1, .left = q->most,
-	                     .began = __rdtsc(), .began_ms = wall_ms() };
+	                     .sender = q->sender, .id = (random_u64() | 1) << 32 };
 	t->wide = !q->type && !t->handler && t->every >= TRACE_SAMPLED;
 	read_value(t, q);
-	begin_reading(t);
+	snprintf(t->client, sizeof t->client, "%s", q->client && q->sender ? q->client : "");
 	while (i < TRACES_MAX && LOAD(&traces[i]))
 		i++;
 	if (i == TRACES_MAX) {
-		mem_free(t->read);
 		mem_free(t);
 		return why_set(why, ACTOR_ENOMEM, "%d traces are under way already", TRACES_MAX);
 	}
-	t->who = (uint8_t)(i | ++number * TRACES_MAX);
 	STORE_RELEASE(&traces[i], t);
 	atomic_fetch_add(&under_way, 1);
 	look_at();
 	return i;
-}
-
-static void trace_free(void *arg)
-{
-	struct trace *t = arg;
-
-	mem_free(t->read);
-	mem_free(t);
 }
 
 void core_trace_end(int trace)
@@ -500,7 +514,7 @@ void core_trace_end(int trace)
 	STORE_RELEASE(&traces[trace], NULL);
 	atomic_fetch_sub(&under_way, 1);
 	look_at();
-	worker_retire(trace_free, t);
+	worker_retire(mem_free, t);
 }
 
 int64_t core_trace_left(int trace)
@@ -510,73 +524,19 @@ int64_t core_trace_left(int trace)
 	return left > 0 ? left : 0;
 }
 
-/* --- reading ------------------------------------------------------------------------------ */
-
-/* From one look at both clocks, so that what happened in one millisecond keeps its order. */
-static int64_t wall_ns(const struct trace *t, uint64_t at)
+uint64_t core_trace_id(int trace)
 {
-	double since = (double)(int64_t)(at - t->began) / times_cycles_per_ns();
-
-	return t->began_ms * 1000000 + (int64_t)since;
+	return LOAD(&traces[trace])->id;
 }
 
-static void tell(const struct trace *t, const struct kept *k, const struct ring *r,
-		 void (*each)(void *, const struct trace_event *), void *arg)
-{
-	double per_ns = times_cycles_per_ns();
-	struct trace_event e = {
-		.trace = k->trace, .step = k->step, .parent = k->parent, .kind = k->kind,
-		.actor = k->actor, .handler = k->handler, .from = k->from, .cell = k->cell,
-		.answer = k->flags & MSG_ANSWER, .error = k->flags & MSG_ERR, .rc = k->rc,
-		.origin = k->origin, .worker = r->name, .count = k->count,
-		.args = { k->args, k->args + k->len }, .at_ns = wall_ns(t, k->at),
-		.wait_ns = (int64_t)((double)k->wait / per_ns),
-		.took_ns = (int64_t)((double)k->took / per_ns),
-	};
-
-	each(arg, &e);
-}
-
-static uint64_t *seen_of(struct trace *t, const struct ring *r)
-{
-	for (size_t i = 0; i < t->rings; i++)
-		if (t->read[i].of == r)
-			return &t->read[i].seen;
-	t->read = mem_resize(t->read, ++t->rings * sizeof *t->read);
-	t->read[t->rings - 1].of = r;
-	t->read[t->rings - 1].seen = 0;
-	return &t->read[t->rings - 1].seen;
-}
-
-uint64_t core_trace_read(int trace, void (*each)(void *, const struct trace_event *), void *arg)
+int core_trace_met(int trace, uint64_t ids[TRACES_MET_MOST])
 {
 	struct trace *t = LOAD(&traces[trace]);
-	uint64_t missed = 0;
+	int n = 0;
 
-	for (struct ring *r = LOAD_ACQUIRE(&rings); r; r = r->next) {
-		uint64_t *seen = seen_of(t, r);
-
-		for (;;) {
-			struct kept k;
-			uint64_t n;
-
-			spin_lock(&r->lock);
-			n = r->n;
-			if (n - *seen > RING) {
-				missed += n - *seen - RING;
-				*seen = n - RING;
-			}
-			if (*seen < n)
-				k = r->kept[*seen % RING];
-			spin_unlock(&r->lock);
-			if (*seen == n)
-				break;
-			++*seen;
-			if (k.who == t->who)
-				tell(t, &k, r, each, arg);
-		}
-	}
-	return missed;
+	while (n < TRACES_MET_MOST && (ids[n] = LOAD(&t->met[n])))
+		n++;
+	return n;
 }
 
 void core_trace_look(void)

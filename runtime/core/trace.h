@@ -31,7 +31,4 @@ COLD void trace_arrived(struct worker *w);
 /* A marked message that nobody will handle is as before again. */
 COLD void trace_lost(struct worker *w, struct msg *m);
 
-/* The id of the trace that this thread is inside of, and of its step; 0: none. */
-uint64_t trace_current(const struct worker *w, uint64_t *step);
-
 #endif

@@ -128,7 +128,7 @@ static int stranger(struct session *s, const struct envelope *e, bool last)
 	return 0;
 }
 
-static int call(struct session *s, const struct envelope *e, struct why *why)
+static int call_in_trace(struct session *s, const struct envelope *e, struct why *why)
 {
 	struct call c = {
 		.to = whom(&e->tpc), .what = e->func.p, .args = e->args, .count = e->count,
@@ -148,6 +148,17 @@ static int call(struct session *s, const struct envelope *e, struct why *why)
 		return (int)ask;
 	session_due(s, e, ask);
 	return 0;
+}
+
+static int call(struct session *s, const struct envelope *e, struct why *why)
+{
+	struct trace_link link = core_trace_link(e->trace.p);
+	int rc;
+
+	core_trace_enter(&link);
+	rc = call_in_trace(s, e, why);
+	core_trace_leave();
+	return rc;
 }
 
 /* ACTOR_EFULL: try again later, nothing was done. last: do not. */

@@ -22,7 +22,7 @@ static void pass(void *arg, const struct trace_event *e)
 /* Reads as the node does. */
 static void *read_traces(void *arg)
 {
-	int trace = (int)(intptr_t)arg;
+	struct trace_reader *trace = arg;
 	struct timespec pause = { .tv_nsec = PAUSE_NS };
 	uint64_t n = 0;
 
@@ -46,7 +46,7 @@ void bench_trace(const struct bench_options *o)
 	trace = core_trace_begin(&q, &why);
 	if (trace < 0)
 		bench_fail("%s", why.text);
-	pthread_create(&thread, NULL, read_traces, (void *)(intptr_t)trace);
+	pthread_create(&thread, NULL, read_traces, core_trace_reader(core_trace_id(trace)));
 	pthread_detach(thread);
 }
 

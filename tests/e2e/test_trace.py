@@ -7,18 +7,18 @@ import signal
 import subprocess
 import unittest
 
-from harness import ACTORCTL, PATIENCE, Case, Lines, clean_env, until
+from harness import ACTORCTL, HERE, PATIENCE, Case, Lines, RedisServer, Runtime, clean_env, \
+    make_folder, until
 
 
-class Trace(Case):
-    actors = ("slow.c",)
-
-    def trace(self, *args, raw=False):
+class Tracing(Case):
+    def trace(self, *args, raw=False, at=None):
         """A trace that has begun."""
-        command = [ACTORCTL, "--control", self.runtime.control, *([] if raw else ["--json"]),
+        at = at or self.runtime
+        command = [ACTORCTL, "--control", at.control, *([] if raw else ["--json"]),
                    "trace", *args]
         tool = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                env=clean_env(self.folder))
+                                env=clean_env(at.folder))
         self.addCleanup(tool.wait)
         self.addCleanup(tool.kill)
         tool.said, tool.told = Lines(tool.stdout), Lines(tool.stderr)
@@ -29,6 +29,10 @@ class Trace(Case):
         lines = tool.said.all(30)
         self.assertEqual(tool.wait(10 * PATIENCE), 0, tool.told.lines)
         return [json.loads(line) for line in lines]
+
+
+class Trace(Tracing):
+    actors = ("slow.c",)
 
     def test_from_redis_to_the_last_actor(self):
         tool = self.trace("rpc", "-n", "1")
@@ -80,6 +84,38 @@ class Trace(Case):
         self.assertIn(("counter", "hit"), {(e["actor"], e["handler"]) for e in seen})
         self.assertIn("client", {e["origin"] for e in seen}, root)
 
+    def test_of_one_client(self):
+        """By the user that it logged in as, and by no other."""
+        tool = self.trace("counter", "--client", "ada", "-n", "1")
+        for user in "bob", "ada":
+            client = self.runtime.client(login=False)
+            client.login(user, "hash")
+            client.call("hit", 7 if user == "ada" else 3, tpc="counter")
+        seen = self.events(tool)
+        sent = {e["step"] for e in seen if e["kind"] == "sent"}
+        root, = [e for e in seen if e["kind"] == "handled" and e["step"] not in sent]
+        self.assertEqual((root["args"], root["origin"]), ([7], "client"))
+
+    def test_an_id_from_outside(self):
+        """Given by who calls, whichever way, it is found afterwards; and others' traces meet it."""
+        tool = self.trace("counter", "--handler", "hit", "-n", "1")
+        parent = "00-0000000000000000%016x-00f067aa0ba902b7-01"
+        self.caller.call("counter", "hit", 1, trace="a1")
+        self.runtime.caller("msgpack").call("counter", "hit", 2, trace=parent % 0xa2)
+        self.runtime.client().call("hit", 3, tpc="counter", trace="a3")
+        for number, origin, other in ((1, "redis", None), (2, "redis", "00f067aa0ba902b7"),
+                                      (3, "client", None)):
+            seen = self.events(self.trace("--id", "a%d" % number))
+            self.assertEqual({e["trace"] for e in seen}, {"%016x" % (0xa0 + number)})
+            sent = [e for e in seen if e["kind"] == "sent" and e["handler"] == "hit"]
+            self.assertEqual([(e["args"], e["parent"]) for e in sent], [([number], other)])
+            hit, = [e for e in seen if e["kind"] == "handled" and e["handler"] == "hit"]
+            self.assertEqual((hit["step"], hit["origin"]), (sent[0]["step"], origin))
+        self.assertEqual({e["trace"] for e in self.events(tool)}, {"%016x" % 0xa1})
+        # Somebody else's key of that name is passed over.
+        for other in 5, ["a"], "no hex", "", "0", None:
+            self.caller.call("counter", "hit", 1, trace=other)
+
     def test_ends_with_its_tool(self):
         """Ctrl-C, and a tool that is killed: the node notices."""
         for how in signal.SIGINT, signal.SIGKILL:
@@ -105,6 +141,7 @@ class Trace(Case):
 
     def test_refused(self):
         for args, code, words in (
+                (["--id", "x"], 2, "hex digits"), (["--id", "5", "echo"], 2, "--id"),
                 (["nobody"], 3, "actorctl ps"), (["counter", "--handler", "x"], 3, "inspect"),
                 (["counter", "--arg", "by=1"], 2, "number"), (["-n", "0"], 2, "1 to"),
                 (["counter", "--arg", "5"], 2, "NAME=VALUE"), (["--x"], 2, "--help")):
@@ -123,6 +160,70 @@ class Trace(Case):
         until(lambda: self.runtime.actorctl("call", "echo", "say", "1") and
               tool.poll() is not None, "two traces")
         self.assertEqual(len({e["trace"] for e in self.events(tool)}), 2)
+
+
+class Nodes(Tracing):
+    """One tree, wherever it is asked for, of what happens on three nodes."""
+
+    options = None
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.server = RedisServer()
+        cls.addClassCleanup(cls.server.stop)
+        folder = make_folder()
+        relay = (HERE / "actors/relay.c").read_text()
+        cls.node = {}
+        for name, last in ("alpha", "relay_b"), ("beta", "relay_c"), ("gamma", "nobody"):
+            actor = folder / ("relay_%s.c" % name[0].replace("g", "c"))
+            actor.write_text(relay.replace("NAME", actor.stem).replace("NEXT", last))
+            cls.node[name] = Runtime("--node", name, actor, redis=cls.server.url)
+            cls.addClassCleanup(cls.node[name].stop)
+            cls.addClassCleanup(cls.node[name].forget_clients)
+        for name in "alpha", "beta":
+            until(lambda: {"actord:control:beta", "relay_c"} <= {
+                t for n in cls.node[name].json("nodes") for t in n["topics"]}, "they are known")
+
+    def test_from_a_client_to_the_last_node_and_back(self):
+        tool = self.trace("relay_a", "-n", "1", at=self.node["alpha"], raw=True)
+        self.assertEqual(self.node["alpha"].client().call("pass", 2, tpc="relay_a"), [102])
+        shown = tool.said.all(30)
+        self.assertEqual(tool.wait(10 * PATIENCE), 0, tool.told.lines)
+        for line, pattern in zip(shown[1:], (
+                r"relay_a\.pass\(2\) from session  took [^ ]+ [um]s",
+                r"└ relay_b\.pass\(2\)  waited .* took .*  on beta",
+                r"  └ relay_c\.pass\(2\)  waited .* took .*  on gamma",
+                r"    └ answers\(102\) to relay_b\.passed  waited .* took .*  on beta",
+                r"      └ answers\(102\) to relay_a\.passed  waited .* took [^ ]+ [um]s",
+                r"        └ answers\(102\) to session\.answer  waited .* took [^ ]+ [um]s")):
+            self.assertRegex(line, "^%s$" % pattern, "\n".join(shown))
+        self.assertEqual(len(shown), 7, shown)
+
+    def test_an_id_is_found_at_any_node(self):
+        self.assertEqual(self.node["alpha"].caller().call("relay_a", "pass", 3, trace="beef"),
+                         [103])
+        for name, node in self.node.items():
+            with self.subTest(name):
+                seen = self.events(self.trace("--id", "beef", "-n", "1", at=node))
+                handled = {(e["node"], e["actor"], e["handler"]) for e in seen
+                           if e["kind"] == "handled"}
+                self.assertLessEqual({("alpha", "relay_a", "pass"), ("beta", "relay_b", "pass"),
+                                      ("gamma", "relay_c", "pass"),
+                                      ("beta", "relay_b", "passed"),
+                                      ("alpha", "relay_a", "passed")}, handled)
+                ended = {e["step"] for e in seen if e["kind"] == "handled"}
+                self.assertEqual([e for e in seen if e["kind"] == "sent" and
+                                  e["step"] not in ended], [])
+
+    def test_a_refusal_comes_back(self):
+        tool = self.trace("relay_b", "--handler", "pass", "-n", "1", at=self.node["beta"])
+        caller = self.node["alpha"].caller()
+        self.assertIn("no such message", self.refused(-5, caller.call, "relay_a", "pass", -1))
+        seen = self.events(tool)
+        self.assertEqual({e["node"] for e in seen}, {"alpha", "beta", "gamma"})
+        passed = [e for e in seen if e["kind"] == "handled" and e["handler"] == "passed"]
+        self.assertEqual([e["node"] for e in passed], ["beta", "alpha"])
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ static void all_keys_are_read(void **state)
 	(void)state;
 	assert_int_equal(READ("{\"tpc\":\"rpc\",\"func\":\"test\",\"args\":[1,\"two\",[3.5]],"
 	                      "\"cb\":\"back\",\"ct\":\"there\",\"id\":7,\"pid\":\"node\","
-	                      "\"more\":{\"args\":[[]]}}"), 0);
+	                      "\"trace\":\"a1\",\"more\":{\"args\":[[]]}}"), 0);
 	for (i = 0; i < 2; i++) {
 		assert_int_equal(e.enc, i ? ENC_MSGPACK : ENC_JSON);
 		assert_text(e.tpc, "rpc");
@@ -85,6 +85,7 @@ static void all_keys_are_read(void **state)
 		assert_text(e.cb, "back");
 		assert_text(e.ct, "there");
 		assert_text(e.pid, "node");
+		assert_text(e.trace, "a1");
 		assert_int_equal(e.count, 3);
 		assert_int_equal(packed_check(e.args.at, (size_t)(e.args.end - e.args.at), 3, &why),
 		                 3);
@@ -94,7 +95,8 @@ static void all_keys_are_read(void **state)
 		assert_text(e.err_text, NULL);
 		assert_string_equal(as_json(&e),
 		                    "{\"tpc\":\"rpc\",\"func\":\"test\",\"args\":[1,\"two\",[3.5]],"
-		                    "\"cb\":\"back\",\"ct\":\"there\",\"id\":7,\"pid\":\"node\"}");
+		                    "\"cb\":\"back\",\"ct\":\"there\",\"id\":7,\"pid\":\"node\","
+		                    "\"trace\":\"a1\"}");
 		if (i == 0)
 			into_msgpack(&bytes);
 	}
@@ -116,6 +118,10 @@ static void what_is_absent_stays_absent(void **state)
 	assert_text(e.ct, "");
 	assert_null(e.id.at);
 	assert_string_equal(as_json(&e), "{\"func\":\"f\",\"args\":[],\"ct\":\"\"}");
+	/* A trace of another type is a key that means something else to somebody else. */
+	assert_int_equal(READ("{\"func\":\"f\",\"trace\":{\"a\":[1,\"x\"]},\"tpc\":\"t\"}"), 0);
+	assert_text(e.trace, NULL);
+	assert_text(e.tpc, "t");
 }
 
 static void msgpack_is_not_copied(void **state)
@@ -332,12 +338,12 @@ static void random_value(struct buf *out, int depth)
 }
 
 /* The texts of one message, its id and its arguments. */
-static struct buf texts[6], id, args;
+static struct buf texts[7], id, args;
 
 static struct envelope random_envelope(void)
 {
 	struct envelope m = { .enc = (enum encoding)seeded(2), .count = seeded(4) };
-	struct text *all[] = { &m.func, &m.tpc, &m.cb, &m.ct, &m.pid, &m.err_text };
+	struct text *all[] = { &m.func, &m.tpc, &m.cb, &m.ct, &m.pid, &m.err_text, &m.trace };
 	unsigned i;
 
 	for (i = 0; i < ARRAY_LEN(all); i++) {

@@ -83,6 +83,8 @@ static void go(int64_t n)
 	buf_fini(&b);
 }
 
+static struct trace_reader *reader;
+
 static int begin(const struct trace_query *q)
 {
 	struct why why = { "" };
@@ -90,7 +92,16 @@ static int begin(const struct trace_query *q)
 
 	if (trace < 0)
 		fail_msg("%s", why.text);
+	core_trace_reader_free(reader);
+	reader = core_trace_reader(core_trace_id(trace));
 	return trace;
+}
+
+static void end(int trace)
+{
+	core_trace_end(trace);
+	core_trace_reader_free(reader);
+	reader = NULL;
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
@@ -114,12 +125,12 @@ static void see(void *arg, const struct trace_event *e)
 }
 
 /* Until so many were handled. */
-static void read_until(int trace, struct seen *s, int handled)
+static void read_until(struct seen *s, int handled)
 {
 	struct timespec ms = { 0, 1000000 };
 
 	for (int i = 0; i < 20000 && s->handled < handled; i++) {
-		core_trace_read(trace, see, s);
+		core_trace_read(reader, see, s);
 		clock_nanosleep(CLOCK_MONOTONIC, 0, &ms, NULL);
 	}
 	assert_int_equal(s->handled, handled);
@@ -141,14 +152,14 @@ static void test_steps(void **state)
 		expect_events((int64_t)i + 1);
 		assert_int_equal(last, sizes[i]);
 	}
-	read_until(trace, &s, 4 * (int)ARRAY_LEN(sizes));
+	read_until(&s, 4 * (int)ARRAY_LEN(sizes));
 	assert_int_equal(s.traces, ARRAY_LEN(sizes));
 	assert_int_equal(s.sent, 3 * (int)ARRAY_LEN(sizes));
 	assert_int_equal(s.lost, 0);
 	assert_non_null(strstr(s.said, "two.take"));
 	assert_non_null(strstr(s.said, "three.hear"));
 	assert_non_null(strstr(s.said, "one.taken"));
-	core_trace_end(trace);
+	end(trace);
 }
 
 /* By value, with a limit. */
@@ -163,10 +174,10 @@ static void test_filter(void **state)
 		go(i % 10);
 		expect_events(i + 1);
 	}
-	read_until(trace, &s, 8);
+	read_until(&s, 8);
 	assert_int_equal(s.traces, 2);
 	assert_int_equal(core_trace_left(trace), 0);
-	core_trace_end(trace);
+	end(trace);
 }
 
 static void count(void *arg, const struct trace_event *e)
@@ -187,17 +198,17 @@ static void test_one_in_many(void **state)
 		go(5);
 		expect_events(i + 1);
 	}
-	core_trace_read(trace, see, &s);
+	core_trace_read(reader, see, &s);
 	/* 20,000 messages: about 200 traces, of one to four steps each. */
 	assert_in_range(s.handled, 50, 2000);
-	core_trace_end(trace);
+	end(trace);
 	trace = begin(&(struct trace_query){ .type = core_type("third"), .arg = -1, .value = "",
 	                                     .most = 10 });
 	go(5);
 	expect_events(5001);
-	core_trace_read(trace, count, &n);
+	core_trace_read(reader, count, &n);
 	assert_int_equal(n, 0);
-	core_trace_end(trace);
+	end(trace);
 }
 
 static void test_limit(void **state)
@@ -211,7 +222,27 @@ static void test_limit(void **state)
 		trace[i] = begin(&q);
 	assert_int_equal(core_trace_begin(&q, &why), ACTOR_ENOMEM);
 	for (int i = 0; i < TRACES_MAX; i++)
-		core_trace_end(trace[i]);
+		end(trace[i]);
+}
+
+/* What an id from outside looks like, and goes on as. */
+static void test_link(void **state)
+{
+	struct trace_link none = core_trace_link("no hex"), l = core_trace_link("beef"), here;
+	char text[TRACE_TEXT];
+
+	(void)state;
+	assert_int_equal(none.trace, 0);
+	assert_int_equal(core_trace_link(NULL).trace | core_trace_link("").trace, 0);
+	assert_int_equal(core_trace_link("12345678901234567").trace, 0);
+	assert_int_equal(l.trace, 0xbeef);
+	l = (struct trace_link){ .trace = 0xfedcba9876543210, .step = 0x80 };
+	core_trace_text(&l, text);
+	assert_string_equal(text, "00-0000000000000000fedcba9876543210-0000000000000080-01");
+	assert_true(core_trace_link(text).trace == l.trace && core_trace_link(text).step == 0x80);
+	core_trace_enter(&l);           /* this thread is none that handles messages */
+	assert_false(core_trace_here(&here));
+	core_trace_leave();
 }
 
 /* A marked message whose actor ends first is lost, and who waits for its answer is told. Last. */
@@ -230,11 +261,11 @@ static void test_lost(void **state)
 		clock_nanosleep(CLOCK_MONOTONIC, 0, &ms, NULL);
 	go(5);                          /* refused: go fails, there is nobody */
 	for (int i = 0; i < 20000 && !strstr(s.said, "go"); i++) {
-		core_trace_read(trace, see, &s);
+		core_trace_read(reader, see, &s);
 		clock_nanosleep(CLOCK_MONOTONIC, 0, &ms, NULL);
 	}
 	assert_non_null(strstr(s.said, "one.go"));
-	core_trace_end(trace);
+	end(trace);
 }
 
 int main(void)
@@ -244,6 +275,7 @@ int main(void)
 		cmocka_unit_test_setup(test_filter, setup),
 		cmocka_unit_test_setup(test_one_in_many, setup),
 		cmocka_unit_test_setup(test_limit, setup),
+		cmocka_unit_test_setup(test_link, setup),
 		cmocka_unit_test_setup(test_lost, setup),
 	};
 

@@ -299,7 +299,8 @@ static int on_trace_look(actor *self, const msg *m)
 	struct commands *n = commands_of(self);
 
 	(void)m;
-	n->traced = traces_look(n->traces) | parts_look(n->parts);
+	n->traced = traces_look(n->traces);
+	n->traced |= parts_look(n->parts);
 	if (n->traced)
 		actor_after(self, TRACES_LOOK_MS, "trace_look");
 	return 0;

@@ -216,15 +216,25 @@ int64_t deadline_left(const struct timer_entry *e)
 
 /* --- what is due -------------------------------------------------------------- */
 
+/* Under the lock. A look that was asked for stays until it was had, though what asked for it may
+ * be gone: else each question of a node that has little to do, answered before the loop has seen
+ * that it is the first, would wake the loop again. */
+static int64_t next_look(const struct wheel *v, int64_t now)
+{
+	int64_t due = timers_next(&v->timers), asked = LOAD(&v->looked);
+
+	return deadlines.earlier && asked > now && asked < due ? asked : due;
+}
+
 int64_t core_next_timer(void)
 {
-	int64_t next = INT64_MAX;
+	int64_t next = INT64_MAX, now = now_ms();
 
 	for (struct wheel *v = wheels; v < wheels + wheel_count; v++) {
 		int64_t its;
 
 		pthread_mutex_lock(&v->lock);
-		its = timers_next(&v->timers);
+		its = next_look(v, now);
 		STORE(&v->looked, its);
 		pthread_mutex_unlock(&v->lock);
 		next = its < next ? its : next;

@@ -11,12 +11,13 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <x86intrin.h>
 
 #include "pool.h"
 #include "run.h"
 #include "slice.h"
 
-enum { LOOKS_MOST = 20, LOOKS_LEAST = 4, PAUSES = 60 };
+enum { LOOKS_MOST = 20, LOOKS_LEAST = 2, PAUSES = 60, NAP_CYCLES = 100000 };
 
 static bool park(struct pooler *p)
 {
@@ -43,34 +44,40 @@ static bool park(struct pooler *p)
 
 /* About 30 us at most, some times what parking costs: with 200 looks a worker that had 5,000
  * messages a second looked for two thirds of its time (actor-bench ws-echo, mostly idle), and took
- * that from the gateway where there are few processors.
- * How long it pays to look before parking is learnt: longer after looking was of use, shorter after
- * it was not, so that a node that has little to do does not burn its time. */
+ * that from the gateway where there are few processors. */
 static struct actor *look(struct pooler *p)
 {
 	for (uint32_t i = 0; i < p->looks; i++) {
 		struct actor *a = queue_steal(p);
 
-		if (a) {
-			p->looks = p->looks * 2 < LOOKS_MOST ? p->looks * 2 : LOOKS_MOST;
+		if (a)
 			return a;
-		}
 		for (int k = 0; k < PAUSES; k++)
 			__builtin_ia32_pause();
 	}
-	p->looks = p->looks / 2 > LOOKS_LEAST ? p->looks / 2 : LOOKS_LEAST;
 	return NULL;
+}
+
+/* How long it pays to look before parking is learnt from when there was work again: longer after
+ * what the longest look would have met, shorter after all else, so that a node that has little to
+ * do does not burn its time. (That it finds something once it was woken tells nothing.) */
+static void learn(struct pooler *p, uint64_t idle_cycles)
+{
+	if (idle_cycles < NAP_CYCLES)
+		p->looks = p->looks * 2 < LOOKS_MOST ? p->looks * 2 : LOOKS_MOST;
+	else
+		p->looks = p->looks / 2 > LOOKS_LEAST ? p->looks / 2 : LOOKS_LEAST;
 }
 
 /* NULL: the pool stops. */
 static COLD struct actor *search(struct pooler *p)
 {
 	struct actor *a;
+	uint64_t since;
 
 	atomic_fetch_add(&pool.searching, 1);
-	do
-		a = look(p);
-	while (!a && park(p));
+	for (since = __rdtsc(); !(a = look(p)) && park(p); since = __rdtsc())
+		learn(p, __rdtsc() - since);
 	if (a && atomic_fetch_sub(&pool.searching, 1) == 1 && LOAD(&pool.idle) && queue_waiting())
 		queue_wake(0);
 	return a;

@@ -4,7 +4,8 @@
  * At each tick turns that are under way must end; it sees who has been in one turn since the last
  * tick, wakes a worker where a ring stands still, adds a spare where all are stuck in handlers and
  * work waits, and names a handler that computes too long: once, then at growing intervals. When all
- * workers are parked, and no home is inside compiled code, it sleeps. */
+ * workers have been parked for a tick, and no home is inside compiled code, it sleeps: to be woken
+ * costs who wakes it more than a tick. */
 #include <linux/futex.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -21,9 +22,12 @@
 enum { TICK_US = 500, NAME_AFTER_TICKS = 200 };         /* a tenth of a second in one handler */
 
 static pthread_t thread;
+static _Atomic bool stirred;            /* since the last tick */
 
 void watch_stir(void)
 {
+	if (!LOAD(&stirred))
+		STORE(&stirred, true);
 	if (LOAD(&pool.watch_asleep) && atomic_exchange(&pool.watch_asleep, 0))
 		queue_futex(&pool.watch_asleep, FUTEX_WAKE, 1);
 }
@@ -118,8 +122,9 @@ static void *watch(void *arg)
 		contain_watch_homes(now_ns());
 		if (all_stuck)
 			relieve();
-		if (LOAD(&pool.idle) == (uint32_t)LOAD(&pool.threads))
+		if (LOAD(&pool.idle) == (uint32_t)LOAD(&pool.threads) && !LOAD(&stirred))
 			sleep_while_idle();
+		STORE(&stirred, false);
 	}
 	return NULL;
 }

@@ -153,16 +153,18 @@ static void flow(struct conn *c)
 	c->in->wire->read(c->wsi, !stop);
 }
 
-/* Too many, and told so. */
-static bool full(struct conn *c)
+/* It is counted already. */
+static bool too_many(const struct conn *c, const char **words)
 {
 	const struct gateway_limits *l = &c->in->limits;
 
-	if (l->clients && LOAD(&c->in->clients) > (unsigned)l->clients)
-		conn_close(c, CLOSE_LATER, "there are as many clients as may be");
+	if (l->clients && LOAD(&c->in->clients) + LOAD(&c->in->posts) > (unsigned)l->clients)
+		*words = "there are as many clients as may be";
 	else if (l->address_clients && c->from->clients > (unsigned)l->address_clients)
-		conn_close(c, CLOSE_LATER, "there are as many clients of your address as may be");
-	return c->code;
+		*words = "there are as many clients of your address as may be";
+	else
+		return false;
+	return true;
 }
 
 /* Over a rate, and told so. To come counts as a message of the address. */
@@ -196,22 +198,59 @@ static void too_big(struct conn *c)
 
 int conn_open(struct conn *c, struct conns *all, void *wsi)
 {
+	const char *words;
+
 	*c = (struct conn){
 		.in = all, .wsi = wsi, .born = all->tick, .heard = all->tick, .said = all->tick,
 	};
-	c->session = session_new(c);
+	c->session = session_new(c, false);
 	if (!c->session)
 		return -1;
 	list_add(&all->all, &c->all);
 	COUNT_UP(&all->clients, 1);
 	c->from = addresses_hold(all->addresses, all->wire->fd(wsi));
-	if (all->leaving)
+	if (all->leaving) {
 		conn_close(c, CLOSE_GOING, "the node is stopping");
-	else if (full(c))
+	} else if (too_many(c, &words)) {
+		conn_close(c, CLOSE_LATER, words);
 		COUNT_UP(&all->turned_away, 1);
-	else if (!limited(c, true))
+	} else if (!limited(c, true)) {
 		COUNT_UP(&all->accepted, 1);
+	}
 	return 0;
+}
+
+int conn_post(struct conn *c, struct conns *all, void *wsi, const char **words)
+{
+	const struct gateway_limits *l = &all->limits;
+	int status = 0;
+
+	*c = (struct conn){ .in = all, .wsi = wsi };
+	c->from = addresses_hold(all->addresses, all->wire->fd(wsi));
+	COUNT_UP(&all->posts, 1);
+	if (all->leaving) {
+		*words = "the node is stopping";
+		status = 503;
+	} else if (too_many(c, words)) {
+		COUNT_UP(&all->turned_away, 1);
+		status = 503;
+	} else if (!rate_take(&c->from->full_ns, l->address_rate, now_ns())) {
+		*words = "too many messages a second from your address";
+		COUNT_UP(&all->limited, 1);
+		status = 429;
+	}
+	if (status)
+		conn_posted(c);
+	return status;
+}
+
+void conn_posted(struct conn *c)
+{
+	if (!c->from)
+		return;
+	addresses_drop(c->in->addresses, c->from, now_ns());
+	COUNT_UP(&c->in->posts, -1u);
+	c->from = NULL;
 }
 
 void conn_gone(struct conn *c)

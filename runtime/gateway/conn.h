@@ -27,7 +27,7 @@ struct conns {
 	struct addresses *addresses;
 	bool in_turn, leaving;
 	uint32_t tick;                  /* half seconds: what messages are stamped by */
-	_Atomic unsigned clients, unsent;       /* these are read by any thread */
+	_Atomic unsigned clients, posts, unsent;        /* these are read by any thread */
 	_Atomic uint64_t accepted, turned_away, limited, late, lost, overflown, dropped;
 };
 void conns_init(struct conns *all, const struct wire *wire, const struct gateway_limits *l);
@@ -40,7 +40,7 @@ void conns_turn_ends(struct conns *all);
 void conns_leave(struct conns *all);    /* closes each, and whoever still comes, with 1001 */
 void conns_fini(struct conns *all);
 
-/* Also what a session of a posted call knows: then only in, wsi and posted are set. */
+/* Also what a session of a posted call knows: then only in, wsi, from and posted are set. */
 struct conn {
 	struct conns *in;
 	void *wsi;
@@ -67,6 +67,10 @@ void conn_read(struct conn *c, const void *bytes, size_t len, size_t rest, bool 
 void conn_heard(struct conn *c);        /* a pong */
 /* 0; -1: it is to be dropped; 1: all is out, and it is to be closed with code and reason. */
 int  conn_writeable(struct conn *c);
+/* A call by HTTP: it counts as a client and as a message of its address, until conn_posted(). 0, or
+ * the HTTP status that refuses it, with words: then it is over. */
+int  conn_post(struct conn *c, struct conns *all, void *wsi, const char **words);
+void conn_posted(struct conn *c);
 /* Its close came, with this payload: what is answered so far goes out, and then ours. The
  * connection is to be dropped. */
 void conn_leaving(struct conn *c, const void *payload, size_t len);

@@ -20,6 +20,7 @@ struct http_reply {
 	const char *allow;              /* methods; NULL */
 	char origin[256];               /* whose pages may read it; "": only our own */
 	bool ask_login;                 /* WWW-Authenticate */
+	bool retry;                     /* Retry-After: a second */
 };
 
 struct http_config {

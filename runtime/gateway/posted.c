@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * posted.c - POST /call/ACTOR/HANDLER: a client that logs in, calls once and goes.
  *
- * It is a session like any other, so its rights are those of a WebSocket client: the login of the
- * Authorization header is its first frame, the call its second. What the session sends back comes
+ * It is a session like any other, so its rights are those of a WebSocket client, but for that it is
+ * only passing: the login of the Authorization header is its first frame, the call its second. What the session sends back comes
  * here: first how the login went, then the answer. /call/HANDLER calls the global table.
  * The gateway's thread. */
 #include "posted.h"
@@ -34,8 +34,17 @@ struct posted *posted_new(const struct http_config *c, const struct http_request
 	return p;
 }
 
+void posted_refuse(struct posted *p, int status, const char *words)
+{
+	http_refuse(p->config, &p->reply, status, words, NULL);
+	p->reply.retry = true;
+	p->admitted = false;
+}
+
 bool posted_body(struct posted *p, const void *bytes, size_t len)
 {
+	if (!p->admitted)
+		return true;
 	if (p->body.len + len > MESSAGE_MAX)
 		return false;
 	buf_add(&p->body, bytes, len);
@@ -102,7 +111,7 @@ static void begin(struct posted *p, void *conn, const struct buf *values)
 	if (say_call(p, values, &call)) {
 		http_refuse(p->config, &p->reply, 400, "the body is the arguments: a JSON list",
 		            NULL);
-	} else if (!(p->session = session_new(conn))) {
+	} else if (!(p->session = session_new(conn, true))) {
 		http_refuse(p->config, &p->reply, 503, "there is no room for another client",
 		            NULL);
 	} else {

@@ -387,13 +387,14 @@ int session_setup(const struct session_config *c, struct why *why)
 	return core_spawn(&s, &keeper, why);
 }
 
-struct session *session_new(void *conn)
+struct session *session_new(void *conn, bool passing)
 {
 	struct session *s = mem_alloc(sizeof *s);
 	struct spawn spawn = { .type = type, .home = home, .init = &s, .size = sizeof s };
 	struct why why;
 
 	s->conn = conn;
+	s->passing = passing;
 	if (!core_spawn(&spawn, &s->id, &why))
 		return s;
 	log_line(LOG_WARN, "gateway", "a client was turned away: %s", why.text);

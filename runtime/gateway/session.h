@@ -8,8 +8,9 @@
 
 /* Before the first session. Negative with why. */
 int session_setup(const struct session_config *c, struct why *why);
-/* conn: what the port knows it by. NULL: no room for another actor. */
-struct session *session_new(void *conn);
+/* conn: what the port knows it by. passing: it is of one call, and is not there as its user is by
+ * a WebSocket: not among the users, and no second login. NULL: no room for another actor. */
+struct session *session_new(void *conn, bool passing);
 /* One whole message of the client. Borrows the bytes. */
 void session_frame(struct session *s, const void *bytes, size_t len);
 /* Enough is under way for this client: it should not be read until that has become less. */

@@ -26,6 +26,7 @@ struct session {
 	actor_id id;
 	enum encoding enc;              /* of its last message: what is pushed is encoded so */
 	bool asking, in, closing;       /* asking: its login is not settled */
+	bool passing;                   /* see session_new() */
 	struct due due;                 /* calls whose answer is to come */
 	struct held *held, **held_end;
 	struct session *next, **link;   /* among those with a held frame that can be tried */

@@ -13,7 +13,10 @@
  *   other threads -- ws_wake() --> turn: sessions run -> out -> flush() -> library -> socket
  *                                   socket -> library -> conn_read() -> session_frame()
  *
- * From other threads only lws_cancel_service() is called, under a lock that ends with the loop.
+ * From other threads the loop is woken by an event of our own, which is a call of the kernel's only
+ * when the loop sleeps, under a lock that ends with it. (The library's own wake is one each time,
+ * and another turn of the loop; without libev it is what there is.) A timer that is set, or a read
+ * that is allowed again, outside of the library's callbacks it finds in its next turn: see stir().
  * Deflate is off (ready-made frames, and it stalls with event libraries), HTTP/2 too. */
 #include "ws.h"
 
@@ -39,6 +42,7 @@ struct ws {
 	struct ws_config config;
 	struct lws_context *lws;
 	struct ev_loop *loop;           /* NULL: the library turns poll() */
+	ev_async woken;
 	struct lws *listener;
 	struct door door;
 	lws_sorted_usec_list_t sweep;
@@ -65,14 +69,22 @@ static void wire_want(void *wsi)
 	lws_callback_on_writable(wsi);
 }
 
+static void stir(struct lws *wsi)
+{
+	lws_cancel_service(lws_get_context(wsi));
+}
+
 static void wire_read(void *wsi, bool on)
 {
 	lws_rx_flow_control(wsi, on);
+	if (on)
+		stir(wsi);
 }
 
 static void wire_end_in(void *wsi, int seconds)
 {
 	lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, seconds ? seconds : LWS_TO_KILL_ASYNC);
+	stir(wsi);
 }
 
 static int wire_fd(void *wsi)
@@ -123,6 +135,8 @@ static int headers(struct lws *wsi, const struct http_reply *r, uint8_t **p, uin
 
 	if (r->allow)
 		err |= header(wsi, "allow:", r->allow, p, end);
+	if (r->retry)
+		err |= header(wsi, "retry-after:", "1", p, end);
 	if (r->ask_login)
 		err |= header(wsi, "www-authenticate:", "Basic realm=\"actord\"", p, end);
 	if (!r->origin[0])
@@ -216,18 +230,21 @@ static int http(struct ws *w, struct lws *wsi, struct conn *c, const char *path)
 {
 	struct http_request r;
 	struct http_reply out = { 0 };
-	int err;
+	const char *words;
+	int err, status;
 
 	read_request(wsi, path, &r);
-	if (http_is_call(&r) && lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH)) {
-		*c = (struct conn){ .in = &w->conns, .wsi = wsi };
+	if (!http_is_call(&r)) {
+		http_answer(&w->config.http, &r, &out);
+	} else if (!lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH)) {
+		http_refuse(&w->config.http, &out, 411, "a call has a Content-Length", NULL);
+	} else {
+		status = conn_post(c, &w->conns, wsi, &words);
 		c->posted = posted_new(&w->config.http, &r);
+		if (status)
+			posted_refuse(c->posted, status, words);
 		return 0;
 	}
-	if (http_is_call(&r))
-		http_refuse(&w->config.http, &out, 411, "a call has a Content-Length", NULL);
-	else
-		http_answer(&w->config.http, &r, &out);
 	err = finish(wsi, &out, r.method == HTTP_HEAD);
 	buf_fini(&out.body);
 	return err;
@@ -235,10 +252,11 @@ static int http(struct ws *w, struct lws *wsi, struct conn *c, const char *path)
 
 static void forget_call(struct conn *c)
 {
-	if (c && c->posted)
-		posted_free(c->posted);
-	if (c)
-		c->posted = NULL;
+	if (!c || !c->posted)
+		return;
+	posted_free(c->posted);
+	c->posted = NULL;
+	conn_posted(c);
 }
 
 /* Sends the answer to a call, if it is there. *c may be gone with the transaction. */
@@ -250,6 +268,7 @@ static int answer_call(struct lws *wsi, struct conn *c)
 	if (!p || !posted_reply(p)->status)
 		return 0;
 	c->posted = NULL;
+	conn_posted(c);
 	err = finish(wsi, posted_reply(p), false);
 	posted_free(p);
 	return err;
@@ -324,7 +343,7 @@ static void follow_phase(struct ws *w)
 	enum phase phase = LOAD(&w->phase);
 
 	if (phase >= QUIET && w->listener)
-		lws_set_timeout(w->listener, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
+		wire_end_in(w->listener, 0);
 	if (phase == LEAVING)
 		conns_leave(&w->conns);
 	if (!w->over && (phase == ENDING || (phase == LEAVING && !LOAD(&w->conns.clients))))
@@ -339,8 +358,17 @@ static void turn(struct ws *w)
 	more = w->config.turn(w->config.turn_arg);
 	conns_turn_ends(&w->conns);
 	if (more)
-		lws_cancel_service(w->lws);
+		ws_wake(w);
 	follow_phase(w);
+}
+
+static void on_woken(struct ev_loop *loop, ev_async *woken, int events)
+{
+	struct ws *w = woken->data;
+
+	(void)loop, (void)events;
+	if (!w->over)
+		turn(w);
 }
 
 static void sweep(lws_sorted_usec_list_t *sul)
@@ -359,7 +387,7 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 
 	switch (reason) {
 	case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
-		if (!w->over)
+		if (!w->over && !w->loop)
 			turn(w);
 		return 0;
 	case LWS_CALLBACK_RECEIVE: return received(wsi, c, in, len);
@@ -435,8 +463,12 @@ static struct lws_context *start_lws(struct ws *w)
 	w->loop = loop;
 	if (loop)
 		lws = lws_create_context(&info);
-	if (lws)
+	if (lws) {
+		ev_async_init(&w->woken, on_woken);
+		w->woken.data = w;
+		ev_async_start(w->loop, &w->woken);
 		return lws;
+	}
 	ev_loop_destroy(loop);
 	w->loop = NULL;
 	info.foreign_loops = NULL;
@@ -500,7 +532,11 @@ void ws_run(struct ws *w)
 void ws_wake(struct ws *w)
 {
 	pthread_mutex_lock(&w->lock);
-	if (!w->over)
+	if (w->over)
+		;
+	else if (w->loop)
+		ev_async_send(w->loop, &w->woken);
+	else
 		lws_cancel_service(w->lws);
 	pthread_mutex_unlock(&w->lock);
 }

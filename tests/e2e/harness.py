@@ -9,6 +9,7 @@ logged or a sanitizer's report. Random input comes from one seed, printed with e
 E2E_SEED repeats it, E2E_PATIENCE stretches the deadlines (sanitizers are slow)."""
 
 import atexit
+import base64
 import json
 import os
 import pathlib
@@ -177,6 +178,13 @@ class Runtime:
     def get(self, path, **headers):
         return http_get(self.listen, path, **headers)
 
+    def post(self, path, *args, user="guid"):
+        """A call by HTTP: its status, and what was answered."""
+        login = base64.b64encode(("%s:md5" % user).encode()).decode()
+        status, _, body = http_get(self.listen, "/call/" + path, json.dumps(args).encode(),
+                                   Authorization="Basic " + login)
+        return status, json.loads(body)
+
     def tail(self, lines=40):
         return "\n".join(self.err.lines[-lines:])
 
@@ -246,8 +254,8 @@ def redis_cli(url, *args, stdin=None):
     return done.out.strip()
 
 
-def http_get(address, path, **headers):
-    ask = urllib.request.Request("http://%s%s" % (address, path), headers=headers)
+def http_get(address, path, body=None, **headers):
+    ask = urllib.request.Request("http://%s%s" % (address, path), body, headers)
     try:
         with urllib.request.urlopen(ask, timeout=10 * PATIENCE) as answer:
             return answer.status, answer.headers, answer.read()

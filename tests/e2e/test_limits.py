@@ -77,6 +77,30 @@ class Rates(Limited):
             return False
 
 
+class Posts(Limited):
+    """A call by POST counts as a message of its address, and as a client while it lasts."""
+    options = None
+
+    def status(self, runtime):
+        return runtime.post("echo/say", 1)[0]
+
+    def test_rate(self):
+        runtime = self.start("--address-rate", "1", redis="none")
+        self.assertEqual(self.status(runtime), 200)
+        until(lambda: self.status(runtime) == 429, "one within a second is too many")
+        self.assertGreaterEqual(self.metric(runtime, "clients_limited_total"), 1)
+        until(lambda: self.status(runtime) == 200, "a second later there is room again")
+
+    def test_max_clients(self):
+        for option in "--max-clients", "--max-address-clients":
+            runtime = self.start(option, "1", redis="none")
+            self.assertEqual(self.status(runtime), 200)
+            ws = runtime.client()
+            self.assertEqual(self.status(runtime), 503)
+            ws.close()
+            until(lambda: self.status(runtime) == 200, "its place is free")
+
+
 class Numbers(Limited):
     options = None
 

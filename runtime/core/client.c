@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * client.c - actor.h's client_*(): reading is a look into memory (keep.h), and setting is that and
- * a word to those who must know: the store, Redis, and the other nodes, whose users' records it is
- * added to. They are reached by their names; what is not there is an error. Any thread. */
+ * a word to those who must know: the store, or, for Redis and the other nodes, the actor `clients`.
+ * They are reached by their names; what is not there is an error. Any thread. */
 #include <stdio.h>
 
 #include "json.h"
@@ -17,54 +17,34 @@ static int save(actor *self, const struct keep_task *t)
 	return error;
 }
 
-/* The hash in Redis, and the users' records on other nodes. command: HSET, HINCRBY, HDEL. */
+/* The hash in Redis, and the users' records on other nodes, by the actor `clients`. command: HSET,
+ * HINCRBY, HDEL. */
 static int share(actor *self, const struct keep_task *t, const char *command, const char *key,
                  struct packed value)
 {
-	actor_ref bus = actor_find("bus");
 	struct buf b = { 0 };
 	struct packed p = value;
 	msg_out *o = msg_values(self);
 	int error;
 
-	buf_printf(&b, "actord:user:%s%c", t->user, 0);
-	out_str(o, command);
-	out_str(o, b.p);
+	out_str(o, t->user);
 	out_str(o, key);
-	buf_clear(&b);
+	out_str(o, command);
 	if (value.at && !json_write(&b, &p))
 		out_text(o, b.p, b.len);
-	error = actor_send_out(self, bus, "command", o);
+	error = actor_send_out(self, actor_find("clients"), "share", o);
+	if (error)
+		keep_written(t->user, key, NULL);
 	buf_fini(&b);
 	return error;
 }
 
-/* what: "shared" or "shared_add", of the actor `clients` on each. */
-static void tell_nodes(actor *self, const char *what, const struct keep_task *t, const char *key,
-                       const struct arg *value)
-{
-	msg_out *o = msg_values(self);
-
-	out_str(o, "clients");
-	out_str(o, what);
-	out_str(o, t->user);
-	out_str(o, key);
-	if (!value)
-		out_null(o);
-	else if (value->type == VALUE_INT || value->type == VALUE_UINT)
-		out_int(o, (int64_t)value->bits);
-	else if (value->type == VALUE_BOOL)
-		out_bool(o, value->bits != 0);
-	else if (value->type == VALUE_NUM)
-		out_num(o, (union { uint64_t u; double d; }){ value->bits }.d);
-	else
-		out_text(o, value->p, value->len);
-	actor_send_out(self, actor_find("bus"), "publish", o);
-}
-
+/* Before anything is changed. */
 static int key_fits(enum client_keep keep, const char *key)
 {
-	return *key && strlen(key) <= KEEP_KEY_MOST && keep <= KEEP_TODAY ? 0 : ACTOR_EARGS;
+	if (!*key || strlen(key) > KEEP_KEY_MOST || keep > KEEP_TODAY)
+		return ACTOR_EARGS;
+	return keep != KEEP_SHARED || actor_alive(actor_find("bus")) ? 0 : ACTOR_ENOENT;
 }
 
 static void pack_arg(struct buf *b, const struct arg *a)
@@ -84,7 +64,7 @@ static struct packed packed(const struct buf *b)
 }
 
 static int set(actor *self, actor_ref who, enum client_keep keep, const char *key,
-               struct packed value, const struct arg *arg)
+               struct packed value)
 {
 	struct keep_task t = { .user = "" };
 	int error = keep_write(who, keep, key, value, &t);
@@ -93,7 +73,6 @@ static int set(actor *self, actor_ref who, enum client_keep keep, const char *ke
 		return error;
 	if (t.save)
 		return save(self, &t);
-	tell_nodes(self, "shared", &t, key, arg);
 	return share(self, &t, value.at ? "HSET" : "HDEL", key, value);
 }
 
@@ -110,7 +89,7 @@ int client_set_(actor *self, actor_ref who, enum client_keep keep, const char *k
 	if (arg.type == VALUE_NULL)
 		return client_drop(self, who, keep, key);
 	pack_arg(&b, &arg);
-	error = b.len > KEEP_VALUE_MOST ? ACTOR_EARGS : set(self, who, keep, key, packed(&b), &arg);
+	error = b.len > KEEP_VALUE_MOST ? ACTOR_EARGS : set(self, who, keep, key, packed(&b));
 	buf_fini(&b);
 	return error;
 }
@@ -119,14 +98,13 @@ int client_drop(actor *self, actor_ref who, enum client_keep keep, const char *k
 {
 	int error = key_fits(keep, key);
 
-	return error ? error : set(self, who, keep, key, (struct packed){ NULL, NULL }, NULL);
+	return error ? error : set(self, who, keep, key, (struct packed){ NULL, NULL });
 }
 
 int client_add(actor *self, actor_ref who, enum client_keep keep, const char *key, int64_t by,
                int64_t *total)
 {
 	struct keep_task t = { .user = "" };
-	struct arg arg = { .type = VALUE_INT, .bits = (uint64_t)by };
 	struct buf b = { 0 };
 	int64_t sum = 0;
 	int error = key_fits(keep, key);
@@ -139,7 +117,6 @@ int client_add(actor *self, actor_ref who, enum client_keep keep, const char *ke
 	if (!t.tell)
 		return t.save ? save(self, &t) : 0;
 	pack_int(&b, by);
-	tell_nodes(self, "shared_add", &t, key, &arg);
 	error = share(self, &t, "HINCRBY", key, packed(&b));
 	buf_fini(&b);
 	return error;

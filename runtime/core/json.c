@@ -137,6 +137,12 @@ int json_read(const char *text, size_t len, struct buf *out, struct why *why)
 	return json_read_deep(text, len, VALUE_DEPTH, out, why);
 }
 
+void json_or_text(const char *text, size_t len, struct buf *out)
+{
+	if (json_read(text, len, out, NULL))
+		pack_str(out, text, len);
+}
+
 /* --- writing ------------------------------------------------------------------ */
 static void write_escaped(struct buf *out, unsigned char c)
 {

@@ -12,6 +12,8 @@
 int json_read(const char *text, size_t len, struct buf *out, struct why *why);
 /* The same to another depth, at most MESSAGE_DEPTH: that of a whole message. */
 int json_read_deep(const char *text, size_t len, int depth, struct buf *out, struct why *why);
+/* What is no JSON is appended as a str. */
+void json_or_text(const char *text, size_t len, struct buf *out);
 
 /* Appends the next packed value as JSON: a number as short as it reads back the same, bytes as
  * base64, control characters escaped, NaN and infinities as null, keys that are no str as str (of a

@@ -12,6 +12,9 @@
  * meanwhile. A user's record goes with the last session, when nothing is left to be saved: what is
  * loaded after that was written before, as the store handles its messages in order.
  *
+ * What is shared is set here at once, too, but Redis decides: who hears of a change reads it there.
+ * Answers come in its order; none is taken before that to the last change of our own.
+ *
  * Locks, in this order: a shard (sessions by number) or the table (users by name), then the
  * user's. None is held while something is sent, and nothing blocks under them.
  * Threads: any. */
@@ -21,6 +24,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "json.h"
 #include "ports.h"
 #include "registry.h"
 
@@ -30,6 +34,7 @@ struct kept {
 	struct kept *next;
 	enum client_keep keep;
 	bool dirty, gone;               /* to be saved; is not there any more */
+	unsigned unwritten;             /* KEEP_SHARED: changes that Redis has not answered */
 	int day;                        /* KEEP_TODAY: of which it is, 20060102 */
 	struct buf value;               /* packed */
 	char key[];
@@ -41,8 +46,7 @@ struct user {
 	struct kept *first;
 	unsigned count;
 	unsigned sessions;              /* under the table's lock */
-	bool queued;                    /* the store has been told */
-	bool loaded;
+	bool loaded, queued;            /* queued: the store has been told */
 	char name[];
 };
 
@@ -134,7 +138,7 @@ static struct value read_value(const struct kept *k)
 	return v;
 }
 
-/* The sum, or false: what is there is no int. */
+/* False: what is there is no int. */
 static bool add_to(struct kept *k, int64_t by, int64_t *total)
 {
 	struct value v = { .type = VALUE_INT };
@@ -402,32 +406,44 @@ void keep_found(const char *name, const char *key, size_t len, struct packed val
 	let_go(u);
 }
 
-void keep_shared(const char *name, const char *key, struct packed value)
+void keep_shared(const char *name, const char *key, const char *text, size_t len)
 {
 	struct user *u = strlen(key) <= KEEP_KEY_MOST ? take(name) : NULL;
+	struct buf b = { 0 };
 	struct kept *k;
 
 	if (!u)
 		return;
-	k = make(&u->first, &u->count, KEEP_SHARED, key);
-	if (k && value.at)
-		write_value(k, value);
-	else if (k)
-		k->gone = true;
+	if (text)
+		json_or_text(text, len, &b);
+	k = text ? make(&u->first, &u->count, KEEP_SHARED, key) : find(u->first, KEEP_SHARED, key);
+	if (k && !k->unwritten) {
+		k->gone = !text;
+		if (text)
+			write_value(k, (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len });
+	}
 	let_go(u);
+	buf_fini(&b);
 }
 
-void keep_shared_add(const char *name, const char *key, int64_t by)
+bool keep_is_here(const char *name)
 {
-	struct user *u = strlen(key) <= KEEP_KEY_MOST ? take(name) : NULL;
-	struct kept *k;
-	int64_t total;
+	struct user *u = take(name);
+
+	if (u)
+		let_go(u);
+	return u;
+}
+
+void keep_written(const char *name, const char *key, const int64_t *total)
+{
+	struct user *u = take(name);
+	struct kept *k = u ? find(u->first, KEEP_SHARED, key) : NULL;
 
 	if (!u)
 		return;
-	k = make(&u->first, &u->count, KEEP_SHARED, key);
-	if (k)
-		add_to(k, by, &total);
+	if (k && k->unwritten && !--k->unwritten && total)
+		write_int(k, *total);
 	let_go(u);
 }
 
@@ -499,6 +515,7 @@ static void mark(struct client *c, struct kept *k, struct keep_task *t)
 {
 	snprintf(t->user, sizeof t->user, "%s", c->user->name);
 	t->tell = k->keep == KEEP_SHARED;
+	k->unwritten += t->tell;
 	if (k->keep == KEEP_LOCAL || k->keep == KEEP_TODAY) {
 		k->dirty = true;
 		t->save = !c->user->queued;

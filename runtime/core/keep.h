@@ -16,9 +16,12 @@ void keep_close(actor_ref session);
 
 /* From the store: a key as keep_changes() gave it. What was set here meanwhile stays. */
 void keep_found(const char *user, const char *key, size_t len, struct packed value);
-/* From Redis, or told by another node: set, or added to. Nothing where the user is not here. */
-void keep_shared(const char *user, const char *key, struct packed value);
-void keep_shared_add(const char *user, const char *key, int64_t by);
+/* From Redis: text is JSON, or, as others may write there, just a text; NULL: there is none.
+ * Nothing where the user is not here, or has set it itself: keep_written() is still to come. */
+void keep_shared(const char *user, const char *key, const char *text, size_t len);
+bool keep_is_here(const char *user);
+/* Redis has, or has refused, what was set; total: what it says the sum is now; NULL: nothing. */
+void keep_written(const char *user, const char *key, const int64_t *total);
 
 /* To the store: each thing that was set since the last time; value.at NULL: it is gone. */
 void keep_changes(const char *user, void (*each)(void *arg, const char *key, struct packed value),

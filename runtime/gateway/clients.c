@@ -9,18 +9,32 @@
  *   count room:str             how many of this node are in the room
  *   users                      how many names are logged in on this node
  *   close user:str reason:str  its sessions end
+ *   share user key command ... what a session of the user has set (core/client.c), to Redis; the
+ *   changed user key           other nodes hear of it, and read it there
  *
  * The idea: all that is said once is encoded once (session_tell), and PUBLISHed once for the other
  * nodes, whose own `clients` hear it by `heard` and pass it on no further. The bus is reached by
  * its name; where there is none, this node is alone.
  * A room is a name and nothing else: who may join and speak is up to the actors that call.
- * The sessions' thread. Keeps nothing: rooms are in session_rooms, users in session_users. */
+ * The sessions' thread. Keeps what Redis was asked: rooms are in session_rooms, users in
+ * session_users. */
 #include "clients.h"
 
 #include "keep.h"
+#include "log.h"
 #include "session.h"
 
+enum { REDIS_MS = 10000 };
+
 static actor_ref bus;
+
+/* Of Redis, the oldest first, as its answers come. own: a change of ours; sum: that answers it. */
+static struct asked {
+	struct asked *next;
+	int64_t ask;
+	char *user, *key;
+	bool own, sum;
+} *asked, **asked_end = &asked;
 
 /* --- telling ------------------------------------------------------------------------------ */
 
@@ -89,26 +103,123 @@ static int heard(actor *self, const msg *m)
 	return msg_reply(m, tell(msg_str(m, 0), msg_str(m, 1), m, 2));
 }
 
-/* What a user keeps was changed on another node: shared user key value, shared_add user key by. */
-static int shared(actor *self, const msg *m)
-{
-	struct buf b = { 0 };
-	struct packed value = { NULL, NULL };
+/* --- what users share --------------------------------------------------------------------- */
 
-	(void)self;
-	if (msg_type(m, 2) != MSG_NULL) {
-		msg_pack(m, 2, &b);
-		value = (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len };
-	}
-	keep_shared(msg_str(m, 0), msg_str(m, 1), value);
-	buf_fini(&b);
+/* A command for the hash actord:user:NAME, whose answer comes to `then`; by: m's value i, or -1. */
+static int ask_redis(actor *self, const char *command, struct asked a, const msg *m, int i)
+{
+	const char *then = a.own ? "written" : "read";
+	msg_out *o = msg_values(self);
+	struct buf hash = { 0 };
+
+	buf_printf(&hash, "actord:user:%s%c", a.user, 0);
+	out_str(o, command);
+	out_str(o, hash.p);
+	out_str(o, a.key);
+	if (i >= 0)
+		out_value(o, m, i);
+	buf_fini(&hash);
+	a.ask = actor_ask_out(self, bus, "command", then, REDIS_MS, o);
+	if (a.ask < 0)
+		return (int)a.ask;
+	a.user = mem_string(a.user, strlen(a.user));
+	a.key = mem_string(a.key, strlen(a.key));
+	*asked_end = mem_alloc(sizeof a);
+	**asked_end = a;
+	asked_end = &(*asked_end)->next;
 	return 0;
 }
 
-static int shared_add(actor *self, const msg *m)
+static struct asked asked_take(int64_t ask)
 {
+	struct asked **at = &asked, a = { .ask = 0 }, *gone;
+
+	while (*at && (*at)->ask != ask)        /* the first, most often */
+		at = &(*at)->next;
+	gone = *at;
+	if (!gone)
+		return a;
+	a = *gone;
+	*at = a.next;
+	if (asked_end == &gone->next)
+		asked_end = at;
+	mem_free(gone);
+	return a;
+}
+
+static void asked_fini(struct asked *a)
+{
+	mem_free(a->user);
+	mem_free(a->key);
+}
+
+/* A client's variable was set here: the command that says so to Redis. */
+static int share(actor *self, const msg *m)
+{
+	char *user = (char *)(uintptr_t)msg_str(m, 0), *key = (char *)(uintptr_t)msg_str(m, 1);
+	struct asked a = { .user = user, .key = key, .own = true,
+		           .sum = strcmp(msg_str(m, 2), "HINCRBY") == 0 };
+	int error = ask_redis(self, msg_str(m, 2), a, m, msg_count(m) > 3 ? 3 : -1);
+
+	if (error)
+		keep_written(user, key, NULL);
+	return error ? msg_fail(m, "share: Redis cannot be asked (%d)", error) : 0;
+}
+
+/* The other nodes read there what it is now: as Redis has it already, at least as new as this. */
+static void tell_changed(actor *self, const struct asked *a)
+{
+	msg_out *o = msg_values(self);
+
+	out_str(o, "clients");
+	out_str(o, "changed");
+	out_str(o, a->user);
+	out_str(o, a->key);
+	actor_send_out(self, bus, "publish", o);
+}
+
+static void read_again(actor *self, const char *user, const char *key)
+{
+	struct asked a = { .user = (char *)(uintptr_t)user, .key = (char *)(uintptr_t)key };
+
+	ask_redis(self, "HGET", a, NULL, -1);
+}
+
+static int written(actor *self, const msg *m)
+{
+	struct asked a = asked_take(msg_ask(m));
+	int64_t total = msg_int(m, 0);
+
+	if (!a.ask)
+		return 0;
+	keep_written(a.user, a.key, !msg_error(m) && a.sum ? &total : NULL);
+	if (msg_error(m)) {
+		log_line(LOG_WARN, "gateway", "%s of %s was not written to Redis: %s", a.key,
+		         a.user, msg_error_text(m));
+		read_again(self, a.user, a.key);
+	} else {
+		tell_changed(self, &a);
+	}
+	asked_fini(&a);
+	return 0;
+}
+
+static int changed(actor *self, const msg *m)
+{
+	if (keep_is_here(msg_str(m, 0)))
+		read_again(self, msg_str(m, 0), msg_str(m, 1));
+	return 0;
+}
+
+static int read_one(actor *self, const msg *m)
+{
+	struct asked a = asked_take(msg_ask(m));
+	bool is_text = !msg_error(m) && msg_type(m, 0) == MSG_STR;
+
 	(void)self;
-	keep_shared_add(msg_str(m, 0), msg_str(m, 1), msg_int(m, 2));
+	if (a.ask && (is_text || !msg_error(m)))
+		keep_shared(a.user, a.key, is_text ? msg_str(m, 0) : NULL, msg_len(m, 0));
+	asked_fini(&a);
 	return 0;
 }
 
@@ -172,8 +283,10 @@ static const struct actor_type clients_type = {
 	         { "user",  "user:str func:str ...",          to_user,    0 },
 	         { "all",   "func:str ...",                   to_all,     0 },
 	         { "heard", "what:str name:str func:str ...", heard,      0 },
-	         { "shared", "user:str key:str value:any",    shared,     0 },
-	         { "shared_add", "user:str key:str by:int",   shared_add, 0 },
+	         { "share", "user:str key:str command:str value:str?", share, 0 },
+	         { "written", "answer:any?",                  written,    0 },
+	         { "changed", "user:str key:str",             changed,    0 },
+	         { "read",  "answer:any?",                    read_one,   0 },
 	         { "join",  "room:str who:int?",              join,       0 },
 	         { "leave", "room:str who:int?",              leave,      0 },
 	         { "count", "room:str",                       count,      0 },

@@ -8,11 +8,11 @@
  * fails, or a Redis that is away, does not keep anybody out.
  *
  * Invariants: `asking` from the question to the last answer, frames are held as long; a session has
- * a seat among the users from its login to its end, its own, so that no other's end takes it.
+ * a seat among the users from its login to its end, its own, so that no other's end takes it. (One
+ * that is only passing, for a call by HTTP, has none.)
  * The gateway's thread. */
 #include "login.h"
 
-#include "json.h"
 #include "keep.h"
 #include "log.h"
 
@@ -109,6 +109,8 @@ static const char *second_login(const struct session *s)
 {
 	const struct seat *seat = room_seats(&session_users, s->user);
 
+	if (s->passing)
+		return NULL;
 	for (; seat && login.same_user != SAME_BOTH; seat = seat->next_in_room) {
 		struct session *other = seat->who;
 
@@ -214,7 +216,8 @@ int login_settled(actor *self, const msg *m)
 		if (!s->closing)
 			answer_login(s, &e, no);
 	} else {
-		room_enter(&session_users, s->user, &s->seats, s);
+		if (!s->passing)
+			room_enter(&session_users, s->user, &s->seats, s);
 		if (!keep_open(s->id, s->user) || (!ask_store(s, &e) && !ask_redis(s, &e)))
 			go_in(s, &e);
 	}
@@ -241,24 +244,18 @@ int login_loaded(actor *self, const msg *m)
 	return 0;
 }
 
-/* Fields and values in turn; a value that is no JSON, which others may write, is a text. */
+/* Fields and values in turn. */
 static void take_shared(const char *user, const msg *m)
 {
 	struct msg_items in = msg_items(m, 0);
 	struct msg_item key, value;
-	struct buf b = { 0 };
-	struct why why;
 
 	while (msg_next(&in, &key) > 0 && msg_next(&in, &value) > 0) {
 		char *name = mem_string(key.str, key.len);
 
-		buf_clear(&b);
-		if (json_read(value.str, value.len, &b, &why))
-			pack_str(&b, value.str, value.len);
-		keep_shared(user, name, packed(&b));
+		keep_shared(user, name, value.str, value.len);
 		mem_free(name);
 	}
-	buf_fini(&b);
 }
 
 int login_shared(actor *self, const msg *m)

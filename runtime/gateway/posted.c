@@ -2,8 +2,9 @@
  * posted.c - POST /call/ACTOR/HANDLER: a client that logs in, calls once and goes.
  *
  * It is a session like any other, so its rights are those of a WebSocket client, but for that it is
- * only passing: the login of the Authorization header is its first frame, the call its second. What the session sends back comes
- * here: first how the login went, then the answer. /call/HANDLER calls the global table.
+ * only passing: the login of the Authorization header is its first frame, the call its second. What
+ * the session sends back comes here: first how the login went, then the answer. /call/HANDLER calls
+ * the global table.
  * The gateway's thread. */
 #include "posted.h"
 

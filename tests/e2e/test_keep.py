@@ -92,7 +92,8 @@ class Sessions(Keep):
         redis = RedisServer()
         self.addCleanup(redis.stop)
         one, two = [self.begin("--node", name, redis=redis.url) for name in ("one", "two")]
-        until(lambda: redis.client().pubsub_numsub("clients")[0][1] == 2, "both have subscribed")
+        hear = lambda: redis.client().pubsub_numsub("clients")[0][1]
+        until(lambda: hear() == 2, "both have subscribed")
         here, there = self.login(one, "ann"), self.login(two, "ann")
         for i in range(20):
             here.call("add", SHARED, "gold", 1, tpc="purse")
@@ -106,8 +107,21 @@ class Sessions(Keep):
         self.assertEqual(hash_of, {"gold": 40, "title": "queen"})
         there.call("drop", SHARED, "title", tpc="purse")
         until(lambda: self.get(here, SHARED, "title")[0] == NONE, "it is gone here too")
-        late = self.login(self.begin("--node", "three", redis=redis.url), "ann")
-        self.assertEqual(self.number(late, SHARED, "gold"), 40)
+        # At the same time, and while somebody logs in: all end with what Redis has.
+        late = self.begin("--node", "three", redis=redis.url)
+        until(lambda: hear() == 3, "so has the third")
+        for i in range(200):
+            for client in here, there:
+                client.send({"tpc": "purse", "func": "add", "args": [SHARED, "gold", 1]})
+            if i == 100:
+                late = self.login(late, "ann")
+        for client in here, there, late:
+            until(lambda: self.number(client, SHARED, "gold") == 440, "all have the sum")
+        self.assertEqual(redis.client().hget("actord:user:ann", "gold"), b"440")
+        # What others write there is taken when it is told of; what is no number is not added to.
+        redis.client().hset("actord:user:ann", "gold", "dust")
+        here.call("add", SHARED, "gold", 1, tpc="purse")
+        until(lambda: self.get(here, SHARED, "gold")[3] == "dust", "it is what Redis has")
 
     def test_without_redis(self):
         runtime = self.start(HERE / "actors/purse.c", redis="none")

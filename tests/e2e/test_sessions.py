@@ -194,6 +194,17 @@ class Twice(Sessions):
         client.send({"func": "login", "args": ["me", "x"]})
         return client.receive()["args"] == [0]
 
+    def test_a_posted_call_is_nobodys_second_login(self):
+        """It closes no WebSocket of its user, is refused for none, and is not among the users."""
+        for policy in "replace", "refuse":
+            runtime = self.start("--same-user", policy, redis="none")
+            ann = self.login(runtime, "ann")
+            for i in range(3):
+                self.assertEqual(runtime.post("echo/say", i, user="ann"), (200, {"args": [i]}))
+                self.assertEqual(ann.call("say", i, tpc="echo"), [i])
+            self.assertEqual(runtime.json("call", "clients", "users")[0]["args"], [1])
+            ann.close()
+
     def test_replace(self):
         runtime = self.start("--same-user", "replace", HERE / "actors/club.c")
         first = self.login(runtime, "me")

@@ -68,6 +68,11 @@ static const struct actor_type worker_type = {
 	.name = "keeper",
 	.on = ON({ "work", "who:int keep:int key:str by:int", work, 0 }),
 };
+static const struct actor_type clients_type = {
+	.name = "clients",
+	.on = ON({ "share", "user:str key:str command:str value:str?", saved, 0 }),
+};
+static const struct actor_type bus_type = { .name = "bus", .on = ON({ "none", "", saved, 0 }) };
 static const struct actor_type store_type = {
 	.name = "store",
 	.on = ON({ "save", "user:str", saved, 0 }),
@@ -147,10 +152,11 @@ static void what_is_set_meanwhile_stays(void **state)
 	assert_int_equal(client_int(9, KEEP_LOCAL, "a"), 1);
 	assert_int_equal(client_int(9, KEEP_LOCAL, "b"), 9);
 	assert_int_equal(client_type(9, KEEP_TODAY, "c"), MSG_NULL);    /* another day */
-	keep_shared("bob", "s", number(&nine));
-	keep_shared_add("bob", "s", 3);
+	keep_shared("bob", "s", "12", 2);
 	assert_int_equal(client_int(10, KEEP_SHARED, "s"), 12);
-	keep_shared("bob", "s", (struct packed){ NULL, NULL });
+	keep_shared("bob", "t", "no JSON", 7);
+	assert_int_equal(client_type(10, KEEP_SHARED, "t"), MSG_STR);
+	keep_shared("bob", "s", NULL, 0);
 	assert_int_equal(client_type(10, KEEP_SHARED, "s"), MSG_NULL);
 	for (actor_ref who = 8; who <= 10; who++)
 		keep_close(who);
@@ -158,6 +164,33 @@ static void what_is_set_meanwhile_stays(void **state)
 	expect_changes("bob", "la 1,");
 	assert_int_equal(keep_users(), 0);
 	assert_int_equal(client_int(8, KEEP_LOCAL, "a"), 0);
+}
+
+/* Redis's answers are taken in their order; none before the last of our own changes has come. */
+static void what_redis_says_last(void **state)
+{
+	int64_t total = 7;
+
+	(void)state;
+	keep_open(13, "eve");
+	ask(13, KEEP_SHARED, "n", 1, 1);
+	ask(13, KEEP_SHARED, "n", 1, 1);
+	keep_shared("eve", "n", "5", 1);                /* older than both, perhaps */
+	assert_int_equal(client_int(13, KEEP_SHARED, "n"), 2);
+	keep_written("eve", "n", &total);
+	assert_int_equal(client_int(13, KEEP_SHARED, "n"), 2);
+	total++;
+	keep_written("eve", "n", &total);
+	assert_int_equal(client_int(13, KEEP_SHARED, "n"), 8);
+	keep_shared("eve", "n", "9", 1);
+	assert_int_equal(client_int(13, KEEP_SHARED, "n"), 9);
+	ask(13, KEEP_SHARED, "n", 1, 1);
+	keep_written("eve", "n", NULL);                 /* it was lost on the way */
+	assert_int_equal(client_int(13, KEEP_SHARED, "n"), 10);
+	keep_written("nobody", "n", &total);
+	keep_close(13);
+	keep_written("eve", "n", &total);
+	assert_int_equal(keep_users(), 0);
 }
 
 static void the_store_is_told_once(void **state)
@@ -202,13 +235,13 @@ static void refusals(void **state)
 
 static void many_users(void **state)
 {
-	char name[32], user[4];
+	char name[32], text[16], user[4];
 
 	(void)state;
 	for (int i = 0; i < 5000; i++) {
 		snprintf(name, sizeof name, "user %d", i);
 		assert_true(keep_open(1000 + (actor_ref)i, name));
-		keep_shared_add(name, "n", i);
+		keep_shared(name, "n", text, (size_t)snprintf(text, sizeof text, "%d", i));
 	}
 	assert_int_equal(keep_users(), 5000);
 	for (int i = 0; i < 5000; i++) {
@@ -231,6 +264,8 @@ static int begin(void **state)
 		return -1;
 	spawn(add(&worker_type), "keeper");
 	spawn(add(&store_type), "store");
+	spawn(add(&clients_type), "clients");
+	spawn(add(&bus_type), "bus");
 	return 0;
 }
 
@@ -245,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_day_ends_at_local_midnight, setup),
 		cmocka_unit_test_setup(what_is_set_meanwhile_stays, setup),
+		cmocka_unit_test_setup(what_redis_says_last, setup),
 		cmocka_unit_test_setup(the_store_is_told_once, setup),
 		cmocka_unit_test_setup(refusals, setup),
 		cmocka_unit_test_setup(many_users, setup),

@@ -60,6 +60,8 @@ export class Arena {
 			[this.#me] = await this.#node.call("arena", "enter",
 				this.name.value.trim() || "somebody");
 			this.form.hidden = true;
+			this.canvas.className = "playing";
+			this.canvas.tabIndex = 0;
 			this.canvas.focus();
 		} catch (error) {
 			this.form.querySelector(".quiet").textContent = error.message;
@@ -231,7 +233,9 @@ export class Arena {
 		}
 	}
 
+	// A name is to be read on a phone, too.
 	#player([number, name, x, y], ink) {
+		const tall = Math.max(24, 11 * devicePixelRatio * WIDTH / this.canvas.width);
 		const p = this.paint, at = this.#follow(this.#where.get(number), x, y);
 
 		this.#where.set(number, at);
@@ -245,8 +249,8 @@ export class Arena {
 			p.stroke();
 		}
 		p.fillStyle = ink;
-		p.font = "500 24px system-ui, sans-serif";
+		p.font = `500 ${tall}px system-ui, sans-serif`;
 		p.textAlign = "center";
-		p.fillText(name, at.x, at.y + (at.y > HEIGHT - 70 ? -38 : 54));
+		p.fillText(name, at.x, at.y + (at.y > HEIGHT - 46 - tall ? -38 : 30 + tall));
 	}
 }

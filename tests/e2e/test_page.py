@@ -83,6 +83,10 @@ class Browser:
             chain.key_down(key)
         chain.perform()
 
+    def phone(self):
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True})
+
     def shot(self, name):
         SHOTS.mkdir(parents=True, exist_ok=True)
         self.driver.save_screenshot(str(SHOTS / (name + ".png")))
@@ -140,11 +144,21 @@ class Page(Case):
         client.close()
 
     def test_a_restart(self):
-        """The page connects again by itself, and plays on."""
+        """The page connects again by itself, and plays on; on a phone, and by keys alone."""
         runtime = self.start()
         browser = Browser(self, "http://%s/" % runtime.listen)
+        browser.phone()
         browser.wait("#state", "connected")
-        browser.enter("Ada")
+        self.assertEqual(browser.js("return document.documentElement.scrollWidth"), 390)
+        for css in "#enter h2", "#name", "#play", "#enter .quiet":      # nothing is cut off
+            self.assertTrue(browser.js("""
+                const part = document.querySelector("%s"), box = part.getBoundingClientRect();
+                return [box.top + 2, box.bottom - 2].every(y => part.contains(
+                    document.elementFromPoint((box.left + box.right) / 2, y)));""" % css), css)
+        browser.shot("page-phone")
+        browser.hold(Keys.TAB, *"Ada", Keys.ENTER)
+        browser.wait("#scores", "Ada")
+        self.assertEqual(browser.js("return document.activeElement.id"), "canvas")
         runtime.stop()
         browser.wait("#state", "connecting")
         self.start(folder=runtime.folder, listen=runtime.listen)

@@ -19,7 +19,7 @@ workload bench_ping_pong, bench_ping_pong_pairs, bench_ask_pairs, bench_fan_in, 
 	bench_redis_stream, bench_patch_latency,
 	bench_patch_memory, bench_patch_swap,
 	bench_patch_back,
-	bench_ws_echo;
+	bench_ws_echo, bench_ws_save;
 
 void   bench_print(const char *name, double value, const char *unit, const struct bench_options *o,
                    const char *more, ...) PRINTF(5, 6);    /* more: further keys, or NULL */

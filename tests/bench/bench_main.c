@@ -37,6 +37,8 @@ static const struct { const char *name, *what; workload *run;
 	 bench_patch_back},
 	{"ws-echo", "calls/s by WebSocket, beside a bare echo of libwebsockets; last: 100\n"
 	 "                   connections, 16 in flight, msgpack", bench_ws_echo},
+	{"ws-save", "us, p99 of 10,000 calls/s by 1,000 sessions, each kept on the disk",
+	 bench_ws_save},
 };
 
 double bench_now(void)

@@ -14,7 +14,10 @@
 #include "bench.h"
 #include "bench_node.h"
 
-enum { TURNS = 3, ARGS = 12, SPREAD_CONNECTIONS = 10000, SPREAD_RATE = 5000 };
+enum {
+	TURNS = 3, ARGS = 16, SPREAD_CONNECTIONS = 10000, SPREAD_RATE = 5000,
+	SESSIONS = 1000, SAVES_RATE = 10 * SESSIONS,
+};
 
 struct load { double value, p50_us, p99_us, cpu_us, bytes; };
 struct echo { pid_t pid; char listen[64]; };
@@ -73,13 +76,20 @@ static double field(const char *line, const char *key)
 	return at ? atof(at + strlen(quoted)) : 0;
 }
 
-struct kind { const char *name; int connections, in_flight; bool json; int rate; };
+struct kind {
+	const char *name; int connections, in_flight; bool json; int rate;
+	const char *handler;            /* of the actor saver, each connection a user; NULL: echo */
+};
 
 static struct load load(const struct kind *k, pid_t pid, const char *listen, double seconds)
 {
 	char text[5][24], line[1024] = "", *argv[ARGS] = {
 		NULL, "--pid", text[0], "--rate", text[1], (char *)(uintptr_t)listen,
 		text[2], text[3], text[4], k->json ? "json" : "msgpack",
+	};
+	char *saver[] = {
+		NULL, "--pid", text[0], "--rate", text[1], "--users", (char *)(uintptr_t)listen,
+		text[2], text[3], text[4], "msgpack", "saver", (char *)(uintptr_t)k->handler, NULL,
 	};
 	int status;
 	pid_t child;
@@ -90,7 +100,7 @@ static struct load load(const struct kind *k, pid_t pid, const char *listen, dou
 	snprintf(text[2], sizeof text[2], "%d", k->connections);
 	snprintf(text[3], sizeof text[3], "%d", k->in_flight);
 	snprintf(text[4], sizeof text[4], "%.3f", seconds);
-	f = start("ws_load", argv, &child);
+	f = start("ws_load", k->handler ? saver : argv, &child);
 	if (!fgets(line, sizeof line, f))
 		bench_fail("%s: the load failed", k->name);
 	fclose(f);
@@ -159,12 +169,75 @@ static void spread(const struct kind *k, const struct bench_options *o)
 	            ours.bytes, bare.p99_us, bare.cpu_us, bare.bytes);
 }
 
+/* --- what sessions keep ------------------------------------------------------------------- */
+
+static const char saver_source[] =
+	"#include \"actor.h\"\n"
+	"static int keep(actor *self, const msg *m) {\n"
+	"	return client_add(self, msg_from(m), KEEP_LOCAL, \"n\", 1, 0); }\n"
+	"static int hold(actor *self, const msg *m) {\n"
+	"	return client_add(self, msg_from(m), KEEP_TEMP, \"n\", 1, 0); }\n"
+	"const struct actor_type saver = { .name = \"saver\", .on = ON(\n"
+	"	{ \"keep\", \"text:str\", keep, ON_CLIENT },\n"
+	"	{ \"hold\", \"text:str\", hold, ON_CLIENT }) };\n";
+
+static struct load save(const struct bench_options *o, const char *path, const char *what)
+{
+	struct kind k = { "saves", SESSIONS, 1, false, SAVES_RATE, what };
+	struct bench_node node;
+	struct load l;
+
+	bench_node_start_with(&node, o->workers, NULL, path);
+	l = load(&k, node.pid, node.listen, o->seconds);
+	bench_node_stop(&node);
+	return l;
+}
+
+static int by_p99(const void *a, const void *b)
+{
+	double x = ((const struct load *)a)->p99_us, y = ((const struct load *)b)->p99_us;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Sessions that change something of theirs ten times a second each: on disk, or in memory alone. */
+int bench_ws_save(const struct bench_options *o)
+{
+	struct load kept[TURNS], held[TURNS];
+	char folder[] = "/tmp/actor-bench-ws-XXXXXX", path[64];
+	FILE *f;
+
+	if (!mkdtemp(folder))
+		bench_fail("cannot make a folder");
+	snprintf(path, sizeof path, "%s/saver.c", folder);
+	f = fopen(path, "w");
+	if (!f || fputs(saver_source, f) < 0 || fclose(f))
+		bench_fail("cannot write %s", path);
+	for (int i = 0; i < TURNS; i++) {
+		held[i] = save(o, path, "hold");
+		kept[i] = save(o, path, "keep");
+	}
+	unlink(path);
+	rmdir(folder);
+	qsort(held, TURNS, sizeof *held, by_p99);
+	qsort(kept, TURNS, sizeof *kept, by_p99);
+	bench_print("ws-save", kept[TURNS / 2].p99_us, "us", o,
+	            "\"sessions\":%d,\"saves\":%.0f,\"p50_us\":%.0f,\"cpu_us\":%.2f,"
+	            "\"not_saved_p99_us\":%.0f,\"not_saved_p50_us\":%.0f,\"not_saved_cpu_us\":%.2f",
+	            SESSIONS, kept[TURNS / 2].value, kept[TURNS / 2].p50_us,
+	            kept[TURNS / 2].cpu_us, held[TURNS / 2].p99_us, held[TURNS / 2].p50_us,
+	            held[TURNS / 2].cpu_us);
+	return 0;
+}
+
+/* --- all of them -------------------------------------------------------------------------- */
+
 int bench_ws_echo(const struct bench_options *o)
 {
-	speed(&(struct kind){ "one at a time, 100", 100, 1, false, 0 }, o);
-	speed(&(struct kind){ "one at a time, 1000", 1000, 1, false, 0 }, o);
-	spread(&(struct kind){ "mostly idle", SPREAD_CONNECTIONS, 1, false, SPREAD_RATE }, o);
-	speed(&(struct kind){ "16 in flight, json", 100, 16, true, 0 }, o);
-	speed(&(struct kind){ "16 in flight, msgpack", 100, 16, false, 0 }, o);
+	speed(&(struct kind){ "one at a time, 100", 100, 1, false, 0, NULL }, o);
+	speed(&(struct kind){ "one at a time, 1000", 1000, 1, false, 0, NULL }, o);
+	spread(&(struct kind){ "mostly idle", SPREAD_CONNECTIONS, 1, false, SPREAD_RATE, NULL }, o);
+	speed(&(struct kind){ "16 in flight, json", 100, 16, true, 0, NULL }, o);
+	speed(&(struct kind){ "16 in flight, msgpack", 100, 16, false, 0, NULL }, o);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * ws_load.c - load for the gateway: connections that each keep so many calls under way.
  *
- *   ws_load [--rate N] [--pid P] ADDR:PORT
+ *   ws_load [--rate N] [--pid P] [--users] ADDR:PORT
  *           [CONNECTIONS [IN-FLIGHT [SECONDS [json|msgpack [TPC [HANDLER]]]]]]
  *
  * Its own program: plain nonblocking sockets, one epoll, frames by hand, so that it costs less than
@@ -10,7 +10,7 @@
  * with err as failed, any other as strange. A server that sends back what it gets will do, too.
  * With a rate, so many calls a second go out in all, by one connection after the other, and the
  * time of each counts from when it was due. With a pid, the CPU time of that process for a message
- * and its memory for a connection are told as well.
+ * and its memory for a connection are told as well. With --users each logs in by its own name.
  * Prints one JSON line: "value" in calls/s, "p50_us", "p99_us", "lost", ... */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +48,8 @@ static struct {
 	double seconds, rate;                   /* rate 0: as fast as answers come */
 	bool json;
 	int pid;                                /* 0: none */
-} opt = { "127.0.0.1", "8080", "echo", "say", 100, 16, 5, 0, false, 0 };
+	bool users;                             /* each connection its own */
+} opt = { "127.0.0.1", "8080", "echo", "say", 100, 16, 5, 0, false, 0, false };
 
 static int epoll;
 static bool measuring, stopping;
@@ -235,17 +236,21 @@ static size_t frame_in(struct client *c, const uint8_t *p, size_t left)
 
 static void login(struct client *c)
 {
-	static const char json[] = "{\"func\":\"login\",\"args\":[\"load\",\"hash\"]}";
+	static int number;
+	char user[16] = "load", json[64];
 	uint8_t m[64], *p = m;
 
+	if (opt.users)
+		snprintf(user, sizeof user, "load%d", number++);
 	c->state = LOGGING_IN;
 	*p++ = 0x82;
 	p = put(put(p, "func"), "login");
 	p = put(p, "args");
 	*p++ = 0x92;
-	p = put(put(p, "load"), "hash");
+	p = put(put(p, user), "hash");
 	if (opt.json)
-		frame(c, (const uint8_t *)json, sizeof json - 1, true);
+		frame(c, (const uint8_t *)json, (size_t)snprintf(json, sizeof json,
+		      "{\"func\":\"login\",\"args\":[\"%s\",\"hash\"]}", user), true);
 	else
 		frame(c, m, (size_t)(p - m), false);
 }
@@ -455,7 +460,7 @@ static void arguments(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "rate", required_argument, NULL, 'r' }, { "pid", required_argument, NULL, 'p' },
-		{ 0 },
+		{ "users", no_argument, NULL, 'u' }, { 0 },
 	};
 	static char address[256];
 	char *colon;
@@ -465,12 +470,14 @@ static void arguments(int argc, char **argv)
 			opt.rate = atof(optarg);
 		else if (o == 'p')
 			opt.pid = atoi(optarg);
+		else if (o == 'u')
+			opt.users = true;
 		else
 			exit(2);
 	argc -= optind - 1;
 	argv += optind - 1;
 	if (argc < 2 || !(colon = strrchr(argv[1], ':'))) {
-		fprintf(stderr, "usage: ws_load [--rate N] [--pid P] ADDR:PORT "
+		fprintf(stderr, "usage: ws_load [--rate N] [--pid P] [--users] ADDR:PORT "
 		        "[CONNECTIONS [IN-FLIGHT [SECONDS [json|msgpack [TPC [HANDLER]]]]]]\n");
 		exit(2);
 	}

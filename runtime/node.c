@@ -67,6 +67,8 @@ struct node {
 	struct bus_info counted;                /* a copy, for the gateway's thread */
 };
 
+static _Atomic int exit_status;
+
 /* --- ready -------------------------------------------------------------------------------- */
 
 /* Those who want to know have joined the groups "started" and "stopped". */
@@ -105,10 +107,27 @@ static void on_redis(void *arg)
 		say_ready(n);
 }
 
+static void begin_stop(struct node *n, const char *why);
+
+static void fail_fast(struct node *n)
+{
+	struct bus_info i;
+
+	bus_info(n->bus, &i);
+	fprintf(stderr, "actord: --redis %s: %s; start it, or leave --fail-fast away to have its "
+	        "return waited for\n", i.url, *i.trouble ? i.trouble : "it does not answer");
+	exit_status = 2;
+	begin_stop(n, "no Redis");
+}
+
 static void on_redis_late(void *arg)
 {
 	struct node *n = arg;
 
+	if (n->bus && n->config->fail_fast) {
+		fail_fast(n);
+		return;
+	}
 	if (n->bus)
 		log_line(LOG_WARN, "node", "ready without Redis, which does not answer yet");
 	say_ready(n);
@@ -369,7 +388,6 @@ static int start(struct node *n, struct why *why)
 
 /* --- the stop ----------------------------------------------------------------------------- */
 
-static _Atomic int exit_status;
 static char socket_path[sizeof ((struct why *)0)->text];
 
 static void on_alarm(int signo)

@@ -21,6 +21,7 @@ struct node_config {
 	int workers;                                    /* 0: as many as there are processors */
 	int max_actors;                                 /* 0: core's own limit */
 	int unsigned_patches;                           /* below 0: nobody said */
+	bool fail_fast;                                 /* no start without Redis */
 	const char *patch_keys, *groups, *probation;
 	const char *tls_cert, *tls_key;                 /* both or none */
 	const char *files, *debug_token;

@@ -111,13 +111,14 @@ static int set_redis(struct node_config *c, const char *value, struct why *why)
 	} else if (starts(value, "embedded/")) {
 		c->redis = REDIS_IS_EMBEDDED;
 		return number(value + 9, 0, DATABASES - 1, &c->redis_db, why);
-	} else if (starts(value, "redis://") || starts(value, "unix://")) {
+	} else if (starts(value, "redis://") || starts(value, "unix://") ||
+	           starts(value, "sentinel://")) {
 		c->redis = REDIS_IS_ELSEWHERE;
 		c->redis_url = value;
 	} else {
 		return why_set(why, ACTOR_EARGS, "this version knows no \"%.*s\"; write embedded, "
 		               "embedded/DB, redis://[user:password@]host:port/db, "
-		               "unix:///path?db=N or none",
+		               "unix:///path?db=N, sentinel://host:port,.../master/db or none",
 		               (int)strcspn(value, ":/"), value);
 	}
 	return 0;
@@ -170,12 +171,27 @@ static int set_node(struct node_config *c, const char *value, struct why *why)
 	return word(value, why);
 }
 
-static int set_unsigned_patches(struct node_config *c, const char *value, struct why *why)
+static int yes_or_no(const char *value, struct why *why)
 {
 	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
 		return why_set(why, ACTOR_EARGS, "\"%s\" is neither yes nor no", value);
-	c->unsigned_patches = value[0] == 'y';
-	return 0;
+	return value[0] == 'y';
+}
+
+static int set_unsigned_patches(struct node_config *c, const char *value, struct why *why)
+{
+	int rc = yes_or_no(value, why);
+
+	c->unsigned_patches = rc > 0;
+	return rc < 0 ? rc : 0;
+}
+
+static int set_fail_fast(struct node_config *c, const char *value, struct why *why)
+{
+	int rc = yes_or_no(value, why);
+
+	c->fail_fast = rc > 0;
+	return rc < 0 ? rc : 0;
 }
 
 static int set_patch_keys(struct node_config *c, const char *value, struct why *why)
@@ -280,9 +296,12 @@ static int set_config(struct node_config *c, const char *value, struct why *why)
 static const struct option table[] = {
 	{ "listen", "ADDR:PORT", "WebSocket and HTTP (127.0.0.1:8080); port 0 takes a free one;\n"
 	  "none for none", set_listen },
-	{ "redis", "URL", "redis://[user:password@]host:port/db, unix:///path?db=N;\n"
+	{ "redis", "URL", "redis://[user:password@]host:port/db, unix:///path?db=N,\n"
+	  "sentinel://[user:password@]host:port,host:port/master/db;\n"
 	  "embedded or embedded/DB starts a private redis-server (the\n"
 	  "default where one is installed); none runs alone", set_redis },
+	{ "fail-fast", NULL, "end with exit status 2 where Redis does not answer at the start,\n"
+	  "instead of starting without it", set_fail_fast },
 	{ "redis-bind", "ADDR", "where the embedded Redis listens (127.0.0.1)", set_redis_bind },
 	{ "redis-port", "PORT", "and at which port (6379, where that is taken a free one);\n"
 	  "0 takes a free one", set_redis_port },

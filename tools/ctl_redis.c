@@ -74,8 +74,9 @@ static int dial(struct link *l, const struct url *u, struct why *why)
 	if (!r->redis)
 		return why_set(why, CTL_AWAY, "Redis: out of memory");
 	if (r->redis->err)
-		return why_set(why, CTL_NOT_YET, "no Redis answers at %s%s: %s", u->host, u->path,
-			r->redis->errstr);
+		return why_set(why, CTL_NOT_YET, "no Redis answers at %s%s: %s; is it started? "
+			"The runtime says where its own is: actorctl inspect, on its machine",
+			u->host, u->path, r->redis->errstr);
 	return sign_in(r, u, why);
 }
 
@@ -215,6 +216,10 @@ int remote_open(struct link *l, const struct ctl *c, struct why *why)
 
 	if (url_parse(&u, c->redis, &reason) != 0)
 		return why_set(why, CTL_USAGE, "--redis: %s", reason.text);
+	if (*u.master)
+		return why_set(why, CTL_USAGE, "--redis: give the master's own URL, redis://...: "
+			"`redis-cli -p 26379 sentinel get-master-addr-by-name %s` says where it is",
+			u.master);
 	if (c->node && strlen(c->node) >= NAME_MOST)
 		return why_set(why, CTL_USAGE, "--node: a name has at most %d bytes",
 			NAME_MOST - 1);

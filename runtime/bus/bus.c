@@ -527,7 +527,7 @@ void bus_info(const struct bus *b, struct bus_info *out)
 	intake_info(b->intake, &in);
 	outbox_info(b->outbox, &answers);
 	*out = (struct bus_info){
-		.connected = b->ready, .url = b->shown.p,
+		.connected = b->ready, .url = b->shown.p, .trouble = b->said,
 		.taken = in.taken, .answered = in.answered,
 		.published = answers.sent, .refused = in.refused + answers.dropped,
 		.pending = in.pending + in.held + answers.waiting + calls_waiting(b->calls) +

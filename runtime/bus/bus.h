@@ -19,6 +19,7 @@ struct bus_config {
 struct bus_info {
 	bool connected;
 	const char *url;
+	const char *trouble;            /* what kept it from being connected last; "": nothing */
 	uint64_t taken, answered, published, refused;
 	unsigned pending;
 	/* from and to other nodes */

@@ -15,18 +15,17 @@
  * commands; hiredis's own calls with no reply are passed over, as it loses some: drop() empties
  * the ring.
  *
- * What hiredis 0.14 has not is here: a limit on how long a reply may take (`watch`), names resolved
- * without blocking (resolve.c). The loop's thread only. Does not log, and knows no message. */
+ * What hiredis 0.14 has not is here: a limit on how long a reply may take (`watch`). Where to go
+ * says where.c. The loop's thread only. Does not log, and knows no message. */
 #include "link.h"
 
-#include <hiredis/hiredis.h>
 #include <hiredis/async.h>
 #include <hiredis/adapters/libevent.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 
 #include "../actor.h"
-#include "resolve.h"
+#include "where.h"
 
 enum {
 	WATCH_MS = 1000,
@@ -61,9 +60,9 @@ struct link {
 	struct link_events events;
 	void *arg;
 	struct lane lane[LINK_LANES];
-	struct resolve *resolve;
+	struct where *where;            /* it is; NULL: at a socket */
 	struct addresses addresses;
-	int address;                    /* the one that is tried */
+	int address, port;              /* the ones that are tried */
 	struct loop_timer *turn, *watch;
 	int64_t since_ms, watched_ms;   /* of the state; the last look */
 	int64_t beats, beats_back;
@@ -252,10 +251,9 @@ static void lane_sign_in(struct lane *l)
 	const struct url *u = &l->link->url;
 	char text[128];
 
-	if (u->password[0] && u->user[0])
-		lane_words(l, on_signed, 3, "AUTH", u->user, u->password);
-	else if (u->password[0])
-		lane_words(l, on_signed, 2, "AUTH", u->password, NULL);
+	if (u->password[0])
+		lane_words(l, on_signed, u->user[0] ? 3 : 2, "AUTH",
+		           u->user[0] ? u->user : u->password, u->password);
 	snprintf(text, sizeof text, "%d", u->db);
 	if (u->db)
 		lane_words(l, on_signed, 2, "SELECT", text, NULL);
@@ -289,8 +287,8 @@ static void on_disconnect(const redisAsyncContext *ac, int status)
 static void lane_join(struct lane *l)
 {
 	struct link *k = l->link;
-	redisAsyncContext *ac = k->url.host[0]
-		? redisAsyncConnect(k->addresses.text[k->address], k->url.port)
+	redisAsyncContext *ac = k->where
+		? redisAsyncConnect(k->addresses.text[k->address], k->port)
 		: redisAsyncConnectUnix(k->url.path);
 
 	if (!ac || ac->err || redisLibeventAttach(ac, loop_base(k->loop)) != REDIS_OK) {
@@ -315,29 +313,34 @@ static void link_join(struct link *k)
 		lane_join(&k->lane[i]);
 }
 
-static void on_resolved(void *arg, const struct addresses *a, const char *error)
+static void on_found(void *arg, const struct addresses *a, int port, const char *error)
 {
 	struct link *k = arg;
 
-	k->resolve = NULL;
-	if (error) {
-		link_fail(k, "%s: %s", k->url.host, error);
-		return;
-	}
-	k->addresses = *a;
+	k->addresses = a ? *a : (struct addresses){ .n = 0 };
+	k->port = port;
 	k->address = 0;
-	link_join(k);
+	if (error)
+		link_fail(k, "%s", error);
+	else
+		link_join(k);
 }
+
+static void on_moved(void *arg, const char *reason)
+{
+	link_fail(arg, "%s", reason);
+}
+
+static const struct where_events where = { on_found, on_moved };
 
 static void link_begin(struct link *k)
 {
 	k->since_ms = now_ms();
-	if (!k->url.host[0]) {
-		link_join(k);
-		return;
-	}
 	k->state = RESOLVING;
-	k->resolve = resolve_start(k->loop, k->url.host, on_resolved, k);
+	if (k->where)
+		where_ask(k->where);
+	else
+		link_join(k);
 }
 
 /* --- dropping ----------------------------------------------------------------------------- */
@@ -539,13 +542,11 @@ struct link *link_new(struct loop *l, const struct link_config *c, const struct 
 	k->pulse = mem_string(c->pulse, strlen(c->pulse));
 	k->events = *e;
 	k->arg = arg;
-	for (int i = 0; i < LINK_LANES; i++) {
-		struct lane *lane = &k->lane[i];
-
-		lane->link = k;
-		lane->which = (enum link_lane)i;
-		lane->port = (struct redis_port){ port_command, lane };
-	}
+	if (!k->url.path[0])
+		k->where = where_new(l, &k->url, &where, k);
+	for (int i = 0; i < LINK_LANES; i++)
+		k->lane[i] = (struct lane){ .link = k, .which = (enum link_lane)i,
+		                            .port = { port_command, &k->lane[i] } };
 	k->turn = loop_timer_new(l, on_turn, k);
 	k->watch = loop_timer_new(l, on_watch, k);
 	k->watched_ms = now_ms();
@@ -559,7 +560,7 @@ void link_free(struct link *k)
 	if (!k)
 		return;
 	k->state = FAILED;      /* whoever is told that it is gone cannot begin anew */
-	resolve_cancel(k->resolve);
+	where_free(k->where);
 	loop_timer_free(k->turn);
 	loop_timer_free(k->watch);
 	for (int i = 0; i < LINK_LANES; i++) {

@@ -118,27 +118,71 @@ static int query(struct url *u, const char *p, const char *end, struct why *why)
 	return number(p + 4, end, INT32_MAX, &u->db, "database", why);
 }
 
-static int scheme(const char *text, bool *local, const char **rest, struct why *why)
-{
-	static const char *const later[] = { "sentinel://", "cluster://" };
+enum kind { TCP, LOCAL, SENTINEL, KINDS };
+static const char *const begins[KINDS] = { "redis://", "unix://", "sentinel://" };
 
+static int scheme(const char *text, enum kind *kind, const char **rest, struct why *why)
+{
 	if (!strncmp(text, "rediss://", 9))
 		return why_set(why, ACTOR_EARGS, "rediss:// is TLS, which needs hiredis 1.0 or "
 		               "newer and is not in this build: reach Redis through a TLS "
 		               "proxy, by redis:// or unix://");
 
-	for (size_t i = 0; i < ARRAY_LEN(later); i++) {
-		if (!strncmp(text, later[i], strlen(later[i])))
-			return why_set(why, ACTOR_EARGS,
-			               "%s URLs come with a later version of actord: "
-			               "use redis:// or unix://",
-			               later[i]);
+	if (!strncmp(text, "cluster://", 10))
+		return why_set(why, ACTOR_EARGS, "cluster:// is not in this build: give the nodes "
+		               "a Redis that is no Cluster, by redis://, unix:// or, so that it "
+		               "outlives its machine, sentinel://");
+	for (int i = 0; i < KINDS; i++)
+		if (!strncmp(text, begins[i], strlen(begins[i]))) {
+			*kind = (enum kind)i;
+			*rest = text + strlen(begins[i]);
+			return 0;
+		}
+	return why_set(why, ACTOR_EARGS,
+	               "the Redis URL must begin with redis://, unix:// or sentinel://");
+}
+
+bool url_host(const struct url *u, int i, char *host, size_t size, int *port)
+{
+	const char *p = u->hosts, *end;
+	struct url one = { .port = SENTINEL_PORT };
+
+	for (; i && *p; i--) {
+		p += strcspn(p, ",");
+		p += *p == ',';
 	}
-	*local = !strncmp(text, "unix://", 7);
-	if (!*local && strncmp(text, "redis://", 8))
-		return why_set(why, ACTOR_EARGS,
-		               "the Redis URL must begin with redis:// or unix://");
-	*rest = text + (*local ? 7 : 8);
+	end = p + strcspn(p, ",");
+	if (i || p == end || host_port(&one, p, end, &(struct why){ "" }))
+		return false;
+	snprintf(host, size, "%s", one.host);
+	*port = one.port;
+	return true;
+}
+
+/* hosts, up to slash, then /master[/db]. */
+static int sentinels(struct url *u, const char *p, const char *slash, const char *end,
+                     struct why *why)
+{
+	const char *master = slash < end ? slash + 1 : end;
+	const char *db = memchr(master, '/', (size_t)(end - master));
+	const char *at, *comma;
+
+	for (at = p; at < slash; at = comma + 1) {
+		struct url one = { .port = SENTINEL_PORT };
+
+		comma = memchr(at, ',', (size_t)(slash - at));
+		comma = comma ? comma : slash;
+		if (host_port(&one, at, comma, why))
+			return ACTOR_EARGS;
+	}
+	if (p == slash || (size_t)(slash - p) >= sizeof u->hosts || master == (db ? db : end))
+		return why_set(why, ACTOR_EARGS, "write sentinel://host:port,host:port/MASTER/db: "
+		               "the Sentinels, and the name that they know the master by");
+	memcpy(u->hosts, p, (size_t)(slash - p));
+	if (decode(master, db ? db : end, u->master, sizeof u->master, "master", why))
+		return ACTOR_EARGS;
+	if (db && end - db > 1)
+		return number(db + 1, end, INT32_MAX, &u->db, "database", why);
 	return 0;
 }
 
@@ -146,9 +190,9 @@ int url_parse(struct url *u, const char *text, struct why *why)
 {
 	struct url got = { .port = REDIS_PORT };
 	const char *p = NULL, *end, *ask, *at, *slash;
-	bool local = false;
+	enum kind kind = TCP;
 
-	if (scheme(text, &local, &p, why))
+	if (scheme(text, &kind, &p, why))
 		return ACTOR_EARGS;
 	ask = p + strcspn(p, "?");
 	end = p + strlen(p);
@@ -160,7 +204,10 @@ int url_parse(struct url *u, const char *text, struct why *why)
 	if (at && credentials(&got, p, at, why))
 		return ACTOR_EARGS;
 	p = at ? at + 1 : p;
-	if (local) {
+	if (kind == SENTINEL) {
+		if (sentinels(&got, p, slash, ask, why))
+			return ACTOR_EARGS;
+	} else if (kind == LOCAL) {
 		if (slash != p || slash == ask)
 			return why_set(why, ACTOR_EARGS,
 			               "the Redis URL's socket must be an absolute path: "
@@ -191,12 +238,18 @@ void url_write(const struct url *u, bool secret, struct buf *out)
 {
 	bool v6 = strchr(u->host, ':');
 
-	buf_text(out, u->host[0] ? "redis://" : "unix://");
+	buf_text(out, begins[u->master[0] ? SENTINEL : u->host[0] ? TCP : LOCAL]);
 	if (secret && u->password[0]) {
 		encode(out, u->user, "-._~");
 		buf_text(out, ":");
 		encode(out, u->password, "-._~");
 		buf_text(out, "@");
+	}
+	if (u->master[0]) {
+		buf_printf(out, "%s/", u->hosts);
+		encode(out, u->master, "-._~");
+		buf_printf(out, "/%d", u->db);
+		return;
 	}
 	if (u->host[0]) {
 		buf_printf(out, v6 ? "[%s]:%d/%d" : "%s:%d/%d", u->host, u->port, u->db);

@@ -58,12 +58,20 @@ class Options(Case):
 
     def test_later_schemes_are_refused(self):
         """What this build does not speak yet it does not pretend to."""
-        for url in "sentinel://127.0.0.1:1/m/0", "cluster://127.0.0.1:1", "rediss://127.0.0.1:1/0":
+        for url in "cluster://127.0.0.1:1", "rediss://127.0.0.1:1/0":
             folder = make_folder()
             done = actord("--state", folder / "s", "--control", folder / "c", "--listen",
                           "127.0.0.1:0",
                           "--redis", url)
             self.assertEqual(done.code, 2, done)
+
+    def test_fail_fast(self):
+        url = "redis://127.0.0.1:%d" % free_port()
+        done = actord("--state", make_folder() / "s", "--control", make_folder() / "c", "--listen",
+                      "none", "--redis", url, "--fail-fast")
+        self.assertEqual(done.code, 2, done)
+        self.assertRegex(done.err, r"actord: --redis redis://127.* refused; start it, or leave")
+        self.assertEqual(done.out, "")
 
     def test_config_file(self):
         folder = make_folder()

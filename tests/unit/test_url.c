@@ -92,6 +92,28 @@ static void sockets(void **state)
 	assert_string_equal(u.password, "hunter2");
 }
 
+static void sentinels(void **state)
+{
+	struct url u = parsed("sentinel://u:hunter2@a:1,[::1]:2,c/my%20master/3");
+	char host[64];
+	int port;
+
+	(void)state;
+	assert_string_equal(u.master, "my master");
+	assert_string_equal(u.password, "hunter2");
+	assert_int_equal(u.db, 3);
+	assert_true(url_host(&u, 0, host, sizeof host, &port));
+	assert_string_equal(host, "a");
+	assert_int_equal(port, 1);
+	assert_true(url_host(&u, 1, host, sizeof host, &port));
+	assert_string_equal(host, "::1");
+	assert_int_equal(port, 2);
+	assert_true(url_host(&u, 2, host, sizeof host, &port));
+	assert_string_equal(host, "c");
+	assert_int_equal(port, SENTINEL_PORT);
+	assert_false(url_host(&u, 3, host, sizeof host, &port));
+}
+
 static void refusals_say_why(void **state)
 {
 	char longest[600] = "redis://";
@@ -100,8 +122,12 @@ static void refusals_say_why(void **state)
 	refused("", "begin with");
 	refused("http://h", "begin with");
 	refused("rediss://:hunter2@h", "TLS");
-	refused("sentinel://h:1,h:2/m/0", "later");
-	refused("cluster://h:1", "later");
+	refused("sentinel://h:1,h:2", "MASTER");
+	refused("sentinel://h:1,h:2/", "MASTER");
+	refused("sentinel:///m", "MASTER");
+	refused("sentinel://h:1,:2/m", "no host");
+	refused("sentinel://h:1/m/x", "database");
+	refused("cluster://h:1", "not in this build");
 	refused("redis://", "no host");
 	refused("redis://:hunter2@", "no host");
 	refused("redis://:hunter2@:6379", "no host");
@@ -132,6 +158,7 @@ static void writes_what_it_reads(void **state)
 	written("redis://[::1]", true, "redis://[::1]:6379/0");
 	written("unix:///a%20b?db=1", true, "unix:///a%20b?db=1");
 	written("unix://:x@/a", true, "unix://:x@/a");
+	written("sentinel://:x@a:1,b:2/m", true, "sentinel://:x@a:1,b:2/m/0");
 }
 
 int main(void)
@@ -140,6 +167,7 @@ int main(void)
 		cmocka_unit_test(hosts_ports_and_databases),
 		cmocka_unit_test(users_and_passwords),
 		cmocka_unit_test(sockets),
+		cmocka_unit_test(sentinels),
 		cmocka_unit_test(refusals_say_why),
 		cmocka_unit_test(writes_what_it_reads),
 	};

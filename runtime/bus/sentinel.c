@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT
+ * sentinel.c - see sentinel.h.
+ *
+ * The idea: a thread keeps a connection to one Sentinel and asks it twice a second; where it does
+ * not answer the next one is asked. What a Sentinel names is asked itself whether it is the master
+ * (ROLE), as a Sentinel may be late, and how many replicas it wants before it takes a write: none
+ * means that a failover loses what was not replicated yet, which the operator is told. The loop
+ * looks at what the thread has found, as often as a person would not notice.
+ *
+ * Threads: `lock` covers what both touch: found, reason, stop. */
+#include "sentinel.h"
+
+#include <errno.h>
+#include <hiredis/hiredis.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log.h"
+#include "ports.h"
+
+enum { ASK_MS = 500, REPLY_MS = 1000, LOOK_MS = 50 };
+
+struct sentinel {
+	struct url url;
+	struct loop_timer *look;
+	void (*news)(void *arg);
+	void *arg;
+	struct master master;           /* the loop's */
+	char reason[256];
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t stopped;
+	bool stop;
+	struct master found;
+	char trouble[256];
+	/* the thread's */
+	char host[256]; int port;       /* of the Sentinel that is asked */
+	struct master checked;
+};
+
+/* --- the thread --------------------------------------------------------------------------- */
+
+static void tell(struct sentinel *s, const struct master *m, const char *trouble)
+{
+	pthread_mutex_lock(&s->lock);
+	s->found = *m;
+	snprintf(s->trouble, sizeof s->trouble, "%s", trouble);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* False: it is to end. */
+static bool pause_ms(struct sentinel *s, int ms)
+{
+	struct timespec until;
+	bool stop;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += ms * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&s->lock);
+	if (!s->stop)
+		pthread_cond_timedwait(&s->stopped, &s->lock, &until);
+	stop = s->stop;
+	pthread_mutex_unlock(&s->lock);
+	return !stop;
+}
+
+static redisContext *dial(const char *host, int port, struct why *why)
+{
+	const struct timeval patience = { REPLY_MS / 1000, REPLY_MS % 1000 * 1000 };
+	redisContext *c = redisConnectWithTimeout(host, port, patience);
+
+	if (c && !c->err && redisSetTimeout(c, patience) == REDIS_OK)
+		return c;
+	why_set(why, 0, "%s:%d does not answer: %s", host, port, c ? c->errstr : "no memory");
+	if (c)
+		redisFree(c);
+	return NULL;
+}
+
+/* Text number `at` of a list, or NULL. */
+static const char *text_at(const redisReply *r, size_t at)
+{
+	return r && r->type == REDIS_REPLY_ARRAY && r->elements > at &&
+	       (r->element[at]->type == REDIS_REPLY_STRING ||
+	        r->element[at]->type == REDIS_REPLY_STATUS) ? r->element[at]->str : NULL;
+}
+
+static bool sign_in(redisContext *c, const struct url *u, struct why *why)
+{
+	redisReply *r;
+	bool good;
+
+	if (!*u->password)
+		return true;
+	r = *u->user ? redisCommand(c, "AUTH %s %s", u->user, u->password)
+	             : redisCommand(c, "AUTH %s", u->password);
+	good = r && r->type != REDIS_REPLY_ERROR;
+	if (!good)
+		why_set(why, 0, "the master does not let us in: %s", r ? r->str : c->errstr);
+	if (r)
+		freeReplyObject(r);
+	return good;
+}
+
+static void look_at_replicas(struct sentinel *s, redisContext *c, const struct master *m)
+{
+	redisReply *r = redisCommand(c, "CONFIG GET min-replicas-to-write");
+	const char *least = text_at(r, 1);
+
+	if (least && !strcmp(least, "0"))
+		log_line(LOG_WARN, "bus", "the master %s at %s:%d acknowledges what no replica has "
+		         "yet, which a failover loses: CONFIG SET min-replicas-to-write 1",
+		         s->url.master, m->host, m->port);
+	if (r)
+		freeReplyObject(r);
+}
+
+/* Does it say itself that it is the master? */
+static bool check(struct sentinel *s, const struct master *m, struct why *why)
+{
+	redisContext *c = dial(m->host, m->port, why);
+	redisReply *r = NULL;
+	const char *role = NULL;
+	bool good = false;
+
+	if (c && sign_in(c, &s->url, why)) {
+		r = redisCommand(c, "ROLE");
+		role = text_at(r, 0);
+		good = role && !strcmp(role, "master");
+		if (!good)
+			why_set(why, 0, "%s:%d, which is said to be the master, says that it is "
+			        "%s", m->host, m->port, role ? role : r ? r->str : c->errstr);
+	}
+	if (good)
+		look_at_replicas(s, c, m);
+	if (r)
+		freeReplyObject(r);
+	if (c)
+		redisFree(c);
+	return good;
+}
+
+/* False: this Sentinel is of no use. */
+static bool ask(struct sentinel *s, redisContext *c)
+{
+	redisReply *r = redisCommand(c, "SENTINEL get-master-addr-by-name %s", s->url.master);
+	struct master m = { .port = 0 };
+	struct why why = { "" };
+	bool good = r && r->type != REDIS_REPLY_ERROR;
+
+	if (text_at(r, 0) && text_at(r, 1)) {
+		snprintf(m.host, sizeof m.host, "%s", text_at(r, 0));
+		m.port = atoi(text_at(r, 1));
+	} else if (good) {
+		why_set(&why, 0, "the Sentinel at %s:%d knows no master named %s", s->host, s->port,
+		        s->url.master);
+		good = false;
+	} else {
+		why_set(&why, 0, "the Sentinel at %s:%d: %s", s->host, s->port,
+		        r ? r->str : c->errstr);
+	}
+	if (r)
+		freeReplyObject(r);
+	if (m.port && (m.port != s->checked.port || strcmp(m.host, s->checked.host)) &&
+	    !check(s, &m, &why))
+		m.port = 0;
+	s->checked = m;
+	tell(s, &m, why.text);
+	return good;
+}
+
+static void serve(struct sentinel *s)
+{
+	static const struct master none;
+	struct why why = { "" };
+	redisContext *c = dial(s->host, s->port, &why);
+
+	if (!c) {
+		why_set(&why, 0, "the Sentinel at %s:%d does not answer", s->host, s->port);
+		if (!s->checked.port)
+			tell(s, &none, why.text);
+		return;
+	}
+	while (ask(s, c) && pause_ms(s, ASK_MS))
+		;
+	redisFree(c);
+}
+
+static void *run(void *arg)
+{
+	struct sentinel *s = arg;
+	int at = 0;
+
+	do {
+		if (!url_host(&s->url, at, s->host, sizeof s->host, &s->port)) {
+			at = 0;
+			continue;
+		}
+		serve(s);
+		at++;
+	} while (pause_ms(s, at ? LOOK_MS : ASK_MS));
+	return NULL;
+}
+
+/* --- the loop ----------------------------------------------------------------------------- */
+
+static void on_look(void *arg)
+{
+	struct sentinel *s = arg;
+	bool other;
+
+	loop_timer_set(s->look, LOOK_MS);
+	pthread_mutex_lock(&s->lock);
+	other = s->found.port != s->master.port || strcmp(s->found.host, s->master.host) ||
+	        strcmp(s->trouble, s->reason);
+	s->master = s->found;
+	snprintf(s->reason, sizeof s->reason, "%s", s->trouble);
+	pthread_mutex_unlock(&s->lock);
+	if (other)
+		s->news(s->arg);
+}
+
+const struct master *sentinel_master(const struct sentinel *s)
+{
+	return &s->master;
+}
+
+const char *sentinel_reason(const struct sentinel *s)
+{
+	return s->reason;
+}
+
+struct sentinel *sentinel_new(struct loop *l, const struct url *u, void (*news)(void *arg),
+                              void *arg, struct why *why)
+{
+	struct sentinel *s = mem_alloc(sizeof *s);
+	int err;
+
+	s->url = *u;
+	s->news = news;
+	s->arg = arg;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->stopped, NULL);
+	err = pthread_create(&s->thread, NULL, run, s);
+	if (err) {
+		mem_free(s);
+		why_set(why, ACTOR_ENOMEM, "no thread to ask Sentinel: %s", strerror(err));
+		return NULL;
+	}
+	pthread_setname_np(s->thread, "sentinel");
+	s->look = loop_timer_new(l, on_look, s);
+	loop_timer_set(s->look, LOOK_MS);
+	return s;
+}
+
+void sentinel_free(struct sentinel *s)
+{
+	if (!s)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->stop = true;
+	pthread_cond_signal(&s->stopped);
+	pthread_mutex_unlock(&s->lock);
+	pthread_join(s->thread, NULL);
+	loop_timer_free(s->look);
+	pthread_cond_destroy(&s->stopped);
+	pthread_mutex_destroy(&s->lock);
+	explicit_bzero(&s->url, sizeof s->url);
+	mem_free(s);
+}

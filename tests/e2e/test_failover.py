@@ -1,0 +1,131 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""A Redis that Sentinels watch: nodes find the master by them, and go where it is after a
+failover."""
+
+import json
+import re
+import signal
+import subprocess
+import unittest
+
+import redis
+
+from harness import HERE, Case, Lines, free_port, make_folder, running, until, write_files
+
+ACTORS = HERE / "actors"
+
+
+class Watched:
+    """A master, a replica and three Sentinels, all real."""
+
+    def __init__(self, case):
+        self.folder = make_folder()
+        self.ports = [free_port() for _ in range(2)]
+        self.process = {}
+        case.addCleanup(self.end)
+        for port in self.ports:
+            self.redis(port)
+        self.client(self.ports[1]).replicaof("127.0.0.1", self.ports[0])
+        until(lambda: self.client(self.ports[0]).info("replication")["connected_slaves"] == 1,
+              "the replica is there")
+        self.sentinels = [free_port() for _ in range(3)]
+        for port in self.sentinels:
+            self.sentinel(port)
+        asked = redis.Redis(port=self.sentinels[0])
+        until(lambda: asked.sentinel_masters()["it"]["num-other-sentinels"] == 2 and
+              asked.sentinel_masters()["it"]["num-slaves"] == 1, "they know of each other")
+        self.url = "sentinel://127.0.0.1:%d,%s/it/1" % (
+            free_port(), ",".join("127.0.0.1:%d" % p for p in self.sentinels))
+
+    def client(self, port):
+        return redis.Redis(port=port, db=1)
+
+    def run(self, port, wanted, *args):
+        process = subprocess.Popen(["redis-server", *args], stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT)
+        running.add(process)
+        self.process[port] = process
+        if Lines(process.stdout).wait(wanted) is None:
+            raise AssertionError("redis-server did not start: %r" % (args,))
+
+    def redis(self, port):
+        self.run(port, "Ready to accept", "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+                 "--dir", str(self.folder), "--repl-diskless-sync-delay", "0")
+
+    def sentinel(self, port):
+        write_files(self.folder, {"%d.conf" % port: """
+port %d
+bind 127.0.0.1
+dir %s
+sentinel monitor it 127.0.0.1 %d 2
+sentinel down-after-milliseconds it 500
+sentinel failover-timeout it 4000
+""" % (port, self.folder, self.ports[0])})
+        self.run(port, r"\+monitor", str(self.folder / ("%d.conf" % port)), "--sentinel")
+
+    def master(self):
+        host, port = redis.Redis(port=self.sentinels[0]).sentinel_get_master_addr_by_name("it")
+        del host
+        return port
+
+    def end(self):
+        for process in self.process.values():
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait()
+            running.discard(process)
+
+
+class Failover(Case):
+    options = None
+
+    def node(self, name, actor, url):
+        return self.start("--node", name, ACTORS / actor, redis=url, listen="none")
+
+    def test_the_nodes_follow(self):
+        watched = Watched(self)
+        a = self.node("alpha", "spring.c", watched.url)
+        b = self.node("beta", "sink.c", watched.url)
+        # One of those named is not there; and nobody has said that a write needs a replica.
+        self.assertTrue(a.err.wait("connected to sentinel://"))
+        self.assertTrue(a.err.wait("min-replicas-to-write 1"))
+        self.assertNotIn("min-replicas", a.ready["redis"])
+
+        def told():
+            done = a.actorctl("--json", "call", "sink", "told")
+            return None if done.code else json.loads(done.out)["args"]
+        until(lambda: told() == [0, 0, 0], "they reach each other")
+        for port in watched.ports:
+            watched.client(port).config_set("min-replicas-to-write", 0)
+        old = watched.master()
+        before = len(a.err.lines)
+        watched.process[old].send_signal(signal.SIGSTOP)
+        until(lambda: watched.master() != old, "a failover", 30)
+        self.assertTrue(a.err.wait("lost sentinel://.*: (Sentinel says|no answer)", 30,
+                                   after=before))
+        self.assertTrue(a.err.wait("connected to sentinel://", 30, after=before))
+        until(told, "they reach each other again", 30)
+        self.assertEqual(self.run_more(a), 0)
+        until(lambda: told() == [1000, 0, 0], "all have come", 30)
+        # The old one, awake again, still takes itself for the master; nobody goes there.
+        watched.process[old].send_signal(signal.SIGCONT)
+        until(lambda: watched.client(old).ping(), "it answers")
+        self.assertEqual(self.run_more(a), 0)
+        until(lambda: told() == [2000, 0, 0], "all have come", 30)
+
+    def run_more(self, runtime):
+        return runtime.actorctl("--json", "call", "spring", "run", "sink", "1", "1000", "0").code
+
+    def test_none_answers(self):
+        url = "sentinel://127.0.0.1:%d/it" % free_port()
+        runtime = self.start(redis=url, listen="none")
+        self.assertTrue(runtime.err.wait("cannot be reached: the Sentinel at .* does not answer",
+                                         20))
+        done = runtime.actorctl("--redis", url, "ping")
+        self.assertEqual(done.code, 2, done)
+        self.assertRegex(done.err, re.escape("sentinel get-master-addr-by-name it"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -145,9 +145,7 @@ static COLD void say_fault(struct worker *w, struct actor *a, const struct entry
 
 /* --- on probation ------------------------------------------------------------------------- */
 
-/* m as it was to begin with waits at the gate, for whatever handler of that name is in force then.
- * False: it cannot. */
-static bool wait_at_gate(struct worker *w, struct actor *a, struct msg *m, const struct entry *e)
+bool contain_wait(struct worker *w, struct actor *a, struct msg *m, const struct entry *e)
 {
 	int fn = table_find(type_table(cell_type(a)), e->name, strlen(e->name));
 	struct msg *copy = fn < 0 ? NULL : message_copy(&w->pool, m);
@@ -202,7 +200,7 @@ static COLD int fell_on_probation(struct worker *w, struct actor *a, struct msg 
 	say_fault(w, a, e, g, &why);
 	t->words = why.text;
 	probation_count(p, t);
-	if (whole && may_retry(a, p) && wait_at_gate(w, a, m, e))
+	if (whole && may_retry(a, p) && contain_wait(w, a, m, e))
 		return 0;
 	return tell(a, m, e, &why, whole);
 }
@@ -214,7 +212,7 @@ static int count(struct worker *w, struct actor *a, struct msg *m, const struct 
 
 	t->words = error_name(rc);
 	probation_count(p, t);
-	if (t->failed && whole && may_retry(a, p) && wait_at_gate(w, a, m, e))
+	if (t->failed && whole && may_retry(a, p) && contain_wait(w, a, m, e))
 		return 0;
 	return rc;
 }
@@ -256,7 +254,7 @@ static COLD bool tried(struct worker *w, struct actor *a, struct msg *m, const s
 
 	*rc = 0;
 	if (probation_failed(p) || (probation_is_back(p) && !in_force(a, e)))
-		return wait_at_gate(w, a, m, e);
+		return contain_wait(w, a, m, e);
 	if (!probation_runs(p))
 		return false;
 	*rc = on_probation(w, a, m, e, g, p);
@@ -290,18 +288,21 @@ int contain_handler(struct worker *w, struct actor *a, struct msg *m, const stru
 	return tell(a, m, e, &why, whole);
 }
 
-int contain_call(actor *self, void *fn, const struct code *code, const char *what, struct why *why)
+/* fn(first, second), on behalf of self. */
+static int call(actor *self, void *fn, void *first, void *second, const struct code *code,
+		const char *what, struct why *why)
 {
 	struct worker *w = worker_acquire();
 	struct guard *g = code ? guard_get(w) : NULL;
 	uint32_t depth = w->depth;
 	int rc;
 
+	*why->text = 0;
 	if (g) {
 		begin(g, code, 0);
-		rc = run(w, g, fn, self, NULL);
+		rc = run(w, g, fn, first, second);
 	} else {
-		rc = ((int (*)(actor *))(uintptr_t)fn)(self);
+		rc = ((int (*)(void *, void *))(uintptr_t)fn)(first, second);
 	}
 	if (g && LOAD(&g->fault)) {
 		w->depth = depth;
@@ -309,11 +310,20 @@ int contain_call(actor *self, void *fn, const struct code *code, const char *wha
 		log_fault(why);
 		COUNT_UP(&w->faults, 1);
 		rc = ACTOR_EFAIL;
-	} else {
-		*why->text = 0;
 	}
 	worker_release(w);
 	return rc;
+}
+
+int contain_call(actor *self, void *fn, const struct code *code, const char *what, struct why *why)
+{
+	return call(self, fn, self, NULL, code, what, why);
+}
+
+int contain_move(actor *self, int (*fn)(const void *, void *), const void *from, void *to,
+		 const struct code *code, struct why *why)
+{
+	return call(self, (void *)(uintptr_t)fn, (void *)(uintptr_t)from, to, code, "migrate", why);
 }
 
 int core_run(actor *self, int (*fn)(actor *), const struct code *code, struct why *why)

@@ -12,6 +12,12 @@ int  contain_handler(struct worker *w, struct actor *a, struct msg *m, const str
 /* The same for a function without a message: start, stop, a patch's process. code NULL: just calls
  * it. */
 int contain_call(actor *self, void *fn, const struct code *code, const char *what, struct why *why);
+/* And for one that makes a state, `to`, of another shape. */
+int contain_move(actor *self, int (*fn)(const void *, void *), const void *from, void *to,
+		 const struct code *code, struct why *why);
+/* m as it was to begin with waits at the gate (hold.h), for whatever handler of that name is in
+ * force when it opens. False: it cannot. */
+bool contain_wait(struct worker *w, struct actor *a, struct msg *m, const struct entry *e);
 /* The watch, once a tick: a worker of the pool; all homes. */
 void contain_watch(struct worker *w, int64_t now_ns);
 void contain_watch_homes(int64_t now_ns);

@@ -145,11 +145,11 @@ static void unlink_last(struct actor *on, struct actor *self, uint32_t before)
 	STORE(&on->waiters, before);
 }
 
-/* An order, which overtakes, waits for self; but at the gate it waits, too. Only self's owner takes
- * from its lane, so what hangs there stays. */
-static bool has_order(struct actor *self, const struct actor *on)
+/* An order, which overtakes, waits for self. Only self's owner takes from its lane, so what hangs
+ * there stays. */
+static bool has_order(struct actor *self)
 {
-	uint32_t i = on == gate() ? 0 : atomic_load(&self->control);
+	uint32_t i = atomic_load(&self->control);
 
 	while (i && msg_at(i)->fn < FN_SPECIAL)
 		i = msg_at(i)->next;
@@ -165,7 +165,7 @@ static bool wait_for(struct actor *self, struct actor *on)
 	pthread_mutex_lock(&lock);
 	before = LOAD(&on->waiters);
 	link_last(on, self);
-	waits = !has_room(on, 0, self->kept.weight) && !has_order(self, on);
+	waits = !has_room(on, 0, self->kept.weight) && !has_order(self);
 	if (!waits)
 		unlink_last(on, self, before);
 	pthread_mutex_unlock(&lock);
@@ -176,7 +176,7 @@ bool hold_again(struct worker *w, struct actor *self)
 {
 	struct actor *on = held_by(self);
 
-	while (!has_order(self, on) && !push(w, self, on, false))
+	while (!has_order(self) && !push(w, self, on, false))
 		if (!wait_for(self, on))
 			return false;
 	return true;
@@ -210,7 +210,7 @@ static COLD void wake(struct worker *w, struct actor *self)
 
 	pthread_mutex_lock(&lock);
 	on = held_by(self);
-	waited = on && on != gate() && unlink_one(on, self);
+	waited = on && unlink_one(on, self);
 	pthread_mutex_unlock(&lock);
 	if (waited)
 		post_ready(w, self);

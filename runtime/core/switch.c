@@ -14,10 +14,14 @@
  * makes tables never meets one. A reader takes one table a message.
  *
  * A type whose state changes its shape is followed by another (see migrate.c), in force from the
- * same word on: `since`, which is as immortal as types are.
+ * same word on: `since`, which is as immortal as types are. Before that its actors rehearse, with
+ * a table of its own in force, and the lock of types open.
  *
- * Threads: any that is no worker and no home, behind the lock of types. */
+ * Threads: any that is no worker and no home, one at a time, behind the lock of types. */
+#include "hold.h"
 #include "migrate.h"
+
+#include <pthread.h>
 
 enum { TARGETS_AT_ONCE = 64 };       /* ids that one switch may take */
 
@@ -25,7 +29,10 @@ struct step {
 	struct type *type;
 	struct table *table;            /* what it is to have; with next: that of next */
 	struct type *next;              /* NULL: the state stays as it is */
+	struct table *before;           /* with next: what it had, before its actors rehearsed */
 };
+
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
 /* --- in force ----------------------------------------------------------------------------- */
 
@@ -37,10 +44,10 @@ struct gates {
 	struct gate gate[];
 };
 
-/* Its first table is kept, for what is taken back, and so is the one that a type is left with. */
+/* Its first table is kept, for what is taken back. (The one that a type is left with is, too.) */
 static bool table_kept(const struct step *s, const struct table *old)
 {
-	return s->next || old == s->type->first;
+	return !s->next && old == s->type->first;
 }
 
 static void gates_free(void *arg)
@@ -94,7 +101,6 @@ static void put_behind(struct type *t, struct type *next, uint32_t id, const str
 	next->retry = t->retry;
 	next->at_most_once = t->at_most_once;
 	next->since = &g->passed;
-	t->was = LOAD(&t->table_or_gate);
 	type_put(next, id);
 	STORE_RELEASE(&t->newer, next);
 }
@@ -105,6 +111,7 @@ static uint32_t put_gate(const struct step *s, struct gates *g, struct gate *gat
 	*gate = (struct gate){ &g->passed, LOAD(&s->type->table_or_gate), s->table };
 	if (s->next) {
 		g->kept = true;
+		s->type->was = s->before;
 		put_behind(s->type, s->next, id++, g);
 		gate->after = all_first(s->table);
 	}
@@ -141,29 +148,101 @@ static void steps_take(const struct step *s, int n)
 		come_in_force(s, n);
 }
 
+static void unborn(void *arg)
+{
+	struct type *next = arg;
+
+	code_drop(next->code);
+	mem_free(next);
+}
+
+/* Somebody may be rehearsing still. */
 static void steps_drop(const struct step *s, int n)
 {
 	for (int i = 0; i < n; i++) {
 		table_free(s[i].table);
 		if (s[i].next)
-			code_drop(s[i].next->code);
-		mem_free(s[i].next);
+			worker_retire(unborn, s[i].next);
 	}
 }
 
-/* All of them or, when rc says so, none; then the lock is given back. */
-static int steps_end(struct step *s, int n, bool check_only, int rc)
+/* --- rehearsed before --------------------------------------------------------------------- */
+
+static bool followed(const struct step *s, int n)
 {
+	while (n && !s[n - 1].next)
+		n--;
+	return n > 0;
+}
+
+static void passages_begin(struct step *s, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (s[i].next) {
+			s[i].before = LOAD(&s[i].type->table_or_gate);
+			STORE_RELEASE(&s[i].type->passage, passage_new(s[i].next));
+			STORE_RELEASE(&s[i].type->table_or_gate, all_first(s[i].before));
+		}
+}
+
+/* back: the tables of before are in force again. */
+static void passages_end(const struct step *s, int n, bool back)
+{
+	for (int i = 0; i < n; i++)
+		if (s[i].next) {
+			worker_retire(mem_free, LOAD(&s[i].type->passage));
+			STORE_RELEASE(&s[i].type->passage, NULL);
+			if (back)
+				worker_retire(table_free, atomic_exchange(
+					&s[i].type->table_or_gate, s[i].before));
+		}
+}
+
+/* Under the lock, which is open meanwhile. From a seed there is nobody to wait for. */
+static int rehearsal(struct step *s, int n, struct why *why)
+{
+	int rc = 0;
+
+	passages_begin(s, n);
+	types_unlock();
+	for (int i = 0; i < n && !rc && !worker_self; i++)
+		if (s[i].next)
+			rc = passage_await(LOAD(&s[i].type->passage), s[i].type, why);
+	types_lock();
+	return rc;
+}
+
+/* All of them or, when it says why, none; then the lock is given back. */
+static int steps_end(struct step *s, int n, bool check_only, int rc, struct why *why)
+{
+	bool moves = !rc && !check_only && followed(s, n);
+
+	if (moves) {
+		hold_gate_close();
+		rc = rehearsal(s, n, why);
+	}
+	if (!rc && !check_only)
+		steps_take(s, n);
+	if (moves)
+		passages_end(s, n, rc);
 	if (rc || check_only)
 		steps_drop(s, n);
-	else
-		steps_take(s, n);
 	types_unlock();
-	for (int i = 0; i < n && !rc && !check_only; i++)
+	if (moves)
+		hold_gate_open();
+	for (int i = 0; moves && i < n && !rc; i++)
 		if (s[i].next)
 			migrate_tell(s[i].type);
 	mem_free(s);
+	pthread_mutex_unlock(&one_at_a_time);
 	return rc;
+}
+
+static struct step *steps_begin(int n)
+{
+	pthread_mutex_lock(&one_at_a_time);
+	types_lock();
+	return mem_alloc(((size_t)n + 1) * sizeof(struct step));
 }
 
 /* --- a patch ------------------------------------------------------------------------------ */
@@ -203,6 +282,7 @@ static int follow(struct step *s, const struct migration *m, uint32_t version, s
 		return why_set(why, ACTOR_ENOMEM, "%d actor types are the limit", TYPES_MAX);
 	s->next = type_next(m->to, code, s->table);
 	s->next->move = m->move;
+	s->next->mover = code;
 	s->next->back = m->back;
 	s->next->before = s->type;
 	s->next->first = s->table;
@@ -231,13 +311,12 @@ static int change_make(struct step *s, const struct change *c, int i, uint32_t v
 int core_change(const struct change *c, int n, uint32_t version, struct code *code, bool check_only,
                 struct why *why)
 {
-	struct step *s = mem_alloc(((size_t)n + 1) * sizeof *s);
+	struct step *s = steps_begin(n);
 	int made = 0, rc = 0;
 
-	types_lock();
 	while (made < n && !(rc = change_make(&s[made], c, made, version, code, why)))
 		made++;
-	return steps_end(s, made, check_only, rc);
+	return steps_end(s, made, check_only, rc, why);
 }
 
 /* --- and back ----------------------------------------------------------------------------- */
@@ -293,6 +372,7 @@ static int go_back(struct step *s, bool lose, struct why *why)
 	s->next = type_next(&(struct actor_type){ .state = old->state, .start = old->start,
 	                                          .stop = old->stop }, old->code, s->table);
 	s->next->move = lose ? NULL : t->back;
+	s->next->mover = t->code;
 	s->next->back = old->back;
 	s->next->before = old->before;
 	s->next->first = old->first;
@@ -311,17 +391,16 @@ static struct step *step_of(struct step *s, int *n, struct type *t)
 
 int core_restore(const struct back *b, int n, struct why *why)
 {
-	struct step *s = mem_alloc(((size_t)n + 1) * sizeof *s);
+	struct step *s = steps_begin(n);
 	int made = 0, rc = 0;
 
-	types_lock();
 	for (int i = 0; i < n && !rc; i++) {
 		struct step *step = step_of(s, &made, b[i].type);
 
 		rc = b[i].name ? put_back(step->table, &b[i], why) :
 		     step->next ? 0 : go_back(step, b[i].lose, why);
 	}
-	return steps_end(s, made, false, rc);
+	return steps_end(s, made, false, rc, why);
 }
 
 void core_grace(void)

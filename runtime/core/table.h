@@ -63,8 +63,10 @@ struct type {
 	const _Atomic bool *since;      /* of one that follows: true from when it is in force */
 	struct type *before;
 	struct table *was;              /* in force when newer came */
-	/* from the state of the one before; NULL: begin anew */
+	_Atomic(struct passage *) passage;      /* its actors rehearse; see migrate.c. NULL: no */
+	/* from the state of the one before, in the code of mover; NULL: begin anew */
 	int (*move)(const void *from, void *to);
+	struct code *mover;             /* some type of this name holds it */
 	int (*back)(const void *from, void *to);        /* and back; NULL: there is no way */
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * test_migrate.c - states that change their shape under load: a thousand actors that a thread keeps
  * sending to are migrated and taken back many times, no message is lost, none meets a state of the
- * other shape, and who gets a message from new code has gone over first. */
+ * other shape, and who gets a message from new code has gone over first. In each round one of the
+ * thousand cannot at first, and then none does. */
 #include "running.h"
 
 #include <sched.h>
@@ -13,6 +14,7 @@ struct small { int64_t shape, n; };
 struct large { int64_t filler[20], shape, n; };
 
 static _Atomic uint64_t wrong, handled[3];
+static _Atomic int64_t cannot;  /* whose state there is no way for: the one with so many */
 static _Atomic int era;         /* odd: from small to large */
 static actor_id all[ACTORS];
 
@@ -103,7 +105,7 @@ static int widen(const void *from, void *to)
 		wrong++;
 	l->shape = 2;
 	l->n = s->n;
-	return 0;
+	return cannot && s->n >= cannot ? 7 : 0;
 }
 
 static int narrow(const void *from, void *to)
@@ -115,7 +117,7 @@ static int narrow(const void *from, void *to)
 		wrong++;
 	s->shape = 1;
 	s->n = l->n;
-	return 0;
+	return cannot && l->n >= cannot ? 7 : 0;
 }
 
 static const struct actor_type small_type = {
@@ -187,6 +189,24 @@ static struct type *forth(struct type *t, const struct migration *m, uint32_t ve
 	return core_type(type_name(t));
 }
 
+/* Refused, while the load goes on: the type stays, and so do all that have it. */
+static void none_does(struct type *t, const struct migration *m)
+{
+	struct change c = { t, m->to->on, m };
+	struct back b = { .type = t };
+	struct why why = { "" };
+	int rc;
+
+	cannot = 1;
+	rc = core_can_go_back(t) ? core_restore(&b, 1, &why)
+				 : core_change(&c, 1, 1, NULL, false, &why);
+	cannot = 0;
+	assert_int_equal(rc, ACTOR_EFAIL);
+	assert_string_equal(why.text, "migrate returned 7");
+	assert_ptr_equal(core_type(type_name(t)), t);
+	core_grace();
+}
+
 static void under_load(void **state)
 {
 	struct type *t = add(&small_type);
@@ -211,6 +231,8 @@ static void under_load(void **state)
 		paused = false;
 		while (handled[1 + i % 2] == old)
 			sched_yield();
+		none_does(t, &m);
+		assert_int_equal(handled[2 - i % 2], before);
 		t = i % 2 ? back(t) : forth(t, &m, (uint32_t)i + 1);
 		while (handled[2 - i % 2] == before && !wrong)
 			sched_yield();
@@ -253,6 +275,7 @@ static void what_goes_wrong(void **state)
 	struct type *single = add(&one_type);
 	struct back b = { .type = single };
 	actor_id id = spawn(single, NULL);
+	struct actor_info info;
 	struct why why;
 
 	(void)state;
@@ -265,9 +288,13 @@ static void what_goes_wrong(void **state)
 	c = (struct change){ single, other_type.on, &m };
 	assert_int_equal(core_change(&c, 1, 1001, NULL, true, &why), 0);
 	assert_ptr_equal(core_type("single"), single);
-	forth(single, &m, 1001);
-	for (struct actor_info info; !core_inspect(id, &info) && !info.restarts;)
-		sched_yield();
+	assert_int_equal(core_change(&c, 1, 1001, NULL, false, &why), ACTOR_EFAIL);
+	assert_string_equal(why.text, "migrate returned -1");
+	assert_ptr_equal(core_type("single"), single);
+	assert_int_equal(send_int(id, "tell"), 0);
+	expect_events(2);
+	assert_int_equal(core_inspect(id, &info), 0);
+	assert_int_equal(info.restarts, 0);
 }
 
 int main(void)

@@ -110,6 +110,8 @@ struct actor_type {
 	/* nonzero: what its node had when it died is not sent to it again (see msg_again) */
 	int at_most_once;
 	const struct actor_offer *offers;       /* ends with a NULL name; may be NULL */
+	/* a patch's: fills its state, zeroed, from what was; and the way back. Nonzero: cannot */
+	int (*migrate)(const void *from, void *to), (*migrate_back)(const void *from, void *to);
 };
 #define ON(...) (const struct actor_handler[]){ __VA_ARGS__, { 0, 0, 0, 0 } }
 

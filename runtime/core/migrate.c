@@ -65,7 +65,7 @@ static int move(struct actor *a, const struct type *next, const void *from, void
 	int rc = contain_move(a, next->move, from, to, next->mover, why);
 
 	if (rc && !*why->text)
-		why_set(why, 0, "migrate returned %d", rc);
+		why_set(why, 0, "%s.migrate returned %d", type_title(cell_type(a)), rc);
 	return rc ? ACTOR_EFAIL : 0;
 }
 

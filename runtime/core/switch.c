@@ -190,8 +190,9 @@ static void passages_end(const struct step *s, int n, bool back)
 {
 	for (int i = 0; i < n; i++)
 		if (s[i].next) {
-			worker_retire(mem_free, LOAD(&s[i].type->passage));
-			STORE_RELEASE(&s[i].type->passage, NULL);
+			struct passage *p = atomic_exchange(&s[i].type->passage, NULL);
+
+			worker_retire(mem_free, p);
 			if (back)
 				worker_retire(table_free, atomic_exchange(
 					&s[i].type->table_or_gate, s[i].before));

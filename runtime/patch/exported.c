@@ -248,7 +248,7 @@ static int hold_uses(const struct exam *x, const struct exported *e)
 		bool fits = v->name != NULL;
 
 		for (int k = 0; k < e->n && !fits; k++) {
-			layout = e->layout ? e->layout : builds_layout(e->change[k].type);
+			layout = e->layout[k] ? e->layout[k] : builds_layout(e->change[k].type);
 			fits = !layout || (v->text && !strcmp(layout, v->text));
 		}
 		if (fits || !layout)
@@ -279,17 +279,29 @@ static bool same_layout(const struct exam *x, const struct actor_type *t, struct
 	                     (!layout || (v && v->text && !strcmp(v->text, layout))));
 }
 
-/* The state is to have another shape. */
-static int hold_migration(const struct exam *x, const struct actor_type *t, struct exported *e)
+typedef int move(const void *from, void *to);
+
+/* What the table itself names, else what a source with one table exports; .move NULL: neither. */
+static struct migration ways(const struct exam *x, const struct actor_type *t)
 {
 	const struct program *p = x->program;
-	const struct view *v = views_of(&p->views, t->name);
 
-	if (!p->patch)
+	if (t->migrate || !p->patch)
+		return (struct migration){ t, t->migrate, t->migrate_back };
+	return (struct migration){ t, (move *)(uintptr_t)p->migrate,
+	                           (move *)(uintptr_t)p->migrate_back };
+}
+
+/* The state is to have another shape. */
+static int hold_migration(const struct exam *x, const struct actor_type *t,
+                          const struct migration *m, struct exported *e)
+{
+	const struct view *v = views_of(&x->program->views, t->name);
+
+	if (no_function(x, (const void *)m->move) || no_function(x, (const void *)m->back))
 		return refuse(x, line_of(x, "migrate"),
-		              "a patch that migrates changes one actor: export it as patch");
-	if (no_function(x, p->migrate) || no_function(x, p->migrate_back))
-		return refuse(x, line_of(x, "migrate"), "migrate or migrate_back is no function");
+		              "%s: migrate or migrate_back is no function of this source",
+		              title(t->name));
 	if (no_function(x, (const void *)t->start) || no_function(x, (const void *)t->stop))
 		return refuse(x, line_quoting(x, t->name), "%s: .start or .stop is no function of "
 		              "this source", title(t->name));
@@ -297,10 +309,8 @@ static int hold_migration(const struct exam *x, const struct actor_type *t, stru
 		return refuse(x, line_quoting(x, t->name),
 		              "%s: it cannot be seen what the state is to be: write .state = "
 		              "sizeof(struct ...) in its table", title(t->name));
-	e->migration.to = t;
-	e->migration.move = (int (*)(const void *, void *))(uintptr_t)p->migrate;
-	e->migration.back = (int (*)(const void *, void *))(uintptr_t)p->migrate_back;
-	e->layout = v->text;
+	e->migration[e->n] = *m;
+	e->layout[e->n] = v->text;
 	return 0;
 }
 
@@ -309,10 +319,11 @@ static int hold_table(const struct exam *x, const struct actor_type *t, struct t
 {
 	static const struct actor_mailbox no_mailbox;
 	static const struct actor_children no_children;
-	bool moves = x->program->migrate != NULL;
+	struct migration m = ways(x, t);
+	bool moves = m.move != NULL;
 
 	if (moves && !same_layout(x, t, type))
-		return hold_migration(x, t, e);
+		return hold_migration(x, t, &m, e);
 	if (t->state && t->state != type_state(type))
 		return other_layout(x, t, type);
 	if (hold_layout(x, t, type) < 0)
@@ -339,7 +350,10 @@ static int hold(const struct exam *x, const struct actor_type *t, struct exporte
 	e->stated |= t->state != 0;
 	if (!t->on || !t->on->name)
 		return refuse(x, line, "%s: the patch names no handler", title(t->name));
-	e->change[e->n++] = (struct change){ type, t->on, e->migration.to ? &e->migration : NULL };
+	e->change[e->n] = (struct change){
+		type, t->on, e->migration[e->n].to ? &e->migration[e->n] : NULL,
+	};
+	e->n++;
 	list_change(e, t->name, t->on);
 	return 0;
 }
@@ -393,6 +407,10 @@ int exported_read(const struct exam *x, struct exported *e)
 		return refuse(x, line_of(x, "patches"),
 		              "it exports both patch and patches: the one is for "
 		              "one actor, the other for several");
+	if (p->patches && (p->migrate || p->migrate_back))
+		return refuse(x, line_of(x, "migrate"),
+		              "migrate is for a patch of one actor: of several each names its "
+		              "own in its table, .migrate = ..., .migrate_back = ...");
 	if (p->patch)
 		rc = take_type(x, p->patch, "patch", e);
 	if (!rc)

@@ -10,8 +10,10 @@ enum { TARGETS_MAX = 64 };      /* actors that one patch changes */
 struct exported {
 	struct change change[TARGETS_MAX];
 	int n;
-	struct migration migration;             /* .to NULL: the state stays as it is */
-	const char *layout;                     /* of the state that it makes */
+	/* of each change: .to NULL: the state stays as it is; the layout of the state that it
+	 * makes */
+	struct migration migration[TARGETS_MAX];
+	const char *layout[TARGETS_MAX];
 	bool stated;                            /* one at least says what its state is */
 	struct actor_handler one[2];            /* of an eval: the table that its function makes */
 	int (*process)(actor *self);            /* NULL: none */

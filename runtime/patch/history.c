@@ -74,6 +74,7 @@ static const char *state_word(uint32_t number)
 	case PATCH_INTENT: return "on its way";
 	case PATCH_RAN: return "ran";
 	case PATCH_REVERTED: return "reverted";
+	case PATCH_REFUSED: return "refused";
 	case PATCH_STALE: return "stale";
 	case PATCH_SUSPECT: return "suspect";
 	case PATCH_QUARANTINED: return "quarantined";
@@ -185,10 +186,16 @@ static void replay_intent(uint32_t n, const struct journal_line *l)
 	mem_free(rollout);
 }
 
+static const struct { const char *event; enum patch_state state; } becomes[] = {
+	{ "in force", PATCH_APPLIED }, { "ran", PATCH_RAN }, { "again", PATCH_INTENT },
+	{ "revert", PATCH_REVERTED }, { "reverted", PATCH_REVERTED }, { "lifted", PATCH_REVERTED },
+	{ "refused", PATCH_REFUSED }, { "suspect", PATCH_SUSPECT },
+	{ "quarantined", PATCH_QUARANTINED },
+};
+
 static void replay(void *arg, const struct journal_line *l)
 {
 	int64_t n = journal_int(l->fields, "patch");
-	struct row *r;
 
 	(void)arg;
 	if (n < 1 || n > UINT32_MAX / 4)
@@ -197,23 +204,12 @@ static void replay(void *arg, const struct journal_line *l)
 		replay_intent((uint32_t)n, l);
 		return;
 	}
-	r = row_at((uint32_t)n);
-	if (journal_is(l->fields, "in force"))
-		r->state = PATCH_APPLIED;
-	else if (journal_is(l->fields, "ran"))
-		r->state = PATCH_RAN;
-	else if (journal_is(l->fields, "again"))
-		r->state = PATCH_INTENT;
-	else if (journal_is(l->fields, "revert") || journal_is(l->fields, "reverted"))
-		r->state = PATCH_REVERTED;
-	else if (journal_is(l->fields, "suspect"))
-		r->state = PATCH_SUSPECT;
-	else if (journal_is(l->fields, "quarantined"))
-		r->state = PATCH_QUARANTINED;
-	else if (journal_is(l->fields, "lifted"))
-		r->state = PATCH_REVERTED;
-	else if (journal_is(l->fields, "confirmed"))
-		r->tried = TRIED_WELL;
+	row_at((uint32_t)n);
+	for (size_t i = 0; i < ARRAY_LEN(becomes); i++)
+		if (journal_is(l->fields, becomes[i].event))
+			rows[n].state = (uint8_t)becomes[i].state;
+	if (journal_is(l->fields, "confirmed"))
+		rows[n].tried = TRIED_WELL;
 }
 
 static int event(const char *name, uint32_t number, const char *reason, bool intent,
@@ -338,7 +334,7 @@ static void field_text(struct buf *f, const char *name, const char *text)
 		field(f, name, text, strlen(text));
 }
 
-/* "on":[{"type":"counter","build":"9f86...","on":[["hit",0]]}] */
+/* "on":[{"type":"counter","build":"9f86...","migrates":1,"on":[["hit",0]]}] */
 static void field_on(struct buf *f, const struct exported *e, const struct before *b)
 {
 	size_t k = 0;
@@ -351,7 +347,8 @@ static void field_on(struct buf *f, const struct exported *e, const struct befor
 		builds_of(e->change[i].type, hex);
 		buf_text(f, i ? ",{\"type\":" : "{\"type\":");
 		json_text(f, type_name(e->change[i].type), strlen(type_name(e->change[i].type)));
-		buf_printf(f, ",\"build\":\"%s\",\"on\":[", hex);
+		buf_printf(f, ",\"build\":\"%s\",%s\"on\":[", hex,
+		           e->change[i].migration ? "\"migrates\":1," : "");
 		for (const struct actor_handler *h = e->change[i].on; h->name; h++, comma = ",") {
 			buf_printf(f, "%s[", comma);
 			json_text(f, h->name, strlen(h->name));
@@ -382,8 +379,6 @@ static void intent_fields(struct buf *f, uint32_t n, const struct patch_source *
 	field_text(f, "function", s->function);
 	field_text(f, "probation", s->probation);
 	field_text(f, "rollout", s->rollout);
-	if (e->migration.to)
-		buf_text(f, ",\"migrates\":1");
 	field_on(f, e, b);
 	field(f, "source", s->text, s->len);
 }
@@ -440,6 +435,12 @@ int history_again(uint32_t number, struct why *why)
 	return event("again", number, NULL, true, why);
 }
 
+void history_refused(uint32_t number, const char *reason)
+{
+	set_state(number, PATCH_REFUSED);
+	outcome("refused", number, reason);
+}
+
 /* --- and goes again ------------------------------------------------------------------- */
 
 static int by_somebody(const char *name, uint32_t number, const char *author, const char *origin,
@@ -471,6 +472,11 @@ void history_reverted(uint32_t number, const struct before *now)
 			rows[now->was[i]].live++;
 	pthread_mutex_unlock(&lock);
 	outcome("reverted", number, NULL);
+}
+
+void history_stays(uint32_t number, const char *reason)
+{
+	outcome("in force", number, reason);
 }
 
 void history_stale(uint32_t number, const char *reason)
@@ -587,7 +593,7 @@ static void applied_line(void *arg, const struct journal_line *l)
 
 	if (journal_is(l->fields, "intent") && history_state(n) == PATCH_APPLIED &&
 	    journal_field(l->fields, "on", &v, &on))
-		a->each(a->arg, n, journal_int(l->fields, "migrates") != 0, on);
+		a->each(a->arg, n, on);
 }
 
 int history_applied(history_fn *each, void *arg, struct why *why)

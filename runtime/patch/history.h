@@ -19,6 +19,7 @@ enum patch_state {
 	PATCH_APPLIED,          /* in force or, when no handler is its own any more, superseded */
 	PATCH_RAN,              /* it had no table, only a process */
 	PATCH_REVERTED,
+	PATCH_REFUSED,          /* at the last moment: an actor's state could not be moved */
 	/* made for another build of a type: not brought back by this start */
 	PATCH_STALE,
 	PATCH_SUSPECT,          /* the runtime ended by it, or while it came in force: left out */
@@ -49,8 +50,13 @@ uint32_t history_last(void);
 const char *history_word(uint32_t number);      /* "in force", "superseded", ... */
 int64_t history_place(uint32_t number);         /* of its intent, for journal_line_at() */
 
+/* After its intent: nothing of it came in force. */
+void history_refused(uint32_t number, const char *reason);
+
 int  history_reverting(uint32_t number, const char *author, const char *origin, struct why *why);
 void history_reverted(uint32_t number, const struct before *now);
+/* It was to be reverted, and could not. */
+void history_stays(uint32_t number, const char *reason);
 void history_stale(uint32_t number, const char *reason);
 /* On probation; over, and well; over, and it stays although it failed; taken back by itself. */
 void history_tried(uint32_t number);
@@ -68,7 +74,7 @@ int  history_again(uint32_t number, struct why *why);   /* a process is about to
 struct patch_info {
 	uint32_t number;
 	/* "probation", "confirmed", "in force" (never on probation), "superseded", "ran",
-	 * "reverted", "quarantined", "stale", "suspect" */
+	 * "reverted", "refused", "quarantined", "stale", "suspect" */
 	const char *state;
 	const char *handlers, *origin;
 	const unsigned char *digest;    /* the first 8 bytes of its source's */
@@ -77,7 +83,7 @@ void history_each(void (*each)(void *arg, const struct patch_info *p), void *arg
 
 /* Each patch that is not taken back and has a table, in the order of their numbers, as far as
  * the journal goes. */
-typedef void history_fn(void *arg, uint32_t number, bool migrates, struct packed on);
+typedef void history_fn(void *arg, uint32_t number, struct packed on);
 int  history_applied(history_fn *each, void *arg, struct why *why);
 
 #endif

@@ -102,6 +102,25 @@ static int within_terms(struct job *j, const struct made *m, struct why *why)
 	return j->kind == CHECK ? 0 : keys_spend(j->terms, why);
 }
 
+static void warn_of_one_way(struct job *j, const struct exported *e)
+{
+	for (int i = 0; i < e->n; i++) {
+		const char *name = type_name(e->change[i].type);
+		struct buf lost = { 0 };
+
+		if (!e->change[i].migration || e->migration[i].back)
+			continue;
+		name = *name ? name : "the global table";
+		layout_names(e->layout[i], &lost);
+		buf_printf(&j->warnings,
+		           "%s%s: warning: it has no migrate_back for %s: it is not taken back by "
+		           "itself when it fails, and when you take it back each %s loses its "
+		           "state (%.*s) and begins anew", j->warnings.len ? "\n" : "", j->file,
+		           name, name, (int)lost.len, lost.p);
+		buf_fini(&lost);
+	}
+}
+
 /* All its tables, or none; between two lines of the journal. */
 static int put_in_force(struct job *j, struct made *m)
 {
@@ -133,6 +152,7 @@ static int put_in_force(struct job *j, struct made *m)
 		mem_free(b.was);
 		if (p)
 			probation_end(p, false);
+		history_refused(j->number, why.text);
 		return change_refused(j, m, why.text);
 	}
 	j->at.forced = now_ns();
@@ -142,11 +162,7 @@ static int put_in_force(struct job *j, struct made *m)
 	watched_add(j->number, p);
 	if (!m->e.process)
 		history_done(j->number, true, NULL);
-	if (m->e.migration.to && !m->e.migration.back)
-		buf_printf(&j->warnings,
-		           "%s: warning: it has no migrate_back: it is not taken back by itself "
-		           "when it fails, and when you take it back each %s loses its state and "
-		           "begins anew", j->file, m->e.targets.p);
+	warn_of_one_way(j, &m->e);
 	buf_printf(&j->line, "%u in force: %.*s", j->number, (int)m->e.handlers.len,
 	           m->e.handlers.p);
 	return 0;

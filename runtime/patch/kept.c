@@ -17,7 +17,6 @@ void kept_take(void *arg, const struct journal_line *l)
 	if (journal_field(map, "source", &v, NULL) && v.type == VALUE_STR)
 		k->source.text = v.str, k->source.len = v.len;
 	journal_field(map, "on", &v, &k->on);
-	k->migrates = journal_int(map, "migrates") != 0;
 	k->source.file = journal_text(map, "file");
 	k->source.origin = journal_text(map, "origin");
 	k->source.author = journal_text(map, "author");
@@ -50,9 +49,10 @@ static void copy_text(char *out, size_t size, const struct value *v)
 	snprintf(out, size, "%.*s", v->type == VALUE_STR ? (int)v->len : 0, v->str);
 }
 
-static bool walk_handlers(const struct walk *w, struct packed in, const char *type_title)
+static bool walk_handlers(const struct walk *w, struct packed in, const char *type_title,
+                          bool migrates)
 {
-	struct one one = { .type = core_type(type_title) };
+	struct one one = { .type = core_type(type_title), .migrates = migrates };
 	struct value list, v;
 
 	snprintf(one.type_name, sizeof one.type_name, "%s", type_title);
@@ -89,7 +89,8 @@ bool kept_walk(const struct walk *w, struct packed on)
 		copy_text(build, sizeof build, &v);
 		if (w->type && !w->type(w->arg, type, build))
 			return false;
-		if (!journal_field(on, "on", &v, &handlers) || !walk_handlers(w, handlers, type))
+		if (!journal_field(on, "on", &v, &handlers) ||
+		    !walk_handlers(w, handlers, type, journal_int(on, "migrates") != 0))
 			return false;
 		packed_skip(&on);
 	}

@@ -18,8 +18,9 @@ struct patch_source {
 /* A patch as the journal has it. */
 struct patch_kept {
 	struct patch_source source;
-	bool migrates;
-	struct packed on;               /* list of maps: type, build, on: list of [handler, was] */
+	/* list of maps: type, build, migrates (1: its state has another shape since), on: list of
+	 * [handler, was] */
+	struct packed on;
 	struct buf own;
 };
 journal_fn kept_take;           /* arg: a patch_kept, zeroed; of its line `intent` */
@@ -27,7 +28,7 @@ void       kept_free(struct patch_kept *k);
 
 /* What the patch changes: each handler, with what that came with before. */
 struct one { struct type *type; char type_name[NAME_MAX_LEN + 1],
-            name[NAME_MAX_LEN + 1]; int64_t was; };
+            name[NAME_MAX_LEN + 1]; int64_t was; bool migrates; };
 /* Goes through "on":[{"type":..,"build":..,"on":[["hit",0],..]},..]. False from each ends it. */
 struct walk {
 	bool (*type)(void *arg, const char *name, const char *build);   /* may be NULL */

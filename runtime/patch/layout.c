@@ -20,7 +20,7 @@
 #include <stdlib.h>
 
 #define VIEW "actord_view_"
-enum { DEPTH = 16, N_GSYM = 0x20, N_LSYM = 0x80, STAB_SIZE = 12 };
+enum { DEPTH = 16, NAMES_MOST = 32, N_GSYM = 0x20, N_LSYM = 0x80, STAB_SIZE = 12 };
 
 /* --- tokens ------------------------------------------------------------------------------ */
 
@@ -470,6 +470,23 @@ static void differ(const char *a, const char *b, bool both, const char *word, st
 			}
 		}
 		p += len + (p[len] == '\n');
+	}
+}
+
+void layout_names(const char *layout, struct buf *out)
+{
+	int n = 0;
+
+	for (const char *p = layout; *p; p += strcspn(p, "\n"), p += *p == '\n') {
+		size_t len = strcspn(p, " ");
+
+		if (strcspn(p, ".[") < len)
+			continue;
+		if (++n > NAMES_MOST) {
+			buf_text(out, ", ...");
+			return;
+		}
+		buf_printf(out, "%s%.*s", n > 1 ? ", " : "", (int)len, p);
 	}
 }
 

@@ -26,6 +26,8 @@ void views_read(struct views *v, const void *stab, size_t stab_len, const char *
 void views_fini(struct views *v);
 const struct view *views_of(const struct views *v, const char *name);   /* NULL: none */
 
+/* "hits, best, ...": its fields, without what is inside of them. */
+void layout_names(const char *layout, struct buf *out);
 /* "hits: was int at byte 0, is int at byte 8; ..." */
 void layout_difference(const char *was, const char *is, struct buf *out);
 

@@ -36,7 +36,7 @@ int made_force(const struct made *m, uint32_t number, bool check_only, struct wh
 	for (int i = 0; i < e->n && !rc && !check_only; i++)
 		if (e->change[i].migration)
 			builds_moved(core_type(type_name(e->change[i].type)), e->change[i].type,
-			             e->layout);
+			             e->layout[i]);
 	return rc;
 }
 

@@ -25,6 +25,7 @@
 struct revert {
 	uint32_t number;
 	bool itself;                    /* what is superseded is passed over */
+	bool lose;                      /* also what there is no way back for */
 	bool restored;
 	struct why *why;
 	int rc;
@@ -132,10 +133,127 @@ static struct made *earlier(struct revert *r, uint32_t number)
 
 static void make_room(struct revert *r)
 {
-	size_t n = (size_t)r->n + 1;
+	r->back = mem_resize(r->back, ((size_t)r->n + 1) * sizeof *r->back);
+}
 
-	r->back = mem_resize(r->back, n * sizeof *r->back);
-	r->now.was = mem_resize(r->now.was, n * sizeof *r->now.was);
+static void note_was(struct before *now, int64_t was)
+{
+	now->was = mem_resize(now->was, (now->n + 1) * sizeof *now->was);
+	now->was[now->n++] = was;
+}
+
+static int superseded(const struct revert *r, const char *type, const char *name, uint32_t by)
+{
+	return why_set(r->why, ACTOR_EFAIL,
+	               "patch %u is superseded: %s.%s is patch %u's by now, which has to be "
+	               "reverted first", r->number, type, name, by);
+}
+
+/* --- a migration -------------------------------------------------------------------------- */
+
+struct newest { uint32_t number, other; const char *name; };
+
+static void find_newer(void *arg, const struct handler_info *h)
+{
+	struct newest *n = arg;
+
+	if (h->version != n->number) {
+		n->other = h->version;
+		n->name = h->name;
+	}
+}
+
+static int no_way_back(const struct revert *r, struct type *type)
+{
+	const char *layout = builds_layout(type);
+	struct buf lost = { 0 };
+
+	layout_names(layout ? layout : "", &lost);
+	why_set(r->why, ACTOR_EFAIL,
+	        "patch %u has no migrate_back for %s: each would lose its state (%.*s, %zu bytes) "
+	        "and begin anew; where that may be, add --lose-changes",
+	        r->number, type_name(type), (int)lost.len, lost.len ? lost.p : "",
+	        type_state(type));
+	buf_fini(&lost);
+	return ACTOR_EFAIL;
+}
+
+/* May its actors have the state again that they had before? */
+static int hold_type(const struct revert *r, struct type *type)
+{
+	struct newest newest = { r->number, 0, NULL };
+
+	if (!core_before(type))
+		return why_set(r->why, ACTOR_EFAIL, "patch %u: %s has the state that it began with",
+		               r->number, type_name(type));
+	core_handlers(type, find_newer, &newest);
+	if (newest.name)
+		return superseded(r, type_name(type), newest.name, newest.other);
+	return core_can_go_back(type) || r->lose ? 0 : no_way_back(r, type);
+}
+
+/* As a whole, with the first of its handlers; what each of them is then is asked when it is so. */
+static bool take_type_back(struct revert *r, const struct one *one)
+{
+	struct back b = { .type = one->type };
+
+	if (r->n && r->back[r->n - 1].type == one->type)
+		return true;
+	if (!one->type)
+		r->rc = why_set(r->why, ACTOR_EFAIL, "patch %u: its actor type %s is not here",
+		                r->number, one->type_name);
+	else
+		r->rc = hold_type(r, one->type);
+	if (r->rc < 0)
+		return false;
+	b.lose = !core_can_go_back(one->type);
+	make_room(r);
+	r->back[r->n++] = b;
+	return true;
+}
+
+static bool note_now(void *arg, const struct one *one)
+{
+	struct revert *r = arg;
+	struct look l = { .one = one };
+
+	if (!one->migrates)
+		return true;
+	core_handlers(one->type, look_at, &l);
+	note_was(&r->now, l.found ? (int64_t)l.info.version : -1);
+	return true;
+}
+
+/* After it: the types that follow are of the same builds. */
+static void types_moved(const struct revert *r)
+{
+	for (int i = 0; i < r->n; i++) {
+		struct type *type = r->back[i].type, *old = core_before(type);
+
+		if (!r->back[i].name)
+			builds_moved(core_type(type_name(type)), old, builds_layout(old));
+	}
+}
+
+/* --- a handler ---------------------------------------------------------------------------- */
+
+/* What it was: part of the program, or of a patch that is compiled again. */
+static bool find_earlier(struct revert *r, const struct one *one, int64_t was, struct back *b)
+{
+	struct made *m;
+
+	if (was <= 0)
+		return true;
+	m = earlier(r, (uint32_t)was);
+	if (!m)
+		return false;
+	b->on = made_handler(m, one->type, one->name);
+	if (!b->on)
+		r->rc = why_set(r->why, ACTOR_EFAIL, "patch %u has no %s.%s any more",
+		                (uint32_t)was, one->type_name, one->name);
+	b->version = (uint32_t)was;
+	b->code = m->code;
+	return b->on;
 }
 
 static bool take_back(void *arg, const struct one *one)
@@ -143,42 +261,25 @@ static bool take_back(void *arg, const struct one *one)
 	struct revert *r = arg;
 	struct look l = { .one = one };
 	struct back b = { .type = one->type };
-	struct made *m;
 	int64_t was;
 
+	if (one->migrates)
+		return take_type_back(r, one);
 	if (one->type)
 		core_handlers(one->type, look_at, &l);
 	if (r->itself && (!l.found || l.info.version != r->number))
 		return true;
 	if (!l.found || l.info.version != r->number) {
-		r->rc = why_set(r->why, ACTOR_EFAIL,
-		                "patch %u is superseded: %s.%s is patch %u's by now, which has "
-		                "to be reverted first", r->number, one->type_name, one->name,
-		                l.found ? l.info.version : 0);
+		r->rc = superseded(r, one->type_name, one->name, l.found ? l.info.version : 0);
 		return false;
 	}
 	b.name = l.info.name;
 	r->rc = before(one, &was, r->why);
-	if (r->rc < 0)
+	if (r->rc < 0 || !find_earlier(r, one, was, &b))
 		return false;
-	if (was > 0) {
-		m = earlier(r, (uint32_t)was);
-		if (!m)
-			return false;
-		b.on = made_handler(m, one->type, one->name);
-		if (!b.on) {
-			r->rc = why_set(r->why, ACTOR_EFAIL, "patch %u has no %s.%s any more",
-			                (uint32_t)was,
-			                one->type_name, one->name);
-			return false;
-		}
-		b.version = (uint32_t)was;
-		b.code = m->code;
-	}
 	make_room(r);
-	r->now.was[r->n] = was;
+	note_was(&r->now, was);
 	r->back[r->n++] = b;
-	r->now.n = (size_t)r->n;
 	return true;
 }
 
@@ -204,40 +305,6 @@ static bool count_one(void *arg, const struct one *one)
 	return true;
 }
 
-/* --- a migration -------------------------------------------------------------------------- */
-
-struct newest { uint32_t number, other; const char *name; };
-
-static void find_newer(void *arg, const struct handler_info *h)
-{
-	struct newest *n = arg;
-
-	if (h->version != n->number) {
-		n->other = h->version;
-		n->name = h->name;
-	}
-}
-
-static bool find_type(void *arg, const struct one *one)
-{
-	*(struct type **)arg = one->type;
-	return false;
-}
-
-struct versions { struct type *type; struct before *now; };
-
-static bool note_now(void *arg, const struct one *one)
-{
-	struct versions *v = arg;
-	struct look l = { .one = one };
-	struct before *b = v->now;
-
-	core_handlers(v->type, look_at, &l);
-	b->was = mem_resize(b->was, (b->n + 1) * sizeof *b->was);
-	b->was[b->n++] = l.found ? (int64_t)l.info.version : -1;
-	return true;
-}
-
 /* Who takes it back. of: it failed this, and is taken back by itself: then nobody waits for the
  * disk before the old code is in force, and after a crash in between it only fails once more. */
 struct taking { uint32_t number; const struct patch_source *who; bool lose; struct probation *of; };
@@ -248,8 +315,11 @@ static int in_force_again(const struct taking *t, const struct back *b, int n, s
 	int rc = t->of ? 0
 		       : history_reverting(t->number, t->who->author, t->who->origin, why);
 
-	if (!rc)
-		rc = core_restore(b, n, why);
+	if (rc)
+		return rc;
+	rc = core_restore(b, n, why);
+	if (rc && !t->of)
+		history_stays(t->number, why->text);
 	if (rc || !t->of)
 		return rc;
 	probation_end(t->of, true);
@@ -260,47 +330,19 @@ static int in_force_again(const struct taking *t, const struct back *b, int n, s
 	return 0;
 }
 
-static int move_back(const struct taking *t, struct packed on, struct why *why)
+static void all_room(struct revert *r, size_t n)
 {
-	uint32_t number = t->number;
-	struct newest newest = { number, 0, NULL };
-	struct before now = { 0 };
-	struct type *type = NULL, *old, *next;
-	struct back whole;
-	int rc;
-
-	kept_walk(&(struct walk){ NULL, find_type, &type }, on);
-	old = type ? core_before(type) : NULL;
-	if (!old)
-		return why_set(why, ACTOR_EFAIL, "patch %u: its actor type is not here", number);
-	core_handlers(type, find_newer, &newest);
-	if (newest.name)
-		return why_set(why, ACTOR_EFAIL,
-		               "patch %u is superseded: %s.%s is patch %u's by now, which has "
-		               "to be reverted first", number, type_name(type), newest.name,
-		               	newest.other);
-	if (!core_can_go_back(type) && !t->lose)
-		return why_set(why, ACTOR_EFAIL,
-		               "patch %u has no migrate_back: each %s would lose its state (%zu "
-		               "bytes) and begin anew; where that may be, add --lose-changes",
-		               	number,
-		               type_name(type), type_state(type));
-	whole = (struct back){ .type = type, .lose = !core_can_go_back(type) };
-	rc = in_force_again(t, &whole, 1, why);
-	if (rc < 0)
-		return rc;
-	next = core_type(type_name(type));
-	builds_moved(next, old, builds_layout(old));
-	kept_walk(&(struct walk){ NULL, note_now, &(struct versions){ next, &now } }, on);
-	history_reverted(number, &now);
-	mem_free(now.was);
-	return 0;
+	r->made = mem_alloc((n + 1) * sizeof *r->made);
+	r->kept = mem_alloc((n + 1) * sizeof *r->kept);
+	r->made_number = mem_alloc((n + 1) * sizeof *r->made_number);
+	r->trying = mem_alloc((n + 1) * sizeof *r->trying);
 }
 
 static int take_all_back(const struct taking *t, struct why *why)
 {
 	uint32_t number = t->number;
-	struct revert r = { .number = number, .itself = t->of != NULL, .why = why };
+	struct revert r = { .number = number, .itself = t->of != NULL, .lose = t->lose,
+	                    .why = why };
 	struct walk w = { NULL, take_back, &r };
 	struct patch_kept k;
 	size_t n = 0;
@@ -308,24 +350,19 @@ static int take_all_back(const struct taking *t, struct why *why)
 	r.rc = history_read(number, &k, why);
 	if (r.rc < 0)
 		return r.rc;
-	if (k.migrates) {
-		r.rc = move_back(t, k.on, why);
-		kept_free(&k);
-		return r.rc;
-	}
 	kept_walk(&(struct walk){ NULL, count_one, &n }, k.on);
-	r.made = mem_alloc((n + 1) * sizeof *r.made);
-	r.kept = mem_alloc((n + 1) * sizeof *r.kept);
-	r.made_number = mem_alloc((n + 1) * sizeof *r.made_number);
-	r.trying = mem_alloc((n + 1) * sizeof *r.trying);
+	all_room(&r, n);
 	if (!kept_walk(&w, k.on) && !r.rc)
 		r.rc = why_set(why, ACTOR_EFAIL,
 		               "patch %u: its line of the journal is no such line", number);
 	if (!r.rc)
 		r.rc = in_force_again(t, r.back, r.n, why);
 	r.restored = !r.rc;
-	if (r.restored)
+	if (r.restored) {
+		types_moved(&r);
+		kept_walk(&(struct walk){ NULL, note_now, &r }, k.on);
 		history_reverted(number, &r.now);
+	}
 	kept_free(&k);
 	revert_fini(&r);
 	return r.rc;
@@ -352,6 +389,9 @@ int revert_patch(uint32_t number, const struct patch_source *who, bool lose, str
 		return why_set(why, ACTOR_EFAIL,
 		               "patch %u has been taken back by itself already; to send it again "
 		               "all the same: actorctl patch lift %u", number, number);
+	case PATCH_REFUSED:
+		return why_set(why, ACTOR_EFAIL,
+		               "patch %u was refused: there is nothing to take back", number);
 	case PATCH_INTENT:
 		return why_set(why, ACTOR_EFAIL, "patch %u is still on its way", number);
 	case PATCH_STALE:
@@ -461,18 +501,20 @@ static bool new_shape(void *arg, const struct one *one)
 {
 	struct again *a = arg;
 
+	if (!one->migrates)
+		return true;
 	shape_of(a, one->type_name)->number = a->number;
 	put_top(a, ~(uint64_t)a->number);
-	return false;
+	return true;
 }
 
-static void consider(void *arg, uint32_t number, bool migrates, struct packed on)
+static void consider(void *arg, uint32_t number, struct packed on)
 {
 	struct again *a = arg;
 	bool good = kept_walk(&(struct walk){ same_build, nothing, a }, on);
 
 	a->number = number;
-	if (good && migrates)
+	if (good)
 		kept_walk(&(struct walk){ NULL, new_shape, a }, on);
 	if (good)
 		kept_walk(&(struct walk){ NULL, on_top, a }, on);

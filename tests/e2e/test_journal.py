@@ -8,7 +8,7 @@ import re
 import subprocess
 import unittest
 
-from harness import ACTORCTL, TROUBLE, Case, make_folder, until
+from harness import ACTORCTL, HERE, TROUBLE, Case, make_folder, until
 
 HEAD = '#include "actor.h"\n#include "counter.h"\n'
 
@@ -276,8 +276,9 @@ class Migrations(Journal):
         path.write_text(source)
         done = self.r.actorctl("patch", "apply", path)
         self.assertEqual((done.code, done.out), (0, "1\n"))
-        self.assertIn("loses its state and begins anew", done.err)
-        self.revert(1, code=1, says="add --lose-changes")
+        self.assertIn("loses its state (best, hits) and begins anew", done.err)
+        self.revert(1, code=1, says="each would lose its state (best, hits, 16 bytes) and begin "
+                    "anew; where that may be, add --lose-changes")
         self.assertEqual(self.hit(), 6)
         self.revert(1, "--lose-changes")
         self.assertEqual(self.hit(), 1)
@@ -293,6 +294,132 @@ class Migrations(Journal):
         said = self.apply(self.BEST.replace("sizeof(struct best)", "16"), code=6)
         self.assertIn("cannot be seen", said)
         self.assertEqual(self.hit(), 1)
+
+
+BOTH = """#include "actor.h"
+struct counter { int64_t hits; };
+struct best { int64_t best, hits; };
+struct tally { int64_t sum; };
+struct mean { int64_t n, sum; };
+static int hit(actor *self, const msg *m)
+{
+	struct best *b = actor_state(self);
+	return msg_reply(m, b->hits += msg_int(m, 0));
+}
+static int add(actor *self, const msg *m)
+{
+	struct mean *a = actor_state(self);
+	a->n++;
+	return msg_reply(m, a->sum += msg_int(m, 0), a->n);
+}
+static int c_there(const void *from, void *to)
+{ ((struct best *)to)->hits = ((const struct counter *)from)->hits; return 0; }
+static int c_back(const void *from, void *to)
+{ ((struct counter *)to)->hits = ((const struct best *)from)->hits; return 0; }
+static int t_there(const void *from, void *to)
+{
+	((struct mean *)to)->sum = ((const struct tally *)from)->sum;
+	/* there */
+	return 0;
+}
+static int t_back(const void *from, void *to)
+{
+	((struct tally *)to)->sum = ((const struct mean *)from)->sum;
+	/* back */
+	return 0;
+}
+static const struct actor_type one = { .name = "counter", .state = sizeof(struct best),
+	.on = ON({ "hit", "by:int", hit, ON_CLIENT }), .migrate = c_there, .migrate_back = c_back };
+static const struct actor_type two = { .name = "tally", .state = sizeof(struct mean),
+	.on = ON({ "add", "by:int", add, ON_CLIENT }), .migrate = t_there, .migrate_back = t_back };
+const struct actor_type *const patches[] = { &one, &two, 0 };
+"""
+
+
+class SeveralMigrations(Journal):
+    """Two actors change their shape in one patch: both do, or none does, there and back."""
+
+    def begin(self, *args, **more):
+        super().begin(HERE / "actors" / "tally.c", *args, **more)
+
+    def add(self, by):
+        return self.r.json("call", "tally", "add", str(by))[0]["args"]
+
+    def test_there_and_back(self):
+        self.begin()
+        self.assertEqual((self.hit(5), self.add(7)), (5, [7]))
+        self.apply(BOTH)
+        self.assertEqual((self.hit(1), self.add(1)), (6, [8, 1]))
+        self.again(killed=True)
+        self.assertEqual((self.hit(1), self.add(1)), (1, [1, 1]))
+        self.revert(1)
+        self.assertEqual((self.hit(1), self.add(1)), (2, [2]))
+        self.again(killed=True)
+        self.assertEqual((self.hit(1), self.add(1)), (1, [1]))
+
+    def test_beside_one_that_does_not(self):
+        """The same patch replaces a handler of an actor whose state stays."""
+        self.begin()
+        self.hit(5)
+        self.apply(BOTH.replace("struct mean { int64_t n, sum; };", "struct mean { int64_t sum; };")
+                   .replace("a->n++;", "").replace(", a->n)", ", 77)"))
+        self.assertEqual((self.hit(1), self.add(1)), (6, [1, 77]))
+        self.revert(1)
+        self.assertEqual((self.hit(1), self.add(1)), (7, [2]))
+
+    def test_one_way(self):
+        self.begin()
+        self.assertEqual((self.hit(5), self.add(7)), (5, [7]))
+        path = self.folder / "patch.c"
+        path.write_text(BOTH.replace(", .migrate_back = t_back", "").replace(
+            "static int t_back", "int unused"))
+        done = self.r.actorctl("patch", "apply", path)
+        self.assertEqual(done.code, 0, done.err)
+        self.assertIn("no migrate_back for tally: it is not taken back by itself when it fails, "
+                      "and when you take it back each tally loses its state (n, sum)", done.err)
+        self.assertNotIn("for counter", done.err)
+        self.revert(1, code=1, says="each would lose its state (n, sum, 16 bytes)")
+        self.assertEqual((self.hit(1), self.add(1)), (6, [8, 1]))
+        self.revert(1, "--lose-changes")
+        self.assertEqual((self.hit(1), self.add(1)), (7, [1]))
+
+    def test_one_that_cannot(self):
+        """All is as it was: states, handlers, the other actor; and a restart knows."""
+        self.begin()
+        self.assertEqual((self.hit(5), self.add(7)), (5, [7]))
+        for n, (body, says) in enumerate((
+                ("return 5;", "migrate returned 5"),
+                ("return *(volatile int *)0;", "tally.migrate: a bad pointer (0) at %s:24 in "
+                 "t_there()"),
+                ("return 1 / (int)((struct mean *)to)->n;", "a division by zero at %s:24"),
+                ("for (;;) ;", "longer under way than its 1000 ms at %s:2")), 1):
+            said = self.apply(BOTH.replace("/* there */", body), code=6)
+            self.assertIn(says.replace("%s", str(self.folder / "patch.c")), said)
+            self.assertEqual((self.hit(1), self.add(1)), (5 + n, [7 + n]))
+            self.assertEqual(self.states()[n], "refused")
+        self.assertIn("migrate returned 5", self.r.json("patch", "show", "1")[0]["why"])
+        self.revert(1, code=1, says="was refused: there is nothing to take back")
+        self.again(killed=True)
+        self.assertEqual(set(self.states().values()), {"refused"})
+        self.assertEqual((self.hit(1), self.add(1)), (1, [1]))
+
+    def test_one_that_cannot_go_back(self):
+        self.begin()
+        self.assertEqual((self.hit(5), self.add(7)), (5, [7]))
+        self.apply(BOTH.replace("/* back */", "return *(volatile int *)8;"))
+        self.revert(1, code=1, says="tally.migrate: a bad pointer (0x8) at %s:30 in t_back()" %
+                    (self.folder / "patch.c"))
+        self.assertEqual((self.hit(1), self.add(1)), (6, [8, 1]))
+        self.assertEqual(self.states(), {1: "probation"})
+        self.again(killed=True)
+        self.assertEqual(self.states(), {1: "probation"})
+        self.assertEqual((self.hit(1), self.add(1)), (1, [1, 1]))
+
+    def test_migrate_of_several(self):
+        self.begin()
+        said = self.apply(BOTH + "int migrate(const void *from, void *to)\n"
+                          "{ return !from + !to; }\n", code=6)
+        self.assertIn("of several each names its own in its table", said)
 
 
 class Damage(Journal):

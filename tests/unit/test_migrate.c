@@ -202,7 +202,7 @@ static void none_does(struct type *t, const struct migration *m)
 				 : core_change(&c, 1, 1, NULL, false, &why);
 	cannot = 0;
 	assert_int_equal(rc, ACTOR_EFAIL);
-	assert_string_equal(why.text, "migrate returned 7");
+	assert_string_equal(why.text, "shifting.migrate returned 7");
 	assert_ptr_equal(core_type(type_name(t)), t);
 	core_grace();
 }
@@ -289,7 +289,7 @@ static void what_goes_wrong(void **state)
 	assert_int_equal(core_change(&c, 1, 1001, NULL, true, &why), 0);
 	assert_ptr_equal(core_type("single"), single);
 	assert_int_equal(core_change(&c, 1, 1001, NULL, false, &why), ACTOR_EFAIL);
-	assert_string_equal(why.text, "migrate returned -1");
+	assert_string_equal(why.text, "single.migrate returned -1");
 	assert_ptr_equal(core_type("single"), single);
 	assert_int_equal(send_int(id, "tell"), 0);
 	expect_events(2);

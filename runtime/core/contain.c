@@ -328,5 +328,20 @@ int contain_move(actor *self, int (*fn)(const void *, void *), const void *from,
 
 int core_run(actor *self, int (*fn)(actor *), const struct code *code, struct why *why)
 {
-	return contain_call(self, (void *)(uintptr_t)fn, code, "process", why);
+	struct worker *w = worker_acquire();
+	struct guard *g = guard_get(w);
+	int rc;
+
+	if (w->box.top)
+		post_box(w);
+	if (g)
+		draft_begin(w, &g->draft, 0, false);
+	rc = contain_call(self, (void *)(uintptr_t)fn, code, "process", why);
+	if (g && rc)
+		draft_undo(w, self, NULL);
+	else if (g)
+		draft_leave(w, self);
+	w->last_to = NULL;
+	worker_release(w);
+	return rc;
 }

@@ -398,7 +398,8 @@ double core_var_get(const struct offer *v);
 /* Between two of the actor's messages, before all that is sent to it after this. ACTOR_EARGS with
  * why: out of range. */
 int  core_var_set(actor_ref ref, const struct offer *v, double to, struct why *why);
-/* Compiled code on this thread, on behalf of self: a fault in it is ACTOR_EFAIL with why. */
+/* Compiled code on this thread, on behalf of self: a fault in it is ACTOR_EFAIL with why. What it
+ * does to others leaves when it has returned 0, or not at all. */
 int core_run(actor *self, int (*fn)(actor *self), const struct code *code, struct why *why);
 
 #endif

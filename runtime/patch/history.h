@@ -3,9 +3,7 @@
  * that says
  * so after a restart.
  *
- * The compile thread changes what is here (and, for a patch with a process, the actor that ran
- * it, by
- * history_done()); any thread may look. */
+ * The compile thread changes what is here; any thread may look. */
 #ifndef HISTORY_H
 #define HISTORY_H
 

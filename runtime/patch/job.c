@@ -16,63 +16,6 @@
 #include "rolled.h"
 #include "verdict.h"
 
-void job_free(struct job *j)
-{
-	if (!j)
-		return;
-	code_drop(j->hold);
-	mem_free(j->text);
-	mem_free(j->file);
-	mem_free(j->note);
-	mem_free(j->author);
-	mem_free(j->topic);
-	mem_free(j->handler);
-	mem_free(j->function);
-	mem_free(j->terms);
-	mem_free(j->probation);
-	mem_free(j->rollout);
-	mem_free(j->builds);
-	buf_fini(&j->said);
-	buf_fini(&j->warnings);
-	buf_fini(&j->out);
-	buf_fini(&j->line);
-	buf_fini(&j->made_for);
-	buf_fini(&j->reverts);
-	mem_free(j);
-}
-
-void jobs_push(struct jobs *l, struct job *j)
-{
-	j->next = NULL;
-	if (!l->first)
-		l->last = &l->first;
-	*l->last = j;
-	l->last = &j->next;
-	l->n++;
-}
-
-struct job *jobs_pop(struct jobs *l)
-{
-	struct job *j = l->first;
-
-	if (j) {
-		l->first = j->next;
-		l->n--;
-	}
-	return j;
-}
-
-const char *origin_name(enum origin o)
-{
-	switch (o) {
-	case FROM_NODE: return "node";
-	case FROM_CONTROL: return "control";
-	case FROM_REDIS: return "redis";
-	case FROM_CLIENT: return "client";
-	}
-	return "?";
-}
-
 static struct patch_source source_of(const struct job *j)
 {
 	return (struct patch_source){
@@ -364,6 +307,33 @@ static int lift(struct job *j, struct why *why)
 	return rc;
 }
 
+/* After its process: where that failed its table goes too, unless that cannot be. What was taken back
+ * meanwhile stays so. */
+static int settle(struct job *j)
+{
+	struct patch_source who = { .origin = "node", .author = "process" };
+	bool there = !j->table || history_state(j->number) == PATCH_APPLIED;
+	struct why why;
+
+	if (there && (!j->failed || j->again)) {
+		history_done(j->number, j->table, j->failed);
+		if (j->failed)
+			log_line(LOG_WARN, "patch", "%u: %s", j->number, j->failed);
+		return 0;
+	}
+	if (there && j->table && revert_patch(j->number, &who, false, &why) < 0) {
+		history_done(j->number, true, j->failed);
+		diagnose(&j->said, j->file, 0, "patch %u is in force, but %s; it cannot be taken "
+		         "back: %s", j->number, j->failed, why.text);
+		return ACTOR_EFAIL;
+	}
+	if (there)
+		history_refused(j->number, j->failed);
+	if (j->failed)
+		diagnose(&j->said, j->file, 0, "patch %u is refused: %s", j->number, j->failed);
+	return j->failed ? ACTOR_EFAIL : 0;
+}
+
 /* What became of it: that it is on probation no more, or is still. */
 static int wait_for(struct job *j, struct why *why)
 {
@@ -424,6 +394,7 @@ int job_work(struct job *j)
 		return rc ? rc : make(j);
 	case REVERT:     rc = take_back(j, &why); break;
 	case LIFT:       rc = lift(j, &why); break;
+	case PROCESSED:  return settle(j);
 	case WAIT:       rc = wait_for(j, &why); break;
 	case LIST:       rc = listing_all(&j->out, &why); break;
 	case SHOW:       rc = listing_one(j->number, &j->out, &why); break;

@@ -7,7 +7,7 @@
 #include "revert.h"
 
 enum kind {
-	APPLY, CHECK, EVAL, REVERT, LIFT, LIST, SHOW, LOG, VERIFY, WAIT, BRING_BACK, ASIDE,
+	APPLY, CHECK, EVAL, REVERT, LIFT, PROCESSED, LIST, SHOW, LOG, VERIFY, WAIT, BRING_BACK, ASIDE,
 };
 
 struct job {
@@ -35,6 +35,8 @@ struct job {
 	struct code *hold;                      /* as long as process is to run */
 	int (*process)(actor *self);
 	bool table;                             /* besides its process */
+	bool again;                             /* after a restart */
+	char *failed;                           /* PROCESSED: how, in words; NULL: well */
 	bool waits;                             /* WAIT: it is on probation still */
 	void (*aside)(void *arg);               /* ASIDE: this is all of it */
 	void *aside_arg;
@@ -43,9 +45,14 @@ struct job {
 /* Some, in their order. No lock. */
 struct jobs { struct job *first, **last; int n; };
 void        jobs_push(struct jobs *l, struct job *j);
+void        jobs_push_first(struct jobs *l, struct job *j);
 struct job *jobs_pop(struct jobs *l);           /* NULL: there is none */
 
+/* Of a message whose argument `source` (-1: none) is the text; of its options, a map behind that. */
+struct job *job_new(const msg *m, enum kind kind, int source, const char *file);
+void job_options(struct job *j, const msg *m);
 void job_free(struct job *j);
+char *job_text(const msg *m, int i);            /* gives */
 /* The compile thread: all of it but running its process and answering. 0, or an error with said. */
 int  job_work(struct job *j);
 void job_warm_up(void);                 /* its thread, first of all */

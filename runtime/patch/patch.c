@@ -29,7 +29,6 @@
 
 enum {
 	WAITING_MAX = 64,
-	NOTE_MAX = 1024, BUILDS_MAX = 32 << 10,
 	STACK = 2 * TRIAL_STACK,        /* of address space */
 };
 
@@ -60,7 +59,7 @@ static void ran_before(uint32_t number, int (*process)(actor *self), struct code
 	j->number = number;
 	j->process = process;
 	j->hold = code;
-	j->table = true;
+	j->table = j->again = true;
 	push_finished(j);
 	tell();
 }
@@ -217,11 +216,6 @@ static void *run(void *arg)
 
 /* --- the actor: taking jobs ------------------------------------------------------------ */
 
-static char *text_at(const msg *m, int i)
-{
-	return mem_string(msg_str(m, i), msg_len(m, i));
-}
-
 /* May this come from there? False: refused, the sender has been told. Whether a signature holds the
  * compile thread finds out. */
 static bool allowed_from(const msg *m, bool is_signed)
@@ -267,54 +261,6 @@ static int put(actor *self, const msg *m, struct job *j)
 	                   "as many patches are waiting already as may: try again later");
 }
 
-static bool key_is(const struct msg_item *key, const char *name)
-{
-	return key->type == MSG_STR && key->len == strlen(name) &&
-	       !memcmp(key->str, name, key->len);
-}
-
-static void option(struct job *j, const struct msg_item *key, const struct msg_item *value)
-{
-	const struct { const char *name; char **to; size_t most; } texts[] = {
-		{ "file", &j->file, NOTE_MAX }, { "note", &j->note, NOTE_MAX },
-		{ "author", &j->author, NOTE_MAX }, { "probation", &j->probation, NOTE_MAX },
-		{ "rollout", &j->rollout, NOTE_MAX }, { "builds", &j->builds, BUILDS_MAX },
-	};
-
-	if (key_is(key, "lose_changes"))
-		j->lose = value->type == MSG_BOOL && value->i;
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-		if (key_is(key, texts[i].name) && value->type == MSG_STR && value->len &&
-		    value->len <= texts[i].most) {
-			mem_free(*texts[i].to);
-			*texts[i].to = mem_string(value->str, value->len);
-		}
-}
-
-static struct job *job_new(const msg *m, enum kind kind, int source, const char *file)
-{
-	struct job *j = mem_alloc(sizeof *j);
-
-	j->kind = kind;
-	if (source >= 0) {
-		j->text = text_at(m, source);
-		j->len = msg_len(m, source);
-	}
-	j->file = mem_string(file, strlen(file));
-	j->note = mem_string("", 0);
-	j->author = mem_string("", 0);
-	return j;
-}
-
-static void options(struct job *j, const msg *m)
-{
-	struct msg_items list = msg_items(m, 1);
-	struct msg_item key, value;
-
-	while (msg_next(&list, &key) && msg_next(&list, &value))
-		option(j, &key, &value);
-}
-
 static int take(actor *self, const msg *m, enum kind kind)
 {
 	struct job *j;
@@ -322,7 +268,7 @@ static int take(actor *self, const msg *m, enum kind kind)
 	if (!allowed_from(m, signed_looks(msg_str(m, 0), msg_len(m, 0))))
 		return 0;
 	j = job_new(m, kind, 0, "patch.c");
-	options(j, m);
+	job_options(j, m);
 	return put(self, m, j);
 }
 
@@ -343,9 +289,9 @@ static int eval(actor *self, const msg *m)
 	if (!allowed_from(m, false))
 		return 0;
 	j = job_new(m, EVAL, 2, "eval.c");
-	j->topic = text_at(m, 0);
-	j->handler = text_at(m, 1);
-	j->function = text_at(m, 3);
+	j->topic = job_text(m, 0);
+	j->handler = job_text(m, 1);
+	j->function = job_text(m, 3);
 	return put(self, m, j);
 }
 
@@ -376,7 +322,7 @@ static int revert(actor *self, const msg *m)
 	if (!allowed_from(m, false))
 		return 0;
 	j = job_new(m, REVERT, -1, "");
-	options(j, m);
+	job_options(j, m);
 	return number_given(self, m, j);
 }
 
@@ -387,7 +333,7 @@ static int lift(actor *self, const msg *m)
 	if (!allowed_from(m, false))
 		return 0;
 	j = job_new(m, LIFT, -1, "");
-	options(j, m);
+	job_options(j, m);
 	return number_given(self, m, j);
 }
 
@@ -441,23 +387,26 @@ static void answer(actor *self, struct job *j)
 	job_free(j);
 }
 
+/* Then the compile thread has it again, before all others. */
 static void run_process(actor *self, struct job *j)
 {
 	struct why why;
 	int rc = core_run(self, j->process, j->hold, &why);
-	char words[sizeof why.text + 32];
+	struct buf words = { 0 };
 
-	if (*why.text)
-		snprintf(words, sizeof words, "its process failed: %s", why.text);
-	else
-		snprintf(words, sizeof words, "its process returned %d", rc);
-	history_done(j->number, j->table, rc ? words : NULL);
-	if (rc) {
-		j->code = ACTOR_EFAIL;
-		diagnose(&j->said, j->file ? j->file : "patch.c", 0, "patch %u is in force, but %s",
-		         j->number, words);
-		log_line(LOG_WARN, "patch", "%u: %s", j->number, words);
-	}
+	if (rc && *why.text)
+		buf_printf(&words, "its process failed: %s", why.text);
+	else if (rc)
+		buf_printf(&words, "its process returned %d", rc);
+	j->failed = rc ? mem_string(words.p, words.len) : NULL;
+	j->kind = PROCESSED;
+	j->process = NULL;
+	j->at = (struct stages){ 0 };
+	buf_fini(&words);
+	pthread_mutex_lock(&lock);
+	jobs_push_first(&waiting, j);
+	pthread_cond_signal(&more);
+	pthread_mutex_unlock(&lock);
 }
 
 static int done(actor *self, const msg *m)
@@ -473,7 +422,8 @@ static int done(actor *self, const msg *m)
 			return 0;
 		if (j->process)
 			run_process(self, j);
-		answer(self, j);
+		else
+			answer(self, j);
 	}
 }
 
@@ -555,7 +505,7 @@ void patch_stop(void)
 	pthread_mutex_unlock(&lock);
 	pthread_join(thread, NULL);
 	trial_stop();
-	while ((j = jobs_pop(&finished)))
+	while ((j = jobs_pop(&finished)) || (j = jobs_pop(&waiting)))
 		job_free(j);
 	history_close();
 	keys_close();

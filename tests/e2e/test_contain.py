@@ -8,7 +8,19 @@ import unittest
 
 from harness import HERE, Case
 
-EFAIL = -5
+EFAIL, ENOENT = -5, -2
+HALF_DONE = """#include "actor.h"
+static int more(actor *self, const msg *m) { (void)self; return msg_reply(m, 1); }
+static int x(actor *self, const msg *m) { (void)self; return msg_reply(m, 2); }
+static const struct actor_type half = { .name = "half", .on = ON({ "x", "", x, 0 }) };
+int process(actor *self)
+{
+	actor_send(self, actor_find("counter"), "hit", 7);
+	actor_spawn(self, &half, "half-born");
+	END
+}
+const struct actor_type patch = { .name = "echo", .on = ON({ "more", "", more, 0 }) };
+"""
 FAULT = (HERE / "../../patches/counter_blunder.c").read_text()
 
 
@@ -51,6 +63,30 @@ class Contain(Case):
         error = self.refused(EFAIL, caller.exec, '#include "actor.h"\n'
                              "int process(actor *self)\n{\n\treturn *(volatile int *)0;\n}\n")
         self.assertIn("a bad pointer (0) at patch.c:4 in process()", error)
+        self.assertEqual(caller.call("echo", "say", 1), [1])
+
+    def test_a_process_that_fails_has_done_nothing(self):
+        """What it sent does not leave, its table is taken back; one that does well does leave."""
+        caller = self.runtime.caller()
+        before = caller.call("counter", "hit", 0)[0]
+        for n, end in enumerate(("return *(volatile int *)0;", "return 9;", "for (;;) ;",
+                                 "return 0;")):
+            source = HALF_DONE.replace("END", end)
+            if end == "return 0;":
+                caller.exec(source)
+                continue
+            error = self.refused(EFAIL, caller.exec, source)
+            self.assertRegex(error, r"patch \d+ is refused: its process (failed: |returned 9)")
+            self.assertEqual(caller.call("counter", "hit", 0), [before])
+            self.refused(ENOENT, caller.call, "echo", "more")
+            self.refused(ENOENT, caller.call, "half-born", "x")
+            last = self.runtime.json("patch", "list")[-1]
+            self.assertEqual(last["state"], "refused")
+            self.assertIn("its process", self.runtime.json("patch", "show",
+                                                           str(last["number"]))[0]["why"])
+        self.assertEqual(caller.call("counter", "hit", 0), [before + 7])
+        self.assertEqual(caller.call("echo", "more"), [1])
+        self.assertEqual(caller.call("half-born", "x"), [2])
         self.assertEqual(caller.call("echo", "say", 1), [1])
 
 

@@ -106,7 +106,7 @@ static void processes(void **state)
 	in_force(HEAD "int process(actor *self) "
 	              "{ return actor_send(self, actor_find(\"counter\"), \"hit\", 7); }\n");
 	assert_true(hit(0) == before + 7);
-	refused(HEAD "int process(actor *self) { return 9; }\n", "in force",
+	refused(HEAD "int process(actor *self) { return 9; }\n", "is refused",
 	        "its process returned 9");
 	refused("int process = 3;\n", "patch.c:1: ", "process is no function");
 }

@@ -474,11 +474,6 @@ void history_reverted(uint32_t number, const struct before *now)
 	outcome("reverted", number, NULL);
 }
 
-void history_stays(uint32_t number, const char *reason)
-{
-	outcome("in force", number, reason);
-}
-
 void history_stale(uint32_t number, const char *reason)
 {
 	set_state(number, PATCH_STALE);

@@ -36,7 +36,8 @@ int64_t history_intent(const struct patch_source *s, const struct exported *e, s
                        struct why *why);
 /* Its tables are in force. Takes b. */
 void history_laid(uint32_t number, struct before *b);
-/* All of it is done, its process too; failed: what that returned, in words, or NULL. */
+/* All of it is done, its process too; failed: what that returned, in words, or NULL. Also of one
+ * that was to be reverted, and could not. */
 void history_done(uint32_t number, bool table, const char *failed);
 /* The same for one brought back, from the journal's side: what its handlers came with before. */
 void history_before(const struct exported *e, struct before *b);
@@ -53,8 +54,6 @@ void history_refused(uint32_t number, const char *reason);
 
 int  history_reverting(uint32_t number, const char *author, const char *origin, struct why *why);
 void history_reverted(uint32_t number, const struct before *now);
-/* It was to be reverted, and could not. */
-void history_stays(uint32_t number, const char *reason);
 void history_stale(uint32_t number, const char *reason);
 /* On probation; over, and well; over, and it stays although it failed; taken back by itself. */
 void history_tried(uint32_t number);

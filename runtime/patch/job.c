@@ -307,8 +307,8 @@ static int lift(struct job *j, struct why *why)
 	return rc;
 }
 
-/* After its process: where that failed its table goes too, unless that cannot be. What was taken back
- * meanwhile stays so. */
+/* After its process: where that failed its table goes too, unless that cannot be. What was taken
+ * back meanwhile stays so. */
 static int settle(struct job *j)
 {
 	struct patch_source who = { .origin = "node", .author = "process" };

@@ -319,7 +319,7 @@ static int in_force_again(const struct taking *t, const struct back *b, int n, s
 		return rc;
 	rc = core_restore(b, n, why);
 	if (rc && !t->of)
-		history_stays(t->number, why->text);
+		history_done(t->number, true, why->text);
 	if (rc || !t->of)
 		return rc;
 	probation_end(t->of, true);

@@ -7,7 +7,8 @@
 #include "revert.h"
 
 enum kind {
-	APPLY, CHECK, EVAL, REVERT, LIFT, PROCESSED, LIST, SHOW, LOG, VERIFY, WAIT, BRING_BACK, ASIDE,
+	APPLY, CHECK, EVAL, REVERT, LIFT, PROCESSED, LIST, SHOW, LOG, VERIFY, WAIT, BRING_BACK,
+	ASIDE,
 };
 
 struct job {
@@ -48,9 +49,9 @@ void        jobs_push(struct jobs *l, struct job *j);
 void        jobs_push_first(struct jobs *l, struct job *j);
 struct job *jobs_pop(struct jobs *l);           /* NULL: there is none */
 
-/* Of a message whose argument `source` (-1: none) is the text; of its options, a map behind that. */
+/* Of a message whose argument `source` (-1: none) is the text. */
 struct job *job_new(const msg *m, enum kind kind, int source, const char *file);
-void job_options(struct job *j, const msg *m);
+void job_options(struct job *j, const msg *m);  /* its second argument, a map */
 void job_free(struct job *j);
 char *job_text(const msg *m, int i);            /* gives */
 /* The compile thread: all of it but running its process and answering. 0, or an error with said. */

@@ -5,6 +5,7 @@
  * `callOther` calls another actor for the sender and has the bus carry the answer, or the refusal,
  * to the handler CB of topic CT; until then where it goes to is kept here, in one of a fixed number
  * of places. A topic that no actor here has gets the call in the global table. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -76,13 +77,6 @@ static int place(const struct rpc *r, int64_t ask)
 	return -1;
 }
 
-static actor_ref other(struct rpc *r, const char *topic)
-{
-	actor_ref ref = actor_find(topic);
-
-	return actor_alive(ref) ? ref : r->global;
-}
-
 static msg_out *values_from(actor *self, const msg *m, int first)
 {
 	msg_out *o = msg_values(self);
@@ -103,10 +97,28 @@ static int refuse(actor *self, const msg *m, int code, const char *why)
 	return msg_fail(m, "%s", text);
 }
 
+/* then NULL: it is told, not asked. A topic that neither this node has nor another one is the
+ * global table's; of one that is here only its own handlers count. */
+static int64_t call(actor *self, const msg *m, const char *then, int first)
+{
+	struct rpc *r = actor_state(self);
+	actor_ref to = actor_find(msg_str(m, 1));
+	int64_t rc;
+
+	for (;; to = r->global) {
+		bool here = actor_alive(to);
+		msg_out *o = values_from(self, m, first);
+
+		rc = then ? actor_ask_out(self, to, msg_str(m, 0), then, WAIT_MS, o)
+		          : actor_send_out(self, to, msg_str(m, 0), o);
+		if (rc != ACTOR_ENOENT || here)
+			return rc;
+	}
+}
+
 static int tell_other(actor *self, const msg *m, int first)
 {
-	int error = actor_send_out(self, other(actor_state(self), msg_str(m, 1)), msg_str(m, 0),
-	                           values_from(self, m, first));
+	int error = (int)call(self, m, NULL, first);
 
 	return error ? msg_fail(m, "%s.%s: %s", msg_str(m, 1), msg_str(m, 0), reason(error)) : 0;
 }
@@ -128,8 +140,7 @@ static int call_other(actor *self, const msg *m)
 		return msg_fail(m, "ct and cb may have %d bytes each", TOPIC_SIZE - 1);
 	if (at < 0)
 		return refuse(self, m, ACTOR_EFULL, "too many calls for others are waiting");
-	ask = actor_ask_out(self, other(r, msg_str(m, 1)), msg_str(m, 0), "answered", WAIT_MS,
-	                    values_from(self, m, 4));
+	ask = call(self, m, "answered", 4);
 	if (ask < 0)
 		return refuse(self, m, (int)ask, reason((int)ask));
 	r->ask[at] = ask;

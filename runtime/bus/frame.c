@@ -12,7 +12,7 @@ enum { VERSION = 1, HEAD_WORDS = 4 };
 static const struct { unsigned words; bool values; } shapes[] = {
 	[PART_SEND] = { 3, true }, [PART_ASK] = { 5, true }, [PART_ANSWER] = { 2, true },
 	[PART_REFUSAL] = { 4, false }, [PART_WATCH] = { 3, false }, [PART_DOWN] = { 4, false },
-	[PART_TRACE] = { 5, false },
+	[PART_TRACE] = { 5, false }, [PART_CLIENT] = { 2, false },
 };
 
 /* --- writing ------------------------------------------------------------------------------ */
@@ -94,6 +94,12 @@ void part_trace(struct buf *out, const struct trace_link *l)
 	pack_uint(out, l->step);
 	pack_uint(out, l->depth);
 	pack_bool(out, l->noted);
+}
+
+void part_client(struct buf *out)
+{
+	begin(out, PART_CLIENT, 0);
+	pack_bool(out, true);
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
@@ -193,6 +199,8 @@ static bool read_inside(struct packed *in, struct part *p)
 		return read_uint(in, &p->number) && read_name(in, p->to) && read_words(in, p);
 	case PART_TRACE:
 		return read_link(in, &p->link);
+	case PART_CLIENT:
+		return packed_skip(in) == 0;
 	}
 	return false;
 }

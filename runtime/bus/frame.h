@@ -9,6 +9,7 @@
  *   [WATCH, number, to]                 tell me when that actor ends:
  *   [DOWN, number, name, reason]
  *   [TRACE, trace, step, depth, noted]  the part behind it belongs to that trace (core.h)
+ *   [CLIENT, true]                      the SEND or ASK behind it is what a client called itself
  *
  * What comes from Redis may be forged: reading checks every bound. No state; any thread. */
 #ifndef FRAME_H
@@ -17,7 +18,7 @@
 #include "core.h"
 
 enum part_kind { PART_SEND, PART_ASK, PART_ANSWER, PART_REFUSAL, PART_WATCH, PART_DOWN,
-                 PART_TRACE };
+                 PART_TRACE, PART_CLIENT };
 
 struct frame { char node[NAME_MAX_LEN + 1]; uint64_t life, sequence; };
 
@@ -26,6 +27,7 @@ struct part {
 	uint64_t number;                /* of a question, or of a monitor */
 	struct trace_link link;         /* TRACE */
 	int ms;                         /* ASK */
+	bool client;                    /* SEND, ASK: whoever reads says so */
 	int code;                       /* REFUSAL */
 	char to[NAME_MAX_LEN + 1];      /* SEND, ASK, WATCH; DOWN: the name */
 	char what[NAME_MAX_LEN + 1];    /* SEND, ASK */
@@ -44,6 +46,7 @@ void part_refusal(struct buf *out, uint64_t number, int code, const char *text);
 void part_watch(struct buf *out, uint64_t number, const char *to);
 void part_down(struct buf *out, uint64_t number, const char *name, const char *reason);
 void part_trace(struct buf *out, const struct trace_link *l);
+void part_client(struct buf *out);
 
 /* The frame's head; in is left at its first part. ACTOR_EARGS with why. */
 int frame_read(struct packed *in, struct frame *f, struct why *why);

@@ -95,20 +95,19 @@ static void note_target(struct inbox *in, actor_ref to)
 	in->target[in->targets++] = to;
 }
 
-static int hand(actor *from, actor_ref to, const char *what, struct packed args, unsigned count,
-                struct why *why)
+static int hand(actor_ref to, const struct late_message *m, struct why *why)
 {
-	struct call c = { .to = to, .what = what, .args = args, .count = count,
-	                  .origin = FROM_REDIS };
+	struct call c = { .to = to, .what = m->what, .args = m->args, .count = m->count,
+	                  .client = m->client, .origin = m->client ? FROM_CLIENT : FROM_REDIS };
 
-	return core_send(from, &c, why);
+	return core_send(m->from, &c, why);
 }
 
 static bool hand_late(void *arg, actor_ref to, const struct late_message *m)
 {
 	struct inbox *in = arg;
 	struct why why;
-	int rc = hand(m->from, to, m->what, m->args, m->count, &why);
+	int rc = hand(to, m, &why);
 
 	if (rc == ACTOR_EFULL || rc == ACTOR_ENOMEM)
 		return false;
@@ -123,16 +122,16 @@ static bool hand_late(void *arg, actor_ref to, const struct late_message *m)
 static void send_part(struct inbox *in, const struct peer *p, const struct part *part, bool again)
 {
 	actor_ref to = actor_find(part->to);
-	actor *from = again ? in->self : peer_actor(p);
+	struct late_message m = {
+		.what = part->what, .args = part->args, .count = part->count,
+		.owner = in->filling, .from = again ? in->self : peer_actor(p),
+		.client = part->client };
 	struct why why = { "" };
-	int rc = late_waits(in->late, to) ? ACTOR_EFULL :
-	         hand(from, to, part->what, part->args, part->count, &why);
+	int rc = late_waits(in->late, to) ? ACTOR_EFULL : hand(to, &m, &why);
 
 	if (rc == ACTOR_EFULL || rc == ACTOR_ENOMEM) {
 		batch_open(in->filling);
-		late_keep(in->late, to, &(struct late_message){
-			.what = part->what, .args = part->args, .count = part->count,
-			.owner = in->filling, .from = from });
+		late_keep(in->late, to, &m);
 	} else if (rc < 0) {
 		complain(in, "a message from another node", why.text);
 	} else {
@@ -183,6 +182,7 @@ static void take_frame(struct inbox *in, const struct id *id, const struct redis
 	struct frame f;
 	struct part part = { .number = 0 };
 	struct trace_link link = { .trace = 0 };
+	bool client = false;
 	struct peer *p;
 	struct why why = { "" };
 	int rc = frame_read(&at, &f, &why);
@@ -207,12 +207,18 @@ static void take_frame(struct inbox *in, const struct id *id, const struct redis
 		break;
 	}
 	while ((rc = frame_next(&at, &part, &why)) > 0) {
-		if (part.kind != PART_TRACE) {
-			core_trace_enter(&link);
-			take_part(in, p, &part, again, id);
-			core_trace_leave();
+		if (part.kind == PART_TRACE) {
+			link = part.link;
+			continue;
 		}
-		link = part.kind == PART_TRACE ? part.link : (struct trace_link){ .trace = 0 };
+		part.client = client;
+		client = part.kind == PART_CLIENT;
+		if (client)
+			continue;
+		core_trace_enter(&link);
+		take_part(in, p, &part, again, id);
+		core_trace_leave();
+		link = (struct trace_link){ .trace = 0 };
 	}
 	if (rc < 0)
 		complain(in, "a part of a frame in the inbox", why.text);

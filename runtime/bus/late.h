@@ -12,6 +12,7 @@ struct late_message {
 	struct packed args; unsigned count;
 	void *owner;                    /* the caller's */
 	actor *from;                    /* the caller's */
+	bool client;                    /* a client called it */
 	size_t size;
 };
 

@@ -214,6 +214,16 @@ static struct buf *said_part(struct peer *p, const msg *m, const char *to, const
 	return b;
 }
 
+/* For what m says to an actor there. */
+static struct buf *called_part(struct peer *p, const msg *m, bool client)
+{
+	struct buf *b = said_part(p, m, msg_str(m, 0), msg_str(m, 1));
+
+	if (client)
+		part_client(b);
+	return b;
+}
+
 /* --- what goes there ---------------------------------------------------------------------- */
 
 static int refuse(actor *self, const msg *m, int code, const char *text)
@@ -243,7 +253,7 @@ static int watch(struct peer *p, const msg *m)
 	return 0;
 }
 
-static int ask(struct peer *p, actor *self, const msg *m, int left_ms)
+static int ask(struct peer *p, actor *self, const msg *m, bool client, int left_ms)
 {
 	struct question *q;
 	msg_caller caller;
@@ -263,13 +273,12 @@ static int ask(struct peer *p, actor *self, const msg *m, int left_ms)
 	q->holder = self;
 	q->caller = caller;
 	places_add(&p->questions, &q->place);
-	part_ask(said_part(p, m, msg_str(m, 0), msg_str(m, 1)), q->place.number,
-	         left_ms == INT_MAX ? 0 : left_ms, msg_str(m, 0), msg_str(m, 1),
-	         (unsigned)msg_count(m) - 2);
+	part_ask(called_part(p, m, client), q->place.number, left_ms == INT_MAX ? 0 : left_ms,
+	         msg_str(m, 0), msg_str(m, 1), (unsigned)msg_count(m) - 2);
 	return 0;
 }
 
-int peer_take(struct peer *p, actor *self, const msg *m)
+int peer_take(struct peer *p, actor *self, const msg *m, bool client)
 {
 	int left_ms = core_left_ms(m), rc = 0;
 	unsigned parts = p->parts;
@@ -277,10 +286,10 @@ int peer_take(struct peer *p, actor *self, const msg *m)
 	if (!*msg_str(m, 1))
 		return watch(p, m);
 	if (left_ms)
-		rc = ask(p, self, m, left_ms);
+		rc = ask(p, self, m, client, left_ms);
 	else
-		part_send(said_part(p, m, msg_str(m, 0), msg_str(m, 1)), msg_str(m, 0),
-		          msg_str(m, 1), (unsigned)msg_count(m) - 2);
+		part_send(called_part(p, m, client), msg_str(m, 0), msg_str(m, 1),
+		          (unsigned)msg_count(m) - 2);
 	if (p->parts != parts)
 		msg_pack(m, 2, &p->writing);
 	if (p->writing.len >= WAITING_MOST)
@@ -321,7 +330,8 @@ void peer_came(struct peer *p, const struct part *part)
 void peer_ask(struct peer *p, actor *self, struct places *served, const struct part *part)
 {
 	struct call c = { .to = actor_find(part->to), .what = part->what, .args = part->args,
-	                  .count = part->count, .origin = FROM_REDIS };
+	                  .count = part->count, .client = part->client,
+	                  .origin = part->client ? FROM_CLIENT : FROM_REDIS };
 	struct why why = { "" };
 	int64_t number = core_ask(self, &c, "answered", part->ms ? part->ms : PATIENCE_MS, &why);
 	struct served *s;
@@ -431,7 +441,12 @@ static struct peer *peer_of(actor *self)
 
 static int routed(actor *self, const msg *m)
 {
-	return peer_take(peer_of(self), self, m);
+	return peer_take(peer_of(self), self, m, false);
+}
+
+static int called(actor *self, const msg *m)
+{
+	return peer_take(peer_of(self), self, m, true);
 }
 
 static int answered(actor *self, const msg *m)
@@ -444,6 +459,7 @@ static const struct actor_type peer_type = {
 	.name = "peer",
 	.state = sizeof(struct peer *),
 	.on = ON({ "routed", "to:str what:str ...", routed, 0 },
+	         { "called", "to:str what:str ...", called, 0 },
 	         { "answered", "...", answered, 0 }),
 };
 
@@ -451,7 +467,7 @@ static int make_proxy(struct peer *p, struct why *why)
 {
 	static const struct type_options options = {
 		.max_count = MAILBOX_COUNT, .max_bytes = MAILBOX_BYTES,
-		.proxy = true, .native = true,
+		.proxy = true, .clients = true, .native = true,
 	};
 	struct spawn s = { .type = core_type("peer"), .home = loop_home(p->c->loop),
 	                   .init = &p, .size = sizeof p };

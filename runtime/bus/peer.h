@@ -33,8 +33,8 @@ void peer_here(struct peer *p, uint64_t life);
 void peer_gone(struct peer *p, const char *reason);
 void peer_up(struct peer *p);           /* Redis is there (again) */
 
-/* m, which self is handling: to:str what:str, then the values. */
-int  peer_take(struct peer *p, actor *self, const msg *m);
+/* m, which self is handling: to:str what:str, then the values. client: a client has called that. */
+int  peer_take(struct peer *p, actor *self, const msg *m, bool client);
 
 /* What came from it. The actor that an ask is asked by hears `answered`, and calls
  * peer_answered() with the same table. */

@@ -223,7 +223,7 @@ void peers_info(const struct peers *s, struct peer_info *out)
 
 /* --- the proxy of what several have ------------------------------------------------------- */
 
-static int routed(actor *self, const msg *m)
+static int take(actor *self, const msg *m, bool client)
 {
 	struct peers *s = *(struct peers **)actor_state(self);
 	struct host *h = host_find(s, msg_str(m, 0));
@@ -233,24 +233,35 @@ static int routed(actor *self, const msg *m)
 		struct peer *p = h->peer[h->turn++ % h->n];
 
 		if (peer_open(p) || i + 1 == h->n)
-			return peer_take(p, self, m);
+			return peer_take(p, self, m, client);
 	}
 	why_set(&why, 0, "no node has an actor named %s (any more)", msg_str(m, 0));
 	core_answer(self, msg_defer(m), (struct packed){ NULL, NULL }, 0, ACTOR_ENOENT, why.text);
 	return 0;
 }
 
+static int routed(actor *self, const msg *m)
+{
+	return take(self, m, false);
+}
+
+static int called(actor *self, const msg *m)
+{
+	return take(self, m, true);
+}
+
 static const struct actor_type others_type = {
 	.name = "peers",
 	.state = sizeof(struct peers *),
-	.on = ON({ "routed", "to:str what:str ...", routed, 0 }),
+	.on = ON({ "routed", "to:str what:str ...", routed, 0 },
+	         { "called", "to:str what:str ...", called, 0 }),
 };
 
 static int make_proxy(struct peers *s, struct why *why)
 {
 	static const struct type_options options = {
 		.max_count = MAILBOX_COUNT, .max_bytes = MAILBOX_BYTES,
-		.proxy = true, .native = true,
+		.proxy = true, .clients = true, .native = true,
 	};
 	struct spawn spawn = { .type = core_type("peers"), .home = loop_home(s->c.loop),
 	                       .init = &s, .size = sizeof s };

@@ -65,6 +65,7 @@ void    core_on_earlier_timer(void (*earlier)(void *arg), void *arg);
 struct type_options {
 	uint32_t max_count, max_bytes;  /* over what the type's own mailbox says; 0: that */
 	bool proxy;                     /* see below */
+	bool clients;                   /* a proxy that clients may call, too: see below */
 	/* of the runtime itself: no patch may touch it, and nobody holds it */
 	bool native;
 };
@@ -79,7 +80,9 @@ bool         type_native(const struct type *t);
 
 /* A proxy stands for somebody who is no actor here (a client, a list of Redis). Whatever is sent to
  * it, by any handler's name, reaches its first handler, whose signature is "to:str what:str ...":
- * the name it was sent to ("" when by its id), the handler's name, and the values. */
+ * the name it was sent to ("" when by its id), the handler's name, and the values. What a client
+ * calls directly reaches its second handler, of the same signature, where the type is for clients:
+ * whoever it speaks for has to hold that only ON_CLIENT handlers exist. */
 
 struct spawn {
 	struct type *type;

@@ -353,7 +353,7 @@ static int send_proxy(struct worker *w, const struct letter *l, const struct tar
 	m = message_make(&w->pool, all, n + 2);
 	if (!m)
 		return no_message(all, n + 2, l->what, why);
-	m->fn = 0;
+	m->fn = l->client;              /* the first handler, or the second */
 	m->sig = type_table(LOAD(&t->cell->type))->entry[0].sig;
 	m->gen = t->gen;
 	m->from = l->from;
@@ -406,7 +406,7 @@ int send_args(struct worker *w, const struct letter *l, struct arg *args, unsign
 		return rc;
 	type = LOAD_ACQUIRE(&t.cell->type);
 	tab = type_table(type);
-	if (type->proxy && l->client)
+	if (type->proxy && l->client && !type->clients)
 		return why_set(why, ACTOR_ENOENT, "%s has no handlers that clients may call",
 			       type_title(type));
 	if (type->proxy)

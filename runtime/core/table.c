@@ -305,6 +305,7 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 			      .start = t->start,
 			      .stop = t->stop,
 			      .proxy = o->proxy,
+			      .clients = o->clients,
 			      .native = o->native,
 			      .full = t->mailbox.full,
 			      .budget_ms = t->budget_ms,

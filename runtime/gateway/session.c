@@ -110,13 +110,13 @@ struct due_call *session_due_take(struct session *s, int64_t ask)
 
 /* --- from the client ---------------------------------------------------------------------- */
 
-/* The local actor of that name, else the global table. A client may make up names for ever, so an
- * unknown one is looked up without being remembered. */
+/* The actor of that name, here or on another node, else the global table. A client may make up
+ * names for ever, so an unknown one is looked up without being remembered. */
 static actor_ref whom(const struct text *tpc)
 {
 	struct name *n = tpc->len ? name_find(tpc->p, tpc->len) : NULL;
 
-	return actor_find(n && name_bearer(n) ? name_text(n) : "");
+	return actor_find(n && (name_bearer(n) || name_away(n)) ? name_text(n) : "");
 }
 
 static int stranger(struct session *s, const struct envelope *e, bool last)

@@ -10,7 +10,8 @@ import unittest
 
 import msgpack
 
-from harness import HERE, Caller, Case, RedisServer, actord, make_folder, until
+from harness import (EARGS, ENOENT, HERE, Caller, Case, RedisServer, actord, make_folder,
+                     until)
 
 ACTORS = HERE / "actors"
 
@@ -124,6 +125,36 @@ class Called(Nodes):
         self.call(a, "spring", "watch", "sink")
         self.call(b, "sink", "end")
         self.assertRegex(self.call(a, "spring", "wait")[0], "^sink: ")
+
+
+class Clients(Nodes):
+    def test_clients_and_programs_reach_other_nodes(self):
+        a = self.node("alpha", listen="127.0.0.1:0")
+        b = self.node("beta", "sink.c")
+        self.reach(a, "sink")
+        fix = ('#include "actor.h"\n'
+               "static int open_(actor *s, const msg *m) { (void)s; return msg_reply(m, %s); }\n"
+               "const struct actor_type patch = { .name = \"sink\", .on = ON("
+               "{ \"open\", \"n:int\", open_, ON_CLIENT }) };\n" % "msg_int(m, 0) + 1")
+        path = make_folder() / "fix.c"
+        path.write_text(fix)
+        self.assertEqual(b.actorctl("patch", "apply", path).code, 0)
+        client = a.client()
+        self.assertEqual(client.call("open", 41, tpc="sink"), [42])
+        # Only what clients may call is there for them, on the other node as here.
+        for func in ("told", "put", "none"):
+            self.assertRegex(self.refused(ENOENT, client.call, func, tpc="sink"),
+                             "sink has no handler %s that clients may call" % func)
+        self.assertRegex(self.refused(EARGS, client.call, "open", "x", tpc="sink"), "wants int")
+        self.refused(ENOENT, client.call, "routed", tpc="bus")
+        self.assertEqual(client.call("test", "a", "b", tpc="nobody"), ["ab"])
+        # And a program by way of a node's rpc.
+        caller = Caller(self.server.client())
+        a.actorctl("send", "rpc", "callOther", "told", "sink", caller.ct, "heard")
+        self.assertEqual(caller.answer()["args"], [0, 0, 0])
+        b.kill()
+        self.assertRegex(self.refused(ENOENT, client.call, "open", 1, tpc="sink"),
+                         "the node beta is gone|has no handler open")
 
 
 class Claimed(Nodes):

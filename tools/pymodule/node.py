@@ -24,7 +24,7 @@ import msgpack
 
 from . import rollout, wire
 from .module import Module
-from .wire import (ANSWER, ASK, DOWN, EFULL, ENOENT, ETIME, REFUSAL, SEND, WATCH, Refused)
+from .wire import (ANSWER, ASK, CLIENT, DOWN, EFULL, ENOENT, ETIME, REFUSAL, SEND, WATCH, Refused)
 
 BEAT_S, ALIVE_MS, FORGET_MS, CHANNEL = 0.5, 3000, 86400000, "actord:nodes"
 BLOCK_MS, READ_FRAMES, PAUSE_S, ACK_EVERY = 2000, 32, 0.2, 64
@@ -303,14 +303,17 @@ class Node(Module):
             return
         self._came[node] = life, sequence
         peer = self._peer(node)
-        calls = []
+        calls, client = [], False
         for part in parts:
-            if part[0] in (SEND, ASK):
+            if client and part[0] == ASK:
+                peer.put([REFUSAL, part[1], ENOENT, "clients cannot call functions in Python"])
+            elif part[0] in (SEND, ASK) and not client:
                 late = part[0] == ASK and again and part[2] and \
                     entry_id(name)[0] + part[2] < joined_ms     # whoever asked has given up
                 calls += [] if late else [part]
-            else:
+            elif not client:
                 self._came_part(peer, part)
+            client = part[0] == CLIENT  # what is behind it a client has called
         self._work.put((name, node, life, sequence, peer, calls, again))
 
     def _came_part(self, peer, part):

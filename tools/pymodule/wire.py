@@ -9,7 +9,7 @@ import msgpack
 
 EARGS, ENOENT, EFULL, ETIME, EFAIL = -1, -2, -3, -4, -5     # as in actor.h
 MESSAGE_MOST = 16 << 20
-SEND, ASK, ANSWER, REFUSAL, WATCH, DOWN = range(6)
+SEND, ASK, ANSWER, REFUSAL, WATCH, DOWN, TRACE, CLIENT = range(8)
 FRAME_VERSION = 1
 
 

@@ -64,7 +64,8 @@ static enum key find_key(const struct value *v)
 
 	if (v->type == VALUE_STR)
 		for (k = 0; k < UNKNOWN; k++)
-			if (v->len == key_lens[k] && memcmp(v->str, keys[k], v->len) == 0)
+			if (v->len == key_lens[k] && *v->str == *keys[k] &&
+			    memcmp(v->str, keys[k], v->len) == 0)
 				return (enum key)k;
 	return UNKNOWN;
 }
@@ -366,15 +367,16 @@ static void pack_err(struct buf *out, const struct envelope *e)
 static void write_msgpack(struct buf *out, struct envelope *e)
 {
 	const struct text *t;
-	uint32_t pairs = 0;
+	uint8_t list[UNKNOWN];
+	uint32_t pairs = 0, i;
 	unsigned k;
 
 	for (k = 0; k < UNKNOWN; k++)
-		pairs += is_written(e, (enum key)k);
+		if (is_written(e, (enum key)k))
+			list[pairs++] = (uint8_t)k;
 	pack_map(out, pairs);
-	for (k = 0; k < UNKNOWN; k++) {
-		if (!is_written(e, (enum key)k))
-			continue;
+	for (i = 0; i < pairs; i++) {
+		k = list[i];
 		pack_str(out, keys[k], key_lens[k]);
 		if (k == ARGS) {
 			pack_list(out, e->count);

@@ -1,17 +1,42 @@
 /* SPDX-License-Identifier: MIT
  * due.c - the calls of one client whose answers are to come: a hash table by ask, which costs
- * nothing while there are none and one allocation a call. The sessions' thread. */
+ * nothing while there are none. Records of calls like most are used again. The sessions' thread. */
 #include "due.h"
 
-enum { BUCKETS_FIRST = 16 };
+enum { BUCKETS_FIRST = 16, BYTES = 64, SPARE = 4096 };
 
 struct due_call {
 	struct due_call *next;          /* in its bucket */
 	int64_t ask;
 	enum encoding enc;
 	uint32_t cb_len, id_len;
-	char bytes[];                   /* cb, NUL, id */
+	char bytes[];                   /* cb, NUL, id: BYTES at least */
 };
+
+static struct due_call *spare;
+static unsigned spares;
+
+static struct due_call *record(size_t bytes)
+{
+	struct due_call *c = spare;
+
+	if (bytes > BYTES || !c)
+		return mem_alloc(sizeof *c + (bytes > BYTES ? bytes : BYTES));
+	spare = c->next;
+	spares--;
+	return c;
+}
+
+void due_free(struct due_call *c)
+{
+	if (spares == SPARE || c->cb_len + 1 + c->id_len > BYTES) {
+		mem_free(c);
+		return;
+	}
+	c->next = spare;
+	spare = c;
+	spares++;
+}
 
 static struct due_call **bucket(const struct due *d, int64_t ask)
 {
@@ -43,7 +68,7 @@ static void grow(struct due *d)
 void due_add(struct due *d, const struct envelope *e, int64_t ask)
 {
 	size_t id_len = e->id.at ? (size_t)(e->id.end - e->id.at) : 0;
-	struct due_call *c = mem_alloc(sizeof *c + e->cb.len + 1 + id_len);
+	struct due_call *c = record(e->cb.len + 1 + id_len);
 
 	c->ask = ask;
 	c->enc = e->enc;
@@ -51,6 +76,7 @@ void due_add(struct due *d, const struct envelope *e, int64_t ask)
 	c->id_len = (uint32_t)id_len;
 	if (e->cb.len)
 		memcpy(c->bytes, e->cb.p, e->cb.len);
+	c->bytes[c->cb_len] = 0;
 	if (id_len)
 		memcpy(c->bytes + c->cb_len + 1, e->id.at, id_len);
 	if (d->count >= d->size)
@@ -88,7 +114,7 @@ void due_fini(struct due *d)
 	for (uint32_t i = 0; i < d->size; i++)
 		for (struct due_call *c = d->bucket[i], *next; c; c = next) {
 			next = c->next;
-			mem_free(c);
+			due_free(c);
 		}
 	mem_free(d->bucket);
 	*d = (struct due){ 0 };

@@ -221,7 +221,7 @@ int login_settled(actor *self, const msg *m)
 		if (!keep_open(s->id, s->user) || (!ask_store(s, &e) && !ask_redis(s, &e)))
 			go_in(s, &e);
 	}
-	mem_free(d);
+	due_free(d);
 	let_held_go(s);
 	return 0;
 }
@@ -239,7 +239,7 @@ int login_loaded(actor *self, const msg *m)
 		         msg_error_text(m));
 	if (!ask_redis(s, &e))
 		go_in(s, &e);
-	mem_free(d);
+	due_free(d);
 	let_held_go(s);
 	return 0;
 }
@@ -269,7 +269,7 @@ int login_shared(actor *self, const msg *m)
 	if (!msg_error(m) && msg_type(m, 0) == MSG_LIST)
 		take_shared(s->user, m);
 	go_in(s, &e);
-	mem_free(d);
+	due_free(d);
 	let_held_go(s);
 	return 0;
 }

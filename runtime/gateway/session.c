@@ -341,7 +341,7 @@ static int answer(actor *self, const msg *m)
 	e = due_request(d);
 	COUNT_UP(&answers, 1);
 	if (s->closing) {
-		mem_free(d);
+		due_free(d);
 		return 0;
 	}
 	buf_clear(&values);
@@ -349,7 +349,7 @@ static int answer(actor *self, const msg *m)
 		answer_error(s, &e, msg_error(m), msg_error_text(m));
 	else if ((n = msg_pack(m, 0, &values)) >= 0)
 		session_answer(s, &e, packed_values(), (unsigned)n);
-	mem_free(d);
+	due_free(d);
 	return 0;
 }
 

@@ -7,6 +7,8 @@ import json
 import os
 import socket
 import struct
+import sys
+import time
 import unittest
 
 import msgpack
@@ -14,6 +16,8 @@ import websocket
 
 from harness import ENOENT, PATIENCE, Case, until
 
+# tools/test --long: 50,000 a round, an hour of rounds.
+CROWD_S = float(os.environ.get("CROWD_SECONDS", 0))
 CROWD = 50000 if os.environ.get("RFC6455_LONG") else 2000
 HELLO = ("GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
@@ -82,9 +86,16 @@ class BadClients(Case):
         acts = (lambda s: None, reset, half, hello, hello_and_reset)
         for act in acts:                        # once, so that buffers have grown
             self.crowd(act)
-        before, open_before = self.memory(), self.descriptors()
-        for act in acts:
-            self.crowd(act)
+        stays = self.runtime.client()
+        before, open_before, begun, rounds = self.memory(), self.descriptors(), time.monotonic(), 0
+        while not rounds or time.monotonic() - begun < CROWD_S:
+            for act in acts:
+                self.crowd(act)
+                self.assertEqual(stays.call("say", rounds, tpc="echo"), [rounds])
+            rounds += 1
+        if CROWD_S:
+            print("%d connections in %.0f s, %+d KiB" % (rounds * CROWD, time.monotonic() - begun,
+                  (self.memory() - before) >> 10), file=sys.stderr)
         until(lambda: self.descriptors() <= open_before, "their descriptors are closed", 30)
         # Sanitizers keep what was freed, to catch who still uses it.
         self.assertLess(self.memory() - before, (300 if self.sanitized() else 8) << 20)

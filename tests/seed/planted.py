@@ -38,6 +38,11 @@ FAULTS = {      # name: file, text, what it is planted as, what finds it
     "who waits for room does not look again": (
         "hold.c", "waits = !has_room(on, 0, self->kept.weight) &&", "waits = true &&",
         ["hold NO_SECOND_LOOK"]),
+    "nor at its lane": (
+        "hold.c", "&& !has_order(self, on);", ";", ["hold NO_LANE_LOOK"]),
+    "an order does not wake who waits for room": (
+        "post.c", "else if (unlikely(atomic_load(&a->held_on)))\n\t\tpost_held(w, a);", "",
+        ["hold NO_WAKE"]),
     "the next place is taken without the fence": (
         "queue.c", "STORE(&victim->hijacked, 1);\n\tworker_heavy_fence();",
         "STORE(&victim->hijacked, 1);", ["hijack NO_HEAVY"]),

@@ -12,4 +12,14 @@
  * process instead of returning, or there is no memory for it. */
 bool box_run(void (*run)(void *arg), void *arg);
 
+/* Begins run(arg), on a stack of `stack` bytes, and goes on when it has called box_mark(); false
+ * where it did not. Not under a sanitizer. */
+bool box_begin(void (*run)(void *arg), void *arg, size_t stack);
+void box_mark(void);
+/* From there to the end of that run, as often as one likes; what it is to find else, the caller has
+ * changed meanwhile. False as of box_run(). */
+bool box_go_on(void);
+/* Brings libtcc back to there, for the next box_go_on() to find it so. */
+void box_back(void);
+
 #endif

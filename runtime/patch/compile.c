@@ -36,16 +36,19 @@ enum { SAID_MAX = 64 << 10 };   /* bytes of diagnostics, after which no more are
 static pthread_mutex_t compiler = PTHREAD_MUTEX_INITIALIZER;
 
 struct compile {
-	const struct source *source;
+	struct source source;           /* its file: of a plain name */
 	struct buf *said;
 	bool listed_calls;
-	const char *text;
+	struct buf text;                /* the source's, and what goes with it */
+	bool goes_on;                   /* behind what is compiled already */
 	void *at; size_t room;          /* where it is to lie; NULL: anywhere */
 	struct image image;
 	bool passed;
 };
 
 static const struct export *symbols;    /* NULL: what this process has itself */
+static struct compile begun;            /* what goes on: the box knows it by its address */
+static bool marked;
 
 int diagnose(struct buf *said, const char *file, int line, const char *fmt, ...)
 {
@@ -100,9 +103,9 @@ static void note_calls(struct compile *c)
 static void say_symbol(struct compile *c, const char *text)
 {
 	const char *name = strchr(text, '\''), *end = name ? strchr(name + 1, '\'') : NULL;
-	int line = end ? source_line(c->source, name + 1, (size_t)(end - name - 1)) : 0;
+	int line = end ? source_line(&c->source, name + 1, (size_t)(end - name - 1)) : 0;
 
-	diagnose(c->said, c->source->file, line, "%s", text);
+	diagnose(c->said, c->source.file, line, "%s", text);
 	if (strstr(text, "defined twice"))
 		buf_text(c->said, "; the runtime has one of that name: make yours static");
 	else
@@ -122,7 +125,7 @@ static int line_count(const struct source *s)
  * What is wrong in a header comes behind `In file included from ...`, a line more. */
 static void say_placed(struct compile *c, const char *message)
 {
-	const char *file = c->source->file, *at = strrchr(message, '\n');
+	const char *file = c->source.file, *at = strrchr(message, '\n');
 	size_t len = strlen(file);
 	char *end;
 	long line;
@@ -131,8 +134,8 @@ static void say_placed(struct compile *c, const char *message)
 	at = at ? at + 1 : message;
 	if (strncmp(at, file, len) || at[len] != ':')
 		buf_text(c->said, message);
-	else if ((line = strtol(at + len + 1, &end, 10)) > line_count(c->source))
-		buf_printf(c->said, "%s:%d%s", file, line_count(c->source), end);
+	else if ((line = strtol(at + len + 1, &end, 10)) > line_count(&c->source))
+		buf_printf(c->said, "%s:%d%s", file, line_count(&c->source), end);
 	else
 		buf_text(c->said, at);
 }
@@ -212,12 +215,14 @@ static char *plain_name(const char *file)
 	return plain;
 }
 
+#define BEGIN "char " FIRST_DATA " __attribute__((aligned(4096))) = 1;\n"
+
 /* A line break ends the source: one that ends in `#include<` would hang the compiler. The function
  * wanted may be static, which a symbol's name does not reach: a pointer to it at the end does. */
-static void whole_text(const struct source *s, struct views *v, struct buf *b)
+static void whole_text(const struct source *s, bool goes_on, struct views *v, struct buf *b)
 {
 	buf_reserve(b, s->len + 512);
-	buf_text(b, "char " FIRST_DATA " __attribute__((aligned(4096))) = 1;\n");
+	buf_text(b, goes_on ? "" : BEGIN);
 	buf_printf(b, "#line 1 \"%s\"\n", s->file);
 	buf_add(b, s->text, s->len);
 	if (s->function) {
@@ -228,7 +233,7 @@ static void whole_text(const struct source *s, struct views *v, struct buf *b)
 	}
 	buf_text(b, "\n");
 	views_find(v, s->text, s->len, b);
-	buf_add(b, "\n", 2);
+	buf_text(b, "\n");
 }
 
 /* --- the compile ----------------------------------------------------------------------- */
@@ -242,6 +247,7 @@ static void add_symbols(TCCState *tcc, const struct export *e)
 void compile_against(const struct export *all)
 {
 	symbols = all;
+	marked = false;
 }
 
 static bool has(const struct export *e, const char *name)
@@ -328,8 +334,8 @@ static void relocate(TCCState *tcc, struct compile *c)
 	p->process = symbol(tcc, "process");
 	p->migrate = symbol(tcc, "migrate");
 	p->migrate_back = symbol(tcc, "migrate_back");
-	p->own = symbol(tcc, c->source->own);
-	p->function = c->source->function ? symbol(tcc, FUNCTION) : NULL;
+	p->own = symbol(tcc, c->source.own);
+	p->function = c->source.function ? symbol(tcc, FUNCTION) : NULL;
 }
 
 /* libtcc's own, in all versions that Debian 12 and 13 have: the front of its sections. */
@@ -355,7 +361,7 @@ static void run(void *arg)
 	struct compile *c = arg;
 	TCCState *tcc = state_new(c);
 
-	if (!tcc_compile_string(tcc, c->text)) {
+	if (!tcc_add_file(tcc, "source.c")) {
 		relocate(tcc, c);
 		keep_section(tcc, ".stab", &c->image.stab);
 		keep_section(tcc, ".stabstr", &c->image.str);
@@ -372,41 +378,68 @@ void image_drop(struct image *i)
 	i->p = (struct program){ 0 };
 }
 
+static bool run_box(struct compile *c)
+{
+	bool whole;
+
+	if (!c->goes_on)
+		return box_run(run, c);
+	begun = *c;
+	whole = box_go_on();
+	*c = begun;
+	return whole;
+}
+
 static bool compile(struct compile *c)
 {
 	bool whole;
 
 	pthread_mutex_lock(&compiler);
-	headers_enter(c->source->folder);
-	whole = box_run(run, c);
+	headers_enter(&(struct serve){ .text = c->text.p, .len = c->text.len,
+	                               .folder = c->source.folder, .goes_on = c->goes_on });
+	whole = run_box(c);
 	headers_leave();
 	pthread_mutex_unlock(&compiler);
 	if (whole && c->passed)
 		return true;
 	image_drop(&c->image);
 	if (!c->said->len)
-		diagnose(c->said, c->source->file, 0, "the compiler gave up");
+		diagnose(c->said, c->source.file, 0, "the compiler gave up");
 	return false;
 }
 
 /* views: found here, to be read from the image by image_program(). */
 static bool compile_text(struct compile *c, struct views *v)
 {
-	struct source plain = *c->source;
-	char *file = plain_name(plain.file);
-	struct buf text = { 0 };
+	char *file = plain_name(c->source.file);
 	bool passed = false;
 
-	plain.file = file;
-	c->source = &plain;
-	if (!refuse(&plain, c->said)) {
-		whole_text(&plain, v, &text);
-		c->text = text.p;
+	c->source.file = file;
+	if (!refuse(&c->source, c->said)) {
+		whole_text(&c->source, c->goes_on, v, &c->text);
 		passed = compile(c);
 	}
-	buf_fini(&text);
+	buf_fini(&c->text);
 	mem_free(file);
 	return passed;
+}
+
+void image_ready(void)
+{
+	static const char text[] = BEGIN "#include \"actor.h\"\n";
+	struct buf said = { 0 };
+
+	if (marked) {
+		box_back();
+		return;
+	}
+	begun = (struct compile){ .source = { .text = "", .file = "actor.h" }, .said = &said };
+	pthread_mutex_lock(&compiler);
+	headers_enter(&(struct serve){ .text = text, .len = sizeof text - 1, .at_end = box_mark });
+	marked = box_begin(run, &begun, COMPILE_STACK);
+	headers_leave();
+	pthread_mutex_unlock(&compiler);
+	buf_fini(&said);
 }
 
 /* Takes the views and the mapping. */
@@ -430,7 +463,8 @@ static struct program *image_program(const struct image *i, struct views v)
 
 bool image_make(const struct source *s, void *at, size_t room, struct image *i, struct buf *said)
 {
-	struct compile c = { .source = s, .said = said, .at = at, .room = room };
+	struct compile c = { .source = *s, .said = said, .at = at, .room = room,
+	                     .goes_on = marked && headers_begin(s->text, s->len) };
 	struct views v = { 0 };
 	bool passed = compile_text(&c, &v);
 
@@ -455,7 +489,7 @@ struct program *image_take(const struct source *s, const struct image *i)
 
 struct program *program_compile(const struct source *s, struct buf *said)
 {
-	struct compile c = { .source = s, .said = said };
+	struct compile c = { .source = *s, .said = said };
 	struct views v = { 0 };
 	struct program *p = NULL;
 

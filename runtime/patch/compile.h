@@ -7,7 +7,10 @@
 #include "layout.h"
 #include "lines.h"
 
-enum { SOURCE_MAX = 1 << 20 };  /* bytes of one source */
+enum {
+	SOURCE_MAX = 1 << 20,           /* bytes of one source */
+	COMPILE_STACK = 64 << 20,       /* of address space: nested code stops there */
+};
 
 struct source {
 	const char *text; size_t len;
@@ -33,6 +36,9 @@ struct image {
 	struct program p;               /* without views and lines */
 	struct buf stab, str;
 };
+/* The child's, for image_make(): has all done now that comes before a source which begins with
+ * actor.h, once; then has it back. */
+void image_ready(void);
 /* The child's: compiles what is to lie within room bytes at `at`, and leaves it there, mapped for
  * reading and writing. False with diagnostics. p.size 0: it passed, but cannot lie there. */
 bool image_make(const struct source *s, void *at, size_t room, struct image *i, struct buf *said);

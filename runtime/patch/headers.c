@@ -4,7 +4,7 @@
  * libtcc opens what a source includes with open(2), reads and closes it; the build renames these
  * calls of it (patch.cmake). It gets the headers in memory by descriptors that no kernel knows
  * (FIRST_FD and up), and nothing else, not even the standard input. So no file of the machine is
- * touched, and no compiler or header has to be installed.
+ * touched, and no compiler or header has to be installed. The source itself is the first file.
  *
  * Names: the runtime's own headers come first and cannot be hidden; then the folder of an
  * actor given as source; then what such folders gave before; then the headers of the actors
@@ -14,6 +14,7 @@
  * none. */
 #include "headers.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -41,8 +42,9 @@ enum {
 static const char search_path[] = "include/";
 
 struct serving {
-	const char *folder;
-	struct { const char *text; size_t len, at; } file[FILES_OPEN];
+	struct serve now;
+	bool begun;
+	struct file { const char *text; size_t len, at; } file[FILES_OPEN];
 };
 static struct serving *serving;
 
@@ -50,10 +52,29 @@ int headers_open(const char *path, int flags, ...);
 ssize_t headers_read(int fd, void *to, size_t n);
 int headers_close(int fd);
 
-void headers_enter(const char *folder)
+static int serve(const char *text, size_t len)
+{
+	for (int i = 0; text && i < FILES_OPEN; i++)
+		if (!serving->file[i].text) {
+			serving->file[i] = (struct file){ text, len, 0 };
+			return FIRST_FD + i;
+		}
+	errno = ENOENT;
+	return -1;
+}
+
+static int serve_source(void)
+{
+	serving->begun = true;
+	return serve(serving->now.text, serving->now.len);
+}
+
+void headers_enter(const struct serve *s)
 {
 	serving = mem_alloc(sizeof *serving);
-	serving->folder = folder;
+	serving->now = *s;
+	if (s->goes_on)
+		serve_source();
 }
 
 void headers_leave(void)
@@ -218,13 +239,50 @@ void headers_gather(const char *folder, const char *text, size_t len)
 	}
 }
 
+/* Behind blanks and comments; one that does not end stays. */
+static const char *first_word(const char *p, const char *end)
+{
+	for (;;) {
+		size_t left;
+		const char *to;
+
+		while (p < end && isspace((unsigned char)*p))
+			p++;
+		left = (size_t)(end - p);
+		if (left > 1 && !memcmp(p, "//", 2))
+			to = memchr(p, '\n', left);
+		else if (left > 1 && !memcmp(p, "/*", 2))
+			to = memmem(p + 2, left - 2, "*/", 2);
+		else
+			return p;
+		if (!to)
+			return p;
+		p = to + (p[1] == '*' ? 2 : 1);
+	}
+}
+
+bool headers_begin(const char *text, size_t len)
+{
+	const char *p = text, *end = text + len, *nl;
+	char name[PATH_MAX];
+
+	for (;; p = nl) {
+		p = first_word(p, end);
+		nl = memchr(p, '\n', (size_t)(end - p));
+		if (!nl || *p != '#' || !included(p, (size_t)(nl - p), name) || !carried_own(name))
+			return false;
+		if (!strcmp(name, "actor.h"))
+			return true;
+	}
+}
+
 static const char *text_of(const char *name, size_t *len)
 {
 	const struct carried *c = carried_find(name);
 	const struct kept *k = NULL;
 
 	if (!c || !carried_own(name)) {
-		k = from_folder(serving->folder, name);
+		k = from_folder(serving->now.folder, name);
 		if (!k && (k = kept_find(name, NULL)) && kept_ambiguous(k))
 			return NULL;
 	}
@@ -236,32 +294,32 @@ static const char *text_of(const char *name, size_t *len)
 
 int headers_open(const char *path, int flags, ...)
 {
-	size_t skip = sizeof search_path - 1, len;
-	const char *text = text_of(strncmp(path, search_path, skip) ? path : path + skip, &len);
+	size_t skip = sizeof search_path - 1, len = 0;
+	const char *text;
 
 	(void)flags;
-	for (int i = 0; text && i < FILES_OPEN; i++)
-		if (!serving->file[i].text) {
-			serving->file[i].text = text;
-			serving->file[i].len = len;
-			serving->file[i].at = 0;
-			return FIRST_FD + i;
-		}
-	errno = ENOENT;
-	return -1;
+	if (!serving->begun)
+		return serve_source();
+	text = text_of(strncmp(path, search_path, skip) ? path : path + skip, &len);
+	return serve(text, len);
 }
 
 ssize_t headers_read(int fd, void *to, size_t n)
 {
+	struct file *f;
 	size_t left;
 
 	if (fd < FIRST_FD || fd >= FIRST_FD + FILES_OPEN)
 		return 0;
-	fd -= FIRST_FD;
-	left = serving->file[fd].len - serving->file[fd].at;
+	f = &serving->file[fd - FIRST_FD];
+	if (fd == FIRST_FD && f->at == f->len && serving->now.at_end) {
+		serving->now.at_end();
+		f = &serving->file[0];          /* of who serves now */
+	}
+	left = f->len - f->at;
 	n = n < left ? n : left;
-	memcpy(to, serving->file[fd].text + serving->file[fd].at, n);
-	serving->file[fd].at += n;
+	memcpy(to, f->text + f->at, n);
+	f->at += n;
 	return (ssize_t)n;
 }
 

@@ -7,11 +7,20 @@
 
 #include "base.h"
 
-/* From here to headers_leave(), files that libtcc opens are looked up among the
- * headers that the runtime carries and, where folder is not NULL, in that folder; all else is not
- * there. What a folder gives is kept: later sources may include it too. Borrows folder. */
-void headers_enter(const char *folder);
+/* What libtcc finds, from headers_enter() to headers_leave(): the first file that it opens is the
+ * text, others are looked up among the headers that the runtime carries and, where folder is not
+ * NULL, in that folder; all else is not there. What a folder gives is kept: later sources may
+ * include it too. Borrowed. */
+struct serve {
+	const char *text; size_t len;
+	const char *folder;
+	void (*at_end)(void);   /* all of the text is read, there may be more now; NULL: no */
+	bool goes_on;           /* the first file is open already */
+};
+void headers_enter(const struct serve *s);
 void headers_leave(void);
+/* Is actor.h the first that a source includes, but for the runtime's other headers? */
+bool headers_begin(const char *text, size_t len);
 /* Appends "actor.h, ctype.h, ...": what can be included now. */
 void headers_list(struct buf *out);
 /* The source of the shipped actor of that file name, without `.c`, or NULL. Any thread. */

@@ -444,7 +444,7 @@ void history_refused(uint32_t number, const char *reason)
 /* --- and goes again ------------------------------------------------------------------- */
 
 static int by_somebody(const char *name, uint32_t number, const char *author, const char *origin,
-                       struct why *why)
+                       bool intent, struct why *why)
 {
 	struct buf f = { 0 };
 	int rc;
@@ -452,14 +452,14 @@ static int by_somebody(const char *name, uint32_t number, const char *author, co
 	buf_printf(&f, "\"event\":\"%s\",\"patch\":%u", name, number);
 	field_text(&f, "origin", origin);
 	field_text(&f, "author", author);
-	rc = journal_add(&f, true, NULL, why);
+	rc = journal_add(&f, intent, NULL, why);
 	buf_fini(&f);
 	return rc;
 }
 
 int history_reverting(uint32_t number, const char *author, const char *origin, struct why *why)
 {
-	return by_somebody("revert", number, author, origin, why);
+	return by_somebody("revert", number, author, origin, true, why);
 }
 
 void history_reverted(uint32_t number, const struct before *now)
@@ -544,7 +544,7 @@ uint32_t history_quarantined(const char *source, size_t len)
 
 int history_lift(uint32_t number, const char *author, const char *origin, struct why *why)
 {
-	int rc = by_somebody("lifted", number, author, origin, why);
+	int rc = by_somebody("lifted", number, author, origin, false, why);
 
 	if (!rc)
 		set_state(number, PATCH_REVERTED);

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "opinion.h"
 #include "ports.h"
+#include "slice.h"
 #include "rolled.h"
 #include "verdict.h"
 
@@ -419,6 +420,7 @@ void job_warm_up(void)
 	struct source s = { .text = text, .len = sizeof text - 1, .file = "warm-up.c" };
 	struct buf said = { 0 };
 
+	slice_prompt();
 	program_free(program_compile(&s, &said));
 	if (said.len)
 		log_line(LOG_ERROR, "patch", "the compiler does not work: %.*s", (int)said.len,

@@ -7,9 +7,10 @@
  * it is; what
  * is cut off the end is seen while the process runs, which knows how far it has written.
  *
- * Adding writes at once and leaves fdatasync to a thread of its own. Before that, room for the
- * next line is
- * reserved on the disk: when there is none the line is refused while nothing has been done yet.
+ * Adding writes at once and leaves fdatasync to a thread of its own, which an intent does not
+ * wake: what is meant is to be done, and said, without a wait for the disk. Before that, room for
+ * the next line is reserved on the disk: when there is none the line is refused while nothing has
+ * been done yet.
  *
  * Threads: any, behind `lock`; the sync thread takes it only to learn that there is something
  * new. */
@@ -318,7 +319,8 @@ static int add(const struct buf *fields, bool intent, int64_t *at, struct why *w
 		lines++;
 		memcpy(chain, next, DIGEST);
 		dirty = true;
-		pthread_cond_signal(&changed);
+		if (!intent)
+			pthread_cond_signal(&changed);
 	}
 	buf_fini(&line);
 	return rc;

@@ -24,8 +24,8 @@ struct journal_end { uint64_t lines; char chain[65]; };
 int  journal_open(const char *folder, journal_fn *each, void *arg, struct why *why);
 void journal_close(void);
 /* fields: `"event":"intent","patch":3`. ACTOR_EFAIL with why: nothing was added. at may be NULL.
- * intent: only
- * when there is room for a line of less than 4 KiB behind it, which is to say what came of it. */
+ * intent: only when there is room for a line of less than 4 KiB behind it, which is to say what
+ * came of it, and with which both go to the disk. */
 int  journal_add(const struct buf *fields, bool intent, int64_t *at, struct why *why);
 int  journal_line_at(int64_t at, journal_fn *each, void *arg, struct why *why);
 /* All lines, each held against the chain and the last against what was written last. Negative

@@ -43,6 +43,7 @@
 #include "headers.h"
 #include "log.h"
 #include "ports.h"
+#include "slice.h"
 
 #ifndef __has_feature
 #define __has_feature(x) 0
@@ -72,44 +73,48 @@ static int64_t left_ms(int64_t until_ms)
 	return left > 0 ? left : 0;
 }
 
+/* What is done of v; the rest of it. */
+static int after(struct iovec *v, int n, size_t done)
+{
+	int from = 0;
+
+	while (from < n && done >= v[from].iov_len)
+		done -= v[from++].iov_len;
+	memmove(v, v + from, (size_t)(n - from) * sizeof *v);
+	if (from < n) {
+		v->iov_base = (char *)v->iov_base + done;
+		v->iov_len -= done;
+	}
+	return n - from;
+}
+
 /* False: closed, broken, or too late. until_ms below 0: waits for ever. */
-static bool receive(int fd, void *to, size_t len, int64_t until_ms)
+static bool receive(int fd, struct iovec *v, int n, int64_t until_ms)
 {
 	struct pollfd p = { fd, POLLIN, 0 };
-	char *at = to;
-	ssize_t n;
 
-	while (len > 0) {
+	for (n = after(v, n, 0); n > 0;) {
+		ssize_t got;
+
 		if (until_ms >= 0 && poll(&p, 1, (int)left_ms(until_ms)) == 0)
 			return false;
-		n = read(fd, at, len);
-		if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
+		got = readv(fd, v, n);
+		if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
 			return false;
-		at += n > 0 ? n : 0;
-		len -= n > 0 ? (size_t)n : 0;
+		n = after(v, n, got > 0 ? (size_t)got : 0);
 	}
 	return true;
 }
 
 static bool deliver(int fd, struct iovec *v, int n)
 {
-	struct msghdr h = { .msg_iov = v, .msg_iovlen = (size_t)n };
-
-	while (h.msg_iovlen > 0) {
+	for (n = after(v, n, 0); n > 0;) {
+		struct msghdr h = { .msg_iov = v, .msg_iovlen = (size_t)n };
 		ssize_t sent = sendmsg(fd, &h, MSG_NOSIGNAL);
 
 		if (sent < 0 && errno != EINTR)
 			return false;
-		for (sent = sent > 0 ? sent : 0; h.msg_iovlen > 0; h.msg_iov++, h.msg_iovlen--) {
-			size_t part = h.msg_iov->iov_len;
-
-			if ((size_t)sent < part) {
-				h.msg_iov->iov_base = (char *)h.msg_iov->iov_base + sent;
-				h.msg_iov->iov_len = part - (size_t)sent;
-				break;
-			}
-			sent -= (ssize_t)part;
-		}
+		n = after(v, n, sent > 0 ? (size_t)sent : 0);
 	}
 	return true;
 }
@@ -140,9 +145,10 @@ static void filter_calls(void)
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		ALLOW(read), ALLOW(sendmsg), ALLOW(mmap), ALLOW(munmap), ALLOW(mremap),
-		ALLOW(madvise), ALLOW(brk), ALLOW(setitimer), ALLOW(futex), ALLOW(gettimeofday),
-		ALLOW(time), ALLOW(clock_gettime), ALLOW(exit_group),
+		ALLOW(readv), ALLOW(sendmsg), ALLOW(mmap), ALLOW(munmap), ALLOW(mremap),
+		ALLOW(madvise), ALLOW(mincore), ALLOW(brk), ALLOW(rt_sigprocmask),
+		ALLOW(setitimer), ALLOW(futex), ALLOW(gettimeofday), ALLOW(time),
+		ALLOW(clock_gettime), ALLOW(exit_group),
 		ALLOW(mprotect),        /* code is made executable, though it is not run */
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 	};
@@ -183,6 +189,12 @@ static void warm_up(void)
 
 	program_free(program_compile(&s, &said));
 	buf_fini(&said);
+}
+
+static void get_ready(void)
+{
+	if (!SANITIZED)                 /* they take one stack for the other */
+		image_ready();
 }
 
 static bool answer(const struct source *s, void *at)
@@ -230,13 +242,15 @@ static void keep_symbols(const char *p, size_t len)
 static bool serve(void)
 {
 	struct request r;
+	struct iovec v[TEXTS];
 	char *text[TEXTS] = { NULL };
-	bool more = receive(FD, &r, sizeof r, -1);
+	bool more = receive(FD, &(struct iovec){ &r, sizeof r }, 1, -1);
 
 	for (int i = 0; more && i < TEXTS; i++) {
 		text[i] = mem_alloc((size_t)r.len[i] + 1);
-		more = receive(FD, text[i], r.len[i], -1);
+		v[i] = (struct iovec){ text[i], r.len[i] };
 	}
+	more = more && receive(FD, v, TEXTS, -1);
 	if (more && r.kind == HEADER)
 		headers_keep(&(struct header){ text[0], text[1], text[2], r.len[2] });
 	else if (more && r.kind == SYMBOLS)
@@ -255,10 +269,12 @@ __attribute__((constructor)) static void become_trial(int argc, char **argv)
 {
 	if (argc != 1 || strcmp(argv[0], trial_name))
 		return;
+	slice_prompt();
 	warm_up();
 	give_up_rights();
-	while (serve())
-		;
+	do
+		get_ready();
+	while (serve());
 	_exit(0);
 }
 
@@ -413,15 +429,6 @@ static bool hand_over_symbols(void)
 	return sent;
 }
 
-static bool receive_text(struct buf *to, uint32_t len, int64_t until_ms)
-{
-	buf_reserve(to, len);
-	if (!receive(fd, to->p + to->len, len, until_ms))
-		return false;
-	to->len += len;
-	return true;
-}
-
 /* Addresses for what comes back; whoever takes that sets size to 0. */
 struct room { char *at; size_t size; };
 
@@ -441,15 +448,33 @@ static void room_shrink(struct room *r, size_t size)
 	r->size = size;
 }
 
-static bool receive_code(struct image *i, struct room *room, int64_t until_ms)
+/* Pages for the code, all at once. */
+static bool room_open(struct image *i, struct room *room)
 {
 	size_t whole = (i->p.size + 4095) & ~(size_t)4095;
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE;
 
 	if (i->p.size && (i->p.at != room->at || i->p.size > room->size))
 		return false;
 	room_shrink(room, whole);
-	return !whole || (!mprotect(room->at, whole, PROT_READ | PROT_WRITE) &&
-	                  receive(fd, room->at, i->p.size, until_ms));
+	return !whole || mmap(room->at, whole, PROT_READ | PROT_WRITE, flags, -1, 0) == room->at;
+}
+
+/* What the reply announces. */
+static bool receive_rest(const struct reply *r, struct image *i, struct buf *said,
+                         int64_t until_ms)
+{
+	struct buf *text[] = { said, &i->stab, &i->str };
+	uint32_t len[] = { r->len, r->stab, r->str };
+	struct iovec v[ARRAY_LEN(text) + 1];
+
+	for (size_t k = 0; k < ARRAY_LEN(text); k++) {
+		buf_reserve(text[k], len[k]);
+		v[k] = (struct iovec){ text[k]->p + text[k]->len, len[k] };
+		text[k]->len += len[k];
+	}
+	v[ARRAY_LEN(text)] = (struct iovec){ i->p.at, i->p.size };
+	return receive(fd, v, ARRAY_LEN(v), until_ms);
 }
 
 static bool try(const struct source *s, struct reply *r, struct image *i, struct room *room,
@@ -460,11 +485,10 @@ static bool try(const struct source *s, struct reply *r, struct image *i, struct
 	if (!hand_over_symbols() || !hand_over_headers() ||
 	    !hand_over(SOURCE, room->at, (const char *[]){ s->file, folder, s->text, function },
 	               (size_t[]){ strlen(s->file), strlen(folder), s->len, strlen(function) }) ||
-	    !receive(fd, r, sizeof *r, until_ms))
+	    !receive(fd, &(struct iovec){ r, sizeof *r }, 1, until_ms))
 		return false;
 	i->p = r->p;
-	return receive_text(said, r->len, until_ms) && receive_text(&i->stab, r->stab, until_ms) &&
-	       receive_text(&i->str, r->str, until_ms) && receive_code(i, room, until_ms);
+	return room_open(i, room) && receive_rest(r, i, said, until_ms);
 }
 
 static int died(const struct source *s, struct buf *said, int64_t began_ms)

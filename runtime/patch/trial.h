@@ -10,7 +10,7 @@
 enum {
 	TRIAL_CPU_MS   = 1000,          /* a source */
 	TRIAL_WALL_MS  = 10000,
-	TRIAL_STACK    = 64 << 20,      /* less than the compile thread's, so that it holds there */
+	TRIAL_STACK    = COMPILE_STACK, /* less than the compile thread's, so that it holds there */
 	TRIAL_MEMORY   = 1 << 30,       /* of address space */
 	TRIAL_ROOM     = 4 << 20,       /* what is larger is compiled once more, in process */
 };

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * test_compile.c - source to code: what is refused and in which words, what code may reach, what
  * pages it lies on, and that compiling leaves nothing behind. */
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -326,6 +328,132 @@ static void nothing_is_left_behind(void **state)
 	assert_true(resident_kb() - before < RESIDENT_NOISE_KB);
 }
 
+/* --- what goes on from a header that was compiled before ------------------------------- */
+
+enum {
+	ROOM = 1 << 20,
+	AROUND = 1 << 30,
+	SOURCES_MOST = 64,
+	SANITIZED = RESIDENT_NOISE_KB > 1 << 16,
+};
+static struct made { bool passed; size_t text; struct buf code, stab, str, said; }
+	alone[SOURCES_MOST];
+static char *room;
+
+static struct made make(const char *text, size_t len, const char *function)
+{
+	struct source s = { .text = text, .len = len, .file = "a.c", .function = function };
+	struct made m = { .passed = false };
+	struct image i;
+
+	m.passed = image_make(&s, room, ROOM, &i, &m.said);
+	m.text = i.p.text;
+	buf_add(&m.code, i.p.at, i.p.size);
+	buf_add(&m.stab, i.stab.p, i.stab.len);
+	buf_add(&m.str, i.str.p, i.str.len);
+	image_drop(&i);
+	return m;
+}
+
+static void made_free(struct made *m)
+{
+	buf_fini(&m->code);
+	buf_fini(&m->stab);
+	buf_fini(&m->str);
+	buf_fini(&m->said);
+}
+
+static void assert_same(const struct buf *a, const struct buf *b, const char *what)
+{
+	if (a->len != b->len || (a->len && memcmp(a->p, b->p, a->len)))
+		fail_msg("%s: %.*s\nand: %.*s", what, (int)a->len, a->p, (int)b->len, b->p);
+}
+
+/* Begin with actor.h in many ways, or do not; some fail while libtcc is in the middle of things. */
+static const char *const beginnings[] = {
+	"#include \"actor.h\"\nint process(actor *self) { return 0; }\n",
+	"#include <stdio.h>\n#include <math.h>\n#include \"actor.h\"\n"
+	"double f(void) { return M_PI; }\n",
+	"/* a */ // b\n\t#  include <actor.h>\nint process(actor *self) { return x; }\n",
+	"#include <stdint.h>\nint64_t f(void) { return 3; }\n",
+	"#define actor other\n#include \"actor.h\"\nint f(other *self) { return 0; }\n",
+	"int before;\n#include \"actor.h\"\nint f(actor *self) { return before; }\n",
+	"actor *no_header;\n",
+	"/* #include \"actor.h\" */ actor *no_header;\n",
+	"/* #include \"actor.h\"\n",
+	"#include \"actor.h\"",
+	"#include \"actor.h\"\n#include \"actor.h\"\n#error out of order\n",
+	"#include \"actor.h\"\n#include \"other.h\"\n",
+	"#include \"actor.h\"\n#pragma comment(option, \"-dumpversion\")\nint x = ;\n",
+	"#include \"actor.h\"\nint f(actor *self) { switch (1) { case 1: return msg_reply(self",
+	"#include \"actor.h\"\nstatic int f(actor *self, const msg *m) { return undefined_(m); }\n"
+	"int (*const g)(actor *, const msg *) = f;\n",
+	"#include \"actor.h\"\nstatic int seven(actor *self, const msg *m) { return 7; }\n",
+	"",
+};
+
+typedef void source_fn(const char *text, size_t len, const char *function, size_t i);
+
+static void each_source(source_fn *each)
+{
+	glob_t g;
+	size_t n = ARRAY_LEN(beginnings);
+
+	for (size_t i = 0; i < n; i++)
+		each(beginnings[i], strlen(beginnings[i]), i == n - 2 ? "seven" : NULL, i);
+	assert_int_equal(glob(SOURCE_DIR "/patches/*.c", 0, NULL, &g), 0);
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		static char text[65536];
+		FILE *f = fopen(g.gl_pathv[i], "r");
+		size_t len = fread(text, 1, sizeof text, f);
+
+		fclose(f);
+		assert_true(n + i < SOURCES_MOST);
+		each(text, len, NULL, n + i);
+	}
+	globfree(&g);
+}
+
+static void keep_alone(const char *text, size_t len, const char *function, size_t i)
+{
+	alone[i] = make(text, len, function);
+}
+
+static void same_as_alone(const char *text, size_t len, const char *function, size_t i)
+{
+	static const char own[] = "#include \"actor.h\"";
+	const char *first = strstr(text, "#include");
+	struct made m = make(text, len, function);
+
+	assert_same(&alone[i].said, &m.said, "said");
+	assert_int_equal(alone[i].passed, m.passed);
+	assert_int_equal(alone[i].text, m.text);
+	assert_same(&alone[i].code, &m.code, "code");
+	if (m.passed && first && !strncmp(first, own, sizeof own - 1)) {        /* types in order */
+		assert_same(&alone[i].stab, &m.stab, "stab");
+		assert_same(&alone[i].str, &m.str, "str");
+	}
+	made_free(&m);
+	image_ready();
+}
+
+static void going_on_is_the_same(void **state)
+{
+	(void)state;
+	room = mmap(NULL, AROUND, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	munmap(room, AROUND);           /* what else is mapped meanwhile goes to its upper end */
+	each_source(keep_alone);
+	assert_true(alone[0].passed);
+	assert_false(alone[2].passed);
+	assert_true(alone[ARRAY_LEN(beginnings) - 2].passed);
+	for (int i = 0; !SANITIZED && i < 2; i++) {
+		image_ready();
+		each_source(same_as_alone);
+	}
+	for (int i = 0; i < SOURCES_MOST; i++)
+		made_free(&alone[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +469,7 @@ int main(void)
 		cmocka_unit_test(statics_are_reached),
 		cmocka_unit_test(no_page_is_writable_and_executable),
 		cmocka_unit_test(nothing_is_left_behind),
+		cmocka_unit_test(going_on_is_the_same),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -48,7 +48,7 @@ class Trial(Case):
     def test_through_redis(self):
         caller = self.runtime.caller()
         for source, words in (CRASH, "crashed"), (HANG, "hung"):
-            error = self.refused(EARGS, caller.exec, source)
+            error = self.refused(EARGS, caller.exec, source, seconds=30)    # of CPU 1
             self.assertIn("the compiler %s on this source" % words, error)
         caller.exec(FINE)
 

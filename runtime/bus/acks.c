@@ -4,7 +4,8 @@
  * The idea: batches leave from the front, when all that was handed on of one has been handled. One
  * script trims the stream and notes what was seen, in one step: between two, a frame could be known
  * as seen that is still there, and be lost with a restart, or the other way round be handled twice.
- * One script at a time; what becomes handled meanwhile goes with the next. */
+ * One script at a time; what becomes handled meanwhile goes with the next. When that is, the inbox
+ * says: nobody waits for it. */
 #include "acks.h"
 
 #include <inttypes.h>
@@ -29,7 +30,7 @@ struct acks {
 	void *arg;
 	struct id acked, to_ack;
 	struct batch *first, **end;
-	unsigned n;
+	unsigned n, untold;
 	bool up, acking;
 };
 
@@ -57,8 +58,6 @@ bool id_after(const struct id *a, const struct id *b)
 
 /* --- telling Redis ------------------------------------------------------------------------ */
 
-static void ack(struct acks *a);
-
 /* Nobody knows whether that was heard. It is said again when the link is back, also where nothing
  * more comes: the sender may be waiting until the stream is shorter. */
 static void unheard(struct acks *a)
@@ -79,10 +78,9 @@ static void on_acked(void *arg, const struct redis_reply *r)
 	}
 	if (r->type == REDIS_ERROR)
 		a->handled(a->arg, r->str);
-	ack(a);
 }
 
-static void ack(struct acks *a)
+void acks_tell(struct acks *a)
 {
 	enum { MOST = 64 };
 	const char *argv[6 + 2 * MOST] = { "EVAL", ack_script, "2", a->key, a->seen };
@@ -108,8 +106,10 @@ static void ack(struct acks *a)
 	for (int i = 0; i < n; i++)
 		len[i] = strlen(argv[i]);
 	a->acking = !a->port->command(a->port->link, on_acked, a, n, argv, len);
-	if (a->acking)
+	if (a->acking) {
 		a->acked = a->to_ack;
+		a->untold = 0;
+	}
 }
 
 /* --- batches ------------------------------------------------------------------------------ */
@@ -135,6 +135,7 @@ static void leave(struct acks *a, struct batch *b)
 	if (!a->first)
 		a->end = &a->first;
 	a->n--;
+	a->untold++;
 	batch_free(b);
 }
 
@@ -155,7 +156,6 @@ void acks_close(struct acks *a, struct batch *b)
 		return;
 	while (a->first && !a->first->open)
 		leave(a, a->first);
-	ack(a);
 	a->handled(a->arg, NULL);
 }
 
@@ -215,6 +215,11 @@ unsigned acks_count(const struct acks *a)
 	return a->n;
 }
 
+unsigned acks_untold(const struct acks *a)
+{
+	return a->untold;
+}
+
 bool acks_idle(const struct acks *a)
 {
 	return !a->first && !a->acking && (!a->up || !id_after(&a->to_ack, &a->acked));
@@ -223,7 +228,7 @@ bool acks_idle(const struct acks *a)
 void acks_up(struct acks *a)
 {
 	a->up = true;
-	ack(a);
+	acks_tell(a);
 }
 
 void acks_down(struct acks *a)

@@ -23,6 +23,8 @@ void batch_open(struct batch *b);
 void batch_note(struct batch *b, struct sender *s);     /* how far that has come with it */
 void batch_last(struct batch *b, const struct id *id);  /* its last entry */
 unsigned acks_count(const struct acks *a);      /* batches that are not handled */
+void acks_tell(struct acks *a);         /* Redis, of what has been handled and it has not heard */
+unsigned acks_untold(const struct acks *a);     /* batches of that kind */
 bool acks_idle(const struct acks *a);   /* none, and Redis knows */
 void acks_up(struct acks *a);
 void acks_down(struct acks *a);

@@ -29,7 +29,8 @@
 
 enum {
 	READ_FRAMES = 32, READ_MS = 2000, PAUSE_MS = 1000, RETRY_MS = 5, SAY_MS = 5000,
-	BATCHES_MOST = 64, LATE_BYTES_MOST = 64 << 20, TARGETS_MOST = 32,
+	BATCHES_MOST = 64, LATE_BYTES_MOST = 64 << 20, TARGETS_MOST = 32, ANSWERS_FEW = 4,
+	TELL_MS = 1, UNTOLD_MOST = 16,  /* acknowledgements wait so long, or for so many batches */
 };
 
 struct mark { struct place place; struct batch *batch; };
@@ -48,14 +49,45 @@ struct inbox {
 	struct batch *filling;          /* what is being read */
 	actor_ref target[TARGETS_MOST]; /* of the batch being read */
 	unsigned targets;
+	char name[NAME_MAX_LEN + 1];    /* looked for last, and what it is */
+	actor_ref found;
+	actor_id answered;              /* of the batch being read, last; */
+	unsigned answers, stirring;     /* so many were; batches whose answers are being handled */
 	struct places marks, served, watched;
 	bool up, joined_once, reading;
-	struct loop_timer *retry;
+	bool telling;                   /* `tell` is set */
+	struct loop_timer *retry, *tell;
 	struct inbox_info info;
 	int64_t said_ms;
 };
 
 static void read_on(struct inbox *in);
+
+/* Is what was read handled, and what the answered asked next under way? */
+static void look_settled(struct inbox *in)
+{
+	if (!in->stirring && !acks_count(in->acks))
+		peers_busy(in->c.peers, false);
+}
+
+static void tell_soon(struct inbox *in)
+{
+	if (acks_untold(in->acks) >= UNTOLD_MOST)
+		acks_tell(in->acks);
+	if (in->telling || !in->up || !acks_untold(in->acks))
+		return;
+	in->telling = true;
+	loop_timer_set(in->tell, TELL_MS);
+}
+
+static void on_tell(void *arg)
+{
+	struct inbox *in = arg;
+
+	in->telling = false;
+	acks_tell(in->acks);
+	tell_soon(in);
+}
 
 static void complain(struct inbox *in, const char *about, const char *text)
 {
@@ -75,11 +107,21 @@ static void mark(struct inbox *in, struct batch *b, actor_ref to)
 
 	if (number < 0)
 		return;
-	x = mem_alloc(sizeof *x);
+	x = places_make(&in->marks, sizeof *x);
 	x->place.number = (uint64_t)number;
 	x->batch = b;
 	batch_open(b);
 	places_add(&in->marks, &x->place);
+}
+
+/* What comes in a row is for few. */
+static actor_ref find(struct inbox *in, const char *name)
+{
+	if (strcmp(in->name, name)) {
+		snprintf(in->name, sizeof in->name, "%s", name);
+		in->found = actor_find(name);
+	}
+	return in->found;
 }
 
 static void note_target(struct inbox *in, actor_ref to)
@@ -121,7 +163,7 @@ static bool hand_late(void *arg, actor_ref to, const struct late_message *m)
 
 static void send_part(struct inbox *in, const struct peer *p, const struct part *part, bool again)
 {
-	actor_ref to = actor_find(part->to);
+	actor_ref to = find(in, part->to);
 	struct late_message m = {
 		.what = part->what, .args = part->args, .count = part->count,
 		.owner = in->filling, .from = again ? in->self : peer_actor(p),
@@ -142,10 +184,13 @@ static void send_part(struct inbox *in, const struct peer *p, const struct part 
 static void ask_part(struct inbox *in, struct peer *p, const struct part *part, bool again,
                      const struct id *id)
 {
+	actor_ref to = find(in, part->to);
+
 	if (again && part->ms && (int64_t)id->ms + part->ms < in->joined_ms)
 		return;                 /* whoever asked has given up */
-	peer_ask(p, again ? in->self : peer_actor(p), again ? &in->served : peer_served(p), part);
-	note_target(in, actor_find(part->to));
+	peer_ask(p, again ? in->self : peer_actor(p), to, again ? &in->served : peer_served(p),
+	         part);
+	note_target(in, to);
 }
 
 static void take_part(struct inbox *in, struct peer *p, const struct part *part, bool again,
@@ -167,7 +212,8 @@ static void take_part(struct inbox *in, struct peer *p, const struct part *part,
 		peer_watch(p, in->self, &in->watched, part);
 		break;
 	default:
-		peer_came(p, part);
+		in->answered = peer_came(p, part);
+		in->answers++;
 	}
 }
 
@@ -230,6 +276,7 @@ static void take_entries(struct inbox *in, const struct redis_reply *entry, size
 	struct batch *b = in->filling = acks_begin(in->acks);
 	struct id id = in->at;
 
+	core_gather();
 	for (size_t i = 0; i < n; i++) {
 		const struct redis_reply *fields = entry[i].items == 2 ? &entry[i].item[1] : NULL;
 
@@ -245,7 +292,12 @@ static void take_entries(struct inbox *in, const struct redis_reply *entry, size
 	for (unsigned i = 0; i < in->targets; i++)
 		mark(in, b, in->target[i]);
 	in->targets = 0;
+	if (in->answers >= ANSWERS_FEW && in->answered)
+		in->stirring += core_reach(in->self, in->answered, "settled") >= 0;
+	in->answers = 0;
+	core_gathered();
 	in->filling = NULL;
+	peers_busy(in->c.peers, true);
 	acks_close(in->acks, b);
 }
 
@@ -387,7 +439,17 @@ static int reached(actor *self, const msg *m)
 
 	if (x)
 		acks_close(in->acks, x->batch);
-	mem_free(x);
+	places_drop(&in->marks, x);
+	return 0;
+}
+
+static int settled(actor *self, const msg *m)
+{
+	struct inbox *in = inbox_of(self);
+
+	(void)m;
+	in->stirring--;
+	look_settled(in);
 	return 0;
 }
 
@@ -408,6 +470,7 @@ static const struct actor_type inbox_type = {
 	.state = sizeof(struct inbox *),
 	.on = ON({ "routed", "to:str what:str ...", routed, 0 },
 	         { "reached", "", reached, 0 },
+	         { "settled", "", settled, 0 },
 	         { "answered", "...", answered, 0 },
 	         { "down", "number:int name:str reason:str", down, 0 }),
 };
@@ -432,10 +495,14 @@ static int make_actor(struct inbox *in, struct why *why)
 /* A batch was: there may be room for more. */
 static void handled(void *arg, const char *trouble)
 {
+	struct inbox *in = arg;
+
 	if (trouble)
-		complain(arg, "that an inbox is handled", trouble);
+		complain(in, "that an inbox is handled", trouble);
 	else
-		read_on(arg);
+		read_on(in);
+	tell_soon(in);
+	look_settled(in);
 }
 
 /* --- the face ----------------------------------------------------------------------------- */
@@ -465,10 +532,12 @@ struct inbox *inbox_new(const struct inbox_config *c, struct why *why)
 	in->key = key_of(c->node, "");
 	in->seen = key_of(c->node, ":seen");
 	in->said_ms = -SAY_MS;
+	in->found = actor_find(in->name);
 	in->senders = senders_new();
 	in->acks = acks_new(in->commands, in->key, in->seen, in->senders, handled, in);
 	in->late = late_new(c->loop, hand_late, in);
 	in->retry = loop_timer_new(c->loop, on_retry, in);
+	in->tell = loop_timer_new(c->loop, on_tell, in);
 	return in;
 }
 
@@ -478,6 +547,7 @@ void inbox_free(struct inbox *in)
 		return;
 	late_free(in->late);
 	loop_timer_free(in->retry);
+	loop_timer_free(in->tell);
 	acks_free(in->acks);
 	senders_free(in->senders);
 	peer_forget(&in->marks);
@@ -486,6 +556,11 @@ void inbox_free(struct inbox *in)
 	mem_free(in->key);
 	mem_free(in->seen);
 	mem_free(in);
+}
+
+void inbox_tell(struct inbox *in)
+{
+	acks_tell(in->acks);
 }
 
 bool inbox_idle(const struct inbox *in)

@@ -71,11 +71,13 @@ static void hand_on(struct lists *l)
 	if (!l->first)
 		l->last = &l->first;
 	l->batches--;
+	core_gather();
 	for (; p < end; p += len + 1) {
 		memcpy(&len, p, sizeof len);
 		p += sizeof len;
 		l->c.message(l->c.arg, b->topic, p, len);
 	}
+	core_gathered();
 	buf_fini(&b->bytes);
 	mem_free(b);
 }
@@ -133,8 +135,10 @@ static void popped(struct lists *l, const struct redis_reply *key, const struct 
 		keep(l, t, values, n);
 		return;
 	}
+	core_gather();
 	for (size_t i = 0; i < n; i++)
 		l->c.message(l->c.arg, t, values[i].str, values[i].len);
+	core_gathered();
 }
 
 /* --- keys that are no lists --------------------------------------------------------------- */

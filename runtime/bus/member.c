@@ -165,6 +165,11 @@ static void tell_since(struct member *m)
 	strftime(m->since, sizeof m->since, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
+static void on_going(void *arg)
+{
+	inbox_tell(((struct member *)arg)->inbox);
+}
+
 static int parts_new(struct member *m, struct why *why)
 {
 	struct nodes_config nodes = {
@@ -179,7 +184,7 @@ static int parts_new(struct member *m, struct why *why)
 
 	m->peer = (struct peer_config){
 		.loop = m->c.loop, .port = nodes.port, .node = m->c.node, .life = m->life,
-		.gate = m->c.gate, .arg = m->c.arg,
+		.gate = m->c.gate, .arg = m->c.arg, .going = on_going, .going_arg = m,
 	};
 	m->peers = peers_new(&m->peer, why);
 	inbox.peers = m->peers;

@@ -6,6 +6,11 @@
  * Redis has the frame before. So a frame is as large as the traffic is thick, a lone message waits
  * for nothing, and frames cannot overtake each other, whatever Redis answers.
  *
+ * Where traffic is thick, a frame waits a little for what is about to be said. While actors handle
+ * what the inbox has read, their answers, and what the answered ask next, are on their way. So what
+ * came in one frame goes on in one, and frames that follow each other closely become one, which
+ * costs us, and Redis, less than two. A wait that was in vain is not tried again for a while.
+ *
  *      proxy --routed--> writing --turn's end--> flying --XADD--> actord:{node:NAME}
  *                           ^                      | again, with the same sequence number:
  *                           +---- Redis has it ----+ a link lost, no memory, no inbox yet
@@ -31,10 +36,14 @@ enum {
 	LENGTH_MOST = 256,              /* frames in the inbox; it opens again at half of that */
 	LENGTH_EVERY = 8,               /* so many frames, its length is looked at */
 	LENGTH_MS = 5, AGAIN_MS = 50, SAY_MS = 5000,
+	HOLD_US = 500,                  /* a frame waits so long at most, */
+	HOLD_BYTES = 64 << 10,          /* up to that size, */
+	THICK = 4,                      /* where so many messages are in one, on average; */
+	HASTY = 64,                     /* after it was in vain, so many go at once */
 	PATIENCE_MS = 600000,           /* of who asks without saying */
 };
 
-struct question { struct place place; actor *holder; msg_caller caller; };
+struct question { struct place place; actor *holder; msg_caller caller; actor_id who; };
 struct watch { struct place place; actor_id who; int64_t number; char name[NAME_MAX_LEN + 1]; };
 struct served { struct place place; struct peer *peer; uint64_t number; };
 
@@ -46,9 +55,11 @@ struct peer {
 	uint64_t life;
 	bool here, open;
 	bool in_redis;                  /* the frame that flies is under way to Redis */
+	bool held;                      /* what is written waits for more */
 	bool crowded, refused;          /* the inbox is too long; Redis took no frame */
 	struct buf writing, flying;
 	unsigned parts, flying_parts;
+	unsigned usual_16, hasty;       /* parts of a frame, on average, times 16; see HASTY */
 	uint64_t sequence, serial;
 	struct places questions, watches, served;
 	struct loop_timer *flush, *again;
@@ -102,6 +113,8 @@ static void ask_length(struct peer *p)
 /* --- frames ------------------------------------------------------------------------------- */
 
 static void flush(void *arg);
+static bool expects(const struct peer *p);
+static void flush_soon(struct peer *p);
 static void on_added(void *arg, const struct redis_reply *r);
 
 /* A link that is down says so here; peer_up() sends it again. */
@@ -110,6 +123,7 @@ static void fly(struct peer *p)
 	const char *argv[] = { "XADD", p->key, "NOMKSTREAM", "*", "f", p->flying.p };
 	size_t len[] = { 4, strlen(p->key), 10, 1, 1, p->flying.len };
 
+	p->c->going(p->c->going_arg);
 	p->in_redis = !p->c->port->command(p->c->port->link, on_added, p, 6, argv, len);
 	if (p->in_redis && (p->info.frames % LENGTH_EVERY == 0 || p->crowded))
 		ask_length(p);
@@ -121,7 +135,10 @@ static void landed(struct peer *p)
 	p->info.sent += p->flying_parts;
 	p->refused = false;
 	buf_clear(&p->flying);
-	flush(p);
+	if (expects(p))
+		flush_soon(p);
+	else
+		flush(p);
 	look_at_gate(p);
 }
 
@@ -167,8 +184,39 @@ static void flush(void *arg)
 	p->flying = p->writing;
 	p->writing = empty;
 	p->flying_parts = p->parts;
+	p->usual_16 += p->parts - p->usual_16 / 16;
 	p->parts = 0;
+	p->hasty -= p->hasty > 0;
 	fly(p);
+}
+
+/* More comes soon, and is worth a wait. */
+static bool expects(const struct peer *p)
+{
+	return p->c->busy && !p->hasty && p->usual_16 >= 16 * THICK &&
+	       p->writing.len < HOLD_BYTES;
+}
+
+/* Waited long enough. */
+static void on_flush(void *arg)
+{
+	struct peer *p = arg;
+
+	if (p->writing.len && !p->flying.len && expects(p))
+		p->hasty = HASTY;
+	flush(p);
+}
+
+static void flush_soon(struct peer *p)
+{
+	p->held = expects(p);
+	if (p->writing.len && !p->flying.len)
+		loop_timer_set_us(p->flush, p->held ? HOLD_US : 0);
+}
+
+void peer_settled(struct peer *p)
+{
+	flush(p);
 }
 
 static void on_again(void *arg)
@@ -194,12 +242,10 @@ void peer_up(struct peer *p)
 /* The buffer that the next part is appended to. */
 static struct buf *next_part(struct peer *p)
 {
-	if (!p->writing.len) {
+	if (!p->writing.len)
 		frame_begin(&p->writing, p->c->node, p->c->life, ++p->sequence);
-		if (!p->flying.len)
-			loop_timer_set(p->flush, 0);
-	}
-	p->parts++;
+	if (!p->parts++ || (p->held && !expects(p)))
+		flush_soon(p);
 	return &p->writing;
 }
 
@@ -268,10 +314,11 @@ static int ask(struct peer *p, actor *self, const msg *m, bool client, int left_
 	caller = msg_defer(m);
 	if (!caller)
 		return msg_fail(m, "too many questions wait for other nodes");
-	q = mem_alloc(sizeof *q);
+	q = places_make(&p->questions, sizeof *q);
 	q->place.number = ++p->serial;
 	q->holder = self;
 	q->caller = caller;
+	q->who = msg_from(m);
 	places_add(&p->questions, &q->place);
 	part_ask(called_part(p, m, client), q->place.number, left_ms == INT_MAX ? 0 : left_ms,
 	         msg_str(m, 0), msg_str(m, 1), (unsigned)msg_count(m) - 2);
@@ -299,17 +346,21 @@ int peer_take(struct peer *p, actor *self, const msg *m, bool client)
 
 /* --- what comes from there ---------------------------------------------------------------- */
 
-static void settle(struct question *q, const struct part *part, const char *text)
+static actor_id settle(struct peer *p, struct question *q, const struct part *part,
+                       const char *text)
 {
+	actor_id who = q->who;
 	bool answer = part->kind == PART_ANSWER;
 
 	core_answer(q->holder, q->caller, answer ? part->args : (struct packed){ NULL, NULL },
 	            answer ? part->count : 0, answer ? 0 : part->code, text);
-	mem_free(q);
+	places_drop(&p->questions, q);
+	return who;
 }
 
-void peer_came(struct peer *p, const struct part *part)
+actor_id peer_came(struct peer *p, const struct part *part)
 {
+	actor_id who = 0;
 	char *text = part->kind == PART_ANSWER ? NULL : mem_string(part->text, part->len);
 	struct place *at;
 
@@ -322,14 +373,16 @@ void peer_came(struct peer *p, const struct part *part)
 	} else {
 		at = places_take(&p->questions, part->number);
 		if (at)
-			settle((struct question *)at, part, text);
+			who = settle(p, (struct question *)at, part, text);
 	}
 	mem_free(text);
+	return who;
 }
 
-void peer_ask(struct peer *p, actor *self, struct places *served, const struct part *part)
+void peer_ask(struct peer *p, actor *self, actor_ref to, struct places *served,
+              const struct part *part)
 {
-	struct call c = { .to = actor_find(part->to), .what = part->what, .args = part->args,
+	struct call c = { .to = to, .what = part->what, .args = part->args,
 	                  .count = part->count, .client = part->client,
 	                  .origin = part->client ? FROM_CLIENT : FROM_REDIS };
 	struct why why = { "" };
@@ -340,7 +393,7 @@ void peer_ask(struct peer *p, actor *self, struct places *served, const struct p
 		part_refusal(said_part(p, NULL, "", ""), part->number, (int)number, why.text);
 		return;
 	}
-	s = mem_alloc(sizeof *s);
+	s = places_make(served, sizeof *s);
 	s->place.number = (uint64_t)number;
 	s->peer = p;
 	s->number = part->number;
@@ -360,7 +413,7 @@ void peer_answered(struct places *served, const msg *m)
 		part_answer(said_part(s->peer, m, "", ""), s->number, (unsigned)msg_count(m));
 		msg_pack(m, 0, &s->peer->writing);
 	}
-	mem_free(s);
+	places_drop(served, s);
 }
 
 void peer_watch(struct peer *p, actor *self, struct places *watched, const struct part *part)
@@ -405,7 +458,7 @@ static void refuse_all(struct peer *p, const char *reason)
 	struct place *at;
 
 	while ((at = places_any(&p->questions)))
-		settle((struct question *)at, &part, reason);
+		settle(p, (struct question *)at, &part, reason);
 	while ((at = places_any(&p->watches))) {
 		struct watch *w = (struct watch *)at;
 
@@ -499,7 +552,7 @@ struct peer *peer_new(const struct peer_config *c, const char *name, struct why 
 	buf_fini(&key);
 	p->open = true;
 	p->said_ms = -SAY_MS;
-	p->flush = loop_timer_new(c->loop, flush, p);
+	p->flush = loop_timer_new(c->loop, on_flush, p);
 	p->again = loop_timer_new(c->loop, on_again, p);
 	return p;
 }

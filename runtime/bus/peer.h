@@ -15,6 +15,9 @@ struct peer_config {
 	const char *node; uint64_t life;
 	void (*gate)(void *arg);                /* a peer takes messages again, or no more */
 	void *arg;
+	void (*going)(void *arg);               /* a frame is about to go */
+	void *going_arg;
+	bool busy;              /* of what was read lately, some is being handled: peers_busy() */
 };
 struct peer_info { uint64_t sent, frames, refused; unsigned waiting; size_t bytes; };
 
@@ -32,6 +35,7 @@ void peer_here(struct peer *p, uint64_t life);
 /* It is not: questions are refused, who watches is told. What was sent still goes to its inbox. */
 void peer_gone(struct peer *p, const char *reason);
 void peer_up(struct peer *p);           /* Redis is there (again) */
+void peer_settled(struct peer *p);      /* all that was read is handled: more does not come of it */
 
 /* m, which self is handling: to:str what:str, then the values. client: a client has called that. */
 int  peer_take(struct peer *p, actor *self, const msg *m, bool client);
@@ -39,9 +43,11 @@ int  peer_take(struct peer *p, actor *self, const msg *m, bool client);
 /* What came from it. The actor that an ask is asked by hears `answered`, and calls
  * peer_answered() with the same table. */
 struct places;
-void peer_came(struct peer *p, const struct part *part);        /* ANSWER, REFUSAL, DOWN */
-/* An ASK is asked here in the name of self. */
-void peer_ask(struct peer *p, actor *self, struct places *served, const struct part *part);
+/* ANSWER, REFUSAL, DOWN. Who was given an answer, or 0. */
+actor_id peer_came(struct peer *p, const struct part *part);
+/* An ASK is asked here, of to, in the name of self. */
+void peer_ask(struct peer *p, actor *self, actor_ref to, struct places *served,
+              const struct part *part);
 void peer_answered(struct places *served, const msg *m);
 void peer_watch(struct peer *p, actor *self, struct places *watched, const struct part *part);
 void peer_tell_down(struct places *watched, const msg *m);      /* number name reason */

@@ -206,6 +206,15 @@ void peers_up(struct peers *s)
 		peer_up(s->peer[i]);
 }
 
+void peers_busy(struct peers *s, bool busy)
+{
+	if (s->c.busy == busy)
+		return;
+	s->c.busy = busy;
+	for (unsigned i = 0; !busy && i < s->n; i++)
+		peer_settled(s->peer[i]);
+}
+
 void peers_info(const struct peers *s, struct peer_info *out)
 {
 	struct peer_info one;

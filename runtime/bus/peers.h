@@ -13,6 +13,8 @@ void          peers_free(struct peers *s);      /* when the core has stopped */
 void peers_seen(struct peers *s, const char *name, uint64_t life, struct packed info);
 void peers_gone(struct peers *s, const char *name);
 void peers_up(struct peers *s);
+/* What other nodes sent is being handled, and may be answered soon; or it all is. */
+void peers_busy(struct peers *s, bool busy);
 /* Known or not. NULL: there are too many. */
 struct peer *peers_get(struct peers *s, const char *name);
 struct peer *peers_find(const struct peers *s, const char *name);       /* NULL: not known */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * places.c - see places.h. Chains, as many as there are records at most, so that each is short; the
- * numbers may come in any pattern, so they are mixed. */
+ * numbers may come in any pattern, so they are mixed. Records that are done with are used again. */
 #include "places.h"
 
 enum { FIRST_ROOM = 64 };
@@ -62,8 +62,32 @@ struct place *places_any(struct places *s)
 	return NULL;
 }
 
+void *places_make(struct places *s, size_t size)
+{
+	struct place *p = s->spare;
+
+	if (!p)
+		return mem_alloc(size);
+	s->spare = p->next;
+	return memset(p, 0, size);
+}
+
+void places_drop(struct places *s, void *record)
+{
+	struct place *p = record;
+
+	if (!p)
+		return;
+	p->next = s->spare;
+	s->spare = p;
+}
+
 void places_fini(struct places *s)
 {
+	for (struct place *p = s->spare, *next; p; p = next) {
+		next = p->next;
+		mem_free(p);
+	}
 	mem_free(s->chain);
 	*s = (struct places){ 0 };
 }

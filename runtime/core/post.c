@@ -16,10 +16,24 @@ static void leave_beyond(struct worker *w, struct actor *self, struct draft_item
 		COUNT_UP(&w->late, 1);
 }
 
+static COLD int join_beyond(struct worker *w, struct actor *a, struct msg *m)
+{
+	if (w->box.top && w->box_to != a)
+		post_box(w);
+	if (unlikely(HEAD_TOP(LOAD(&a->head)) == TOP_DEAD)) {
+		message_free(&w->pool, m);
+		return ACTOR_ENOENT;
+	}
+	post_join(w, a, m);
+	return 0;
+}
+
 int post_beyond(struct worker *w, struct actor *a, struct msg *m)
 {
 	enum push said;
 
+	if (unlikely(w->in_handler & IN_GATHERING))
+		return join_beyond(w, a, m);
 	if (unlikely(w->box.top)) {
 		if (draft_is_open(w)) {
 			draft_message(leave_beyond, a, m);
@@ -146,6 +160,21 @@ COLD void post_box(struct worker *w)
 	default:
 		break;
 	}
+}
+
+void core_gather(void)
+{
+	worker_acquire()->in_handler = IN_GATHERING;
+}
+
+void core_gathered(void)
+{
+	struct worker *w = worker_self;
+
+	if (w->box.top)
+		post_box(w);
+	w->in_handler = 0;
+	worker_release(w);
 }
 
 /* --- orders ------------------------------------------------------------------------------- */

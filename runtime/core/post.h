@@ -25,6 +25,23 @@ void post_answer(struct worker *w, uint64_t to, uint64_t corr, const struct arg 
 /* The gathered messages of the handler that has just ended, or is about to send to somebody else.
  */
 void post_box(struct worker *w);
+enum { BOX_MAX = 128, BOX_UNITS = 4096 };
+/* m joins those that gather for a, or begins them: what gathers for others has been posted. */
+static inline void post_join(struct worker *w, struct actor *a, struct msg *m)
+{
+	if (!w->box.top) {
+		w->box_to = a;
+		w->box.last = msg_index(m);
+		w->box.weight = 0;
+	}
+	m->next = w->box.top;
+	w->box.top = msg_index(m);
+	w->box.weight += HEAD_WEIGHT(msg_units(m));
+	COUNT_UP(&w->sent, 1);
+	if (unlikely(HEAD_COUNT(w->box.weight) >= BOX_MAX ||
+		     HEAD_UNITS(w->box.weight) >= BOX_UNITS))
+		post_box(w);
+}
 /* An order: a message of the core's own by the control lane, which overtakes and knows no limits.
  */
 struct order { uint16_t fn; uint64_t from, corr; const char *text; };

@@ -14,7 +14,7 @@
 
 static _Atomic uint64_t route;
 
-enum { REF_NAME_BIT = 63, BOX_MAX = 128, BOX_UNITS = 4096 };
+enum { REF_NAME_BIT = 63 };
 
 void core_set_route(actor_id proxy)
 {
@@ -120,7 +120,7 @@ static COLD int no_room(struct worker *w, struct actor *a, struct msg *m)
 	struct type *type = cell_type(a);
 	struct actor *self = LOAD(&w->actor);
 
-	if (w->in_handler && type->full == FULL_HOLD && !cell_type(self)->native &&
+	if (w->in_handler && self && type->full == FULL_HOLD && !cell_type(self)->native &&
 	    (w->hold_on == a || hold_begin(w, self, a)) && hold_keep(w, m) == 0)
 		return 0;
 	if (type->full == FULL_DROP_NEWEST || type->full == FULL_DROP_OLDEST) {
@@ -171,17 +171,7 @@ static int box_add(struct worker *w, struct actor *a, struct msg *m)
 			post_box(w);
 		return push_full(w, a, m);
 	}
-	if (!w->box.top) {
-		w->box_to = a;
-		w->box.last = msg_index(m);
-	}
-	m->next = w->box.top;
-	w->box.top = msg_index(m);
-	w->box.weight += weight;
-	COUNT_UP(&w->sent, 1);
-	if (unlikely(HEAD_COUNT(w->box.weight) >= BOX_MAX ||
-		     HEAD_UNITS(w->box.weight) >= BOX_UNITS))
-		post_box(w);
+	post_join(w, a, m);
 	return 0;
 }
 
@@ -258,14 +248,18 @@ INLINE int push_now(struct worker *w, struct actor *a, struct msg *m, uint64_t w
 	return 0;
 }
 
-/* In a handler that has refused its message, or is traced; or for a trace from outside. */
+/* In a handler that has refused its message, or is traced; for a trace from outside; gathering. */
 static COLD int push_seldom(struct worker *w, struct actor *a, struct msg *m)
 {
 	int rc;
 
 	if (w->in_handler & IN_TRACE)
 		m = trace_out(w, a, m);
-	if (!(w->in_handler & IN_HANDLER)) {
+	if (w->in_handler & IN_GATHERING) {
+		if (w->box.top && w->box_to != a)
+			post_box(w);
+		rc = box_add(w, a, m);
+	} else if (!(w->in_handler & IN_HANDLER)) {
 		rc = push_now(w, a, m, HEAD_WEIGHT(msg_units(m)));
 	} else if (!(a == w->last_to || w->box.top || w->hold_on) || !joins(w, a, m, &rc)) {
 		w->last_to = a;

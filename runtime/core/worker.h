@@ -14,7 +14,7 @@
 
 enum { WORKERS_MAX = 256, CALL_SLOTS = 1 << 20 };
 
-enum { IN_HANDLER = 1, IN_REFUSAL = 2, IN_TRACE = 4 };
+enum { IN_HANDLER = 1, IN_REFUSAL = 2, IN_TRACE = 4, IN_GATHERING = 8 };
 
 struct call_times;
 struct call_count { _Atomic uint64_t calls, failures, ns; _Atomic(struct call_times *) times; };
@@ -37,7 +37,8 @@ struct worker {
 	 * the handler ends. */
 	struct actor *last_to, *box_to;
 	struct chain box;
-	/* IN_HANDLER, and IN_REFUSAL once msg_fail() was called, IN_TRACE where it is a step */
+	/* IN_HANDLER, and IN_REFUSAL once msg_fail() was called, IN_TRACE where it is a step;
+	 * IN_GATHERING alone: see core_gather() */
 	uint8_t in_handler;
 	/* A send of this handler found a mailbox full whose type holds senders: see hold.h. */
 	struct actor *hold_on;

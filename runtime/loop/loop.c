@@ -292,12 +292,17 @@ struct loop_timer *loop_timer_new(struct loop *l, void (*fn)(void *arg), void *a
 
 void loop_timer_set(struct loop_timer *t, int ms)
 {
-	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
-
 	if (ms < 0)
 		event_del(t->event);
 	else
-		event_add(t->event, &tv);
+		loop_timer_set_us(t, ms * INT64_C(1000));
+}
+
+void loop_timer_set_us(struct loop_timer *t, int64_t us)
+{
+	struct timeval tv = { us / 1000000, us % 1000000 };
+
+	event_add(t->event, &tv);
 }
 
 void loop_timer_free(struct loop_timer *t)

@@ -25,6 +25,7 @@ void         loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
 /* fn once in ms, again if it calls loop_timer_set. */
 struct loop_timer *loop_timer_new(struct loop *l, void (*fn)(void *arg), void *arg);
 void loop_timer_set(struct loop_timer *t, int ms);      /* replaces what was set; below 0: off */
+void loop_timer_set_us(struct loop_timer *t, int64_t us);
 void loop_timer_free(struct loop_timer *t);
 
 void loop_signal(struct loop *l, int signo, void (*fn)(void *arg, int signo), void *arg);

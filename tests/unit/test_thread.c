@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_thread.c - actors with a thread of their own, which may block, and actors on the loop. */
+ * test_thread.c - actors with a thread of their own, which may block, actors on the loop, and what
+ * a home gives to others at once. */
 #include "thread.h"
 #include "running.h"
 
@@ -99,7 +100,7 @@ static const struct actor_type loop_type = { .name = "looped",
 static const struct actor_type fails_type = {
 	.name = "fails", .start = fails, .where = ACTOR_THREAD, .on = HANDLERS
 };
-static struct type *own, *pooled, *looped, *failing;
+static struct type *own, *pooled, *looped, *failing, *taking;
 
 static void tell(actor_ref to, const char *what)
 {
@@ -262,6 +263,114 @@ static void test_on_the_loop(void **state)
 	home_leave(home);
 }
 
+/* --- what a home gives at once ---------------------------------------------------------- */
+
+enum { ROOM = 200 };
+
+static struct taker { int64_t next; bool orderly; } takers[2];
+
+static int take(actor *self, const msg *m)
+{
+	struct taker *t = &takers[msg_int(m, 0)];
+
+	(void)self;
+	t->orderly = t->orderly && msg_int(m, 1) == t->next++;
+	happened(msg_int(m, 1), "take");
+	return 0;
+}
+
+static const struct actor_type taker_type = {
+	.name = "taker",
+	.mailbox = { ROOM, 1 << 20, 0 },
+	.on = ON({ "take", "which:int n:int", take, 0 }, { "block", "", block, 0 }),
+};
+
+static int give(actor_id to, int64_t which, int64_t n)
+{
+	struct buf args = { 0 };
+	struct call c = { .to = to, .what = "take", .count = 2 };
+	struct why why;
+	int rc;
+
+	pack_int(&args, which);
+	pack_int(&args, n);
+	c.args = (struct packed){ (uint8_t *)args.p, (uint8_t *)args.p + args.len };
+	rc = core_send(NULL, &c, &why);
+	buf_fini(&args);
+	return rc;
+}
+
+static void enter(void)
+{
+	for (int i = 0; i < 2; i++)
+		takers[i] = (struct taker){ 0, true };
+	home_enter(home);
+}
+
+static void left(int64_t n)
+{
+	expect_events(n);
+	assert_true(takers[0].orderly && takers[1].orderly);
+	home_leave(home);
+}
+
+/* For one, and then for two in turns: what each gets is in order, and nothing is lost. */
+static void test_what_is_gathered_is_in_order(void **state)
+{
+	actor_id to[2] = { spawn(taking, NULL), spawn(taking, NULL) };
+	int64_t n = 0;
+
+	(void)state;
+	enter();
+	core_gather();
+	for (; n < ROOM / 4; n++)
+		assert_int_equal(give(to[0], 0, n), 0);
+	assert_int_equal(events, 0);            /* it waits for who gathers */
+	for (; n < ROOM / 2; n++)
+		for (int i = 0; i < 2; i++)
+			assert_int_equal(give(to[i], i, i ? n - ROOM / 4 : n), 0);
+	core_gathered();
+	left(ROOM / 2 + ROOM / 4);
+	gone(to[0]);
+	gone(to[1]);
+}
+
+/* The mailbox is full: who gathers is told at once, and what it took before comes. */
+static void test_what_is_gathered_finds_no_room(void **state)
+{
+	actor_id to = spawn(taking, NULL);
+	int64_t n = 0;
+
+	(void)state;
+	pthread_mutex_lock(&gate);
+	tell(to, "block");
+	expect_events(1);
+	enter();
+	core_gather();
+	while (n < 2 * ROOM && give(to, 0, n) == 0)
+		n++;
+	assert_in_range(n, 1, ROOM);
+	assert_int_equal(give(to, 0, n), ACTOR_EFULL);
+	core_gathered();
+	pthread_mutex_unlock(&gate);
+	left(1 + n);
+	gone(to);
+}
+
+/* Nobody is there any more. */
+static void test_what_is_gathered_for_nobody(void **state)
+{
+	actor_id to = spawn(taking, NULL);
+
+	(void)state;
+	gone(to);
+	enter();
+	core_gather();
+	assert_int_equal(give(to, 0, 0), ACTOR_ENOENT);
+	core_gathered();
+	left(0);
+}
+
 static int own_setup(void **state)
 {
 	if (group_setup(state))
@@ -270,6 +379,7 @@ static int own_setup(void **state)
 	pooled = add(&pool_type);
 	looped = add(&loop_type);
 	failing = add(&fails_type);
+	taking = add(&taker_type);
 	return 0;
 }
 
@@ -294,6 +404,9 @@ int main(void)
 		cmocka_unit_test_setup(test_a_start_that_fails, setup),
 		cmocka_unit_test_setup(test_a_restart, setup),
 		cmocka_unit_test_setup(test_on_the_loop, setup),
+		cmocka_unit_test_setup(test_what_is_gathered_is_in_order, setup),
+		cmocka_unit_test_setup(test_what_is_gathered_finds_no_room, setup),
+		cmocka_unit_test_setup(test_what_is_gathered_for_nobody, setup),
 	};
 
 	return cmocka_run_group_tests(tests, own_setup, own_teardown);

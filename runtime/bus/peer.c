@@ -6,10 +6,9 @@
  * Redis has the frame before. So a frame is as large as the traffic is thick, a lone message waits
  * for nothing, and frames cannot overtake each other, whatever Redis answers.
  *
- * Where traffic is thick, a frame waits a little for what is about to be said. While actors handle
- * what the inbox has read, their answers, and what the answered ask next, are on their way. So what
- * came in one frame goes on in one, and frames that follow each other closely become one, which
- * costs us, and Redis, less than two. A wait that was in vain is not tried again for a while.
+ * Where traffic is thick, a frame waits a little while actors handle what the inbox has read: their
+ * answers, and what the answered ask next, are on their way. So what came in one frame goes on in
+ * one, which costs us, and Redis, less than several. A wait in vain is not tried again for a while.
  *
  *      proxy --routed--> writing --turn's end--> flying --XADD--> actord:{node:NAME}
  *                           ^                      | again, with the same sequence number:
@@ -36,10 +35,8 @@ enum {
 	LENGTH_MOST = 256,              /* frames in the inbox; it opens again at half of that */
 	LENGTH_EVERY = 8,               /* so many frames, its length is looked at */
 	LENGTH_MS = 5, AGAIN_MS = 50, SAY_MS = 5000,
-	HOLD_US = 500,                  /* a frame waits so long at most, */
-	HOLD_BYTES = 64 << 10,          /* up to that size, */
-	THICK = 4,                      /* where so many messages are in one, on average; */
-	HASTY = 64,                     /* after it was in vain, so many go at once */
+	HOLD_US = 500, HOLD_BYTES = 64 << 10,   /* a frame waits so long at most, until so large, */
+	THICK = 4, HASTY = 64,  /* where so many are in one; if in vain, so many do not */
 	PATIENCE_MS = 600000,           /* of who asks without saying */
 };
 
@@ -55,8 +52,7 @@ struct peer {
 	uint64_t life;
 	bool here, open;
 	bool in_redis;                  /* the frame that flies is under way to Redis */
-	bool held;                      /* what is written waits for more */
-	bool crowded, refused;          /* the inbox is too long; Redis took no frame */
+	bool crowded, refused, held;    /* inbox too long; Redis took none; it waits for more */
 	struct buf writing, flying;
 	unsigned parts, flying_parts;
 	unsigned usual_16, hasty;       /* parts of a frame, on average, times 16; see HASTY */
@@ -113,9 +109,21 @@ static void ask_length(struct peer *p)
 /* --- frames ------------------------------------------------------------------------------- */
 
 static void flush(void *arg);
-static bool expects(const struct peer *p);
-static void flush_soon(struct peer *p);
 static void on_added(void *arg, const struct redis_reply *r);
+
+/* More comes soon, and is worth a wait. */
+static bool expects(const struct peer *p)
+{
+	return p->c->busy && !p->hasty && p->usual_16 >= 16 * THICK &&
+	       p->writing.len < HOLD_BYTES;
+}
+
+static void flush_soon(struct peer *p)
+{
+	p->held = expects(p);
+	if (p->writing.len && !p->flying.len)
+		loop_timer_set_us(p->flush, p->held ? HOLD_US : 0);
+}
 
 /* A link that is down says so here; peer_up() sends it again. */
 static void fly(struct peer *p)
@@ -185,16 +193,9 @@ static void flush(void *arg)
 	p->writing = empty;
 	p->flying_parts = p->parts;
 	p->usual_16 += p->parts - p->usual_16 / 16;
-	p->parts = 0;
 	p->hasty -= p->hasty > 0;
+	p->parts = 0;
 	fly(p);
-}
-
-/* More comes soon, and is worth a wait. */
-static bool expects(const struct peer *p)
-{
-	return p->c->busy && !p->hasty && p->usual_16 >= 16 * THICK &&
-	       p->writing.len < HOLD_BYTES;
 }
 
 /* Waited long enough. */
@@ -205,13 +206,6 @@ static void on_flush(void *arg)
 	if (p->writing.len && !p->flying.len && expects(p))
 		p->hasty = HASTY;
 	flush(p);
-}
-
-static void flush_soon(struct peer *p)
-{
-	p->held = expects(p);
-	if (p->writing.len && !p->flying.len)
-		loop_timer_set_us(p->flush, p->held ? HOLD_US : 0);
 }
 
 void peer_settled(struct peer *p)

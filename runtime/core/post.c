@@ -32,9 +32,9 @@ int post_beyond(struct worker *w, struct actor *a, struct msg *m)
 {
 	enum push said;
 
-	if (unlikely(w->in_handler & IN_GATHERING))
-		return join_beyond(w, a, m);
-	if (unlikely(w->box.top)) {
+	if (unlikely(w->box.top | (w->in_handler & IN_GATHERING))) {
+		if (w->in_handler & IN_GATHERING)
+			return join_beyond(w, a, m);
 		if (draft_is_open(w)) {
 			draft_message(leave_beyond, a, m);
 			return 0;

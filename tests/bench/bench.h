@@ -27,6 +27,7 @@ void   bench_trace(const struct bench_options *o);     /* from now on, if that w
 /* Scrapes, and top, of the core as it is. */
 int    bench_look(const struct bench_options *o);
 double bench_now(void);                 /* seconds */
+double bench_cpu(int pid);              /* seconds that a process has computed */
 long   bench_memory(const char *key);   /* KiB; a line of /proc/self/status: "VmRSS" */
 void   bench_fail(const char *fmt, ...) PRINTF(1, 2) __attribute__((noreturn));
 

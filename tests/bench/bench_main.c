@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "bench.h"
 
@@ -62,6 +63,23 @@ long bench_memory(const char *key)
 	if (f)
 		fclose(f);
 	return kib;
+}
+
+double bench_cpu(int pid)
+{
+	unsigned long user = 0, kernel = 0;
+	char path[32], line[1024] = "";
+	const char *at;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	f = fopen(path, "r");
+	at = f && fgets(line, sizeof line, f) ? strrchr(line, ')') : NULL;
+	if (f)
+		fclose(f);
+	if (at)
+		sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel);
+	return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
 }
 
 void bench_fail(const char *fmt, ...)

@@ -3,9 +3,10 @@
  * that do the same with hiredis alone: messages packed into XADD, XREAD, XTRIM, and nothing else.
  *
  * The load is an actor on one node, which asks or tells one on the other; both are given as source.
+ * What the two processes and Redis compute a message is told beside, as that also says something
+ * where others compute, too.
  * The bare pair packs what there is to send into one entry, as the nodes do, of messages of the
  * same size, and reads over them by their length. */
-#include <hiredis/hiredis.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +16,10 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "bench_dial.h"
 #include "bench_node.h"
 
-enum { FLIGHT = 256, SIZE = 101, PACK = 64, AHEAD = 64 };
+enum { FLIGHT = 256, SIZE = 101, PACK = 64, AHEAD = 64, WARM = 50000, FOUND_S = 20 };
 
 static const char load_source[] =
 	"#include \"actor.h\"\n"
@@ -38,10 +40,11 @@ static const char load_source[] =
 	"	if (msg_error(m)) { actor_log(self, \"%s\", msg_error_text(m)); return 0; }\n"
 	"	((struct load *)actor_state(self))->done++; ask(self); return 0; }\n"
 	"static int flood(actor *self, const msg *m) {\n"
-	"	struct load *l = actor_state(self); (void)m;\n"
+	"	struct load *l = actor_state(self);\n"
 	"	for (int i = 0; i < 256; i++)\n"
-	"		if (actor_send(self, l->to, \"put\", TEXT) < 0) {\n"
-	"			actor_after(self, 1, \"flood\"); return 0; }\n"
+	"		switch (actor_send(self, l->to, \"put\", TEXT)) { case 0: break;\n"
+	"		case ACTOR_ENOENT: return msg_fail(m, \"nobody there\");\n"
+	"		default: actor_after(self, 1, \"flood\"); return 0; }\n"
 	"	actor_send(self, actor_self(self), \"flood\"); return 0; }\n"
 	"static int told(actor *self, const msg *m) {\n"
 	"	return msg_reply(m, ((struct load *)actor_state(self))->done); }\n"
@@ -66,46 +69,64 @@ static const char sink_source[] =
 
 /* --- Redis -------------------------------------------------------------------------------- */
 
-static redisContext *dial(const char *url)
-{
-	char password[128] = "", host[64] = "";
-	redisContext *c;
-	int port = 0, db = 0;
+/* Of both processes and of Redis, in seconds. */
+struct cost { double pair, redis; };
 
-	if (sscanf(url, "redis://default:%127[^@]@%63[^:]:%d/%d", password, host, &port, &db) != 4)
-		bench_fail("a Redis URL of an unknown shape");
-	c = redisConnect(host, port);
-	if (!c || c->err)
-		bench_fail("cannot connect to Redis");
-	freeReplyObject(redisCommand(c, "AUTH %s", password));
-	freeReplyObject(redisCommand(c, "SELECT %d", db));
-	return c;
+static struct cost cost_of(pid_t a, pid_t b, pid_t redis)
+{
+	return (struct cost){ bench_cpu(a) + bench_cpu(b), bench_cpu(redis) };
 }
 
-static redisReply *reply(redisContext *c)
-{
-	void *r = NULL;
+struct result { double rate; struct cost each; };       /* a second; us a message */
 
-	if (redisGetReply(c, &r) != REDIS_OK || !r)
-		bench_fail("Redis: %s", c->errstr);
-	return r;
+static struct result result(int64_t n, double seconds, struct cost before, struct cost after)
+{
+	double us = n ? 1e6 / (double)n : 0;
+
+	return (struct result){ (double)n / seconds, { us * (after.pair - before.pair),
+	                                               us * (after.redis - before.redis) } };
 }
 
-/* What an actor tells of itself, an int. */
-static int64_t told(redisContext *c, const char *topic)
+/* Asks an actor by its list: an int, or -1 for an error. */
+static int64_t asked(redisContext *c, const char *topic, const char *func, const char *args)
 {
 	redisReply *r;
 	long long n = 0;
 	const char *at;
 
-	redisAppendCommand(c, "RPUSH %s {\"func\":\"told\",\"ct\":\"bench\",\"cb\":\"b\"}", topic);
-	freeReplyObject(reply(c));
+	redisAppendCommand(c, "RPUSH %s {\"func\":\"%s\",\"args\":[%s],\"ct\":\"bench\","
+	                   "\"cb\":\"b\"}", topic, func, args);
+	freeReplyObject(bench_reply(c));
 	redisAppendCommand(c, "BLPOP bench 10");
-	r = reply(c);
-	if (r->type != REDIS_REPLY_ARRAY || !(at = strstr(r->element[1]->str, "\"args\":[")) ||
-	    sscanf(at, "\"args\":[%lld", &n) != 1)
+	r = bench_reply(c);
+	if (r->type != REDIS_REPLY_ARRAY)
 		bench_fail("%s does not answer", topic);
+	at = strstr(r->element[1]->str, "\"args\":[");
+	if (strstr(r->element[1]->str, "\"err\":"))
+		n = -1;
+	else if (at)
+		sscanf(at, "\"args\":[%lld", &n);
 	freeReplyObject(r);
+	return n;
+}
+
+/* Until it succeeds, which is when the nodes have found each other. */
+static void begin(redisContext *c, const char *func, const char *args)
+{
+	double until = bench_now() + FOUND_S;
+
+	while (asked(c, "load", func, args) < 0)
+		if (bench_now() > until)
+			bench_fail("the nodes do not find each other");
+}
+
+static int64_t warm(redisContext *c, const char *counter)
+{
+	int64_t n;
+
+	do
+		n = asked(c, counter, "told", "");
+	while (n < WARM);
 	return n;
 }
 
@@ -123,12 +144,15 @@ static void write_source(char path[96], const char *name, const char *source)
 		bench_fail("cannot write %s", path);
 }
 
-static double nodes(const struct bench_options *o, const char *first, const char *counter)
+static struct result nodes(const struct bench_options *o, const char *first, const char *args,
+                           const char *counter)
 {
 	struct bench_node a, b;
 	char sink[96], load[96];
+	struct cost before, after;
 	redisContext *c;
 	double began;
+	pid_t redis;
 	int64_t n;
 
 	write_source(sink, "sink", sink_source);
@@ -139,20 +163,20 @@ static double nodes(const struct bench_options *o, const char *first, const char
 	unlink(load);
 	*strrchr(load, '/') = 0;
 	rmdir(load);
-	c = dial(a.redis);
-	usleep(300000);                 /* they have found each other */
-	redisAppendCommand(c, "RPUSH load %s", first);
-	freeReplyObject(reply(c));
-	usleep(300000);
-	n = told(c, counter);
+	c = bench_dial(a.redis);
+	redis = bench_redis_pid(c);
+	begin(c, first, args);
+	n = warm(c, counter);
+	before = cost_of(a.pid, b.pid, redis);
 	began = bench_now();
 	usleep((useconds_t)(o->seconds * 1e6));
-	n = told(c, counter) - n;
+	n = asked(c, counter, "told", "") - n;
 	began = bench_now() - began;
+	after = cost_of(a.pid, b.pid, redis);
 	redisFree(c);
 	bench_node_stop(&b);
 	bench_node_stop(&a);
-	return (double)n / began;
+	return result(n, began, before, after);
 }
 
 /* --- bare --------------------------------------------------------------------------------- */
@@ -195,9 +219,9 @@ static int take(redisContext *c, const char *stream, char id[64], int unread)
 	int n;
 
 	while (unread--)
-		freeReplyObject(reply(c));
+		freeReplyObject(bench_reply(c));
 	redisAppendCommand(c, "XREAD COUNT 64 BLOCK 1000 STREAMS %s %s", stream, id);
-	r = reply(c);
+	r = bench_reply(c);
 	n = count(r, id);
 	freeReplyObject(r);
 	if (n)
@@ -215,7 +239,7 @@ static pid_t echo_process(const char *url)
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	c = dial(url);
+	c = bench_dial(url);
 	for (;;) {
 		int n = take(c, "bare:to", id, unread);
 
@@ -225,10 +249,12 @@ static pid_t echo_process(const char *url)
 	}
 }
 
-static double bare_call(const char *url, double seconds)
+static struct result bare_call(const char *url, double seconds)
 {
 	pid_t pid = echo_process(url);
-	redisContext *c = dial(url);
+	redisContext *c = bench_dial(url);
+	pid_t redis = bench_redis_pid(c);
+	struct cost before = cost_of(getpid(), pid, redis), after;
 	char id[64] = "0-0";
 	double began = bench_now();
 	int64_t n = 0;
@@ -244,10 +270,11 @@ static double bare_call(const char *url, double seconds)
 			add(c, "bare:to", got);
 	}
 	seconds = bench_now() - began;
+	after = cost_of(getpid(), pid, redis);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	redisFree(c);
-	return (double)n / seconds;
+	return result(n, seconds, before, after);
 }
 
 static pid_t flood_process(const char *url)
@@ -258,7 +285,7 @@ static pid_t flood_process(const char *url)
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	c = dial(url);
+	c = bench_dial(url);
 	for (;;) {
 		redisReply *r;
 		long long length;
@@ -267,8 +294,8 @@ static pid_t flood_process(const char *url)
 			add(c, "bare:one", PACK);
 		redisAppendCommand(c, "XLEN bare:one");
 		for (int i = 0; i < AHEAD; i++)
-			freeReplyObject(reply(c));
-		r = reply(c);
+			freeReplyObject(bench_reply(c));
+		r = bench_reply(c);
 		length = r->integer;
 		freeReplyObject(r);
 		if (length > 1000)
@@ -276,10 +303,12 @@ static pid_t flood_process(const char *url)
 	}
 }
 
-static double bare_stream(const char *url, double seconds)
+static struct result bare_stream(const char *url, double seconds)
 {
 	pid_t pid = flood_process(url);
-	redisContext *c = dial(url);
+	redisContext *c = bench_dial(url);
+	pid_t redis = bench_redis_pid(c);
+	struct cost before = cost_of(getpid(), pid, redis), after;
 	char id[64] = "0-0";
 	double began = bench_now();
 	int64_t n = 0;
@@ -292,42 +321,54 @@ static double bare_stream(const char *url, double seconds)
 		n += got;
 	}
 	seconds = bench_now() - began;
+	after = cost_of(getpid(), pid, redis);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	redisFree(c);
-	return (double)n / seconds;
+	return result(n, seconds, before, after);
 }
 
-static double bare(const struct bench_options *o, double (*run)(const char *url, double seconds))
+static struct result bare(const struct bench_options *o,
+                          struct result (*run)(const char *url, double seconds))
 {
 	struct bench_node node;
-	double rate;
+	struct result all;
 
 	bench_node_start(&node, 1);
-	rate = run(node.redis, o->seconds);
+	all = run(node.redis, o->seconds);
 	bench_node_stop(&node);
-	return rate;
+	return all;
 }
 
 /* --- workloads ---------------------------------------------------------------------------- */
 
+static void print(const struct bench_options *o, const char *name, const char *unit,
+                  struct result alone, struct result r)
+{
+	char bare_name[32];
+
+	snprintf(bare_name, sizeof bare_name, "%s-bare", name);
+	bench_print(bare_name, alone.rate, unit, o, "\"pair_us\":%.2f,\"redis_us\":%.2f",
+	            alone.each.pair, alone.each.redis);
+	bench_print(name, r.rate, unit, o, "\"of_bare\":%.2f,\"pair_us\":%.2f,\"redis_us\":%.2f,"
+	            "\"cpu_of_bare\":%.2f", r.rate / alone.rate, r.each.pair, r.each.redis,
+	            (r.each.pair + r.each.redis) / (alone.each.pair + alone.each.redis));
+}
+
 int bench_redis_call(const struct bench_options *o)
 {
-	double alone = bare(o, bare_call), rate;
+	struct result alone = bare(o, bare_call);
+	char in_flight[16];
 
-	bench_print("redis-call-bare", alone, "calls/s", o, "\"in_flight\":%d", FLIGHT);
-	rate = nodes(o, "{\"func\":\"begin\",\"args\":[256]}", "load");
-	bench_print("redis-call", rate, "calls/s", o, "\"in_flight\":%d,\"of_bare\":%.2f", FLIGHT,
-	            rate / alone);
+	snprintf(in_flight, sizeof in_flight, "%d", FLIGHT);
+	print(o, "redis-call", "calls/s", alone, nodes(o, "begin", in_flight, "load"));
 	return 0;
 }
 
 int bench_redis_stream(const struct bench_options *o)
 {
-	double alone = bare(o, bare_stream), rate;
+	struct result alone = bare(o, bare_stream);
 
-	bench_print("redis-stream-bare", alone, "messages/s", o, NULL);
-	rate = nodes(o, "{\"func\":\"flood\"}", "sink");
-	bench_print("redis-stream", rate, "messages/s", o, "\"of_bare\":%.2f", rate / alone);
+	print(o, "redis-stream", "messages/s", alone, nodes(o, "flood", "", "sink"));
 	return 0;
 }

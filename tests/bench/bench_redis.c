@@ -1,55 +1,26 @@
 /* SPDX-License-Identifier: MIT
  * bench_redis.c - workloads through Redis: calls by lists, and how soon a patch is met, or
  * taken back by itself. */
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
+#include "bench_dial.h"
 #include "bench_node.h"
 
 enum { FLIGHT = 64, PATCHES = 200, PATCHES_FIRST = 10, LOAD = 100000, MANY = 10000, BACKS = 1000 };
 
-static redisContext *dial(const char *url)
-{
-	char password[128] = "", host[64] = "";
-	redisContext *c;
-	redisReply *r;
-	int port = 0, db = 0;
-
-	if (sscanf(url, "redis://default:%127[^@]@%63[^:]:%d/%d", password, host, &port, &db) != 4)
-		bench_fail("a Redis URL of an unknown shape");
-	c = redisConnect(host, port);
-	if (!c || c->err)
-		bench_fail("cannot connect to Redis");
-	r = redisCommand(c, "AUTH %s", password);
-	if (!r || r->type == REDIS_REPLY_ERROR)
-		bench_fail("Redis does not let us in");
-	freeReplyObject(r);
-	freeReplyObject(redisCommand(c, "SELECT %d", db));
-	return c;
-}
-
-static redisReply *reply(redisContext *c)
-{
-	void *r = NULL;
-
-	if (redisGetReply(c, &r) != REDIS_OK || !r)
-		bench_fail("Redis: %s", c->errstr);
-	return r;
-}
-
 static void subscribe(redisContext *c, const char *channel)
 {
 	redisAppendCommand(c, "SUBSCRIBE %s", channel);
-	freeReplyObject(reply(c));
+	freeReplyObject(bench_reply(c));
 }
 
 /* The next message of the channel; borrowed until *r is freed. */
 static const char *message(redisContext *c, redisReply **r)
 {
-	*r = reply(c);
+	*r = bench_reply(c);
 	if ((*r)->type != REDIS_REPLY_ARRAY || (*r)->elements != 3)
 		bench_fail("what came is no message of a channel");
 	return (*r)->element[2]->str;
@@ -67,7 +38,7 @@ static void call(redisContext *c)
 static void flush(redisContext *c, int replies)
 {
 	while (replies--)
-		freeReplyObject(reply(c));
+		freeReplyObject(bench_reply(c));
 }
 
 int bench_redis_list(const struct bench_options *o)
@@ -79,8 +50,8 @@ int bench_redis_list(const struct bench_options *o)
 	int unread = 0;
 
 	bench_node_start(&node, o->workers);
-	to = dial(node.redis);
-	from = dial(node.redis);
+	to = bench_dial(node.redis);
+	from = bench_dial(node.redis);
 	subscribe(from, "bench");
 	for (int i = 0; i < FLIGHT; i++)
 		call(to);
@@ -276,8 +247,8 @@ int bench_patch_latency(const struct bench_options *o)
 	double idle, p99, max;
 
 	bench_node_start(&node, o->workers);
-	to = dial(node.redis);
-	from = dial(node.redis);
+	to = bench_dial(node.redis);
+	from = bench_dial(node.redis);
 	subscribe(from, "bench");
 	patch_often(to, from);
 	print_stages(&node, o, call_takes(to, from));
@@ -324,8 +295,8 @@ int bench_patch_memory(const struct bench_options *o)
 	long first, before = 0;
 
 	bench_node_start(&node, o->workers);
-	to = dial(node.redis);
-	from = dial(node.redis);
+	to = bench_dial(node.redis);
+	from = bench_dial(node.redis);
 	subscribe(from, "bench");
 	patch(to, from, 0);
 	first = resident(&node);
@@ -399,8 +370,8 @@ int bench_patch_back(const struct bench_options *o)
 	double times[BACKS];
 
 	bench_node_start(&node, o->workers);
-	to = dial(node.redis);
-	from = dial(node.redis);
+	to = bench_dial(node.redis);
+	from = bench_dial(node.redis);
 	subscribe(from, "bench");
 	for (int i = -PATCHES_FIRST; i < BACKS; i++) {
 		double us = back(to, from, i + PATCHES_FIRST);

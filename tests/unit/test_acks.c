@@ -51,6 +51,7 @@ static void batch(struct acks *a, struct sender *s, uint64_t sequence, uint64_t 
 	batch_note(b, s);
 	batch_last(b, &(struct id){ ms, 0 });
 	acks_close(a, b);
+	acks_tell(a);
 }
 
 static struct senders *all;
@@ -86,8 +87,11 @@ static void test_one_at_a_time(void **state)
 	batch(a, s, 2, 200);
 	batch(a, s, 3, 300);
 	assert_int_equal(n_told, 1);
+	assert_int_equal(acks_untold(a), 2);
 	reply(REDIS_INT);
+	acks_tell(a);
 	assert_int_equal(n_told, 2);
+	assert_int_equal(acks_untold(a), 0);
 	assert_string_equal(told.id, "300-1");
 	reply(REDIS_INT);
 	assert_true(acks_idle(a));

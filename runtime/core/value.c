@@ -333,11 +333,22 @@ void pack_bool(struct buf *b, bool v)
 		msgpack_pack_false(&to);
 }
 
+/* Names of handlers and keys are short, and written at each call that leaves or answers: in one
+ * piece (actor-bench ws-echo). */
 void pack_str(struct buf *b, const char *s, size_t len)
 {
+	enum { SHORT = 32, FIXSTR = 0xa0 };
 	msgpack_packer to = packer(b);
-	msgpack_pack_str(&to, len);
-	buf_add(b, s, len);
+
+	if (unlikely(len >= SHORT || !len)) {
+		msgpack_pack_str(&to, len);
+		buf_add(b, s, len);
+		return;
+	}
+	buf_reserve(b, len + 1);
+	b->p[b->len] = (char)(FIXSTR | len);
+	memcpy(b->p + b->len + 1, s, len);
+	b->len += len + 1;
 }
 
 void pack_text(struct buf *b, const char *s)

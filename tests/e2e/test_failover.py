@@ -11,7 +11,7 @@ import unittest
 
 import redis
 
-from harness import HERE, Case, Lines, free_port, make_folder, running, until, write_files
+from harness import HERE, PATIENCE, Case, Lines, free_port, make_folder, running, until, write_files
 
 ACTORS = HERE / "actors"
 
@@ -59,9 +59,9 @@ port %d
 bind 127.0.0.1
 dir %s
 sentinel monitor it 127.0.0.1 %d 2
-sentinel down-after-milliseconds it 500
+sentinel down-after-milliseconds it %d
 sentinel failover-timeout it 4000
-""" % (port, self.folder, self.ports[0])})
+""" % (port, self.folder, self.ports[0], 500 * PATIENCE)})
         self.run(port, r"\+monitor", str(self.folder / ("%d.conf" % port)), "--sentinel")
 
     def master(self):

@@ -7,8 +7,8 @@ import json
 import time
 import unittest
 
-from harness import (HERE, Caller, Case, RedisServer, actorctl, make_folder, redis_cli, source,
-                     until, vary)
+from harness import (HERE, PATIENCE, Caller, Case, RedisServer, actorctl, make_folder, redis_cli,
+                     source, until, vary)
 
 CAP = HERE / "../../patches/counter_cap.c"
 SAYS = ('#include "actor.h"\n'
@@ -78,7 +78,7 @@ class Reach(Rollouts):
         c = self.node("gamma")
         until(lambda: self.rollout_of(c, "beta") == fourth, "beta has caught up")
         until(lambda: self.says(c) == 1, "gamma has what is for all")
-        self.assertLess(time.monotonic() - began, 20)
+        self.assertLess(time.monotonic() - began, 20 * PATIENCE)
         self.assertEqual(self.says(b), 4)
         self.assertEqual([p["number"] for p in b.json("patch", "list")], [1, 2, 3])
         # Who runs what, by anybody: two have the same source in force, told by its digest.
@@ -166,8 +166,8 @@ class Refuse(Rollouts):
         a, b = self.node("alpha"), self.node("beta")
         self.knows(a, 2)
         b.process.send_signal(19)
-        done = a.actorctl("--timeout", "300", "--json", "patch", "apply", self.file(SAYS % 1),
-                          "--group", "*")
+        done = a.actorctl("--timeout", str(int(300 * PATIENCE)), "--json", "patch", "apply",
+                          self.file(SAYS % 1), "--group", "*")
         b.process.send_signal(18)
         first, nodes = self.outcome(done, 5)
         self.assertEqual(nodes["beta"]["state"], "not yet")

@@ -4,6 +4,10 @@
 random: nothing that was taken is lost, nothing comes twice but what is marked as coming again, and
 what each sender sends comes in its order.
 
+Beta stands in a network namespace of its own, where we may make one, so that its link is a link
+that can be cut; else it is not cut. Redis drops those that do not read fast enough
+(client-output-buffer-limit) and those that it is told to (CLIENT KILL).
+
 What was handled is written down outside, by the handler, before it returns; what was sent is known
 to the sender, which counts what actor_send() took. A sender that is killed takes with it what Redis
 did not have yet, so of it only a beginning must be there, without a gap. HISTORY_SECONDS lengthens
@@ -12,6 +16,7 @@ it, E2E_SEED repeats it."""
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -22,17 +27,56 @@ from harness import HERE, SEED, Case, Lines, RedisServer, make_folder, running, 
 SECONDS = float(os.environ.get("HISTORY_SECONDS", "6"))
 
 
+class Wire:
+    """Between this machine and a network namespace; only for root, and where that is allowed."""
+
+    def __init__(self):
+        self.name, number = "e2e-%d" % os.getpid(), os.getpid() % 16384
+        self.here, self.there = ("10.%d.%d.%d" % (100 + number // 4096, number // 16 % 256,
+                                                  number % 16 * 4 + i) for i in (1, 2))
+        self.link = "e2e%d" % number
+        self.is_there = os.geteuid() == 0 and bool(shutil.which("ip")) and self.make()
+
+    def ip(self, *args):
+        return subprocess.run(["ip", *args], stderr=subprocess.DEVNULL).returncode == 0
+
+    def make(self):
+        inside = ("-n", self.name)
+        made = self.ip("netns", "add", self.name) and \
+            self.ip("link", "add", self.link, "type", "veth", "peer", "eth0", "netns", self.name) \
+            and self.ip("addr", "add", self.here + "/30", "dev", self.link) and \
+            self.ip("link", "set", self.link, "up") and \
+            self.ip(*inside, "addr", "add", self.there + "/30", "dev", "eth0") and \
+            self.ip(*inside, "link", "set", "eth0", "up") and \
+            self.ip(*inside, "link", "set", "lo", "up")
+        if not made:
+            self.end()
+        return made
+
+    def prefix(self):
+        return ("ip", "netns", "exec", self.name) if self.is_there else ()
+
+    def set(self, state):
+        if not self.ip("link", "set", self.link, state):
+            raise AssertionError("the link is not set " + state)
+
+    def end(self):
+        self.ip("link", "del", self.link)
+        self.ip("netns", "del", self.name)
+
+
 class Kept(RedisServer):
     """A Redis that keeps what it has: an append-only file, written through before it answers. (With
     everysec it answers up to two seconds before it writes, while the disk is slow.)"""
 
-    def __init__(self):
-        self.folder = make_folder()
+    def __init__(self, *addresses):
+        self.folder, self.addresses = make_folder(), ["127.0.0.1", *addresses]
         super().__init__()
 
     def start(self):
         self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+            ["redis-server", "--port", str(self.port), "--save", "", "--protected-mode", "no",
+             "--bind", *self.addresses,
              "--appendonly", "yes", "--appendfsync", "always", "--dir", str(self.folder)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         running.add(self.process)
@@ -45,8 +89,13 @@ class History(Case):
 
     def setUp(self):
         super().setUp()
-        self.server = Kept()
+        self.wire = Wire()
+        self.addCleanup(self.wire.end)
+        self.server = Kept(*[self.wire.here] * self.wire.is_there)
         self.addCleanup(self.server.stop)
+        self.url = {"alpha": self.server.url, "beta": self.server.url}
+        if self.wire.is_there:
+            self.url["beta"] = self.server.url.replace("127.0.0.1", self.wire.here)
         self.folder = make_folder()
         self.book = self.folder / "book"
         self.book.touch()
@@ -65,8 +114,8 @@ class History(Case):
 
     def up(self, name):
         self.nodes[name] = self.start(
-            "--node", name, self.what[name], redis=self.server.url, listen="none", stop=False,
-            folder=self.folders[name], env={"LEDGER": str(self.book)})
+            "--node", name, self.what[name], redis=self.url[name], listen="none", stop=False,
+            prefix=self.wire.prefix() if name == "beta" else (), folder=self.folders[name], env={"LEDGER": str(self.book)})
         if name == "alpha":
             self.who += 1
             done = self.nodes[name].actorctl("send", "pump", "start", self.who)
@@ -86,18 +135,39 @@ class History(Case):
         self.server.stop()
         self.server.start()
 
+    def pass_time(self, seconds):
+        """Not waiting for anything: the pause is what is tried."""
+        with self.assertRaises(subprocess.TimeoutExpired):
+            self.server.process.wait(seconds)
+
     def hold(self, process, seconds):
         process.send_signal(signal.SIGSTOP)
         try:
-            # Not waiting for anything: the pause is what is tried.
-            with self.assertRaises(subprocess.TimeoutExpired):
-                process.wait(seconds)
+            self.pass_time(seconds)
         finally:
             process.send_signal(signal.SIGCONT)
 
+    def cut(self, seconds):
+        self.wire.set("down")
+        self.pass_time(seconds)
+        self.wire.set("up")
+
+    def drop(self):
+        """Redis drops who is connected: all of a kind, or who has more than a little to read."""
+        db = self.server.client()
+        if self.random.random() < 0.5:
+            kind = self.random.choice(["normal", "pubsub"])
+            db.execute_command("CLIENT", "KILL", "TYPE", kind)
+            return "the %s clients dropped" % kind
+        # What one read brings is more than that, so each reader is cut off while it reads.
+        db.config_set("client-output-buffer-limit", "normal 512 0 0 pubsub 512 0 0")
+        self.pass_time(0.5)
+        db.config_set("client-output-buffer-limit", "normal 0 0 0 pubsub 32mb 8mb 60")
+        return "output buffers overrun"
+
     def trouble(self):
         """One random thing that goes wrong; in words."""
-        kind = self.random.randrange(6)
+        kind = self.random.randrange(8 if self.wire.is_there else 7)
         if kind < 2:
             self.kill_node("beta")
             return "beta killed"
@@ -107,6 +177,12 @@ class History(Case):
         if kind == 3:
             self.kill_redis()
             return "Redis killed"
+        if kind == 6:
+            return self.drop()
+        if kind == 7:
+            seconds = self.random.choice([0.5, 5])
+            self.cut(seconds)
+            return "link cut for %s s" % seconds
         name = self.random.choice(["alpha", "beta", "Redis"])
         seconds = self.random.choice([0.5, 4])
         self.hold(self.server.process if name == "Redis" else self.nodes[name].process, seconds)

@@ -92,7 +92,7 @@ static int refuse(actor *self, const msg *m, int code, const char *why)
 	struct rpc *r = actor_state(self);
 	char text[TOPIC_SIZE * 3];
 
-	snprintf(text, sizeof text, "%s.%s: %s", msg_str(m, 1), msg_str(m, 0), why);
+	snprintf(text, sizeof text, "%.200s.%.200s: %s", msg_str(m, 1), msg_str(m, 0), why);
 	actor_send(self, r->bus, "refuse", msg_str(m, 2), msg_str(m, 3), code, text);
 	return msg_fail(m, "%s", text);
 }
@@ -120,7 +120,8 @@ static int tell_other(actor *self, const msg *m, int first)
 {
 	int error = (int)call(self, m, NULL, first);
 
-	return error ? msg_fail(m, "%s.%s: %s", msg_str(m, 1), msg_str(m, 0), reason(error)) : 0;
+	return error ? msg_fail(m, "%.200s.%.200s: %s", msg_str(m, 1), msg_str(m, 0), reason(error))
+	             : 0;
 }
 
 static int call_other_nr(actor *self, const msg *m)

@@ -20,7 +20,7 @@
 #include "log.h"
 
 enum {
-	LOOK_MS = 500, APPLY_MS = 120000, WORDS = 32, GROUPS_MOST = WORDS - 9,
+	LOOK_MS = 500, SAY_MS = 60000, APPLY_MS = 120000, WORDS = 32, GROUPS_MOST = WORDS - 9,
 	KEEP_MS = 1 << 30,              /* outcomes: twelve days */
 };
 
@@ -36,6 +36,7 @@ struct rollout {
 	char *groups, *group[GROUPS_MOST];
 	int group_count;
 	struct loop_timer *timer;
+	int64_t said_ms;
 };
 
 /* The first behind what was seen that is for this node: its id, builds, fields; or how far there is
@@ -63,6 +64,15 @@ static const char tell_script[] =
 	" return redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])";
 
 static void look(struct rollout *r);
+
+/* Twice a second it may be tried; once in a while it is news. */
+static void complain(struct rollout *r, const char *what, const struct redis_reply *reply)
+{
+	if (now_ms() - r->said_ms < SAY_MS)
+		return;
+	r->said_ms = now_ms();
+	log_line(LOG_WARN, "bus", "%s: %.*s", what, (int)reply->len, reply->str);
+}
 
 static int command(struct rollout *r, redis_fn *fn, int argc, const char **argv)
 {
@@ -94,8 +104,7 @@ static void on_told(void *arg, const struct redis_reply *reply)
 		return;
 	r->state = UNTOLD;
 	if (reply->type == REDIS_ERROR)
-		log_line(LOG_WARN, "bus", "rollout %s: its outcome cannot be noted: %s", r->id,
-		         reply->str);
+		complain(r, "the outcome of a rollout cannot be noted", reply);
 	if (reply->type == REDIS_ERROR || reply->type == REDIS_GONE)
 		return;                 /* on_timer() tries again */
 	hear_outcome(r);
@@ -277,7 +286,7 @@ static void on_look(void *arg, const struct redis_reply *reply)
 		return;
 	r->state = IDLE;
 	if (reply->type == REDIS_ERROR)
-		log_line(LOG_WARN, "bus", "rollouts cannot be read: %s", reply->str);
+		complain(r, "rollouts cannot be read", reply);
 	if (reply->type != REDIS_LIST || !reply->items || found->type != REDIS_STR)
 		return;
 	if (reply->items == 3 && found[2].type == REDIS_LIST && !r->quiet) {
@@ -339,6 +348,7 @@ struct rollout *rollout_new(const struct rollout_config *c)
 	r->c = *c;
 	r->groups = mem_string(groups, strlen(groups));
 	read_groups(r);
+	r->said_ms = -SAY_MS;
 	r->timer = loop_timer_new(c->loop, on_timer, r);
 	return r;
 }

@@ -115,7 +115,8 @@ class History(Case):
     def up(self, name):
         self.nodes[name] = self.start(
             "--node", name, self.what[name], redis=self.url[name], listen="none", stop=False,
-            prefix=self.wire.prefix() if name == "beta" else (), folder=self.folders[name], env={"LEDGER": str(self.book)})
+            prefix=self.wire.prefix() if name == "beta" else (),
+            folder=self.folders[name], env={"LEDGER": str(self.book)})
         if name == "alpha":
             self.who += 1
             done = self.nodes[name].actorctl("send", "pump", "start", self.who)

@@ -5,12 +5,14 @@ here, and what happens to both when a node, a link or a Redis goes."""
 
 import json
 import signal
+import socket
+import subprocess
 import threading
 import unittest
 
 import msgpack
 
-from harness import (EARGS, ENOENT, HERE, Caller, Case, RedisServer, actord, make_folder,
+from harness import (EARGS, EFAIL, ENOENT, HERE, Caller, Case, RedisServer, actord, make_folder,
                      until)
 
 ACTORS = HERE / "actors"
@@ -244,6 +246,156 @@ class Bad(Nodes):
         db.config_set("maxmemory", 0)
         run.join()
         self.came(b, 60100)
+
+
+class Odd(Nodes):
+    """What stands where a Redis should, names that are not meant well, clocks that differ."""
+
+    def listen(self, serve):
+        server = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(server.close)
+        connections = []
+
+        def served(connection):
+            try:
+                serve(connection)
+            except OSError:
+                pass                    # it was hung up on
+
+        def accept():
+            try:
+                while True:
+                    connections.append(server.accept()[0])
+                    threading.Thread(target=served, args=(connections[-1],), daemon=True).start()
+            except OSError:
+                for connection in connections:
+                    connection.close()
+        threading.Thread(target=accept, daemon=True).start()
+        return "redis://127.0.0.1:%d/0" % server.getsockname()[1]
+
+    def stays_up(self, url, words):
+        """It says why it has no Redis, serves who is here, and ends when it is told to."""
+        runtime = self.start(redis=url, listen="none")
+        self.assertTrue(runtime.err.wait("cannot be reached: .*" + words, 30))
+        self.assertEqual(runtime.actorctl("call", "echo", "say", "1").out, "1\n")
+
+    def test_no_redis_there(self):
+        def http(connection):
+            connection.recv(100)
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        def hangs_up(connection):
+            connection.close()
+
+        def errors(connection):
+            while connection.recv(4096):
+                connection.sendall(b"-ERR this is no Redis for you\r\n" * 8)
+        for serve, words in (http, "Protocol error"), (hangs_up, "closed|reset"), \
+                (errors, "no Redis for you"):
+            with self.subTest(words):
+                self.stays_up(self.listen(serve), words)
+
+    def test_one_that_answers_slowly(self):
+        """Each piece of what either side says comes 20 ms late: nothing is lost by it."""
+        def through(source, to):
+            try:
+                while True:
+                    data = source.recv(1 << 16)
+                    if not data:
+                        break
+                    threading.Event().wait(0.02)
+                    to.sendall(data)
+            except OSError:
+                pass
+            to.close()
+
+        def serve(connection):
+            redis = socket.create_connection(("127.0.0.1", self.server.port))
+            threading.Thread(target=through, args=(redis, connection), daemon=True).start()
+            through(connection, redis)
+        a = self.node("alpha", "spring.c")
+        b = self.start("--node", "beta", ACTORS / "sink.c", listen="none",
+                       redis=self.listen(serve)[:-1] + "1")
+        self.reach(a, "sink")
+        self.call(a, "spring", "run", "sink", 1, 2000, 0)
+        self.came(b, 2000)
+
+    def test_one_that_allows_little(self):
+        """A user without streams: said once, and lists go on."""
+        db = self.server.client()
+        db.execute_command("ACL", "SETUSER", "little", "on", ">pw", "~*", "&*", "+@all", "-xadd",
+                           "-xreadgroup", "-xgroup")
+        url = self.server.url.replace("redis://", "redis://little:pw@")
+        runtime = self.start(redis=url, listen="none")
+        self.assertTrue(runtime.err.wait("other nodes cannot reach this one: .*(NOPERM|can't run)"))
+        self.assertEqual(Caller(db).call("counter", "hit", 3), [3])
+        self.assertLess(len(runtime.err.lines), 10)
+
+    def test_names_with_braces_and_without_end(self):
+        a = self.node("al{p}ha", "spring.c")
+        b = self.node("}be{ta", "sink.c")
+        self.reach(a, "sink")
+        self.call(a, "spring", "run", "sink", 1, 100, 0)
+        self.came(b, 100)
+        for name in "}", "{}", "x{sink}y", "x" * 300:
+            with self.assertRaisesRegex(AssertionError, "no actor named|name"):
+                self.call(a, name, "told")
+        huge = "x" * (10 << 20)
+        caller = Caller(self.server.client())
+        # As whom to call by way of rpc, as the topic of an answer, as a key beside ours.
+        for error in (self.refused(EFAIL, caller.call, "rpc", "callOtherNR", "told", huge),
+                      self.refused(EFAIL, caller.call, "rpc", "callOtherNR", huge, "echo")):
+            self.assertIn("there is no such actor or handler", error)
+            self.assertLess(len(error), 1000)
+        self.refused(EFAIL, caller.call, "rpc", "callOther", "told", "sink", huge, "cb")
+        caller.db.rpush(huge, "{}")
+        caller.db.xadd("actord:{%s}" % huge, {"m": b"{}"})
+        caller.db.xadd("actord:{node:beta}", {"f": self.frame_to(huge)})
+        self.assertEqual(caller.call("sink", "told"), [100, 0, 0])
+
+    def frame_to(self, name):
+        return b"".join(msgpack.packb(x) for x in ([1, "mallory", 1, 1], [0, name, "put", 1, 1]))
+
+    def test_clocks_an_hour_apart(self):
+        """All times that nodes have in common are Redis's."""
+        so = make_folder() / "ahead.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-o", str(so), "-"], check=True,
+                       input=AHEAD.encode())
+        env = {"LD_PRELOAD": str(so)}
+        if actord("--version", env=env).code:
+            self.skipTest("this build cannot be given another clock")
+        a = self.node("alpha", "spring.c")
+        b = self.node("beta", "sink.c", "spring.c", env=env)
+        self.reach(a, "sink")
+        since = sorted(n["since"][:13] for n in b.json("nodes"))
+        if since[0] == since[1]:
+            self.skipTest("this build does not take another clock")
+        self.call(a, "spring", "run", "sink", 1, 1000, 0)
+        self.came(b, 1000)
+        self.assertEqual(self.call(b, "spring", "bus", "claim", "jobs"), [1])
+        with self.assertRaisesRegex(AssertionError, "claimed by the node beta"):
+            self.call(a, "spring", "bus", "claim", "jobs")
+        b.kill()
+        until(lambda: len(a.json("nodes")) == 1, "beta is gone")
+        self.node("beta", "sink.c", env=env, folder=b.folder)
+        self.reach(a, "sink")
+        self.assertEqual(self.call(a, "sink", "told"), [0, 0, 0])
+
+
+AHEAD = r"""
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int clock_gettime(clockid_t clock, struct timespec *t)
+{
+	int rc = (int)syscall(SYS_clock_gettime, clock, t);
+
+	t->tv_sec += clock == CLOCK_REALTIME ? 3600 : 0;
+	return rc;
+}
+"""
 
 
 if __name__ == "__main__":

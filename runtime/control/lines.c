@@ -51,10 +51,10 @@ static int read_level(const char *name, struct why *why)
 static uint64_t begin(const struct lines_query *q, enum log_level least, uint64_t newest,
                       struct log_kept *k)
 {
-	uint64_t number = newest;
+	uint64_t number = newest, oldest = log_oldest();
 	int64_t found = 0;
 
-	for (; number && newest - number < LOG_KEPT && found < q->most; number--)
+	for (; number >= oldest && found < q->most; number--)
 		found += log_read(number, k) && wanted(k, q, least);
 	return number;
 }
@@ -62,7 +62,7 @@ static uint64_t begin(const struct lines_query *q, enum log_level least, uint64_
 int lines_answer(const struct lines_query *q, struct buf *out, struct why *why)
 {
 	int level = read_level(q->level, why);
-	uint64_t newest = log_newest(), at, missed = 0;
+	uint64_t newest = log_newest(), oldest, at, missed = 0;
 	struct log_kept *k;
 	struct rows rows = { 0 };
 	struct pairs p = { 0 };
@@ -75,9 +75,10 @@ int lines_answer(const struct lines_query *q, struct buf *out, struct why *why)
 	at = q->after < 0 ? begin(q, (enum log_level)level, newest, k) : (uint64_t)q->after;
 	if (at > newest)
 		at = newest;
-	if (newest - at > LOG_KEPT) {
-		missed = newest - at - LOG_KEPT;
-		at = newest - LOG_KEPT;
+	oldest = log_oldest();
+	if (q->after >= 0 && at + 1 < oldest) {
+		missed = oldest - 1 - at;
+		at = oldest - 1;
 	}
 	while (at < newest && rows.n < (unsigned)q->most)
 		if (log_read(++at, k) && wanted(k, q, (enum log_level)level))

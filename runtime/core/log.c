@@ -17,7 +17,10 @@
 
 #include "ports.h"
 
-enum { PATIENCE = 100000 };
+enum {
+	PATIENCE = 100000,
+	HEAD = LOG_TIME + 1 + 5 + 1,    /* the time and the level; then `room: text` */
+};
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
 static const char cut_mark[] = "[cut]";
@@ -30,8 +33,10 @@ const char *log_level_name(enum log_level level)
 
 /* --- what is kept ------------------------------------------------------------------------- */
 
-static struct log_kept places[LOG_KEPT];
-static uint64_t newest;
+/* Lines one behind the other, round and round: a page each would be 2 MB. */
+static struct place { uint64_t at; uint16_t len, text; uint8_t level; } places[LOG_KEPT];
+static char bytes[LOG_BYTES];
+static uint64_t end, newest, oldest = 1;        /* end: bytes ever written */
 static atomic_flag busy = ATOMIC_FLAG_INIT;
 
 static bool enter(int patience)
@@ -49,45 +54,82 @@ static void leave(void)
 	atomic_flag_clear_explicit(&busy, memory_order_release);
 }
 
-static void keep(enum log_level level, const char *room, const char *line, size_t len, size_t text)
+static struct place *place_of(uint64_t number)
 {
-	struct log_kept *p;
+	return &places[number % LOG_KEPT];
+}
+
+/* `bytes` from at on goes round: how much of len is in front of its end. */
+static size_t in_front(uint64_t at, size_t len)
+{
+	size_t left = LOG_BYTES - at % LOG_BYTES;
+
+	return len < left ? len : left;
+}
+
+static void keep(enum log_level level, const char *line, size_t len, size_t text)
+{
+	size_t front;
 
 	if (!enter(PATIENCE))
 		return;
-	p = &places[++newest % LOG_KEPT];
-	p->number = newest;
-	p->level = level;
-	p->text = text;
-	snprintf(p->room, sizeof p->room, "%s", room);
-	memcpy(p->line, line, len);
-	p->line[len] = 0;
+	front = in_front(end, len);
+	memcpy(bytes + end % LOG_BYTES, line, front);
+	memcpy(bytes, line + front, len - front);
+	*place_of(++newest) = (struct place){ end, (uint16_t)len, (uint16_t)text, (uint8_t)level };
+	end += len;
+	while (newest - oldest >= LOG_KEPT || end - place_of(oldest)->at > LOG_BYTES)
+		oldest++;
 	leave();
+}
+
+static uint64_t look(const uint64_t *number)
+{
+	uint64_t n;
+
+	while (!enter(PATIENCE))
+		sched_yield();
+	n = *number;
+	leave();
+	return n;
 }
 
 uint64_t log_newest(void)
 {
-	uint64_t number;
+	return look(&newest);
+}
 
-	while (!enter(PATIENCE))
-		sched_yield();
-	number = newest;
-	leave();
-	return number;
+uint64_t log_oldest(void)
+{
+	return look(&oldest);
+}
+
+static void read_place(const struct place *p, struct log_kept *out)
+{
+	size_t front = in_front(p->at, p->len);
+
+	memcpy(out->line, bytes + p->at % LOG_BYTES, front);
+	memcpy(out->line + front, bytes, p->len - front);
+	out->line[p->len] = 0;
+	out->level = (enum log_level)p->level;
+	out->text = p->text;
 }
 
 bool log_read(uint64_t number, struct log_kept *out)
 {
-	const struct log_kept *p = &places[number % LOG_KEPT];
 	bool found;
 
 	while (!enter(PATIENCE))
 		sched_yield();
-	found = number && p->number == number;
+	found = number >= oldest && number <= newest;
 	if (found)
-		*out = *p;
+		read_place(place_of(number), out);
 	leave();
-	return found;
+	if (!found)
+		return false;
+	out->number = number;
+	snprintf(out->room, sizeof out->room, "%.*s", (int)out->text - HEAD - 2, out->line + HEAD);
+	return true;
 }
 
 void log_set_level(enum log_level least)
@@ -147,7 +189,7 @@ void log_vline(enum log_level level, const char *room, const char *fmt, va_list 
 	vsnprintf(text, sizeof text, fmt, ap);
 	n = head = put_head(line, sizeof line, level, room);
 	n += put_escaped(line + n, sizeof line - 1 - n, text);
-	keep(level, room, line, n, head);
+	keep(level, line, n, head);
 	line[n++] = '\n';
 	while (write(STDERR_FILENO, line, n) < 0 && errno == EINTR)
 		;

@@ -26,8 +26,9 @@ void log_types(void (*each)(void *arg, const char *type, enum log_level least, u
                void *arg);
 uint64_t log_left_out(void);            /* as there were too many in a second */
 
-/* The last LOG_KEPT lines are kept, numbered from 1. */
-enum { LOG_KEPT = 512, LOG_LINE = 4096, LOG_TIME = 24 };
+/* The last LOG_KEPT lines are kept, numbered from 1; fewer where they are longer than LOG_BYTES
+ * altogether. */
+enum { LOG_KEPT = 512, LOG_BYTES = 128 << 10, LOG_LINE = 4096, LOG_TIME = 24 };
 struct log_kept {
 	uint64_t number;
 	enum log_level level;
@@ -37,6 +38,7 @@ struct log_kept {
 	char line[LOG_LINE];            /* without the newline */
 };
 uint64_t log_newest(void);              /* 0: none yet */
+uint64_t log_oldest(void);              /* of those kept */
 bool log_read(uint64_t number, struct log_kept *out);   /* false: gone, or not kept */
 
 #endif

@@ -317,7 +317,10 @@ static void relocate(TCCState *tcc, struct compile *c)
 	struct program *p = &c->image.p;
 	void *at;
 
-	if (size <= 0)
+	if (size > PROGRAM_MAX)
+		diagnose(c->said, c->source.file, 0, "its code and data have %d bytes, at most %d "
+		         "are taken", size, PROGRAM_MAX);
+	if (size <= 0 || size > PROGRAM_MAX)
 		return;
 	at = pages(c, (size_t)size);
 	c->passed = at != MAP_FAILED || c->at;

@@ -8,7 +8,8 @@
 #include "lines.h"
 
 enum {
-	SOURCE_MAX = 1 << 20,           /* bytes of one source */
+	SOURCE_MAX = 1 << 20,           /* bytes of one source, */
+	PROGRAM_MAX = 64 << 20,         /* and of its code and data */
 	COMPILE_STACK = 64 << 20,       /* of address space: nested code stops there */
 };
 

@@ -229,6 +229,7 @@ static void not_even_tried(void **state)
 	buf_clear(&said);
 	assert_null(program_compile(&big, &said));
 	expect_said("a.c:1048577: ", "10000000 bytes, at most 1048576");
+	refused("char a[100000000];\n", "a.c: error: its code and data", "at most 67108864");
 	free(text);
 }
 

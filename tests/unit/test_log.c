@@ -84,9 +84,37 @@ static void test_kept(void **state)
 		log_line(LOG_INFO, "here", "%d", i);
 	end = log_newest();
 	assert_int_equal(end, before + LOG_KEPT + 1);
+	assert_int_equal(log_oldest(), end - LOG_KEPT + 1);
 	assert_true(log_read(end - LOG_KEPT + 1, &k));
 	assert_string_equal(k.line + k.text, "1");
 	assert_false(log_read(end - LOG_KEPT, &k));
+}
+
+/* Of long lines as many as there is room for, each whole, round and round. */
+static void test_kept_bytes(void **state)
+{
+	enum { LINES = 300, LEN = 1000 };
+	char text[LEN + 1] = "";
+	uint64_t end;
+
+	(void)state;
+	for (int i = 0; i < LINES; i++) {
+		memset(text, 'a' + i % 26, LEN - (size_t)i);
+		text[LEN - i] = 0;
+		log_line(LOG_INFO, "here", "%s", text);
+	}
+	end = log_newest();
+	assert_true(end - log_oldest() < LOG_BYTES / (LEN - LINES));
+	assert_true(end - log_oldest() >= LOG_BYTES / (LEN + 100));
+	for (uint64_t n = log_oldest(); n <= end; n++) {
+		int i = LINES - 1 - (int)(end - n);
+
+		assert_true(log_read(n, &k));
+		assert_int_equal(strlen(k.line + k.text), LEN - i);
+		assert_int_equal(k.line[k.text], 'a' + i % 26);
+		assert_int_equal(k.line[strlen(k.line) - 1], 'a' + i % 26);
+		assert_string_equal(k.room, "here");
+	}
 }
 
 int main(void)
@@ -96,6 +124,7 @@ int main(void)
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_kept_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,10 +5,12 @@
 #include "job.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "explain.h"
 #include "journal.h"
+#include "json.h"
 #include "listing.h"
 #include "log.h"
 #include "opinion.h"
@@ -140,6 +142,26 @@ static void become(char **to, const char *text)
 	*to = mem_string(text, strlen(text));
 }
 
+/* What a signature covers of an eval besides its function is the source's first line. */
+static int check_eval(struct job *j)
+{
+	const char *const parts[] = { j->topic, j->handler, j->function };
+	struct buf line = { 0 };
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		buf_text(&line, i ? "," : "//eval [");
+		json_text(&line, parts[i], strlen(parts[i]));
+	}
+	buf_text(&line, "]");
+	if (j->len <= line.len || memcmp(j->text, line.p, line.len) || j->text[line.len] != '\n')
+		rc = diagnose(&j->said, j->file, 1, "a signature covers what an eval replaces by the "
+		              "source's first line, which would have to be %.*s", (int)line.len,
+		              line.p);
+	buf_fini(&line);
+	return rc;
+}
+
 /* From here on the job is the source behind the terms, and says what they say. Where no key is
  * known a signature is what it looks like to C: comments. */
 static int check_signature(struct job *j)
@@ -151,9 +173,6 @@ static int check_signature(struct job *j)
 
 	if (!keys_given() || !signed_looks(j->text, j->len))
 		return 0;
-	if (j->kind == EVAL)
-		return diagnose(&j->said, j->file, 0, "a signature does not cover which handler an "
-		                "eval replaces: send a signed patch to apply or exec");
 	if (keys_check(j->text, j->len, &t, &source, &len, &why) < 0)
 		return diagnose(&j->said, j->file, 0, "%s", why.text);
 	j->terms = mem_alloc(sizeof t);
@@ -164,7 +183,7 @@ static int check_signature(struct job *j)
 	become(&j->file, *t.file ? t.file : "patch.c");
 	become(&j->author, t.author);
 	become(&j->note, t.note);
-	return 0;
+	return j->kind == EVAL ? check_eval(j) : 0;
 }
 
 /* From now on they are whole. */
@@ -227,33 +246,53 @@ static void add_targets(void *arg, const struct journal_line *l)
 	mem_free(targets);
 }
 
-/* What this node has of that rollout goes; the signature must be for all that it had changed. A
- * node that has nothing of it is what it is to be. */
-static int take_back_rollout(struct job *j, const char *id)
+/* The signature must be for all that the patch had changed; that its changes may be lost it does
+ * not cover. */
+static int take_back_signed(struct job *j, uint32_t number)
 {
 	struct patch_source who = source_of(j);
-	uint32_t number = rolled_find(id);
 	struct buf targets = { 0 };
 	struct why why;
-	int rc;
+	int rc = 0;
 
-	buf_text(&j->reverts, id);
-	if (!number || j->kind == CHECK)
-		return 0;
-	rc = journal_line_at(history_place(number), add_targets, &targets, &why);
+	if (history_state(number) != PATCH_NONE)
+		rc = journal_line_at(history_place(number), add_targets, &targets, &why);
 	if (!rc && j->terms)
-		rc = keys_allow(j->terms, targets.p, &why);
+		rc = keys_allow(j->terms, targets.len ? targets.p : "", &why);
 	if (!rc && j->terms)
 		rc = keys_spend(j->terms, &why);
 	buf_fini(&targets);
-	if (!rc && history_state(number) != PATCH_REVERTED)
-		rc = revert_patch(number, &who, j->lose, &why);
+	if (!rc && !(j->rollout && history_state(number) == PATCH_REVERTED))
+		rc = revert_patch(number, &who, j->lose && (j->rollout || !j->terms), &why);
 	if (rc < 0)
 		return diagnose(&j->said, j->file, 0, "%s", why.text);
 	j->number = number;
 	j->table = true;
-	buf_printf(&j->line, "%u reverted by rollout %s", number, j->rollout);
+	buf_printf(&j->line, "%u reverted%s%s", number, j->rollout ? " by rollout " : "",
+	           j->rollout ? j->rollout : "");
 	return 0;
+}
+
+/* What this node has of that rollout goes. A node that has nothing of it is what it is to be. */
+static int take_back_rollout(struct job *j, const char *id)
+{
+	uint32_t number = rolled_find(id);
+
+	buf_text(&j->reverts, id);
+	return !number || j->kind == CHECK ? 0 : take_back_signed(j, number);
+}
+
+/* A source that is all of `//revert 3` is a revert, which can be signed so. */
+static int make_or_take_back(struct job *j)
+{
+	char id[ROLLOUT_ID];
+	unsigned long number;
+	int rc = check_signature(j);
+
+	if (rc || j->kind != APPLY || !rolled_reverts(j->text, j->len, id) || strchr(id, '-'))
+		return rc ? rc : make(j);
+	number = strtoul(id, NULL, 10);
+	return take_back_signed(j, number > UINT32_MAX / 4 ? UINT32_MAX / 4 : (uint32_t)number);
 }
 
 /* What a rollout's sender is told, and the nodes that it reaches later. */
@@ -389,10 +428,7 @@ int job_work(struct job *j)
 	j->at.begun = now_ns();
 	switch (j->kind) {
 	case APPLY: case CHECK: case EVAL:
-		if (j->rollout)
-			return make_rollout(j);
-		rc = check_signature(j);
-		return rc ? rc : make(j);
+		return j->rollout ? make_rollout(j) : make_or_take_back(j);
 	case REVERT:     rc = take_back(j, &why); break;
 	case LIFT:       rc = lift(j, &why); break;
 	case PROCESSED:  return settle(j);

@@ -230,7 +230,8 @@ static bool allowed_from(const msg *m, bool is_signed)
 		            "actorctl");
 	else if (o == FROM_REDIS && !config.unsigned_redis && !is_signed)
 		msg_fail(m, "only signed patches are taken from this Redis: send what `actorctl "
-		            "sign FILE --key KEY` prints, or use actorctl where the runtime is");
+		            "sign FILE --key KEY` prints (of a file that is all of `//revert "
+		            "NUMBER`, for a revert), or use actorctl where the runtime is");
 	else
 		return true;
 	return false;
@@ -286,7 +287,7 @@ static int eval(actor *self, const msg *m)
 {
 	struct job *j;
 
-	if (!allowed_from(m, false))
+	if (!allowed_from(m, signed_looks(msg_str(m, 2), msg_len(m, 2))))
 		return 0;
 	j = job_new(m, EVAL, 2, "eval.c");
 	j->topic = job_text(m, 0);

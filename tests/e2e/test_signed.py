@@ -60,9 +60,48 @@ class Signed(Case):
         self.assertEqual(runtime.actorctl("patch", "apply", CAP).code, 0)
         self.assertTrue(self.capped(runtime))
         self.assertRegex(self.refused(EFAIL, caller.call, "patch", "revert", 1), "only signed")
-        signed = self.keys.sign(PATCHES / "global_test.c")
-        self.assertRegex(self.refused(EFAIL, caller.eval, "echo", "x", signed, "test"),
-                         "only signed patches")
+
+    def signed_text(self, text, *options):
+        path = self.keys.folder / "text.c"
+        path.write_text(text)
+        return self.keys.sign(path, *options)
+
+    def test_an_eval(self):
+        """Its first line says what it replaces, so the signature does."""
+        runtime = self.start()
+        caller = runtime.caller()
+        text = '//eval ["echo","x","answers"]\n' + ANSWERS % 7
+        for handler, more, says in (("y", (), r'would have to be //eval \["echo","y","answers"\]'),
+                                    ("x", ("--actors", "counter"), "was signed for counter only"),
+                                    ("x", ("--target", "you"), "it is for you")):
+            self.assertRegex(self.refused(EARGS, caller.eval, "echo", handler,
+                                          self.signed_text(text, *more), "answers"), says)
+        signed = self.signed_text(text, "--actors", "echo")
+        caller.eval("echo", "x", signed, "answers")
+        self.assertEqual(caller.call("echo", "x"), [7])
+        self.assertRegex(self.refused(EARGS, caller.eval, "echo", "x", signed, "answers"),
+                         "taken before")
+        self.assertRegex(self.refused(EARGS, caller.eval, "echo", "x",
+                                      self.signed_text(ANSWERS % 8), "answers"), "first line")
+
+    def test_a_revert(self):
+        runtime = self.start()
+        caller = runtime.caller()
+        number, = caller.exec(self.keys.sign(CAP))
+        back = "//revert %d\n" % number
+        self.assertRegex(self.refused(EFAIL, caller.exec, back), "all of `//revert NUMBER`")
+        self.assertRegex(self.refused(EARGS, caller.exec,
+                                      self.signed_text(back, "--actors", "echo")),
+                         "it changes counter, and was signed for echo only")
+        self.assertRegex(self.refused(EARGS, caller.exec, self.signed_text("//revert 99")),
+                         "there is no patch 99")
+        self.assertTrue(self.capped(runtime))
+        signed = self.signed_text(back, "--author", "Ada", "--actors", "counter")
+        self.assertEqual(caller.exec(signed), [number])
+        self.assertFalse(self.capped(runtime))
+        self.assertRegex(self.refused(EARGS, caller.exec, signed), "taken before")
+        line = [x for x in runtime.json("patch", "log") if x["event"] == "revert"][0]
+        self.assertEqual((line["author"], line["origin"]), ("Ada", "redis"))
 
     def test_signed_as_a_message(self):
         runtime = self.start()

@@ -230,6 +230,7 @@ static COLD int on_probation(struct worker *w, struct actor *a, struct msg *m,
 
 	draft_begin(w, &g->draft, size, size <= probation_state(p));
 	begin(g, e->code, e->version);
+	probation_enter(p);
 	rc = run(w, g, (void *)(uintptr_t)e->fn, a, m);
 	w->depth = depth;
 	t = (struct tried){ .fault = LOAD(&g->fault) != FAULT_NONE, .ns = now_ns() - began };

@@ -159,13 +159,17 @@ static void pass(struct probation *p)
 		tell();
 }
 
+void probation_enter(const struct probation *p)
+{
+	STORE(&ran_last, p->number);
+}
+
 void probation_count(struct probation *p, const struct tried *t)
 {
 	uint64_t n = atomic_fetch_add(&p->messages, 1) + 1, faults, failures, slow;
 	int64_t never = 0;
 	struct why why;
 
-	STORE(&ran_last, p->number);
 	if (t->failed)
 		atomic_compare_exchange_strong(&p->first_ns, &never, now_ns());
 	faults = atomic_fetch_add(&p->faults, t->fault) + t->fault;

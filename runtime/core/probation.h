@@ -20,6 +20,8 @@ bool probation_failed(const struct probation *p);
 bool probation_is_back(const struct probation *p);
 size_t probation_state(const struct probation *p);      /* bytes of a state that are put back */
 
+/* It is about to handle a message: from now on it is the one that ran last. */
+void probation_enter(const struct probation *p);
 struct tried { bool fault, failed; int64_t ns; const char *words; };
 /* A message has been handled so. */
 void probation_count(struct probation *p, const struct tried *t);

@@ -3,13 +3,15 @@
 """A patch on probation: what it does leaves when its handler has returned, or not at all; what
 fails is taken back at once and by itself, and not taken again; what does well is confirmed."""
 
+import pathlib
 import re
 import threading
 import unittest
 
-from harness import EFAIL, HERE, Case, make_folder, until
+from harness import ACTORD, EFAIL, HERE, Case, make_folder, until
 
 SANITIZERS = re.compile("Sanitizer:")
+SANITIZED = re.search(rb"__[at]san_init", pathlib.Path(ACTORD).read_bytes()) is not None
 
 COUNTER = '#include "actor.h"\n#include "counter.h"\n'
 TALLY = '#include "actor.h"\n#include "tally.h"\n'
@@ -410,12 +412,12 @@ class Clients(Case):
 class Suspects(Probation):
     """What cannot be contained: the runtime's own code is given a pointer that is none."""
 
-    def crash(self, source, *args, **more):
-        self.begin(*args, stop=False, **more)
+    def crash(self, source, *terms):
+        self.begin(stop=False)
         self.apply(hit("return msg_reply(m, 1);"), "--probation", "messages=1")
         self.value("counter", "hit", 0)
         self.wait(1)
-        self.apply(source)
+        self.apply(source, *terms)
         self.r.actorctl("call", "counter", "hit", "0")
         self.r.process.wait(20)
         self.assertNotEqual(self.r.process.returncode, 0)
@@ -435,6 +437,26 @@ class Suspects(Probation):
         self.r.stop()
         self.begin(folder=self.folder)
         self.assertEqual((self.state(1), self.state(2)), ("confirmed", "suspect"))
+
+    HEAP = hit("""char *p = actor_alloc(self, 2000);
+
+	for (int i = 0; i < 2000 + 64; i++)
+		p[i] = 0x41;
+	actor_free(self, p);
+	return msg_reply(m, 2);""")
+
+    @unittest.skipIf(SANITIZED, "a sanitizer has a heap of its own")
+    def test_a_heap_that_is_none(self):
+        """What the C library finds out when the memory is given back: on probation that is after
+        the handler has returned, else within."""
+        for terms, says in ((), "while it was on probation, and it had run last"), \
+                (("--probation", "off"), "in its code"):
+            self.crash(self.HEAP, *terms)
+            self.begin(folder=self.folder)
+            self.assertEqual((self.state(1), self.state(2)), ("confirmed", "suspect"))
+            self.assertIn("signal 6 (ABRT) " + says, self.r.json("patch", "show", "2")[0]["why"])
+            self.assertEqual(self.value("counter", "hit", 0), 1)
+            self.assertEqual(self.r.actorctl("patch", "log", "--verify").code, 0)
 
     def test_kill_marks_nothing(self):
         self.begin(stop=False)

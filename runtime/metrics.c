@@ -47,6 +47,17 @@ void metrics_one(struct buf *out, const char *name, const char *help, double val
 	buf_printf(out, "%s %.16g\n", name, value);
 }
 
+void metrics_by(struct buf *out, const char *name, const char *help, const char *by,
+		const char *const *value, const uint32_t *sample, int n)
+{
+	head(out, name, help);
+	for (int i = 0; i < n; i++) {
+		buf_printf(out, "%s{", name);
+		label(out, by, value[i]);
+		buf_printf(out, "} %u\n", sample[i]);
+	}
+}
+
 /* --- the process -------------------------------------------------------------------------- */
 
 static double seconds(struct timeval t)

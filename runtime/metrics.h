@@ -11,6 +11,9 @@
 /* HELP, TYPE (a counter where the name ends with _total, else a gauge) and one sample without
  * labels. */
 void metrics_one(struct buf *out, const char *name, const char *help, double value);
+/* A gauge by one label, which has these n values. */
+void metrics_by(struct buf *out, const char *name, const char *help, const char *by,
+		const char *const *value, const uint32_t *sample, int n);
 /* Of the process, and of the core: actors, messages, workers, handlers. No actor is looked at, so
  * it costs the same at a million of them, and no worker is asked for anything. */
 void metrics_process(struct buf *out, const char *node);

@@ -167,6 +167,7 @@ static int say_metrics(struct node *n, struct buf *b, const char **type)
 	metrics_one(b, "actord_ready", "The node has started and is not stopping.",
 	            n->ready && !n->stopping);
 	metrics_core(b);
+	report_patch_metrics(b);
 	if (n->bus)
 		report_redis_metrics(b, bus_connected(n->bus), counted(n));
 	if (n->gateway) {

@@ -87,6 +87,24 @@ void report_patches(struct buf *b)
 	buf_fini(&all.rows);
 }
 
+void report_patch_metrics(struct buf *b)
+{
+	static const char *const words[] = {
+		"probation", "confirmed", "in force", "superseded", "ran", "reverted", "refused",
+		"quarantined", "stale", "suspect",
+	};
+	uint32_t count[ARRAY_LEN(words)] = { 0 };
+
+	for (uint32_t n = history_last(); n; n--) {
+		const char *word = history_word(n);
+
+		for (size_t i = 0; i < ARRAY_LEN(words); i++)
+			count[i] += !strcmp(words[i], word);
+	}
+	metrics_by(b, "actord_patches", "Patches, by what became of them.", "state", words, count,
+	           (int)ARRAY_LEN(words));
+}
+
 static void patch_text(void *arg, const struct patch_info *p)
 {
 	struct patches *all = arg;

@@ -12,6 +12,7 @@ void report_redis(struct buf *b, const char *kind, const struct bus_info *i);   
 void report_patches(struct buf *b);                                             /* "patches" */
 
 void report_redis_metrics(struct buf *b, bool connected, struct bus_info i);
+void report_patch_metrics(struct buf *b);
 /* One packed list of texts: the patches in force, for other nodes to see. arg is not used. */
 void report_in_force(void *arg, struct buf *out);
 

@@ -84,10 +84,21 @@ class Metrics(Case):
         self.assertGreaterEqual(counts[-1], 1)
         self.assertGreater(seen[name % "sum" + "}"], 0)
 
+    def test_patches(self):
+        key = 'actord_patches{state="%s"}'
+        before = samples(self.runtime)
+        self.assertEqual(len([x for x in before if x.startswith("actord_patches{")]), 10)
+        path = HERE / "../../patches/counter_cap.c"
+        number = self.runtime.actorctl("patch", "apply", path).out.strip()
+        after = samples(self.runtime)
+        self.assertEqual(after[key % "probation"], before[key % "probation"] + 1)
+        self.runtime.actorctl("patch", "revert", number)
+        self.assertEqual(samples(self.runtime)[key % "reverted"], before[key % "reverted"] + 1)
+
     def test_no_instances_in_labels(self):
         labels = {name for text in samples(self.runtime)
                   for name in re.findall(r'([a-z]+)="', text)}
-        self.assertEqual(labels, {"version", "node", "worker", "type", "handler", "le"})
+        self.assertEqual(labels, {"version", "node", "worker", "type", "handler", "le", "state"})
 
 
 class Top(Case):

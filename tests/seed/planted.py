@@ -39,7 +39,7 @@ FAULTS = {      # name: file, text, what it is planted as, what finds it
         "hold.c", "waits = !has_room(on, 0, self->kept.weight) &&", "waits = true &&",
         ["hold NO_SECOND_LOOK"]),
     "nor at its lane": (
-        "hold.c", "&& !has_order(self, on);", ";", ["hold NO_LANE_LOOK"]),
+        "hold.c", "&& !has_order(self);", ";", ["hold NO_LANE_LOOK"]),
     "an order does not wake who waits for room": (
         "post.c", "else if (unlikely(atomic_load(&a->held_on)))\n\t\tpost_held(w, a);", "",
         ["hold NO_WAKE"]),

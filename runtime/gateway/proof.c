@@ -17,17 +17,13 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include <sodium/core.h>
-#include <sodium/crypto_auth_hmacsha256.h>
-#include <sodium/crypto_pwhash.h>
-#include <sodium/crypto_verify_32.h>
-
 #include "json.h"
 #include "ports.h"
+#include "seal.h"
 
 enum { PASSES = 2, MEMORY = 19 << 20, KEY_LEAST = 32, KEY_MOST = 4096, TOKEN_MOST = 8192 };
 
-static char no_hash[crypto_pwhash_STRBYTES];    /* of nothing anybody knows */
+static char no_hash[SEAL_PASSWORD];    /* of nothing anybody knows */
 static unsigned char key[KEY_MOST];
 static size_t key_len;
 
@@ -35,10 +31,10 @@ static size_t key_len;
 
 static int hash(actor *self, const msg *m)
 {
-	char out[crypto_pwhash_STRBYTES];
+	char out[SEAL_PASSWORD];
 
 	(void)self;
-	if (crypto_pwhash_str(out, msg_str(m, 0), msg_len(m, 0), PASSES, MEMORY))
+	if (!seal_password(out, msg_str(m, 0), msg_len(m, 0), PASSES, MEMORY))
 		return msg_fail(m, "there is no memory to hash a password");
 	return msg_reply(m, out);
 }
@@ -46,13 +42,12 @@ static int hash(actor *self, const msg *m)
 static int check(actor *self, const msg *m)
 {
 	bool known = msg_len(m, 0) && msg_len(m, 0) < sizeof no_hash;
-	int error = no_hash[0] ? 0 : crypto_pwhash_str(no_hash, "", 0, PASSES, MEMORY);
-
-	error = error ? error : crypto_pwhash_str_verify(known ? msg_str(m, 0) : no_hash,
-	                                                 msg_str(m, 1), msg_len(m, 1));
+	bool fits = (no_hash[0] || seal_password(no_hash, "", 0, PASSES, MEMORY)) &&
+	            seal_password_fits(known ? msg_str(m, 0) : no_hash, msg_str(m, 1),
+	                               msg_len(m, 1));
 
 	(void)self;
-	return error || !known ? msg_fail(m, "no such user, or a wrong password") : 0;
+	return !fits || !known ? msg_fail(m, "no such user, or a wrong password") : 0;
 }
 
 /* --- tokens ------------------------------------------------------------------------------- */
@@ -123,16 +118,11 @@ static bool says_hs256(const char *part, size_t len)
 
 static bool signed_well(const char *token, size_t len, const char *sign, size_t sign_len)
 {
-	unsigned char made[crypto_auth_hmacsha256_BYTES];
-	crypto_auth_hmacsha256_state s;
 	struct buf said = { 0 };
 	bool same;
 
-	crypto_auth_hmacsha256_init(&s, key, key_len);
-	crypto_auth_hmacsha256_update(&s, (const unsigned char *)token, len);
-	crypto_auth_hmacsha256_final(&s, made);
-	same = decode(sign, sign_len, &said) && said.len == sizeof made &&
-	       !crypto_verify_32((unsigned char *)said.p, made);
+	same = decode(sign, sign_len, &said) && said.len == SEAL_DIGEST &&
+	       seal_mac_fits(key, key_len, token, len, (const uint8_t *)said.p);
 	buf_fini(&said);
 	return same;
 }
@@ -222,7 +212,7 @@ int proof_start(const char *token_key, struct why *why)
 
 	if (token_key && read_key(token_key, why))
 		return ACTOR_EFAIL;
-	if (sodium_init() < 0)
+	if (!seal_begin())
 		return why_set(why, ACTOR_EFAIL, "libsodium does not start");
 	s.type = core_add_type(&proof_type, &native, NULL, why);
 	return s.type ? core_spawn(&s, &id, why) : ACTOR_EFAIL;

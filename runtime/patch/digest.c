@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: MIT
- * digest.c - SHA-256 by libsodium. No state: any thread. */
+ * digest.c - see digest.h. No state: any thread. */
 #include "digest.h"
 
-#include <sodium/crypto_hash_sha256.h>
-#include <sodium/utils.h>
+#include "seal.h"
 
 void digest_of(const void *before, size_t before_len, const void *p, size_t len,
                unsigned char out[DIGEST])
 {
-	crypto_hash_sha256_state s;
-
-	crypto_hash_sha256_init(&s);
-	if (before)
-		crypto_hash_sha256_update(&s, before, before_len);
-	crypto_hash_sha256_update(&s, p, len);
-	crypto_hash_sha256_final(&s, out);
+	seal_digest(before, before_len, p, len, out);
 }
 
 void digest_hex(const unsigned char d[DIGEST], char hex[DIGEST_HEX])
 {
-	sodium_bin2hex(hex, DIGEST_HEX, d, DIGEST);
+	static const char digit[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < DIGEST; i++) {
+		hex[2 * i] = digit[d[i] >> 4];
+		hex[2 * i + 1] = digit[d[i] & 15];
+	}
+	hex[2 * DIGEST] = 0;
 }
 
 void digest_text(const void *p, size_t len, char hex[DIGEST_HEX])

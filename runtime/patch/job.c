@@ -155,9 +155,9 @@ static int check_eval(struct job *j)
 	}
 	buf_text(&line, "]");
 	if (j->len <= line.len || memcmp(j->text, line.p, line.len) || j->text[line.len] != '\n')
-		rc = diagnose(&j->said, j->file, 1, "a signature covers what an eval replaces by the "
-		              "source's first line, which would have to be %.*s", (int)line.len,
-		              line.p);
+		rc = diagnose(&j->said, j->file, 1, "a signature covers what an eval replaces by "
+		              "the source's first line, which would have to be %.*s",
+		              (int)line.len, line.p);
 	buf_fini(&line);
 	return rc;
 }

@@ -20,25 +20,25 @@
  * nothing about a patch that it does not cover. There is one spelling of each term: what is read is
  * written again and must be the same, or else two texts could have one signature.
  *
- * Threads: any. The only file that knows libsodium. */
+ * Threads: any. */
 #include "signed.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "actor.h"
+#include "seal.h"
 
-_Static_assert(SIGNATURE_LEN == crypto_sign_BYTES && KEY_LEN == crypto_sign_PUBLICKEYBYTES &&
-               SECRET_LEN == crypto_sign_SECRETKEYBYTES, "Ed25519's sizes");
+_Static_assert((int)SIGNATURE_LEN == (int)SEAL_LEN && (int)KEY_LEN == (int)SEAL_KEY &&
+               (int)SECRET_LEN == (int)SEAL_SECRET, "Ed25519's sizes");
 
 static const char first[] = "//actord-signature: ";
 enum { FIRST_LEN = sizeof first - 1, HEAD_LEN = FIRST_LEN + 2 * SIGNATURE_LEN + 1 };
 
-static void sodium_begin(void)
+static void begin(void)
 {
-	if (sodium_init() < 0)
+	if (!seal_begin())
 		abort();        /* the kernel gives no random numbers */
 }
 
@@ -67,13 +67,13 @@ bool hex_read(const char *text, uint8_t *out, size_t n)
 
 void signed_keys(uint8_t key[KEY_LEN], uint8_t secret[SECRET_LEN])
 {
-	sodium_begin();
-	crypto_sign_keypair(key, secret);
+	begin();
+	seal_pair(key, secret);
 }
 
 void signed_key_of(const uint8_t secret[SECRET_LEN], uint8_t key[KEY_LEN])
 {
-	crypto_sign_ed25519_sk_to_pk(key, secret);
+	seal_key_of(secret, key);
 }
 
 /* --- the terms as text ------------------------------------------------------------------ */
@@ -165,9 +165,8 @@ int signed_read(const char *text, size_t len, struct signed_terms *t, const char
 	    !spelled_alike(&terms, text + HEAD_LEN, (size_t)(r.at - text) - HEAD_LEN))
 		return why_set(why, ACTOR_EARGS, "this is no signed patch as `actorctl sign` makes "
 		               "them: it was cut or changed on its way; sign it again");
-	sodium_begin();
-	if (crypto_sign_verify_detached(signature, (const uint8_t *)text + HEAD_LEN, len - HEAD_LEN,
-	                                terms.key))
+	begin();
+	if (!seal_fits(signature, text + HEAD_LEN, len - HEAD_LEN, terms.key))
 		return why_set(why, ACTOR_EARGS, "the signature does not fit: the patch was "
 		               "changed after it was signed, or signed by another key; "
 		               "sign it again");
@@ -196,12 +195,12 @@ int signed_make(struct signed_terms *t, const uint8_t secret[SECRET_LEN], const 
 	    one_line("the author", t->author, why) || one_line("the note", t->note, why) ||
 	    one_line("the file's name", t->file, why))
 		return ACTOR_EARGS;
-	sodium_begin();
-	randombytes_buf(t->nonce, NONCE_LEN);
+	begin();
+	seal_random(t->nonce, NONCE_LEN);
 	signed_key_of(secret, t->key);
 	add_terms(t, &covered);
 	buf_add(&covered, source, len);
-	crypto_sign_detached(signature, NULL, (const uint8_t *)covered.p, covered.len, secret);
+	seal_sign(signature, covered.p, covered.len, secret);
 	buf_text(out, first);
 	hex_add(out, signature, SIGNATURE_LEN);
 	buf_text(out, "\n");

@@ -5,13 +5,18 @@
 
 #include <pthread.h>
 
-enum { BUCKETS = 256, MEMBERS_MAX = 65536 };
+enum { BUCKETS = 256, MEMBERS_MAX = 1 << 20, MEMBERS_FIRST = 4 };
 
-struct member { uint64_t id; const char *then; };
+struct member { _Atomic uint64_t id; _Atomic(const char *) then; };     /* id 0: it has left */
 
+/* Under the lock, but for what `at` had when it was held. When it is full a new one takes its place,
+ * with room for as many again as are still here: so joining costs the same however many there are.
+ */
 struct members {
 	_Atomic uint32_t holds;
-	uint32_t n;
+	uint32_t n, room;
+	uint32_t left;                  /* of the n */
+	uint32_t mask, *index;          /* hash of ids: member + 1; 0: none */
 	struct member at[];
 };
 
@@ -31,13 +36,17 @@ static struct {
 
 static void drop(struct members *m)
 {
-	if (m && atomic_fetch_sub(&m->holds, 1) == 1)
-		mem_free(m);
+	if (!m || atomic_fetch_sub(&m->holds, 1) != 1)
+		return;
+	mem_free(m->index);
+	mem_free(m);
 }
 
 static bool is_here(const struct member *m)
 {
-	return LOAD_ACQUIRE(&cell_at((uint32_t)m->id)->gen) == m->id >> 32;
+	uint64_t id = LOAD(&m->id);
+
+	return id && LOAD_ACQUIRE(&cell_at((uint32_t)id)->gen) == id >> 32;
 }
 
 /* Under the lock; the group is made if a name is given. */
@@ -56,79 +65,139 @@ static struct group *find(const struct name *n, struct name *made)
 	return *at = g;
 }
 
-/* The members now, held; NULL: none. */
-static struct members *hold(const char *group, struct group **found)
+/* The members now, *n of them, held; NULL: none. */
+static struct members *hold(const char *group, struct group **found, uint32_t *n)
 {
-	struct name *n = group ? name_find(group, strlen(group)) : NULL;
+	struct name *name = group ? name_find(group, strlen(group)) : NULL;
 	struct members *m = NULL;
 	struct group *g;
 
-	if (!n)
+	*n = 0;
+	if (!name)
 		return NULL;
 	pthread_mutex_lock(&groups.lock);
-	g = find(n, NULL);
-	if (g && (m = g->members))
+	g = find(name, NULL);
+	if (g && (m = g->members)) {
 		atomic_fetch_add(&m->holds, 1);
+		*n = m->n;
+	}
 	pthread_mutex_unlock(&groups.lock);
 	*found = g;
 	return m;
 }
 
-/* Under the lock: those who are here without `self`, and it again if there is `then`. False: it
- * was not there. */
-static bool renew(struct group *g, uint64_t self, const char *then)
+/* Where the index has it, or would. The lock, as for all below. */
+static uint32_t *place(struct members *m, uint64_t id)
+{
+	uint32_t i = (uint32_t)(id * 0x9e3779b97f4a7c15 >> 32) & m->mask;
+
+	while (m->index[i] && LOAD(&m->at[m->index[i] - 1].id) != id)
+		i = (i + 1) & m->mask;
+	return &m->index[i];
+}
+
+static void append(struct members *m, uint64_t id, const char *then)
+{
+	uint32_t n = m->n, *index = place(m, id);
+
+	STORE(&m->at[n].id, id);
+	STORE(&m->at[n].then, then);
+	*index = n + 1;
+	m->n = n + 1;
+}
+
+/* Those who are here, with room for as many again. */
+static void renew(struct group *g)
 {
 	struct members *old = g->members, *m;
-	uint32_t n = old ? old->n : 0;
-	bool was = false;
+	uint32_t n = old ? old->n : 0, room = MEMBERS_FIRST, size = 1;
 
-	m = mem_alloc(sizeof *m + (n + 1) * sizeof m->at[0]);
-	for (uint32_t i = 0; i < n; i++) {
-		was |= old->at[i].id == self;
-		if (old->at[i].id == self && then)
-			m->at[m->n++] = (struct member){ self, then };
-		else if (old->at[i].id != self && is_here(&old->at[i]))
-			m->at[m->n++] = old->at[i];
-	}
-	if (then && !was)
-		m->at[m->n++] = (struct member){ self, then };
+	for (uint32_t i = 0; i < n; i++)
+		room += 2 * is_here(&old->at[i]);
+	while (size < 2 * room)
+		size *= 2;
+	m = mem_alloc(sizeof *m + room * sizeof m->at[0]);
 	m->holds = 1;
+	m->room = room;
+	m->mask = size - 1;
+	m->index = mem_alloc(size * sizeof *m->index);
+	for (uint32_t i = 0; i < n && m->n < room; i++)
+		if (is_here(&old->at[i]))
+			append(m, LOAD(&old->at[i].id), LOAD(&old->at[i].then));
 	g->members = m;
 	drop(old);
-	return was;
+}
+
+static int join(struct group *g, uint64_t id, const char *then)
+{
+	uint32_t at = g->members ? *place(g->members, id) : 0;
+
+	if (at) {
+		STORE(&g->members->at[at - 1].then, then);
+		return 0;
+	}
+	if (!g->members || g->members->n == g->members->room)
+		renew(g);
+	if (g->members->n >= MEMBERS_MAX)
+		return ACTOR_ENOMEM;
+	append(g->members, id, then);
+	return 0;
+}
+
+/* False: it was not there. */
+static bool leave(struct group *g, uint64_t id)
+{
+	struct members *m = g->members;
+	uint32_t at = m ? *place(m, id) : 0;
+
+	if (!at)
+		return false;
+	STORE(&m->at[at - 1].id, 0);
+	if (++m->left > m->n / 2)
+		renew(g);
+	return true;
+}
+
+/* Most of those in m have ended without leaving: who publishes or picks saw that. */
+static COLD void tidy(struct group *g, const struct members *m)
+{
+	pthread_mutex_lock(&groups.lock);
+	if (g->members == m)
+		renew(g);
+	pthread_mutex_unlock(&groups.lock);
 }
 
 int actor_join(actor *self, const char *group, const char *then)
 {
 	struct name *n = group ? name_of(group, strlen(group)) : NULL;
 	struct name *what = then ? name_find(then, strlen(then)) : NULL;
-	struct group *g;
-	int rc = 0;
+	int rc;
 
 	if (!n)
 		return ACTOR_EARGS;
 	if (!what || table_find(type_table(cell_type(self)), then, strlen(then)) < 0)
 		return ACTOR_ENOENT;
 	pthread_mutex_lock(&groups.lock);
-	g = find(n, n);
-	if (g->members && g->members->n >= MEMBERS_MAX)
-		rc = ACTOR_ENOMEM;
-	else
-		renew(g, cell_id(self), name_text(what));
+	rc = join(find(n, n), cell_id(self), name_text(what));
 	pthread_mutex_unlock(&groups.lock);
 	return rc;
 }
 
 const char *group_then(actor *self, const char *group)
 {
+	struct name *n = group ? name_find(group, strlen(group)) : NULL;
 	const char *then = NULL;
 	struct group *g;
-	struct members *all = hold(group, &g);
+	uint32_t at;
 
-	for (uint32_t i = 0; all && i < all->n; i++)
-		if (all->at[i].id == cell_id(self))
-			then = all->at[i].then;
-	drop(all);
+	if (!n)
+		return NULL;
+	pthread_mutex_lock(&groups.lock);
+	g = find(n, NULL);
+	at = g && g->members ? *place(g->members, cell_id(self)) : 0;
+	if (at)
+		then = LOAD(&g->members->at[at - 1].then);
+	pthread_mutex_unlock(&groups.lock);
 	return then;
 }
 
@@ -142,7 +211,7 @@ int actor_leave(actor *self, const char *group)
 		return ACTOR_ENOENT;
 	pthread_mutex_lock(&groups.lock);
 	g = find(n, NULL);
-	was = g && renew(g, cell_id(self), NULL);
+	was = g && leave(g, cell_id(self));
 	pthread_mutex_unlock(&groups.lock);
 	return was ? 0 : ACTOR_ENOENT;
 }
@@ -154,17 +223,21 @@ static int publish(struct worker *w, uint64_t from, const char *group, const str
                    unsigned n)
 {
 	struct group *g;
-	struct members *all = hold(group, &g);
+	uint32_t many, gone = 0;
+	struct members *all = hold(group, &g, &many);
 	int sent = 0;
 
-	for (uint32_t i = 0; all && i < all->n; i++) {
-		struct letter l = { .to = all->at[i].id, .what = all->at[i].then, .from = from,
-		                    .origin = w->origin };
+	for (uint32_t i = 0; i < many; i++) {
+		struct letter l = { .to = LOAD(&all->at[i].id), .what = LOAD(&all->at[i].then),
+		                    .from = from, .origin = w->origin };
 		struct arg copy[VALUES_MAX];
 
 		memcpy(copy, args, n * sizeof *args);   /* each handler takes them in its way */
 		sent += send_args(w, &l, copy, n, NULL) == 0;
+		gone += !is_here(&all->at[i]);
 	}
+	if (gone > many / 2)
+		tidy(g, all);
 	drop(all);
 	return sent;
 }
@@ -196,23 +269,22 @@ int core_publish(actor *self, const char *group, struct packed in, unsigned coun
 
 /* --- to one ------------------------------------------------------------------- */
 
-static uint32_t load_of(const struct member *m)
+static uint32_t load_of(uint64_t id)
 {
-	return HEAD_COUNT(LOAD(&cell_at((uint32_t)m->id)->head));
+	return HEAD_COUNT(LOAD(&cell_at((uint32_t)id)->head));
 }
 
 /* By the highest of a hash of both: who comes or goes moves only the keys that are its own.
  * Source: Thaler and Ravishankar, "Using Name-Based Mappings to Increase Hit Rates", 1998. */
-static uint32_t score(const struct member *m, uint32_t key)
+static uint32_t score(uint64_t id, uint32_t key)
 {
-	uint64_t x = ((uint64_t)key << 32 | (uint32_t)m->id) * 0x9e3779b97f4a7c15;
+	uint64_t x = ((uint64_t)key << 32 | (uint32_t)id) * 0x9e3779b97f4a7c15;
 
 	x = (x ^ x >> 32) * 0xd6e8feb86659fd93;
 	return (uint32_t)(x >> 32);
 }
 
-static bool is_better(const struct member *a, const struct member *b, enum actor_choice by,
-                      uint32_t key)
+static bool is_better(uint64_t a, uint64_t b, enum actor_choice by, uint32_t key)
 {
 	return by == PICK_KEY ? score(a, key) > score(b, key)
 	                      : by == PICK_IDLEST && load_of(a) < load_of(b);
@@ -220,25 +292,25 @@ static bool is_better(const struct member *a, const struct member *b, enum actor
 
 actor_ref actor_pick(const char *group, enum actor_choice by, const char *key)
 {
+	uint32_t hash = key ? text_hash(key, strlen(key)) : 0, first, many, gone = 0;
 	struct group *g;
-	struct members *all = hold(group, &g);
-	const struct member *best = NULL;
-	uint32_t hash = key ? text_hash(key, strlen(key)) : 0, first;
-	actor_ref ref = 0;
+	struct members *all = hold(group, &g, &many);
+	actor_ref best = 0;
 
 	if (!all)
 		return 0;
 	first = atomic_fetch_add(&g->turn, 1);
-	for (uint32_t i = 0; i < all->n; i++) {
-		const struct member *m = &all->at[(first + i) % all->n];
+	for (uint32_t i = 0; i < many && !(best && by == PICK_TURN); i++) {
+		const struct member *m = &all->at[(first + i) % many];
+		uint64_t id = LOAD(&m->id);
 
-		if (is_here(m) && (!best || is_better(m, best, by, hash)))
-			best = m;
-		if (best && by == PICK_TURN)
-			break;
+		if (!is_here(m))
+			gone++;
+		else if (!best || is_better(id, best, by, hash))
+			best = id;
 	}
-	if (best)
-		ref = best->id;
+	if (gone > many / 2)
+		tidy(g, all);
 	drop(all);
-	return ref;
+	return best;
 }

@@ -2,9 +2,9 @@
  * group.h - groups of actors, by name: what is published goes to all, what is picked is one. The
  * functions are in actor.h and core.h.
  *
- * A member is an incarnation and a handler's name. The members of a group are a list that never
- * changes: joining and leaving make a new one, so publishing reads the one it found, without a
- * lock. Who has ended is left out, and dropped when the list is made anew. */
+ * A member is an incarnation and a handler's name. The members of a group are a list that only
+ * grows at its end, so publishing reads what was there when it looked, without a lock. Who has left
+ * or ended is passed over, and dropped when the list is made anew. */
 #ifndef GROUP_H
 #define GROUP_H
 

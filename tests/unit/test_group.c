@@ -269,6 +269,69 @@ static void test_at_once(void **state)
 	wait_handled(MEMBERS);
 }
 
+/* Far more than a list is made anew for: they join, half of them leave, the others end. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { CROWD = 10000 };
+#else
+enum { CROWD = 100000 };
+#endif
+static actor_id crowd[CROWD];
+static _Atomic int joined;
+
+static int come(actor *self)
+{
+	int rc = actor_join(self, "crowd", "hear");
+
+	joined++;
+	return rc;
+}
+
+static int go(actor *self, const msg *m)
+{
+	(void)m;
+	joined -= actor_leave(self, "crowd") == 0;
+	return 0;
+}
+
+static const struct actor_type one_of_many = {
+	.name = "one_of_many", .state = sizeof(struct self), .start = come,
+	.on = ON({ "hear", "n:int", hear, 0 }, { "go", "", go, 0 }),
+};
+
+static int tell_crowd(void)
+{
+	static const uint8_t none[] = { 0 };    /* the integer 0 in msgpack */
+
+	return core_publish(NULL, "crowd", (struct packed){ none, none + 1 }, 1);
+}
+
+static void test_a_crowd(void **state)
+{
+	struct type *type = add(&one_of_many);
+
+	(void)state;
+	handled = 0;
+	for (int i = 0; i < CROWD; i++)
+		crowd[i] = spawn(type, NULL);
+	while (joined < CROWD)
+		sched_yield();
+	assert_int_equal(tell_crowd(), CROWD);
+	wait_handled(CROWD);
+	for (int i = 0; i < CROWD; i += 2)
+		assert_int_equal(actor_send(NULL, crowd[i], "go"), 0);
+	while (joined > CROWD / 2)
+		sched_yield();
+	assert_int_equal(tell_crowd(), CROWD / 2);
+	wait_handled(CROWD / 2);
+	for (int i = 0; i < CROWD; i++)
+		core_stop_actor(crowd[i], 0, NULL);
+	for (int i = 0; i < CROWD; i++)
+		while (core_alive(crowd[i]))
+			sched_yield();
+	assert_int_equal(actor_pick("crowd", PICK_TURN, NULL), 0);
+	assert_int_equal(tell_crowd(), 0);
+}
+
 static int groups_setup(void **state)
 {
 	if (group_setup(state))
@@ -287,6 +350,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_the_idlest, begin, end),
 		cmocka_unit_test_setup_teardown(test_by_key, begin, end),
 		cmocka_unit_test_setup_teardown(test_at_once, begin, end),
+		cmocka_unit_test(test_a_crowd),
 	};
 
 	return cmocka_run_group_tests(tests, groups_setup, group_teardown);

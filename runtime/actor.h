@@ -53,7 +53,8 @@ enum actor_full {
 };
 
 struct actor_mailbox {
-	unsigned messages;      /* 0: 1,024; at most 32,767 */
+	/* 0: 1,024; at most 32,767; half of that, and of the bytes, with FULL_DROP_OLDEST */
+	unsigned messages;
 	/* 0: 256 KiB; at most 32 MiB. An empty mailbox takes any one message */
 	unsigned bytes;
 	enum actor_full full;

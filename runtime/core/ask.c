@@ -202,9 +202,10 @@ int64_t core_reach(actor *self, actor_ref to, const char *then)
 		m->sig = 0;
 		m->from = cell_id(self);
 		m->corr = (uint64_t)number;
-		if (post_beyond(w, t.cell, m) < 0) {
+		rc = post_mark(w, t.cell, m);
+		if (rc < 0) {
 			ask_done(self, ask_find(self, number, WAIT_ASK));
-			number = ACTOR_ENOENT;
+			number = rc;
 		}
 	}
 	worker_release(w);

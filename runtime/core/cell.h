@@ -12,7 +12,8 @@
  *          DEAD   takes nothing
  *   count, units    messages, and their size in 64 bytes: what hangs here and what the owner has
  * taken and not yet handled. So the limits are exact, and pushing, counting and learning whether to
- * schedule are one CAS.
+ * schedule are one CAS. What the limits do not hold back has room in these bits, too (enum room),
+ * or goes by the lane that overtakes: so they never overflow.
  *
  * Invariants
  *   1. Whoever turns top from IDLE to something else makes the actor ready, exactly once; from then
@@ -36,7 +37,10 @@ struct chain { uint32_t top, last; uint64_t weight; };
 
 enum { TOP_IDLE = 0, TOP_BUSY = 1, TOP_DEAD = 2 };
 enum { STARTED = 1, HAS_BECOME = 2 };
-enum { STATE_INLINE = 64, HOME_POOL = 0, COUNT_LIMIT = 32767, UNITS_LIMIT = (32 << 20) / 64 };
+enum { STATE_INLINE = 64, HOME_POOL = 0 };
+/* The most that a type's limits can be, and what may come on top of it: so many marks, and what
+ * each thread has gathered (send.c). */
+enum { COUNT_LIMIT = 32767, UNITS_LIMIT = (32 << 20) / 64, MARKS = 8192 };
 
 #define HEAD_TOP(h)     ((uint32_t)((h) & 0xfffffff))
 #define HEAD_COUNT(h)   ((uint32_t)((h) >> 28 & 0xffff))
@@ -119,26 +123,61 @@ struct actor *cell_new(struct cell_pool *p);
 void     cell_free(struct cell_pool *p, struct actor *a);       /* after burial */
 void     cell_pool_empty(struct cell_pool *p);  /* its thread ends */
 
-/* Room for so much more? An empty mailbox takes any one message. */
+/* Room for so much more, behind what is about to come? An empty mailbox takes any one message. */
+static inline bool cell_room_behind(const struct actor *a, uint64_t h, uint64_t coming,
+				    uint64_t weight)
+{
+	uint32_t count = HEAD_COUNT(h) + HEAD_COUNT(coming),
+		 units = HEAD_UNITS(h) + HEAD_UNITS(coming);
+
+	return count + HEAD_COUNT(weight) <= LOAD(&a->max_count) &&
+	       (units + HEAD_UNITS(weight) <= LOAD(&a->max_units) || !count);
+}
 static inline bool cell_room(const struct actor *a, uint64_t h, uint64_t weight)
 {
-	return HEAD_COUNT(h) + HEAD_COUNT(weight) <= LOAD(&a->max_count) &&
-	       (HEAD_UNITS(h) + HEAD_UNITS(weight) <= LOAD(&a->max_units) || !HEAD_COUNT(h));
+	return cell_room_behind(a, h, 0, weight);
+}
+
+/* What a chain that is pushed may take of the mailbox. */
+enum room {
+	ROOM_LIMITED,   /* what the actor's limits leave */
+	/* it was promised when the question was asked (an answer, a timer): as much as any limit */
+	ROOM_PROMISED,
+	ROOM_MARK,      /* one unit, which must not overtake: MARKS of them always fit */
+	ROOM_SEEN,      /* it was looked at when the messages gathered: see send.c */
+};
+static inline bool cell_takes(const struct actor *a, uint64_t h, uint64_t weight, enum room room)
+{
+	uint32_t more = room == ROOM_MARK ? MARKS : 0;
+
+	if (room == ROOM_LIMITED)
+		return cell_room(a, h, weight);
+	return room == ROOM_SEEN || (HEAD_COUNT(h) + HEAD_COUNT(weight) <= COUNT_LIMIT + more &&
+				     HEAD_UNITS(h) + HEAD_UNITS(weight) <= UNITS_LIMIT + more);
+}
+
+/* Pushes onto the lane that overtakes; see lane() in post.c. */
+static inline void cell_overtake(struct actor *a, struct msg *m)
+{
+	uint32_t top = LOAD(&a->control);
+
+	do
+		m->next = top;
+	while (!atomic_compare_exchange_weak(&a->control, &top, msg_index(m)));
 }
 
 enum push { PUSH_DONE, PUSH_READY, PUSH_FULL, PUSH_DEAD };
 /* Hangs a chain into a's mailbox: top is its newest message, last its oldest. PUSH_READY: the
- * caller must make a ready. beyond: the room was promised when the question was asked (an answer, a
- * timer), so limits do not count. */
+ * caller must make a ready. */
 static inline enum push cell_push(struct actor *a, uint32_t top, struct msg *last, uint64_t weight,
-				  bool beyond)
+				  enum room room)
 {
 	uint64_t h = LOAD(&a->head);
 
 	do {    /* release: the messages; partner: the acquire of head in run.c */
 		if (unlikely(HEAD_TOP(h) == TOP_DEAD))
 			return PUSH_DEAD;
-		if (unlikely(!cell_room(a, h, weight)) && !beyond)
+		if (unlikely(!cell_takes(a, h, weight, room)))
 			return PUSH_FULL;
 		last->next = HEAD_TOP(h);
 	} while (unlikely(!CAS(&a->head, &h, HEAD_WITH(h, top) + weight)));

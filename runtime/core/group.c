@@ -9,9 +9,8 @@ enum { BUCKETS = 256, MEMBERS_MAX = 1 << 20, MEMBERS_FIRST = 4 };
 
 struct member { _Atomic uint64_t id; _Atomic(const char *) then; };     /* id 0: it has left */
 
-/* Under the lock, but for what `at` had when it was held. When it is full a new one takes its place,
- * with room for as many again as are still here: so joining costs the same however many there are.
- */
+/* Under the lock, but for what `at` had when it was held. A full one is followed by one with room
+ * for as many again as are still here: so joining costs the same however many there are. */
 struct members {
 	_Atomic uint32_t holds;
 	uint32_t n, room;

@@ -27,15 +27,15 @@ static struct actor *held_by(const struct actor *x)
 	return !on ? NULL : on == HELD_AT_GATE ? gate() : cell_at(on);
 }
 
-/* For so much, behind `more` that is about to come. */
-static bool has_room(struct actor *on, uint64_t more, uint64_t weight)
+/* For so much, behind what is about to come. */
+static bool has_room(struct actor *on, uint64_t coming, uint64_t weight)
 {
 	uint64_t h;
 
 	if (on == gate())
 		return !atomic_load(&closed);
 	h = atomic_load(&on->head);             /* partners: take(), rest(), give_room(), bury */
-	return HEAD_TOP(h) == TOP_DEAD || cell_room(on, h + more, weight);
+	return HEAD_TOP(h) == TOP_DEAD || cell_room_behind(on, h, coming, weight);
 }
 
 bool hold_begin(struct worker *w, struct actor *self, struct actor *on)
@@ -105,13 +105,13 @@ static bool come_in(struct actor *self)
 	return true;
 }
 
-static bool push(struct worker *w, struct actor *self, struct actor *on, bool beyond)
+static bool push(struct worker *w, struct actor *self, struct actor *on, enum room room)
 {
 	struct chain kept = self->kept;
 
 	if (on == gate())
 		return come_in(self);
-	switch (cell_push(on, kept.top, msg_at(kept.last), kept.weight, beyond)) {
+	switch (cell_push(on, kept.top, msg_at(kept.last), kept.weight, room)) {
 	case PUSH_FULL:
 		return false;
 	case PUSH_READY:
@@ -151,7 +151,7 @@ static bool has_order(struct actor *self)
 {
 	uint32_t i = atomic_load(&self->control);
 
-	while (i && msg_at(i)->fn < FN_SPECIAL)
+	while (i && !message_is_order(msg_at(i)))
 		i = msg_at(i)->next;
 	return i;
 }
@@ -176,7 +176,7 @@ bool hold_again(struct worker *w, struct actor *self)
 {
 	struct actor *on = held_by(self);
 
-	while (!has_order(self) && !push(w, self, on, false))
+	while (!has_order(self) && !push(w, self, on, ROOM_LIMITED))
 		if (!wait_for(self, on))
 			return false;
 	return true;
@@ -241,8 +241,9 @@ void hold_give_up(struct worker *w, struct actor *self)
 	}
 	if (self->kept.top && on == gate())
 		post_dead_chain(w, self, self->kept.top, self->kept.last, "the actor has ended");
-	else if (self->kept.top)
-		push(w, self, on, true);
+	else if (self->kept.top && !push(w, self, on, ROOM_PROMISED))
+		post_dead_chain(w, on, self->kept.top, self->kept.last,
+				"the mailbox is full, and who waited for room has ended");
 	done(self);
 }
 

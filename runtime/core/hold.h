@@ -35,7 +35,8 @@ bool hold_again(struct worker *w, struct actor *self);
 /* Room has come: makes ready as many of a's waiters as it is enough for. Anybody, most of all a's
  * owner. */
 void hold_release(struct worker *w, struct actor *a);
-/* self ends: what it kept back goes out whatever the limits. */
+/* self ends: what it kept back goes out whatever the limits; where more waits there than any type's
+ * allow, to the dead letters. */
 void hold_give_up(struct worker *w, struct actor *self);
 
 #endif

@@ -28,10 +28,11 @@ enum { /* instead of a handler's index in fn: */
        FN_ANSWER = 0xff01, /* to the ask corr */
        FN_LATE = 0xff02,   /* the ask corr has waited long enough */
        FN_TIMER = 0xff03,  /* the timer corr is due */
-       FN_START = 0xff04,
-       FN_STOP = 0xff05,    /* corr: until that moment (ms) what waits may be handled; 0: at once */
-       FN_DOWN = 0xff06,    /* a monitored actor has ended: number, name, reason */
-       FN_TRACED = 0xff07,  /* any of a handler's, or an answer: see trace.h */
+       FN_DOWN = 0xff04,   /* a monitored actor has ended: number, name, reason */
+       FN_TRACED = 0xff05, /* any of a handler's, or an answer: see trace.h */
+       /* Those from here on call no handler: see message_is_order(). */
+       FN_START = 0xff06,
+       FN_STOP = 0xff07,    /* corr: until that moment (ms) what waits may be handled; 0: at once */
        FN_REACH = 0xff08,   /* to be answered when it is reached, or cannot be any more */
        FN_SET = 0xff0e,     /* the control lane: the variable named so becomes corr (a double) */
        FN_MIGRATE = 0xff0f, /* the control lane: its type is followed by another */
@@ -100,6 +101,8 @@ static inline void message_set_tag(struct msg *m, unsigned i, enum value_type t)
 	else
 		((uint8_t *)msg_body(m))[8 * m->n + i] = (uint8_t)t;
 }
+/* Is it the core's own affair? Then an actor takes it that is held, or ends. */
+static inline bool message_is_order(const struct msg *m) { return m->fn >= FN_START; }
 /* What it takes of a mailbox, in units of 64 bytes. */
 static inline uint32_t msg_units(const struct msg *m)
 {

@@ -78,11 +78,9 @@ int actor_unstash(actor *self)
 	int n = (int)p->stash_n;
 
 	while (i) {
-		uint32_t next = msg_at(i)->next, top = LOAD(&self->control);
+		uint32_t next = msg_at(i)->next;
 
-		do
-			msg_at(i)->next = top;
-		while (!atomic_compare_exchange_weak(&self->control, &top, i));
+		cell_overtake(self, msg_at(i));
 		i = next;
 	}
 	p->stash_first = p->stash_last = p->stash_n = p->stash_units = 0;

@@ -16,40 +16,65 @@ static void leave_beyond(struct worker *w, struct actor *self, struct draft_item
 		COUNT_UP(&w->late, 1);
 }
 
-static COLD int join_beyond(struct worker *w, struct actor *a, struct msg *m)
+static void lane(struct worker *w, struct actor *a, struct msg *m);
+
+static int push(struct worker *w, struct actor *a, struct msg *m, enum room room)
 {
+	enum push said = cell_push(a, msg_index(m), m, HEAD_WEIGHT(msg_units(m)), room);
+
+	if (unlikely(said == PUSH_FULL && room == ROOM_PROMISED)) {
+		lane(w, a, m);
+		return 0;
+	}
+	if (unlikely(said >= PUSH_FULL)) {
+		message_free(&w->pool, m);
+		return said == PUSH_FULL ? ACTOR_EFULL : ACTOR_ENOENT;
+	}
+	if (said == PUSH_READY)
+		post_ready(w, a);
+	COUNT_UP(&w->sent, 1);
+	return 0;
+}
+
+/* Behind what has gathered for a, where there is room for both. */
+static COLD int join_beyond(struct worker *w, struct actor *a, struct msg *m, enum room room)
+{
+	uint64_t h = LOAD(&a->head), gathered;
+
 	if (w->box.top && w->box_to != a)
 		post_box(w);
-	if (unlikely(HEAD_TOP(LOAD(&a->head)) == TOP_DEAD)) {
-		message_free(&w->pool, m);
-		return ACTOR_ENOENT;
+	gathered = w->box.top ? w->box.weight : 0;
+	if (HEAD_TOP(h) != TOP_DEAD && msg_units(m) <= BOX_UNITS &&
+	    cell_takes(a, h + gathered, HEAD_WEIGHT(msg_units(m)), room)) {
+		post_join(w, a, m);
+		return 0;
 	}
-	post_join(w, a, m);
-	return 0;
+	if (w->box.top)
+		post_box(w);
+	return push(w, a, m, room);
 }
 
 int post_beyond(struct worker *w, struct actor *a, struct msg *m)
 {
-	enum push said;
-
-	if (unlikely(w->box.top | (w->in_handler & IN_GATHERING))) {
-		if (w->in_handler & IN_GATHERING)
-			return join_beyond(w, a, m);
+	if (unlikely(w->in_handler & IN_GATHERING))
+		return join_beyond(w, a, m, ROOM_PROMISED);
+	if (unlikely(w->box.top)) {
 		if (draft_is_open(w)) {
 			draft_message(leave_beyond, a, m);
 			return 0;
 		}
 		post_box(w);                    /* what was sent before goes before */
 	}
-	said = cell_push(a, msg_index(m), m, HEAD_WEIGHT(msg_units(m)), true);
-	if (unlikely(said == PUSH_DEAD)) {
-		message_free(&w->pool, m);
-		return ACTOR_ENOENT;
-	}
-	if (said == PUSH_READY)
-		post_ready(w, a);
-	COUNT_UP(&w->sent, 1);
-	return 0;
+	return push(w, a, m, ROOM_PROMISED);
+}
+
+int post_mark(struct worker *w, struct actor *a, struct msg *m)
+{
+	if (w->in_handler & IN_GATHERING)
+		return join_beyond(w, a, m, ROOM_MARK);
+	if (w->box.top)
+		post_box(w);
+	return push(w, a, m, ROOM_MARK);
 }
 
 void post_special(struct worker *w, uint64_t id, uint16_t fn, uint64_t corr)
@@ -64,7 +89,10 @@ void post_special(struct worker *w, uint64_t id, uint16_t fn, uint64_t corr)
 	m->from = 0;
 	m->fn = fn;
 	m->corr = corr;
-	post_beyond(w, a, m);
+	if (fn == FN_STOP)
+		post_mark(w, a, m);
+	else
+		post_beyond(w, a, m);
 }
 
 void post_answer(struct worker *w, uint64_t to, uint64_t corr, const struct arg *args, unsigned n,
@@ -150,7 +178,7 @@ COLD void post_box(struct worker *w)
 	struct chain box = w->box;
 
 	w->box.top = 0;
-	switch (cell_push(w->box_to, box.top, msg_at(box.last), box.weight, true)) {
+	switch (cell_push(w->box_to, box.top, msg_at(box.last), box.weight, ROOM_SEEN)) {
 	case PUSH_READY:
 		post_ready(w, w->box_to);
 		break;
@@ -179,15 +207,6 @@ void core_gathered(void)
 
 /* --- orders ------------------------------------------------------------------------------- */
 
-static void lane_push(struct actor *a, struct msg *m)
-{
-	uint32_t top = LOAD(&a->control);
-
-	do
-		m->next = top;
-	while (!atomic_compare_exchange_weak(&a->control, &top, msg_index(m)));
-}
-
 /* a was buried before it could see what was pushed. What a newborn there is to get stays. */
 static COLD void sweep(struct worker *w, struct actor *a)
 {
@@ -198,7 +217,7 @@ static COLD void sweep(struct worker *w, struct actor *a)
 
 		i = m->next;
 		if (m->gen && m->gen == LOAD_ACQUIRE(&a->gen)) {
-			lane_push(a, m);
+			cell_overtake(a, m);
 			continue;
 		}
 		post_dead(w, a, m, "it has ended");
@@ -217,7 +236,7 @@ static void lane(struct worker *w, struct actor *a, struct msg *m)
 		draft_message(leave_lane, a, m);
 		return;
 	}
-	lane_push(a, m);
+	cell_overtake(a, m);
 	COUNT_UP(&w->sent, 1);
 	/* Partner: the owner steps to IDLE, or parks, or buries, then looks at control; all
 	 * sequentially consistent. */

@@ -14,9 +14,12 @@ extern void (*post_ready)(struct worker *w, struct actor *a);
 extern void (*post_held)(struct worker *w, struct actor *a);
 
 /* Pushes, makes ready, frees m where it cannot be taken. 0, or ACTOR_ENOENT: the actor has ended.
- */
+ * Where more waits than any type's limits allow, m overtakes. */
 int post_beyond(struct worker *w, struct actor *a, struct msg *m);
-/* A message of the core's own, by the ordinary lane. */
+/* The same for one that must not overtake; ACTOR_EFULL: MARKS of them wait there. */
+int post_mark(struct worker *w, struct actor *a, struct msg *m);
+/* A message of the core's own, by the ordinary lane. FN_STOP is a mark; without room it is left
+ * out. */
 void post_special(struct worker *w, uint64_t id, uint16_t fn, uint64_t corr);
 /* The answer to question corr of actor `to`. code 0: the values; else they are left out, and text
  * says why. */
@@ -25,7 +28,6 @@ void post_answer(struct worker *w, uint64_t to, uint64_t corr, const struct arg 
 /* The gathered messages of the handler that has just ended, or is about to send to somebody else.
  */
 void post_box(struct worker *w);
-enum { BOX_MAX = 128, BOX_UNITS = 4096 };
 /* m joins those that gather for a, or begins them: what gathers for others has been posted. */
 static inline void post_join(struct worker *w, struct actor *a, struct msg *m)
 {

@@ -400,16 +400,13 @@ INLINE enum step rest(struct worker *w, struct actor *a, uint64_t head)
 	return after_step(w, a) ? STEP_BACK : STEP_IDLE;
 }
 
-/* Pushed back, oldest first: what a stash brought back and a handler that is held now may not be
- * followed by. */
+/* Pushed back, oldest first: what is for a handler, and may not follow one that is held now. */
 static void lane_again(struct actor *a, uint32_t i)
 {
 	while (i) {
-		uint32_t next = msg_at(i)->next, top = LOAD(&a->control);
+		uint32_t next = msg_at(i)->next;
 
-		do
-			msg_at(i)->next = top;
-		while (!atomic_compare_exchange_weak(&a->control, &top, i));
+		cell_overtake(a, msg_at(i));
 		i = next;
 	}
 }
@@ -422,7 +419,7 @@ static COLD void run_control(struct worker *w, struct actor *a)
 		struct msg *m = msg_at(i);
 		uint32_t next = m->next;
 
-		if (m->fn >= FN_SPECIAL || likely(!LOAD(&a->held_on) && !LOAD(&a->stopping))) {
+		if (message_is_order(m) || likely(!LOAD(&a->held_on) && !LOAD(&a->stopping))) {
 			handle(w, a, m);
 			COUNT_UP(&w->handled, 1);
 		} else if (LOAD(&a->stopping)) {

@@ -144,16 +144,29 @@ static COLD int gone(struct worker *w, struct msg *m)
  * them. */
 static bool may_overfill(const struct actor *a, const struct msg *m)
 {
-	uint64_t h = LOAD(&a->head), units = HEAD_UNITS(h) + msg_units(m);
+	uint64_t h = LOAD(&a->head);
 
 	return cell_type(a)->full == FULL_DROP_OLDEST &&
-	       HEAD_COUNT(h) < 2 * LOAD(&a->max_count) && units < 2 * UNITS_LIMIT &&
-	       units <= 2 * LOAD(&a->max_units);
+	       HEAD_COUNT(h) < 2 * LOAD(&a->max_count) &&
+	       HEAD_UNITS(h) + msg_units(m) <= 2 * LOAD(&a->max_units);
+}
+
+INLINE int pushed(struct worker *w, struct actor *a, enum push said)
+{
+	if (said == PUSH_READY)
+		post_ready(w, a);
+	COUNT_UP(&w->sent, 1);
+	return 0;
 }
 
 static COLD int push_full(struct worker *w, struct actor *a, struct msg *m)
 {
-	return may_overfill(a, m) ? post_beyond(w, a, m) : no_room(w, a, m);
+	enum push said = !may_overfill(a, m) ? PUSH_FULL
+			 : cell_push(a, msg_index(m), m, HEAD_WEIGHT(msg_units(m)), ROOM_PROMISED);
+
+	if (said < PUSH_FULL)
+		return pushed(w, a, said);
+	return said == PUSH_DEAD ? gone(w, m) : no_room(w, a, m);
 }
 
 /* Room is looked at as each message joins, so a mailbox is overdrawn by what others push meanwhile
@@ -178,25 +191,25 @@ static int box_add(struct worker *w, struct actor *a, struct msg *m)
 /* The room it takes was there when it was sent. */
 static void leave(struct worker *w, struct actor *self, struct draft_item *i)
 {
-	uint64_t weight = HEAD_WEIGHT(msg_units(i->m));
+	enum push said = PUSH_DEAD;
 
 	(void)self;
-	if (HEAD_TOP(LOAD(&i->to->head)) == TOP_DEAD) {
-		COUNT_UP(&w->sent, 1);
-		post_dead(w, i->to, i->m, "the actor has just ended");
-		message_free(&w->pool, i->m);
-		return;
-	}
-	if (cell_type(i->to)->full != FULL_REFUSE) {
-		send_push(w, i->to, i->m);
-		return;
-	}
 	if (w->box.top)
 		post_box(w);
-	w->box_to = i->to;
-	w->box = (struct chain){ msg_index(i->m), msg_index(i->m), weight };
-	COUNT_UP(&w->sent, 1);
-	post_box(w);
+	if (HEAD_TOP(LOAD(&i->to->head)) != TOP_DEAD) {
+		if (cell_type(i->to)->full != FULL_REFUSE) {
+			send_push(w, i->to, i->m);
+			return;
+		}
+		said = cell_push(i->to, msg_index(i->m), i->m, HEAD_WEIGHT(msg_units(i->m)),
+				 ROOM_PROMISED);
+	}
+	pushed(w, i->to, said);
+	if (said < PUSH_FULL)
+		return;
+	post_dead(w, i->to, i->m, said == PUSH_DEAD ? "the actor has just ended"
+						    : "the mailbox is full");
+	message_free(&w->pool, i->m);
 }
 
 static COLD int draft(struct worker *w, struct actor *a, struct msg *m)
@@ -206,7 +219,7 @@ static COLD int draft(struct worker *w, struct actor *a, struct msg *m)
 	if (HEAD_TOP(h) == TOP_DEAD)
 		return gone(w, m);
 	if (draft_full() || (cell_type(a)->full == FULL_REFUSE &&
-			     !cell_room(a, h + draft_weight(a), weight))) {
+			     !cell_room_behind(a, h, draft_weight(a), weight))) {
 		COUNT_UP(&w->refused, 1);
 		message_free(&w->pool, m);
 		return ACTOR_EFULL;
@@ -227,7 +240,7 @@ static bool joins(struct worker *w, struct actor *a, struct msg *m, int *rc)
 		*rc = no_room(w, a, m);
 		return true;
 	}
-	if (a == w->last_to && a != LOAD(&w->actor)) {
+	if (a == w->last_to && a != LOAD(&w->actor) && likely(msg_units(m) <= BOX_UNITS)) {
 		*rc = box_add(w, a, m);
 		return true;
 	}
@@ -238,14 +251,11 @@ static bool joins(struct worker *w, struct actor *a, struct msg *m, int *rc)
 
 INLINE int push_now(struct worker *w, struct actor *a, struct msg *m, uint64_t weight)
 {
-	enum push said = cell_push(a, msg_index(m), m, weight, false);
+	enum push said = cell_push(a, msg_index(m), m, weight, ROOM_LIMITED);
 
 	if (unlikely(said >= PUSH_FULL))
 		return said == PUSH_DEAD ? gone(w, m) : push_full(w, a, m);
-	if (said == PUSH_READY)
-		post_ready(w, a);
-	COUNT_UP(&w->sent, 1);
-	return 0;
+	return pushed(w, a, said);
 }
 
 /* In a handler that has refused its message, or is traced; for a trace from outside; gathering. */

@@ -415,11 +415,9 @@ static void rebirth(struct worker *w, struct actor *a)
 		return;
 	}
 	init = life_init(w, a);
-	if (init) {
-		init->next = a->q;
-		a->q = msg_index(init);
+	if (init) {                             /* before all that waits */
 		COUNT_UP(&w->sent, 1);
-		atomic_fetch_add(&a->head, HEAD_WEIGHT(msg_units(init)));
+		cell_overtake(a, init);
 	}
 	if (LOAD(&a->parent))
 		post_order(w, LOAD(&a->parent),
@@ -447,8 +445,9 @@ static void on_stop(struct worker *w, struct actor *a, int64_t until_ms)
 	uint32_t left = time_left(until_ms);
 
 	if (left && !s) {
-		kin_of(a)->drain_until_ms = until_ms;
-		post_special(w, cell_id(a), FN_STOP, 0);
+		if (!kin_of(a)->drain_until_ms)
+			post_special(w, cell_id(a), FN_STOP, 0);
+		a->kin->drain_until_ms = until_ms;
 		later(a, FN_STOP, left);
 		return;
 	}

@@ -291,6 +291,17 @@ bool type_native(const struct type *t)
 	return t->native;
 }
 
+/* One that drops its oldest takes twice as much until its owner looks. */
+static void bound_mailbox(struct type *t)
+{
+	uint32_t part = t->full == FULL_DROP_OLDEST ? 2 : 1;
+
+	if (t->max_count > COUNT_LIMIT / part)
+		t->max_count = COUNT_LIMIT / part;
+	if (t->max_units > UNITS_LIMIT / part)
+		t->max_units = UNITS_LIMIT / part;
+}
+
 static struct type *type_make(const struct actor_type *t, const struct type_options *o,
 			      struct name *name, struct code *code, struct why *why)
 {
@@ -323,10 +334,7 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 						: MESSAGES_DEFAULT;
 	bytes = o->max_bytes ? o->max_bytes : t->mailbox.bytes ? t->mailbox.bytes : BYTES_DEFAULT;
 	type->max_units = bytes / (uint32_t)sizeof(struct msg);
-	if (type->max_count > COUNT_LIMIT)
-		type->max_count = COUNT_LIMIT;
-	if (type->max_units > UNITS_LIMIT)
-		type->max_units = UNITS_LIMIT;
+	bound_mailbox(type);
 	table = table_make(NULL, t->on, type_title(type), 0, code, why);
 	if (!table) {
 		mem_free(type);

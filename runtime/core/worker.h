@@ -14,6 +14,14 @@
 
 enum { WORKERS_MAX = 256, CALL_SLOTS = 1 << 20 };
 
+/* What a handler gathers for one actor goes when it is so much; larger messages are not gathered.
+ * So what all threads have gathered for one actor fits its word, on top of all else. 64: the heads
+ * of what an empty mailbox takes. */
+enum { BOX_MAX = 96, BOX_UNITS = 960 };
+_Static_assert(COUNT_LIMIT + MARKS + WORKERS_MAX * BOX_MAX <= HEAD_COUNT(UINT64_MAX), "count");
+_Static_assert(UNITS_LIMIT + 64 + MARKS + WORKERS_MAX * (2 * BOX_UNITS - 1) <=
+	       HEAD_UNITS(UINT64_MAX), "units");
+
 enum { IN_HANDLER = 1, IN_REFUSAL = 2, IN_TRACE = 4, IN_GATHERING = 8 };
 
 struct call_times;

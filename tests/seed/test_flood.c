@@ -112,9 +112,129 @@ static void test_flood(void **state)
 	assert_true(seeds_of_over > 1);
 }
 
+/* --- the word that counts -------------------------------------------------------------- */
+
+/* A mailbox's messages and bytes are bits of one word; what the limits do not hold back must not
+ * overflow them. */
+enum { MOST = 32767, LARGE = (16 << 20) - 64 };
+
+static unsigned got_answers;
+
+static int ask(actor *self, const msg *m)
+{
+	for (int64_t n = msg_int(m, 0); n--; )
+		if (actor_ask(self, actor_find("server"), "serve", "got", 1000, msg_int(m, 1)) < 0)
+			kit_failed("no ask: %s", actor_why(self));
+	return 0;
+}
+
+static int got(actor *self, const msg *m)
+{
+	(void)self;
+	got_answers += !msg_error(m);
+	return 0;
+}
+
+static int serve(actor *self, const msg *m)
+{
+	msg_out *o = msg_values(self);
+
+	memset(out_room(o, (size_t)msg_int(m, 0)), 'x', (size_t)msg_int(m, 0));
+	return msg_reply_out(m, o);
+}
+
+static int give(actor *self, const msg *m)
+{
+	for (int64_t n = msg_int(m, 0); n--; )
+		actor_send(self, actor_find("hold"), "take", "x");
+	return 0;
+}
+
+#define ASKER(kind, ...) { .name = kind, .mailbox = { __VA_ARGS__ }, \
+	.on = ON({ "take", "text:str", take, 0 }, { "ask", "n:int bytes:int", ask, 0 }, \
+		 { "got", "text:str", got, 0 }) }
+static const struct actor_type modest = ASKER("modest"), server = {
+	.name = "server", .on = ON({ "serve", "bytes:int", serve, 0 }) };
+static const struct actor_type droppy = ASKER("droppy", .messages = MOST, .bytes = 32 << 20,
+					      .full = FULL_DROP_OLDEST);
+static const struct actor_type hold_most = {
+	.name = "hold_most", .on = ON({ "take", "text:str", take, 0 }),
+	.mailbox = { .messages = MOST, .bytes = 32 << 20, .full = FULL_HOLD } };
+static const struct actor_type giver = {
+	.name = "giver", .on = ON({ "give", "n:int", give, 0 }) };
+
+/* As many messages as it takes, and a few answers on top. */
+static void test_answers_on_top_of_all(void **state)
+{
+	(void)state;
+	kit_begin(1);
+	kit_spawn(&droppy, "droppy");
+	kit_spawn(&server, "server");
+	got_answers = handled = 0;
+	kit_send("droppy", "ask", 3, 1);
+	kit_pass("droppy");
+	for (int i = 0; i < 2 * (MOST + 1); i++)
+		assert_int_equal(kit_send("droppy", "take", "x"), 0);
+	kit_pass("server");
+	kit_run();
+	assert_int_equal(got_answers, 3);
+	assert_true(handled > 0);
+	kit_end();              /* sent = handled + dead letters */
+}
+
+/* Answers that come to more bytes than the word can tell: limits hold all the same. */
+static void test_answers_of_many_bytes(void **state)
+{
+	struct actor_info a;
+
+	(void)state;
+	kit_begin(1);
+	kit_spawn(&modest, "modest");
+	kit_spawn(&server, "server");
+	got_answers = 0;
+	kit_send("modest", "ask", 4, LARGE);
+	kit_pass("modest");
+	while (kit_pass("server"))
+		;
+	assert_int_equal(core_inspect(actor_find("modest"), &a), 0);
+	assert_true(a.bytes >= LARGE);
+	assert_int_equal(kit_send("modest", "take", "x"), ACTOR_EFULL);
+	kit_run();
+	assert_int_equal(got_answers, 4);
+	assert_int_equal(kit_send("modest", "take", "x"), 0);
+	kit_end();
+}
+
+/* Those who wait for room at a full mailbox end, all at once. */
+static void test_who_waited_ends(void **state)
+{
+	static const char *const names[] = { "giver1", "giver2", "giver3" };
+
+	(void)state;
+	kit_begin(1);
+	kit_spawn(&hold_most, "hold");
+	for (int i = 0; i < 3; i++) {
+		kit_spawn(&giver, names[i]);
+		kit_send(names[i], "give", 2 * MOST);
+		kit_pass(names[i]);
+	}
+	for (int i = 0; i < 3; i++) {
+		kit_kill(names[i]);
+		kit_pass(names[i]);
+		assert_false(core_alive(actor_find(names[i])));
+		assert_int_equal(kit_send("hold", "take", "x"), ACTOR_EFULL);
+	}
+	kit_end();
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_flood) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_answers_on_top_of_all),
+		cmocka_unit_test(test_answers_of_many_bytes),
+		cmocka_unit_test(test_who_waited_ends),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

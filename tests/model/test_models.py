@@ -54,6 +54,9 @@ class Models(unittest.TestCase):
     def test_park(self):
         self.each("park")
 
+    def test_switch(self):
+        self.each("switch")
+
 
 if __name__ == "__main__":
     unittest.main()

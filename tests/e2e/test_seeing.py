@@ -127,17 +127,19 @@ class Top(Case):
 
     def test_finds_the_slow_one(self):
         calls = [("slow", "quick"), ("slow", "work", "40"), ("slow", "fails")]
-        seen = self.top("--sort", "cpu", during=calls)
+        # Once more where a refresh came between the beginning and the end of the work.
+        seen = until(lambda: [one for one in [self.top("--sort", "cpu", during=calls)]
+                              if self.row(one, "work")["mean_us"] > 0], "all of it in one", 30)[0]
         for one in seen:
             self.assertLessEqual({"snapshot", "window_ms", "actors", "waiting", "per_s", "failed",
                                   "dead_letters", "cpu", "handlers", "mailboxes", "running"},
                                  set(one))
             self.assertGreaterEqual(one["window_ms"], 290)
         work, quick = self.row(seen, "work"), self.row(seen, "quick")
-        self.assertTrue(39000 <= work["mean_us"] <= 80000, work)
-        self.assertTrue(39000 <= work["p99_us"] <= 80000, work)
-        self.assertGreater(work["cpu"], 5)
-        self.assertLess(quick["mean_us"], 20000)
+        self.assertTrue(39000 <= work["mean_us"] <= 80000 * PATIENCE, work)
+        self.assertTrue(39000 <= work["p99_us"] <= 80000 * PATIENCE, work)
+        self.assertGreater(work["cpu"], 5 / PATIENCE)
+        self.assertLess(quick["mean_us"], work["mean_us"])
         self.assertEqual(self.row(seen, "fails")["failed"], 1)
         busy = max(seen, key=lambda one: one["cpu"])["handlers"]
         self.assertEqual((busy[0]["type"], busy[0]["handler"]), ("slow", "work"))

@@ -67,6 +67,7 @@ class Trial(Case):
     def test_a_trial_that_is_killed(self):
         first, = until(lambda: children(self.runtime.pid), "a trial process")
         os.kill(first, 9)
+        until(lambda: first not in children(self.runtime.pid), "its end")
         self.assertEqual(self.apply(FINE).code, 0)
         self.assertNotIn(first, until(lambda: children(self.runtime.pid), "another"))
 

@@ -11,7 +11,8 @@
 #include "ctl_live.h"
 #include "ctl_show.h"
 
-enum { AGAIN_MS = 100, QUIET_LOOKS = 10, DONE_LOOKS = 2, ID = 17, DEPTH_MOST = 64, TEXT_MOST = 60 };
+enum { AGAIN_MS = 100, QUIET_LOOKS = 10, DONE_LOOKS = 2, BEGUN_LOOKS = 20 };
+enum { ID = 17, DEPTH_MOST = 64, TEXT_MOST = 60 };
 
 /* One message: sent, then handled or lost. The first of a tree is not sent, or was by somebody that
  * nothing is known of. */
@@ -27,7 +28,8 @@ struct view {
 	struct live live;
 	struct step *step;
 	size_t n;
-	int64_t number, shown, most;    /* most: trees; 0: as many as come */
+	int64_t number, shown, most;    /* trees */
+	int64_t until_ms;
 	bool open;
 };
 
@@ -396,7 +398,8 @@ static int begin(struct view *v, const char *name, const char *const filter[5],
 	live_int(&v->live, count[2] * 1000);
 	live_text(&v->live, filter[3]);
 	live_text(&v->live, filter[4]);
-	v->most = *filter[4] ? count[1] : 0;
+	v->most = count[1];
+	v->until_ms = link_now_ms() + count[2] * 1000;
 	rc = live_ask(&v->live, "trace");
 	if (rc != CTL_DONE)
 		return rc;
@@ -413,7 +416,8 @@ static void end(struct view *v)
 	live_ask(&v->live, "trace_end");
 }
 
-/* Until it is over and all that began is seen, or for a while nothing more comes of it. */
+/* Until all trees are seen, or its time is over. What has begun may not have been heard of yet, as
+ * a handler says what it did when it returns: for that there is a while. */
 static int follow(struct view *v)
 {
 	int rc = CTL_DONE, late = 0;
@@ -425,7 +429,8 @@ static int follow(struct view *v)
 		if (rc != CTL_DONE)
 			break;
 		late += !v->open;
-		done = show(v, false) && (late > 1 || (v->most && v->shown >= v->most));
+		done = show(v, false) && (v->shown >= v->most ||
+		                          late > (link_now_ms() < v->until_ms ? BEGUN_LOOKS : 1));
 	}
 	if (rc == CTL_DONE) {
 		look(v);

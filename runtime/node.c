@@ -337,6 +337,7 @@ static int rooms_start(struct node *n, struct why *why)
 	if (c->unsigned_patches >= 0)
 		patch.unsigned_redis = c->unsigned_patches;
 	sources.unsigned_redis = patch.unsigned_redis;
+	core_set_fields(patch_fields);
 	if (patch_start(&patch, why) < 0 || store_start(&store, why) < 0)
 		return ACTOR_EFAIL;
 	n->patch = true;

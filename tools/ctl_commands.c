@@ -70,24 +70,31 @@ static int run_wait(const struct ctl *c, int argc, char **argv)
 	return ctl_fail(c, rc == CTL_NOT_YET ? CTL_AWAY : (enum ctl_status)rc, "%s", why.text);
 }
 
+static void print_map(const struct ctl *c, struct packed args)
+{
+	struct buf b = { 0 };
+
+	if (c->json) {
+		show_json(&b, &args);
+		buf_text(&b, "\n");
+	} else {
+		show_map(&b, c, args);
+	}
+	print(&b);
+}
+
 /* --- inspect, ps -------------------------------------------------------------- */
 
 static int run_inspect(const struct ctl *c, int argc, char **argv)
 {
 	struct question q = { .to = "node", .what = argc ? "inspect_actor" : "inspect" };
-	struct buf b = { 0 };
 	int rc;
 
 	if (argc)
 		add_text(&q, argv[0], strlen(argv[0]));
 	rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
-	if (rc == CTL_DONE && c->json) {
-		show_json(&b, &q.answer.args);
-		buf_text(&b, "\n");
-	} else if (rc == CTL_DONE) {
-		show_map(&b, c, q.answer.args);
-	}
-	print(&b);
+	if (rc == CTL_DONE)
+		print_map(c, q.answer.args);
 	question_end(&q);
 	return rc;
 }
@@ -176,6 +183,40 @@ static int run_stop(const struct ctl *c, int argc, char **argv)
 	question_end(&q);
 	if (rc == CTL_DONE && c->json)
 		puts("{\"stopped\":true}");
+	return rc;
+}
+
+/* --- crash -------------------------------------------------------------------- */
+
+static int run_crash_list(const struct ctl *c, int argc, char **argv)
+{
+	struct question q = { .to = "node", .what = "crash_list" };
+	int rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
+
+	(void)argc, (void)argv;
+	if (rc == CTL_DONE)
+		print_rows(c, q.answer.args);
+	question_end(&q);
+	return rc;
+}
+
+static int run_crash_show(const struct ctl *c, int argc, char **argv)
+{
+	struct question q = { .to = "node", .what = "crash_show", .link = { .fd = -1 } };
+	char *end;
+	long long number = strtoll(argv[0], &end, 10);
+	int rc;
+
+	(void)argc;
+	if (*end || number < 1)
+		return ctl_fail(c, CTL_USAGE, "`%s` is no crash's number; `actorctl crash list` "
+			"shows them", argv[0]);
+	pack_int(&q.args, number);
+	q.count++;
+	rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
+	if (rc == CTL_DONE)
+		print_map(c, q.answer.args);
+	question_end(&q);
 	return rc;
 }
 
@@ -366,6 +407,18 @@ const struct command commands[] = {
 	{"top", "[OPTION...]", 0, -1, 0, "what is busy, live", TOP_HELP, run_top},
 	{"trace", "[NAME] [OPTION...]", 0, -1, 0, "what messages set off, from actor to actor",
 	 TRACE_HELP, run_trace},
+	{"crash list", "", 0, 0, -1, "what actors failed at, and faults",
+	 "An actor whose handler failed, where nobody waited for an answer, ended and began\n"
+	 "again; a fault in compiled code ended its message. The last 64, the newest last; the\n"
+	 "log has a line for each, too. A restart of the node forgets them.\n\n"
+	 "  actorctl crash list\n  actorctl --json crash list | jq -r .reason\n",
+	 run_crash_list},
+	{"crash show", "N", 1, 1, -1, "one of them: why, where, the message, the state",
+	 "The reason, for compiled code with the calls that led there; the message with its\n"
+	 "arguments; the state's fields as they stood; messages that this actor had failed at\n"
+	 "before.\n\n"
+	 "  actorctl crash show 3\n  actorctl --json crash show 3 | jq .fields\n",
+	 run_crash_show},
 	{"log level", "[TYPE LEVEL]", 0, 2, -1, "what actors of a type may log",
 	 "Actors of TYPE log LEVEL and above from now on: debug, info, warn, error, none. What\n"
 	 "an actor says by actor_log() is info. Without TYPE, and after it:\n"

@@ -15,6 +15,7 @@
 #include "answers.h"
 #include "asked.h"
 #include "lines.h"
+#include "crashes.h"
 #include "gather.h"
 #include "look.h"
 #include "ports.h"
@@ -216,6 +217,23 @@ static int on_log(actor *self, const msg *m)
 	struct buf b = { 0 };
 	struct why why;
 	int rc = lines_answer(&q, &b, &why);
+
+	return rc < 0 ? refuse(self, msg_defer(m), rc, why.text) : reply(self, m, &b, 1);
+}
+
+static int on_crash_list(actor *self, const msg *m)
+{
+	struct buf b = { 0 };
+
+	crashes_list(&b);
+	return reply(self, m, &b, 1);
+}
+
+static int on_crash_show(actor *self, const msg *m)
+{
+	struct buf b = { 0 };
+	struct why why;
+	int rc = crashes_show(msg_int(m, 0), &b, &why);
 
 	return rc < 0 ? refuse(self, msg_defer(m), rc, why.text) : reply(self, m, &b, 1);
 }
@@ -507,6 +525,8 @@ static const struct actor_type node_type = {
 	            { "looked", "...", on_looked, 0 },
 	            { "ps", "", on_ps, 0 },
 	            { "log", "after:int name:str level:str most:int", on_log, 0 },
+	            { "crash_list", "", on_crash_list, 0 },
+	            { "crash_show", "number:int", on_crash_show, 0 },
 	            { "log_level", "type:str? level:str?", on_log_level, 0 },
 	            { "stop", "name:str", on_stop, 0 },
 	            { "start", "what:str", on_start, 0 },

@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 
+#include "crash.h"
 #include "guard.h"
 #include "kin.h"
 #include "letters.h"
@@ -101,21 +102,24 @@ static COLD void explain(struct actor *a, struct guard *g, const char *what, str
 }
 
 /* One line a fault, but no flood: what is left out is said with the next. */
-static void log_fault(const struct why *why)
+static void log_fault(const struct why *why, uint64_t crash)
 {
 	static _Atomic int64_t second;
 	static _Atomic uint32_t logged, left_out;
 	int64_t now = now_ms() / 1000;
+	char more[400];
 
 	if (LOAD(&second) != now) {
 		STORE(&second, now);
 		STORE(&logged, 0);
 	}
-	if (atomic_fetch_add(&logged, 1) < LOGGED_A_SECOND)
-		log_line(LOG_WARN, "actor", "contained: %s (%u like it not logged)", why->text,
-		         atomic_exchange(&left_out, 0));
-	else
+	if (atomic_fetch_add(&logged, 1) >= LOGGED_A_SECOND) {
 		atomic_fetch_add(&left_out, 1);
+		return;
+	}
+	crash_words(crash, more, sizeof more);
+	log_line(LOG_WARN, "actor", "contained: %s (%u like it not logged%s)", why->text,
+	         atomic_exchange(&left_out, 0), more);
 }
 
 static void begin(struct guard *g, const struct code *code, uint32_t version)
@@ -135,11 +139,12 @@ static int tell(struct actor *a, struct msg *m, const struct entry *e, const str
 	return msg_fail(m, "%s", why->text);
 }
 
-static COLD void say_fault(struct worker *w, struct actor *a, const struct entry *e,
-			   struct guard *g, struct why *why)
+static COLD void say_fault(struct worker *w, struct actor *a, const struct msg *m,
+			   const struct entry *e, struct guard *g, bool whole, struct why *why)
 {
 	explain(a, g, e->name, why);
-	log_fault(why);
+	log_fault(why, crash_note(a, m, &(struct crash_about){
+		.handler = e->name, .reason = why->text, .patch = g->version, .ends = !whole }));
 	COUNT_UP(&w->faults, 1);
 }
 
@@ -197,7 +202,7 @@ static COLD int fell_on_probation(struct worker *w, struct actor *a, struct msg 
 	struct probation *p = probation_of(e->code);
 	struct why why;
 
-	say_fault(w, a, e, g, &why);
+	say_fault(w, a, m, e, g, whole, &why);
 	t->words = why.text;
 	probation_count(p, t);
 	if (whole && may_retry(a, p) && contain_wait(w, a, m, e))
@@ -285,7 +290,7 @@ int contain_handler(struct worker *w, struct actor *a, struct msg *m, const stru
 	w->depth = depth;
 	if (whole)
 		memcpy(actor_state(a), state, size);
-	say_fault(w, a, e, g, &why);
+	say_fault(w, a, m, e, g, whole, &why);
 	return tell(a, m, e, &why, whole);
 }
 
@@ -308,7 +313,7 @@ static int call(actor *self, void *fn, void *first, void *second, const struct c
 	if (g && LOAD(&g->fault)) {
 		w->depth = depth;
 		explain(self, g, what, why);
-		log_fault(why);
+		log_fault(why, 0);
 		COUNT_UP(&w->faults, 1);
 		rc = ACTOR_EFAIL;
 	}

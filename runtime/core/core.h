@@ -209,6 +209,29 @@ struct dead_letter {
 };
 void core_dead_letters(void (*each)(void *arg, const struct dead_letter *d), void *arg);
 
+/* Actors that failed, and faults that were contained: the last of them. */
+struct crash {
+	uint64_t number;                /* from 1 */
+	int64_t wall_ms;
+	const char *actor, *type, *handler, *from;      /* borrowed for ever; "": nobody */
+	struct type *of;
+	enum origin origin;
+	uint32_t patch;                 /* whose code it was; 0: none's */
+	const char *reason;             /* with the places in the code, where known */
+	bool ends;                      /* the actor failed of it; else only its message */
+	uint32_t restarts, waiting;     /* before; messages behind it */
+	struct packed args; unsigned count;     /* of the message; none where too large */
+	uint32_t bytes;                 /* that they are */
+	const void *state; size_t state_size;   /* 4 KiB of it at most are kept */
+};
+uint64_t core_crash_count(void);        /* ever: the highest number */
+/* c is valid in look only. False: gone, or left out. */
+bool core_crash(uint64_t number, void (*look)(void *arg, const struct crash *c), void *arg);
+/* Its state by fields; see core_set_fields(). How many, or -1. */
+int  core_crash_fields(const struct crash *c, struct buf *rows);
+/* Who knows what states look like: appends a map a field (field, type, value). Any thread. */
+void core_set_fields(int (*of)(struct type *t, const void *state, size_t len, struct buf *rows));
+
 void core_actors(void (*each)(void *arg, const struct actor_info *a), void *arg);
 int  core_inspect(actor_ref ref, struct actor_info *out);       /* ACTOR_ENOENT */
 /* What only it knows itself: it is asked, and its answer comes to self's handler `then`: a map of

@@ -17,6 +17,7 @@
 #include "look.h"
 #include "migrate.h"
 #include "mode.h"
+#include "crash.h"
 #include "ports.h"
 #include "supervise.h"
 #include "times.h"
@@ -28,11 +29,13 @@ enum { TURN_MESSAGES = 1024, LOGGED_A_SECOND = 10 };
 /* --- failures ----------------------------------------------------------------------------- */
 
 /* One line a failure, but no flood: what is left out is said with the next. */
-static void log_failure(struct actor *a, const char *what, int rc, const char *text)
+static void log_failure(struct actor *a, const char *what, int rc, const char *text,
+			uint64_t crash)
 {
 	static _Atomic int64_t second;
 	static _Atomic uint32_t logged, left_out;
 	int64_t now = now_ms() / 1000;
+	char more[400];
 
 	if (LOAD(&second) != now) {
 		STORE(&second, now);
@@ -42,8 +45,10 @@ static void log_failure(struct actor *a, const char *what, int rc, const char *t
 		atomic_fetch_add(&left_out, 1);
 		return;
 	}
-	log_line(LOG_WARN, "actor", "%s.%s failed: %s%s%s (%u like it not logged)", life_title(a),
-		 what, error_name(rc), *text ? ": " : "", text, atomic_exchange(&left_out, 0));
+	crash_words(crash, more, sizeof more);
+	log_line(LOG_WARN, "actor", "%s.%s failed: %s%s%s (%u like it not logged%s)",
+		 life_title(a), what, error_name(rc), *text ? ": " : "", text,
+		 atomic_exchange(&left_out, 0), more);
 }
 
 /* asked: somebody waited for an answer when the handler began. refused: it said so by msg_fail(),
@@ -51,6 +56,7 @@ static void log_failure(struct actor *a, const char *what, int rc, const char *t
 static COLD void failed(struct worker *w, struct actor *a, struct msg *m, const struct entry *e,
 			int rc, bool asked, bool refused)
 {
+	uint64_t crash = 0;
 	struct why why;
 
 	COUNT_UP(&w->failed, 1);
@@ -64,7 +70,11 @@ static COLD void failed(struct worker *w, struct actor *a, struct msg *m, const 
 		why_set(&why, 0, "%s %s: %s", e->name, refused ? "refused" : "failed",
 		        refused ? w->failure : error_name(rc));
 		letters_add_to(a, e->name, m, why.text);
-		log_failure(a, e->name, rc, refused ? w->failure : "");
+		if (!refused)
+			crash = crash_note(a, m, &(struct crash_about){
+				.handler = e->name, .reason = why.text, .patch = e->version,
+				.ends = true });
+		log_failure(a, e->name, rc, refused ? w->failure : "", crash);
 		if (!refused)
 			kin_fail(a, "%s", why.text);
 	}

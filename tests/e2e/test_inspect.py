@@ -4,7 +4,28 @@
 
 import unittest
 
-from harness import Case, ControlLine, until
+from harness import Case, ControlLine, make_folder, until
+
+SHAKY = """#include "actor.h"
+struct shaky { long hits; char who[8]; };
+static int breaks(actor *self, const msg *m)
+{
+	struct shaky *s = actor_state(self);
+
+	s->hits = msg_int(m, 0);
+	s->who[0] = 'x';
+	return -1;
+}
+static int deep(int *at) { return *at; }
+static int faults(actor *self, const msg *m)
+{
+	return msg_reply(m, deep((int *)(long)msg_int(m, 0)));
+}
+const struct actor_type shaky = {
+	.name = "shaky", .state = sizeof(struct shaky),
+	.on = ON({ "breaks", "n:int", breaks, 0 }, { "faults", "at:int", faults, 0 }),
+};
+"""
 
 
 class Inspect(Case):
@@ -75,6 +96,44 @@ class Inspect(Case):
         self.assertIsNone(seen["timers"])
         self.assertEqual(seen["mailbox"]["waiting"], 2)
         until(lambda: self.look("busy")["fields"], "it is done", 20)
+
+
+class Crashes(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        path = make_folder() / "shaky.c"
+        path.write_text(SHAKY)
+        cls.runtime.json("start", path)
+
+    def test_an_actor_that_failed(self):
+        before = len(self.runtime.json("crash", "list"))
+        self.runtime.json("send", "shaky", "breaks", "7")
+        until(lambda: len(self.runtime.json("crash", "list")) > before, "it is reported")
+        row = self.runtime.json("crash", "list")[-1]
+        self.assertEqual((row["actor"], row["handler"], row["ended"]),
+                         ("shaky", "breaks", "actor"))
+        one, = self.runtime.json("crash", "show", row["number"])
+        self.assertEqual({f["field"]: f["value"] for f in one["fields"]}, {"hits": 7, "who": "x"})
+        self.assertEqual((one["message"]["args"], one["message"]["origin"]), ([7], "control"))
+        self.assertLessEqual({"number", "time", "type", "patch", "reason", "restarts", "waiting",
+                              "state_bytes", "failed_messages"}, set(one))
+        line = self.runtime.err.wait(r"shaky\.breaks failed: EARGS .*; crash %d: hits=7, "
+                                     r"who=\"x\"; 0 wait" % row["number"])
+        self.assertIsNotNone(line)
+        self.assertRegex(self.runtime.actorctl("crash", "show", row["number"]).out,
+                         r"fields\n +FIELD +TYPE +VALUE\n +hits +long int +7")
+
+    def test_a_fault(self):
+        self.assertEqual(self.runtime.actorctl("call", "shaky", "faults", "16").code, 1)
+        row = [c for c in self.runtime.json("crash", "list") if c["handler"] == "faults"][-1]
+        self.assertEqual(row["ended"], "message")
+        self.assertRegex(row["reason"], r"shaky\.c:11 in deep\(\).*shaky\.c:14 in faults\(\)")
+
+    def test_none(self):
+        for args, code, words in ((["99999"], 3, "actorctl crash list"),
+                                  (["x"], 2, "actorctl crash list"), (["0"], 2, "crash list")):
+            self.assertIn(words, self.fails(self.runtime.actorctl("crash", "show", *args), code))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT
+ * crashes.c - see crashes.h. */
+#include "crashes.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "rows.h"
+
+enum { KEPT = 64 };     /* looked for so far back */
+
+static void add_time(struct pairs *p, int64_t ms)
+{
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm tm;
+	char text[40];
+	size_t n;
+
+	gmtime_r(&seconds, &tm);
+	n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + n, sizeof text - n, ".%03dZ", (int)(ms % 1000));
+	pairs_text(p, "time", text);
+}
+
+static void begin(struct pairs *p, const struct crash *c)
+{
+	pairs_uint(p, "number", c->number);
+	add_time(p, c->wall_ms);
+	pairs_text(p, "actor", c->actor);
+	pairs_text(p, "handler", c->handler);
+	pairs_uint(p, "patch", c->patch);
+	pairs_text(p, "ended", c->ends ? "actor" : "message");
+	pairs_text(p, "reason", c->reason);
+}
+
+static void row(void *arg, const struct crash *c)
+{
+	struct pairs p = { 0 };
+
+	begin(&p, c);
+	rows_add(arg, &p);
+}
+
+void crashes_list(struct buf *out)
+{
+	uint64_t newest = core_crash_count(), n = newest > KEPT ? newest - KEPT : 0;
+	struct rows rows = { 0 };
+
+	while (n++ < newest)
+		core_crash(n, row, &rows);
+	rows_close(&rows, out);
+}
+
+/* --- one --------------------------------------------------------------------------- */
+
+static void add_message(struct pairs *out, const struct crash *c)
+{
+	static const char *const origins[] = { "node", "control", "redis", "client" };
+	struct pairs p = { 0 };
+
+	pairs_text(&p, "handler", c->handler);
+	pack_list(pairs_key(&p, "args"), c->count);
+	buf_add(&p.b, c->args.at, (size_t)(c->args.end - c->args.at));
+	pairs_uint(&p, "bytes", c->bytes);
+	pairs_text(&p, "from", *c->from ? c->from : NULL);
+	pairs_text(&p, "origin", origins[c->origin]);
+	pairs_close(&p, pairs_key(out, "message"));
+}
+
+struct before { const struct crash *of; struct rows rows; };
+
+static void letter(void *arg, const struct dead_letter *d)
+{
+	struct before *b = arg;
+	struct pairs p = { 0 };
+
+	/* Its own is the last, if it is among them. */
+	if (strcmp(d->actor, b->of->actor) != 0 || d->wall_ms > b->of->wall_ms)
+		return;
+	add_time(&p, d->wall_ms);
+	pairs_text(&p, "handler", d->handler);
+	pack_list(pairs_key(&p, "args"), d->count);
+	buf_add(&p.b, d->args.at, (size_t)(d->args.end - d->args.at));
+	pairs_text(&p, "reason", d->reason);
+	rows_add(&b->rows, &p);
+}
+
+static void portrait(void *arg, const struct crash *c)
+{
+	struct before before = { .of = c };
+	struct buf *out = arg, fields = { 0 };
+	struct pairs p = { 0 };
+	int n = core_crash_fields(c, &fields);
+
+	core_dead_letters(letter, &before);
+	begin(&p, c);
+	pairs_text(&p, "type", c->type);
+	pairs_uint(&p, "restarts", c->restarts);
+	pairs_uint(&p, "waiting", c->waiting);
+	add_message(&p, c);
+	pairs_uint(&p, "state_bytes", c->state_size);
+	if (n < 0)
+		pack_null(pairs_key(&p, "fields"));
+	else
+		pack_list(pairs_key(&p, "fields"), (uint32_t)n);
+	buf_add(&p.b, fields.p, n < 0 ? 0 : fields.len);
+	rows_close(&before.rows, pairs_key(&p, "failed_messages"));
+	pairs_close(&p, out);
+	buf_fini(&fields);
+}
+
+int crashes_show(int64_t number, struct buf *out, struct why *why)
+{
+	if (number > 0 && core_crash((uint64_t)number, portrait, out))
+		return 0;
+	return why_set(why, ACTOR_ENOENT, "there is no crash %lld (any more); `actorctl crash list` "
+		"shows those that are kept", (long long)number);
+}

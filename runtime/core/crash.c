@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT
+ * crash.c - see crash.h.
+ *
+ * The idea: all that a report says is copied at once, as the next message or a restart changes it:
+ * the message, the state's bytes, how much waits. What the bytes mean (fields by name) is found out
+ * when somebody looks, by who knows the layout of types.
+ *
+ * Threads: one lock, a leaf; reports are read as copies. What is not there: earlier messages of the
+ * actor. Nobody notes those while nothing is wrong, as each would pay for it. */
+#include "crash.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+#include "json.h"
+#include "ports.h"
+
+enum { CRASHES = 64, STATE_MOST = 4096, ARGS_MOST = 512, WINDOW_MS = 100, A_WINDOW = 16 };
+
+struct report {
+	struct crash c;
+	char reason[512];
+	unsigned char args[ARGS_MOST];
+	unsigned char state[STATE_MOST];
+};
+
+static struct {
+	pthread_mutex_t lock;
+	uint64_t n;                     /* ever noted; the last CRASHES of them are here */
+	struct report *ring[CRASHES];
+	int64_t window;
+	int in_window;
+} crashes = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static int (*fields)(struct type *, const void *, size_t, struct buf *);
+
+void core_set_fields(int (*of)(struct type *, const void *, size_t, struct buf *))
+{
+	fields = of;
+}
+
+/* --- noting ------------------------------------------------------------------------------- */
+
+static const char *title(const struct actor *a)
+{
+	struct name *name = LOAD(&a->name);
+
+	return name && *name_text(name) ? name_text(name) : type_title(cell_type(a));
+}
+
+static const char *title_of(uint64_t id)
+{
+	struct actor *a = cell_at((uint32_t)id);
+
+	return id && LOAD_ACQUIRE(&a->gen) == id >> 32 ? title(a) : "";
+}
+
+static void fill(struct report *r, struct actor *a, const struct msg *m,
+		 const struct crash_about *about)
+{
+	struct type *type = cell_type(a);
+	uint64_t head = LOAD(&a->head);
+	struct buf args = { 0 };
+
+	message_pack(m, 0, &args);
+	r->c = (struct crash){
+		.wall_ms = wall_ms(), .actor = title(a), .type = type->name, .of = type,
+		.handler = about->handler, .from = title_of(m->from), .patch = about->patch,
+		.origin = (enum origin)(m->flags >> MSG_ORIGIN_SHIFT), .ends = about->ends,
+		.restarts = LOAD(&a->restarts), .waiting = HEAD_COUNT(head) - !!HEAD_COUNT(head),
+		.bytes = (uint32_t)args.len, .count = args.len <= ARGS_MOST ? m->n : 0,
+		.state_size = type->state,
+	};
+	if (args.len <= ARGS_MOST && args.len)
+		memcpy(r->args, args.p, args.len);
+	r->c.args = (struct packed){ r->args, r->args + (r->c.count ? args.len : 0) };
+	r->c.state = r->state;
+	memcpy(r->state, actor_state(a), type->state < STATE_MOST ? type->state : STATE_MOST);
+	snprintf(r->reason, sizeof r->reason, "%s", about->reason);
+	utf8_mend(r->reason, strlen(r->reason));
+	r->c.reason = r->reason;
+	buf_fini(&args);
+}
+
+static bool flood(void)
+{
+	int64_t window = now_ms() / WINDOW_MS;
+
+	if (crashes.window != window)
+		crashes.in_window = 0;
+	crashes.window = window;
+	return crashes.in_window++ >= A_WINDOW;
+}
+
+uint64_t crash_note(struct actor *a, const struct msg *m, const struct crash_about *about)
+{
+	struct report *r = NULL, **place;
+	uint64_t number = 0;
+
+	pthread_mutex_lock(&crashes.lock);
+	if (!flood()) {
+		number = ++crashes.n;
+		place = &crashes.ring[number % CRASHES];
+		r = *place;
+		*place = NULL;
+	}
+	pthread_mutex_unlock(&crashes.lock);
+	if (!number)
+		return 0;
+	if (!r)
+		r = mem_alloc(sizeof *r);
+	fill(r, a, m, about);
+	r->c.number = number;
+	pthread_mutex_lock(&crashes.lock);
+	place = &crashes.ring[number % CRASHES];
+	if (!*place) {
+		*place = r;
+		r = NULL;
+	}
+	pthread_mutex_unlock(&crashes.lock);
+	mem_free(r);                    /* others were faster, by a whole ring */
+	return number;
+}
+
+/* --- looking ------------------------------------------------------------------------------ */
+
+static bool copy(uint64_t number, struct report *out)
+{
+	const struct report *r;
+	bool found;
+
+	pthread_mutex_lock(&crashes.lock);
+	r = crashes.ring[number % CRASHES];
+	found = r && r->c.number == number;
+	if (found)
+		*out = *r;
+	pthread_mutex_unlock(&crashes.lock);
+	if (!found)
+		return false;
+	out->c.args = (struct packed){ out->args, out->args + (out->c.count ? out->c.bytes : 0) };
+	out->c.state = out->state;
+	out->c.reason = out->reason;
+	return true;
+}
+
+uint64_t core_crash_count(void)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&crashes.lock);
+	n = crashes.n;
+	pthread_mutex_unlock(&crashes.lock);
+	return n;
+}
+
+bool core_crash(uint64_t number, void (*look)(void *arg, const struct crash *c), void *arg)
+{
+	struct report *r = mem_alloc(sizeof *r);
+	bool found = number > 0 && copy(number, r);
+
+	if (found)
+		look(arg, &r->c);
+	mem_free(r);
+	return found;
+}
+
+int core_crash_fields(const struct crash *c, struct buf *rows)
+{
+	size_t len = c->state_size < STATE_MOST ? c->state_size : STATE_MOST;
+
+	return fields ? fields(c->of, c->state, len, rows) : -1;
+}
+
+/* A row has field, type and value, in this order. */
+static void say_field(struct packed *rows, struct buf *out)
+{
+	struct value v;
+
+	packed_next(rows, &v);
+	packed_skip(rows);
+	packed_next(rows, &v);
+	buf_printf(out, "%s%.*s=", out->len ? ", " : "", (int)v.len, v.str);
+	for (int i = 0; i < 3; i++)
+		packed_skip(rows);
+	if (json_write(out, rows) != 0)
+		buf_text(out, "?");
+}
+
+static void say(void *arg, const struct crash *c)
+{
+	struct buf rows = { 0 }, *out = arg;
+	int n = core_crash_fields(c, &rows);
+	struct packed at = { (uint8_t *)rows.p, (uint8_t *)rows.p + rows.len };
+	struct buf state = { 0 };
+
+	for (; n > 0 && state.len < 200; n--)
+		say_field(&at, &state);
+	buf_printf(out, "; crash %llu", (unsigned long long)c->number);
+	if (state.len)
+		buf_printf(out, ": %.*s%s", (int)state.len, state.p, n > 0 ? ", ..." : "");
+	buf_printf(out, "; %u wait", c->waiting);
+	buf_fini(&state);
+	buf_fini(&rows);
+}
+
+void crash_words(uint64_t number, char *out, size_t size)
+{
+	struct buf text = { 0 };
+
+	core_crash(number, say, &text);
+	snprintf(out, size, "%.*s", (int)text.len, text.len ? text.p : "");
+	utf8_mend(out, strlen(out));
+	buf_fini(&text);
+}

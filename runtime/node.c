@@ -572,6 +572,7 @@ int node_run(const struct node_config *c)
 	sigset_t before;
 	int error;
 
+	log_set_format((enum log_format)c->log_format);
 	raise_limit();
 	block_signals(&before);
 	core_on_give_up(on_give_up, &n);

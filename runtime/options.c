@@ -10,6 +10,7 @@
  * Main thread, before any other. Opens no file but --config; what a value means for the machine
  * (is the port free, may the folder be written) the rooms find out. */
 #include "options.h"
+#include "core/log.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -220,6 +221,16 @@ static int set_login(struct node_config *c, const char *value, struct why *why)
 	return word(value, why);
 }
 
+static int set_log_format(struct node_config *c, const char *value, struct why *why)
+{
+	static const char *const words[] = { [LOG_TEXT] = "text", "logfmt", "json" };
+
+	for (int i = 0; i < 3; i++)
+		if (strcmp(value, words[i]) == 0)
+			return c->log_format = i, 0;
+	return why_set(why, ACTOR_EARGS, "`%.60s` is neither text, logfmt nor json", value);
+}
+
 static int set_token_key(struct node_config *c, const char *value, struct why *why)
 {
 	return filled(value, &c->token_key, why);
@@ -308,6 +319,8 @@ static const struct option table[] = {
 	{ "topic", "NAME", "the topic of the rpc actor (rpc)", set_topic },
 	{ "control", "PATH", "the Unix socket for actorctl (as root /run/actord.sock, else\n"
 	  "$XDG_RUNTIME_DIR/actord.sock)", set_control },
+	{ "log-format", "WORD", "how stderr's lines look: text (the default), logfmt or json,\n"
+	  "with the keys time, level, from and text", set_log_format },
 	{ "workers", "N", "worker threads (the number of processors)", set_workers },
 	{ "max-actors", "N", "actors there may be at once (16777216)", set_max_actors },
 	{ "state", "DIR", "what must outlast a restart (as root /var/lib/actord, else\n"

@@ -113,6 +113,6 @@ int crashes_show(int64_t number, struct buf *out, struct why *why)
 {
 	if (number > 0 && core_crash((uint64_t)number, portrait, out))
 		return 0;
-	return why_set(why, ACTOR_ENOENT, "there is no crash %lld (any more); `actorctl crash list` "
-		"shows those that are kept", (long long)number);
+	return why_set(why, ACTOR_ENOENT, "there is no crash %lld (any more); `actorctl crash "
+		"list` shows those that are kept", (long long)number);
 }

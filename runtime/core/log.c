@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "ports.h"
+#include "value.h"
 
 enum {
 	PATIENCE = 100000,
@@ -25,6 +26,7 @@ enum {
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
 static const char cut_mark[] = "[cut]";
 static _Atomic int least_level = LOG_INFO;
+static enum log_format format;          /* set before there are threads */
 
 const char *log_level_name(enum log_level level)
 {
@@ -137,6 +139,11 @@ void log_set_level(enum log_level least)
 	atomic_store_explicit(&least_level, (int)least, memory_order_relaxed);
 }
 
+void log_set_format(enum log_format as)
+{
+	format = as;
+}
+
 static size_t put_head(char *to, size_t size, enum log_level level, const char *room)
 {
 	int64_t ms = wall_ms();
@@ -178,6 +185,71 @@ static size_t put_escaped(char *to, size_t size, const char *s)
 	return n;
 }
 
+/* --- for programs that read it ------------------------------------------------------------ */
+
+/* As in JSON, which logfmt's readers take, too. */
+static size_t put_quoted(char *to, size_t size, const char *s)
+{
+	const unsigned char *in = (const unsigned char *)s;
+	size_t n = 0;
+
+	to[n++] = '"';
+	for (; *in && n + sizeof cut_mark + 8 < size; in++) {
+		if (*in == '"' || *in == '\\')
+			n += (size_t)sprintf(to + n, "\\%c", *in);
+		else if (likely(!is_control(in)))
+			to[n++] = (char)*in;
+		else if (*in == '\n' || *in == '\t')
+			n += (size_t)sprintf(to + n, "\\%c", *in == '\n' ? 'n' : 't');
+		else
+			n += (size_t)sprintf(to + n, "\\u%04x", *in == 0xc2 ? *++in : *in);
+	}
+	if (*in)
+		n += (size_t)sprintf(to + n, "%s", cut_mark);
+	to[n++] = '"';
+	return n;
+}
+
+static size_t put_word(char *to, size_t size, const char *s)
+{
+	size_t plain = strcspn(s, " =\"\\"), n = 0;
+
+	for (size_t i = 0; i < plain; i++)
+		plain = is_control((const unsigned char *)s + i) ? i : plain;
+	if (!*s || s[plain] || format == LOG_JSON)
+		return put_quoted(to, size, s);
+	while (n < plain && n < size)
+		to[n] = s[n], n++;
+	return n;
+}
+
+/* text: may be changed to be UTF-8. line has the time. */
+static size_t put_fields(char *to, size_t size, enum log_level level, const char *room,
+                         char *text, const char *line)
+{
+	static const char *const keys[][4] = {
+		[LOG_LOGFMT] = { "time=", " level=", " from=", " text=" },
+		[LOG_JSON] = { "{\"time\":", ",\"level\":", ",\"from\":", ",\"text\":" },
+	};
+	char time[LOG_TIME + 1], from[65];
+	const char *value[] = { time, level_names[level], from };
+	size_t n = 0;
+
+	snprintf(time, sizeof time, "%s", line);
+	snprintf(from, sizeof from, "%s", room);
+	utf8_mend(from, strlen(from));
+	utf8_mend(text, strlen(text));
+	for (int i = 0; i < 3; i++) {
+		n += (size_t)sprintf(to + n, "%s", keys[format][i]);
+		n += put_word(to + n, size - n, value[i]);
+	}
+	n += (size_t)sprintf(to + n, "%s", keys[format][3]);
+	n += put_quoted(to + n, size - n - 1, text);
+	if (format == LOG_JSON)
+		to[n++] = '}';
+	return n;
+}
+
 void log_vline(enum log_level level, const char *room, const char *fmt, va_list ap)
 {
 	char text[PIPE_BUF], line[PIPE_BUF];
@@ -190,6 +262,8 @@ void log_vline(enum log_level level, const char *room, const char *fmt, va_list 
 	n = head = put_head(line, sizeof line, level, room);
 	n += put_escaped(line + n, sizeof line - 1 - n, text);
 	keep(level, line, n, head);
+	if (format != LOG_TEXT)
+		n = put_fields(line, sizeof line - 1, level, room, text, line);
 	line[n++] = '\n';
 	while (write(STDERR_FILENO, line, n) < 0 && errno == EINTR)
 		;

@@ -12,6 +12,10 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_NONE };
 void log_line(enum log_level level, const char *room, const char *fmt, ...) PRINTF(3, 4);
 void log_vline(enum log_level level, const char *room, const char *fmt, va_list ap) PRINTF(3, 0);
 void log_set_level(enum log_level least);
+/* How lines look on stderr: as above; time=… level=info from=bus text="…"; or a JSON object with
+ * these keys, as `actorctl --json log` has. */
+enum log_format { LOG_TEXT, LOG_LOGFMT, LOG_JSON };
+void log_set_format(enum log_format format);
 const char *log_level_name(enum log_level level);
 
 /* What an actor of this type logs, whose name is title. Lines below the type's level are left out,

@@ -3,6 +3,7 @@
 """actord's options: on the command line, in the environment and in a file, which of them wins, and
 how it ends where one makes no sense."""
 
+import json
 import os
 import socket
 import subprocess
@@ -80,6 +81,18 @@ class Options(Case):
             write_files(folder, {"c.conf": text})
             with self.subTest(text):
                 self.ends("--config", folder / "c.conf", word="c.conf:%d" % line)
+
+    def test_log_formats(self):
+        for word in "logfmt", "json":
+            runtime = self.start("--log-format", word)
+            runtime.stop()
+            lines = runtime.err.all()
+            self.assertTrue(lines)
+            for line in lines:
+                if word == "json":
+                    self.assertEqual(list(json.loads(line)), ["time", "level", "from", "text"])
+                else:
+                    self.assertRegex(line, r'^time=\S+Z level=[a-z]+ from=\S+ text=".*"$')
 
     def test_who_wins(self):
         """The environment over the file, the command line over both."""

@@ -163,6 +163,32 @@ static void a_long_line_is_cut(void **state)
 	}
 }
 
+/* For programs: one line, whatever is in it, with the same keys. */
+static void formats(void **state)
+{
+	char text[3 * PIPE_BUF], big[PIPE_BUF];
+
+	(void)state;
+	log_set_format(LOG_LOGFMT);
+	log_line(LOG_INFO, "bus", "a \"b\"\n\\ \x01\xc2\x9b\xff");
+	assert_string_equal(caught(text, sizeof text) + 29,
+	                    " level=info from=bus text=\"a \\\"b\\\"\\n\\\\ \\u0001\\u009b?\"\n");
+	assert_memory_equal(text, "time=20", 7);
+	log_line(LOG_WARN, "a b=\n", "%s", "");
+	assert_non_null(strstr(caught(text, sizeof text), " from=\"a b=\\n\" text=\"\"\n"));
+	log_set_format(LOG_JSON);
+	memset(big, '"', sizeof big - 1);
+	big[sizeof big - 1] = 0;
+	log_line(LOG_ERROR, "bus", "%s", big);
+	assert_true(strlen(caught(text, sizeof text)) <= PIPE_BUF);
+	assert_memory_equal(text, "{\"time\":\"20", 11);
+	assert_string_equal(text + strlen(text) - 9, "\"[cut]\"}\n" + 0);
+	log_line(LOG_INFO, "bus", "x");
+	assert_string_equal(caught(text, sizeof text) + 34,
+	                    ",\"level\":\"info\",\"from\":\"bus\",\"text\":\"x\"}\n");
+	log_set_format(LOG_TEXT);
+}
+
 static void levels_filter(void **state)
 {
 	char text[PIPE_BUF];
@@ -302,6 +328,7 @@ int main(void)
 		cmocka_unit_test(memory_is_zeroed_and_copied),
 		cmocka_unit_test_setup_teardown(a_line_is_one_line, catch_log, release_log),
 		cmocka_unit_test_setup_teardown(a_long_line_is_cut, catch_log, release_log),
+		cmocka_unit_test_setup_teardown(formats, catch_log, release_log),
 		cmocka_unit_test_setup_teardown(levels_filter, catch_log, release_log),
 		cmocka_unit_test_setup_teardown(threads_do_not_mix, catch_log, release_log),
 		cmocka_unit_test(clocks_go_forward),

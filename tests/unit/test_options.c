@@ -102,6 +102,7 @@ static void listen_addresses(void **state)
 	good(&o, "--listen localhost:82");
 	assert_string_equal(o.node.listen_addr, "127.0.0.1");
 	options_fini(&o);
+	bad("--log-format xml", "--log-format", "logfmt");
 	bad("--same-user never", "--same-user", "refuse");
 	bad("--listen 8080", "--listen", "ADDR:PORT");
 	bad("--listen :8080", "--listen", "ADDR:PORT");

@@ -146,10 +146,21 @@ static int set_topic(struct node_config *c, const char *value, struct why *why)
 	return word(value, why);
 }
 
-static int set_control(struct node_config *c, const char *value, struct why *why)
-{
-	return filled(value, &c->control, why);
-}
+#define TEXT(name, field) \
+	static int set_##name(struct node_config *c, const char *value, struct why *why) \
+	{ \
+		return filled(value, &c->field, why); \
+	}
+TEXT(control, control)
+TEXT(state, state)
+TEXT(patch_keys, patch_keys)
+TEXT(group, groups)
+TEXT(probation, probation)
+TEXT(allow_origin, origins)
+TEXT(token_key, token_key)
+TEXT(tls_cert, tls_cert)
+TEXT(files, files)
+TEXT(tls_key, tls_key)
 
 static int set_workers(struct node_config *c, const char *value, struct why *why)
 {
@@ -159,11 +170,6 @@ static int set_workers(struct node_config *c, const char *value, struct why *why
 static int set_max_actors(struct node_config *c, const char *value, struct why *why)
 {
 	return number(value, ACTORS_LEAST, ACTORS_MOST, &c->max_actors, why);
-}
-
-static int set_state(struct node_config *c, const char *value, struct why *why)
-{
-	return filled(value, &c->state, why);
 }
 
 static int set_node(struct node_config *c, const char *value, struct why *why)
@@ -195,67 +201,34 @@ static int set_fail_fast(struct node_config *c, const char *value, struct why *w
 	return rc < 0 ? rc : 0;
 }
 
-static int set_patch_keys(struct node_config *c, const char *value, struct why *why)
-{
-	return filled(value, &c->patch_keys, why);
-}
-
-static int set_group(struct node_config *c, const char *value, struct why *why)
-{
-	return filled(value, &c->groups, why);
-}
-
-static int set_probation(struct node_config *c, const char *value, struct why *why)
-{
-	return filled(value, &c->probation, why);
-}
-
-static int set_allow_origin(struct node_config *c, const char *value, struct why *why)
-{
-	return filled(value, &c->origins, why);
-}
-
 static int set_login(struct node_config *c, const char *value, struct why *why)
 {
 	c->login = value;
 	return word(value, why);
 }
 
-static int set_log_format(struct node_config *c, const char *value, struct why *why)
+/* The number of value among n words, which said has as people read them. */
+static int choose(const char *value, const char *const *words, int n, const char *said, int *out,
+                  struct why *why)
 {
-	static const char *const words[] = { [LOG_TEXT] = "text", "logfmt", "json" };
-
-	for (int i = 0; i < 3; i++)
-		if (strcmp(value, words[i]) == 0)
-			return c->log_format = i, 0;
-	return why_set(why, ACTOR_EARGS, "`%.60s` is neither text, logfmt nor json", value);
-}
-
-static int set_token_key(struct node_config *c, const char *value, struct why *why)
-{
-	return filled(value, &c->token_key, why);
+	for (*out = 0; *out < n; ++*out)
+		if (strcmp(value, words[*out]) == 0)
+			return 0;
+	return why_set(why, ACTOR_EARGS, "\"%.60s\" is none of %s", value, said);
 }
 
 static int set_same_user(struct node_config *c, const char *value, struct why *why)
 {
 	static const char *const words[] = { "both", "replace", "refuse" };
 
-	for (int i = 0; i < (int)ARRAY_LEN(words); i++)
-		if (strcmp(value, words[i]) == 0) {
-			c->same_user = i;
-			return 0;
-		}
-	return why_set(why, ACTOR_EARGS, "\"%s\" is none of both, replace, refuse", value);
+	return choose(value, words, 3, "both, replace, refuse", &c->same_user, why);
 }
 
-static int set_tls_cert(struct node_config *c, const char *value, struct why *why)
+static int set_log_format(struct node_config *c, const char *value, struct why *why)
 {
-	return filled(value, &c->tls_cert, why);
-}
+	static const char *const words[] = { [LOG_TEXT] = "text", "logfmt", "json" };
 
-static int set_files(struct node_config *c, const char *value, struct why *why)
-{
-	return filled(value, &c->files, why);
+	return choose(value, words, 3, "text, logfmt, json", &c->log_format, why);
 }
 
 static int set_debug_token(struct node_config *c, const char *value, struct why *why)
@@ -266,17 +239,13 @@ static int set_debug_token(struct node_config *c, const char *value, struct why 
 	return filled(value, &c->debug_token, why);
 }
 
-static int set_tls_key(struct node_config *c, const char *value, struct why *why)
-{
-	return filled(value, &c->tls_key, why);
-}
-
 static int set_when_unread(struct node_config *c, const char *value, struct why *why)
 {
-	if (strcmp(value, "close") != 0 && strcmp(value, "drop-oldest") != 0)
-		return why_set(why, ACTOR_EARGS, "\"%s\" is neither close nor drop-oldest", value);
-	c->limits.drop_oldest = value[0] == 'd';
-	return 0;
+	static const char *const words[] = { "close", "drop-oldest" };
+	int which, rc = choose(value, words, 2, "close, drop-oldest", &which, why);
+
+	c->limits.drop_oldest = which == 1;
+	return rc;
 }
 
 #define LIMIT(field, min, max) \

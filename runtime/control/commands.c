@@ -15,11 +15,11 @@
 #include "answers.h"
 #include "asked.h"
 #include "lines.h"
+#include "counts.h"
 #include "crashes.h"
 #include "gather.h"
 #include "look.h"
 #include "ports.h"
-#include "top.h"
 #include "traces.h"
 #include "words.h"
 
@@ -36,14 +36,12 @@ enum {
 struct commands {
 	struct control_sources sources;
 	actor_id self;
-	int64_t started_ms;
-	bool ready;
 	msg_caller waiting[WAITING_MAX];        /* for ready */
 	unsigned waiting_count;
 	void *calls;                            /* of struct call_under_way, by its question */
 	unsigned call_count;
 	struct looks looks;
-	struct top *top;
+	struct counts counts;
 	struct parts *parts;
 	struct traces *traces;
 	struct gathers gathers;
@@ -70,7 +68,7 @@ static int on_ready(actor *self, const msg *m)
 	struct commands *n = commands_of(self);
 	msg_caller caller;
 
-	if (n->ready)
+	if (n->counts.ready)
 		return msg_reply(m, true);
 	if (n->waiting_count == WAITING_MAX)
 		return msg_fail(m, "%d wait already until this node is ready", WAITING_MAX);
@@ -87,7 +85,7 @@ void commands_ready(struct commands *n)
 	unsigned i;
 
 	pack_bool(&b, true);
-	n->ready = true;
+	n->counts.ready = true;
 	for (i = 0; i < n->waiting_count; i++)
 		core_answer(self, n->waiting[i], packed_of(&b), 1, 0, NULL);
 	n->waiting_count = 0;
@@ -98,12 +96,15 @@ void commands_ready(struct commands *n)
 
 static int on_inspect(actor *self, const msg *m)
 {
-	struct commands *n = commands_of(self);
-	struct glance g = { &n->sources, n->self, n->started_ms, n->ready };
-	struct buf b = { 0 };
+	counts_inspect(&commands_of(self)->counts, self, msg_defer(m));
+	return 0;
+}
 
-	glance_node(&g, &b);
-	return reply(self, m, &b, 1);
+static int on_walk(actor *self, const msg *m)
+{
+	(void)m;
+	walk_on(&commands_of(self)->counts.walks, self);
+	return 0;
 }
 
 static int on_looked(actor *self, const msg *m)
@@ -127,10 +128,8 @@ static int on_inspect_actor(actor *self, const msg *m)
 
 static int on_ps(actor *self, const msg *m)
 {
-	struct buf b = { 0 };
-
-	portrait_rows(&b);
-	return reply(self, m, &b, 2);
+	counts_ps(&commands_of(self)->counts, self, msg_defer(m));
+	return 0;
 }
 
 /* --- call, send --------------------------------------------------------------- */
@@ -202,11 +201,13 @@ static int on_called(actor *self, const msg *m)
 static int on_top(actor *self, const msg *m)
 {
 	struct top_query q = { msg_int(m, 0), msg_str(m, 1), msg_str(m, 2), msg_int(m, 3) };
-	struct buf b = { 0 };
 	struct why why;
-	int rc = top_answer(commands_of(self)->top, &q, &b, &why);
+	int rc = top_check(&q, &why);
 
-	return rc < 0 ? refuse(self, msg_defer(m), rc, why.text) : reply(self, m, &b, 1);
+	if (rc < 0)
+		return refuse(self, msg_defer(m), rc, why.text);
+	counts_top(&commands_of(self)->counts, self, msg_defer(m), &q);
+	return 0;
 }
 
 /* --- log ---------------------------------------------------------------------- */
@@ -524,6 +525,7 @@ static const struct actor_type node_type = {
 	            { "inspect_actor", "name:str", on_inspect_actor, 0 },
 	            { "looked", "...", on_looked, 0 },
 	            { "ps", "", on_ps, 0 },
+	            { "walk", "", on_walk, 0 },
 	            { "log", "after:int name:str level:str most:int", on_log, 0 },
 	            { "crash_list", "", on_crash_list, 0 },
 	            { "crash_show", "number:int", on_crash_show, 0 },
@@ -554,8 +556,7 @@ struct commands *commands_new(struct home *home, const char *name,
 
 	n->sources = *sources;
 	n->looks.sources = &n->sources;
-	n->started_ms = now_ms();
-	n->top = top_new();
+	counts_init(&n->counts, &n->sources);
 	n->parts = parts_new(n->sources.node);
 	n->traces = traces_new(n->parts);
 	n->gathers.sources = &n->sources;
@@ -577,7 +578,7 @@ void commands_free(struct commands *n)
 		return;
 	asked_free(&n->calls, mem_free);
 	looks_fini(&n->looks);
-	top_free(n->top);
+	counts_fini(&n->counts);
 	gathers_fini(&n->gathers);
 	traces_free(n->traces);
 	parts_free(n->parts);

@@ -3,11 +3,23 @@
 #include "glance.h"
 
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "census.h"
 #include "dead.h"
 #include "ports.h"
 #include "rows.h"
+
+enum { TYPES_SHOWN = 10 };
+
+static int64_t cpu_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
 
 static int64_t resident_bytes(void)
 {
@@ -30,42 +42,40 @@ static void worker_row(void *arg, const struct worker_info *w)
 	pairs_text(&p, "actor", w->actor);
 	pairs_text(&p, "handler", w->handler);
 	pairs_int(&p, "busy_ms", w->since_ns ? (now_ns() - w->since_ns) / 1000000 : 0);
+	pairs_int(&p, "cpu_ms", w->cpu_ns / 1000000);
 	pairs_uint(&p, "handled", w->handled);
 	pairs_uint(&p, "failed", w->failed);
 	rows_add(r, &p);
 }
 
-struct mailboxes {
-	actor_id self;
-	uint32_t depth;
-	uint64_t bytes, waiting;
-	char fullest[NAME_MAX_LEN + 1];
-};
-
-static void weigh(void *arg, const struct actor_info *a)
+static void add_mailboxes(struct pairs *out, const struct census *c,
+                          const struct census_type *all)
 {
-	struct mailboxes *all = arg;
-	uint32_t depth = a->depth - (a->id == all->self && a->depth);
+	struct pairs p = { 0 };
+	struct actor_info a;
+	bool found = c->n && core_inspect(c->full[0].id, &a) == 0;
 
-	all->waiting += depth;
-	all->bytes += a->bytes;
-	if (depth <= all->depth)
-		return;
-	all->depth = depth;
-	snprintf(all->fullest, sizeof all->fullest, "%s", a->name ? a->name : a->type);
+	pairs_uint(&p, "waiting", all->waiting);
+	pairs_uint(&p, "bytes", all->mailbox_bytes);
+	pairs_text(&p, "fullest", !found ? NULL : a.name ? a.name : a.type);
+	pairs_uint(&p, "fullest_waiting", found ? c->full[0].depth : 0);
+	pairs_close(&p, pairs_key(out, "mailboxes"));
 }
 
-static void add_mailboxes(struct pairs *out, actor_id self)
+/* Whose it is, as far as that is known: the rest is the allocator's, stacks, libraries. */
+static void add_memory(struct pairs *out, const struct census *c, const struct census_type *all)
 {
-	struct mailboxes all = { .self = self };
 	struct pairs p = { 0 };
+	uint64_t allocated = 0;
 
-	core_actors(weigh, &all);
-	pairs_uint(&p, "waiting", all.waiting);
-	pairs_uint(&p, "bytes", all.bytes);
-	pairs_text(&p, "fullest", all.depth ? all.fullest : NULL);
-	pairs_uint(&p, "fullest_waiting", all.depth);
-	pairs_close(&p, pairs_key(out, "mailboxes"));
+	for (size_t i = 0; i < c->types; i++)
+		allocated += core_allocated(c->type[i].of);
+	pairs_int(&p, "resident_bytes", resident_bytes());
+	pairs_uint(&p, "states_bytes", all->state_bytes);
+	pairs_uint(&p, "mailboxes_bytes", all->mailbox_bytes);
+	pairs_uint(&p, "allocated_bytes", allocated);
+	pairs_uint(&p, "code_bytes", core_code_bytes());
+	pairs_close(&p, pairs_key(out, "memory"));
 }
 
 static void add_messages(struct pairs *out, const struct core_totals *t)
@@ -86,19 +96,23 @@ void glance_node(const struct glance *g, struct buf *out)
 {
 	struct rows workers = { 0 };
 	struct pairs p = { 0 };
+	struct census_type all = census_all(g->census);
 	struct core_totals t;
 
-	core_totals(&t);
+	core_counts(&t);
 	core_workers(worker_row, &workers);
 	pairs_text(&p, "node", g->sources->node);
 	pairs_text(&p, "version", ACTORD_VERSION);
 	pairs_int(&p, "pid", getpid());
 	pairs_int(&p, "uptime_ms", now_ms() - g->started_ms);
 	pairs_int(&p, "memory_bytes", resident_bytes());
+	pairs_int(&p, "cpu_ms", cpu_ms());
 	pairs_bool(&p, "ready", g->ready);
-	pairs_uint(&p, "actors", t.actors);
+	pairs_uint(&p, "actors", all.actors);
 	rows_close(&workers, pairs_key(&p, "workers"));
-	add_mailboxes(&p, g->self);
+	add_mailboxes(&p, g->census, &all);
+	add_memory(&p, g->census, &all);
+	census_rows(g->census, TYPES_SHOWN, pairs_key(&p, "types"));
 	add_messages(&p, &t);
 	dead_letters(pairs_key(&p, "dead_letters"));
 	if (g->sources->sections)

@@ -28,10 +28,11 @@ struct control_sources {
 	void *arg;
 };
 
-/* Appends one map. self: whose one message under way is the question itself. The home's thread. */
+/* Appends one map. The home's thread. */
+struct census;
 struct glance {
 	const struct control_sources *sources;
-	actor_id self;
+	struct census *census;          /* of all actors */
 	int64_t started_ms;
 	bool ready;
 };

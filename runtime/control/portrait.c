@@ -64,18 +64,6 @@ static void add_mailbox(struct pairs *out, const struct actor_info *a)
 	pairs_close(&p, pairs_key(out, "mailbox"));
 }
 
-struct children { actor_id parent; struct rows rows; };
-
-static void child_row(void *arg, const struct actor_info *a)
-{
-	struct children *c = arg;
-
-	if (a->parent != c->parent || c->rows.n == ROWS_MAX)
-		return;
-	pack_text(&c->rows.b, a->name ? a->name : a->type);
-	c->rows.n++;
-}
-
 /* --- what it says itself ------------------------------------------------------ */
 
 static bool find(struct packed map, const char *key, struct packed *one)
@@ -107,19 +95,13 @@ static void pass_on(struct pairs *p, struct packed inner, const char *key)
 
 static void add_family(struct pairs *p, const struct actor_info *a, struct packed inner)
 {
-	struct children c = { .parent = a->id };
 	struct actor_info parent;
 
 	if (!a->parent || core_inspect(a->parent, &parent) != 0)
 		pairs_text(p, "parent", NULL);
 	else
 		pairs_text(p, "parent", parent.name ? parent.name : parent.type);
-	if (inner.at < inner.end) {
-		pass_on(p, inner, "children");
-		return;
-	}
-	core_actors(child_row, &c);
-	rows_close(&c.rows, pairs_key(p, "children"));
+	pass_on(p, inner, "children");
 }
 
 static void add_fields(struct pairs *p, const struct portrait *of)
@@ -242,28 +224,21 @@ void portrait_actor(const struct portrait *of, struct buf *out)
 	pairs_close(&p, out);
 }
 
-static void actor_row(void *arg, const struct actor_info *a)
+void portrait_row(actor_id id, struct rows *out)
 {
-	struct rows *r = arg;
 	struct pairs p = { 0 };
+	struct actor_info a;
 
-	if (r->n == ROWS_MAX) {
-		r->more++;
+	if (out->n == ROWS_MAX) {
+		out->more++;
 		return;
 	}
-	add_identity(&p, a);
-	pairs_uint(&p, "waiting", a->depth);
-	pairs_uint(&p, "bytes", a->bytes);
-	pairs_uint(&p, "asks", a->asks);
-	pairs_uint(&p, "restarts", a->restarts);
-	rows_add(r, &p);
-}
-
-void portrait_rows(struct buf *out)
-{
-	struct rows rows = { 0 };
-
-	core_actors(actor_row, &rows);
-	rows_close(&rows, out);
-	pack_uint(out, rows.more);
+	if (core_inspect(id, &a) != 0)
+		return;
+	add_identity(&p, &a);
+	pairs_uint(&p, "waiting", a.depth);
+	pairs_uint(&p, "bytes", a.bytes);
+	pairs_uint(&p, "asks", a.asks);
+	pairs_uint(&p, "restarts", a.restarts);
+	rows_add(out, &p);
 }

@@ -4,6 +4,7 @@
 #define PORTRAIT_H
 
 #include "glance.h"
+#include "rows.h"
 
 /* Appends one map. inner: what the actor says of itself (core_look()), empty where it did not in
  * time. circle: "a > b > a", or NULL. */
@@ -16,8 +17,8 @@ struct portrait {
 void portrait_actor(const struct portrait *p, struct buf *out);
 /* Whom it has asked first of those it waits for, in inner: its name's bytes, or 0. */
 size_t portrait_asked(struct packed inner, char name[NAME_MAX_LEN + 1]);
-/* Appends a list of maps, and how many more there are. */
-void portrait_rows(struct buf *out);
+/* One of all actors, if it is still there; beyond so many they are counted only. */
+void portrait_row(actor_id id, struct rows *out);
 
 /* A map: name, type, value, least, most. */
 void portrait_var(const struct offer *v, double is, struct buf *out);

@@ -15,7 +15,7 @@
 #include "ports.h"
 #include "rows.h"
 
-enum { SNAPSHOTS = 8, HANDLERS_MOST = 10000, ROWS_MOST = 1000 };
+enum { SNAPSHOTS = 8, HANDLERS_MOST = 10000, ROWS_MOST = 1000, THREADS_MOST = 256 };
 
 /* What one handler had counted. */
 struct counted {
@@ -31,6 +31,8 @@ struct snapshot {
 	struct core_totals totals;
 	struct counted *row;
 	size_t n, cap;
+	struct { const char *name; int64_t cpu_ns; } thread[THREADS_MOST];
+	size_t threads;
 };
 
 struct top {
@@ -101,6 +103,16 @@ static int by_slot(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static void read_thread(void *arg, const struct worker_info *w)
+{
+	struct snapshot *s = arg;
+
+	if (!w->cpu_ns || s->threads == THREADS_MOST)
+		return;
+	s->thread[s->threads].name = w->name;
+	s->thread[s->threads++].cpu_ns = w->cpu_ns;
+}
+
 static struct snapshot *take(struct top *t)
 {
 	struct snapshot *s = &t->kept[++t->number % SNAPSHOTS];
@@ -112,6 +124,8 @@ static struct snapshot *take(struct top *t)
 	s->cpu_ns = cpu_ns();
 	core_counts(&s->totals);
 	core_types(read_type, &r);
+	s->threads = 0;
+	core_workers(read_thread, s);
 	qsort(s->row, s->n, sizeof *s->row, by_slot);
 	return s;
 }
@@ -128,7 +142,7 @@ static const struct snapshot *find(const struct top *t, int64_t number)
 
 struct busy {
 	const struct counted *c;
-	uint64_t calls, failures, waiting;
+	uint64_t calls, failures, waiting, memory;      /* the last two: of its type */
 	double per_s, cpu, mean_us, p99_us, most_us;
 };
 
@@ -168,10 +182,11 @@ static double mean(const struct busy *d) { return d->mean_us; }
 static double p99(const struct busy *d) { return d->p99_us; }
 static double failures(const struct busy *d) { return (double)d->failures; }
 static double waiting(const struct busy *d) { return (double)d->waiting; }
+static double memory(const struct busy *d) { return (double)d->memory; }
 
 static const struct order { const char *name; double (*of)(const struct busy *d); } orders[] = {
 	{ "rate", rate }, { "cpu", cpu }, { "mean", mean }, { "p99", p99 },
-	{ "failures", failures }, { "waiting", waiting },
+	{ "failures", failures }, { "waiting", waiting }, { "memory", memory },
 };
 
 static const struct order *find_order(const char *name, struct why *why)
@@ -180,8 +195,8 @@ static const struct order *find_order(const char *name, struct why *why)
 		if (strcmp(orders[i].name, name) == 0)
 			return &orders[i];
 	why_set(why, ACTOR_EARGS,
-		"top is not sorted by `%s`, but by rate, cpu, mean, p99, failures "
-		"or waiting",
+		"top is not sorted by `%s`, but by rate, cpu, mean, p99, failures, "
+		"waiting or memory",
 		name);
 	return NULL;
 }
@@ -205,68 +220,18 @@ static bool matches(const struct counted *c, const char *filter)
 
 /* --- mailboxes --------------------------------------------------------------------- */
 
-struct mailboxes {
-	const char *filter;
-	struct waiting_info *top;       /* the fullest first */
-	size_t n, most;
-	struct { const struct type *of; uint64_t waiting; } *type;
-	size_t types, last;             /* last: whose turn it was */
-};
-
-static void count_type(struct mailboxes *m, const struct waiting_info *w)
-{
-	size_t i = m->last;
-
-	if (i >= m->types || m->type[i].of != w->of)
-		for (i = 0; i < m->types && m->type[i].of != w->of; i++)
-			;
-	if (i == m->types) {
-		m->type = mem_resize(m->type, ++m->types * sizeof *m->type);
-		m->type[i].of = w->of;
-		m->type[i].waiting = 0;
-	}
-	m->type[i].waiting += w->depth;
-	m->last = i;
-}
-
-static uint64_t type_waiting(const struct mailboxes *m, const struct type *of)
-{
-	for (size_t i = 0; i < m->types; i++)
-		if (m->type[i].of == of)
-			return m->type[i].waiting;
-	return 0;
-}
-
-static void weigh(void *arg, const struct waiting_info *w)
-{
-	struct mailboxes *m = arg;
-	size_t i;
-
-	if (type_native(w->of))
-		return;
-	count_type(m, w);
-	if (m->n == m->most && w->depth <= m->top[m->n - 1].depth)
-		return;
-	if (*m->filter && !strstr(type_name(w->of), m->filter))
-		return;
-	i = m->n < m->most ? m->n++ : m->n - 1;
-	for (; i > 0 && m->top[i - 1].depth < w->depth; i--)
-		m->top[i] = m->top[i - 1];
-	m->top[i] = *w;
-}
-
-static void mailbox_rows(struct rows *out, const struct mailboxes *m)
+static void mailbox_rows(struct rows *out, const struct census *m)
 {
 	struct pairs p = { 0 };
 	struct actor_info a;
 
 	for (size_t i = 0; i < m->n; i++) {
-		if (core_inspect(m->top[i].id, &a) != 0)
+		if (core_inspect(m->full[i].id, &a) != 0)
 			continue;
 		pairs_text(&p, "mailbox", a.name);
 		pairs_text(&p, "type", a.type);
 		pairs_text(&p, "state", a.state);
-		pairs_uint(&p, "waiting", m->top[i].depth);
+		pairs_uint(&p, "waiting", m->full[i].depth);
 		pairs_uint(&p, "max_waiting", a.max_count);
 		pairs_uint(&p, "bytes", a.bytes);
 		rows_add(out, &p);
@@ -309,14 +274,17 @@ static void handler_rows(struct rows *out, const struct busy *d, size_t n, size_
 }
 
 static size_t changes(struct busy *to, const struct snapshot *now, const struct snapshot *before,
-                      double s, const struct mailboxes *m)
+                      double s, const struct census *m)
 {
+	const struct census_type *type;
 	size_t n = 0;
 
 	for (size_t i = 0; i < now->n; i++) {
 		struct busy d = change_of(&now->row[i], before, s);
 
-		d.waiting = type_waiting(m, d.c->of);
+		type = census_of(m, d.c->type);
+		d.waiting = type ? type->waiting : 0;
+		d.memory = type ? census_bytes(type) : 0;
 		if ((d.calls || d.failures || d.cpu > 0 || d.waiting) &&
 		    matches(d.c, m->filter))
 			to[n++] = d;
@@ -341,40 +309,55 @@ static void add_summary(struct pairs *p, const struct snapshot *now, const struc
 	pairs_num(p, "cpu", (double)(now->cpu_ns - was->cpu_ns) / 1e7 / s);
 }
 
-int top_answer(struct top *t, const struct top_query *q, struct buf *out, struct why *why)
+/* In percent of a processor. */
+static void add_threads(struct pairs *out, const struct snapshot *now,
+                        const struct snapshot *before, double s)
 {
-	const struct order *order = find_order(q->sort, why);
-	const struct snapshot *before, *now;
-	struct mailboxes m = { .filter = q->filter };
-	struct rows handlers = { 0 }, boxes = { 0 }, running = { 0 };
+	struct rows rows = { 0 };
 	struct pairs p = { 0 };
-	struct busy *d;
-	double s;
-	size_t n;
 
-	if (!order)
+	for (size_t i = 0; i < now->threads; i++) {
+		int64_t was = 0;
+
+		for (size_t k = 0; before && k < before->threads; k++)
+			if (before->thread[k].name == now->thread[i].name)
+				was = before->thread[k].cpu_ns;
+		pairs_text(&p, "thread", now->thread[i].name);
+		pairs_num(&p, "cpu", (double)(now->thread[i].cpu_ns - was) / 1e7 / s);
+		rows_add(&rows, &p);
+	}
+	rows_close(&rows, pairs_key(out, "threads"));
+}
+
+int top_check(const struct top_query *q, struct why *why)
+{
+	if (!find_order(q->sort, why))
 		return ACTOR_EARGS;
 	if (q->rows < 1 || q->rows > ROWS_MOST)
 		return why_set(why, ACTOR_EARGS, "top shows 1 to %d rows", ROWS_MOST);
-	before = find(t, q->since);
-	now = take(t);
-	s = (double)(now->at_ns - (before ? before->at_ns : t->started_ns) + 1) / 1e9;
-	m.most = (size_t)q->rows;
-	m.top = mem_alloc(m.most * sizeof *m.top);
-	core_waiting(weigh, &m);
-	d = mem_alloc((now->n + 1) * sizeof *d);
-	n = changes(d, now, before, s, &m);
-	qsort_r(d, n, sizeof *d, by_order, (void *)(uintptr_t)order);
-	handler_rows(&handlers, d, n, m.most);
-	mailbox_rows(&boxes, &m);
+	return 0;
+}
+
+void top_answer(struct top *t, const struct top_query *q, struct census *census, struct buf *out)
+{
+	struct rows handlers = { 0 }, boxes = { 0 }, running = { 0 };
+	const struct snapshot *before = find(t, q->since), *now = take(t);
+	double s = (double)(now->at_ns - (before ? before->at_ns : t->started_ns) + 1) / 1e9;
+	struct busy *d = mem_alloc((now->n + 1) * sizeof *d);
+	size_t n = changes(d, now, before, s, census);
+	struct pairs p = { 0 };
+	struct why why;
+
+	qsort_r(d, n, sizeof *d, by_order, (void *)(uintptr_t)find_order(q->sort, &why));
+	handler_rows(&handlers, d, n, (size_t)q->rows);
+	mailbox_rows(&boxes, census);
 	core_workers(running_row, &running);
 	add_summary(&p, now, before, s);
 	rows_close(&handlers, pairs_key(&p, "handlers"));
 	rows_close(&boxes, pairs_key(&p, "mailboxes"));
 	rows_close(&running, pairs_key(&p, "running"));
+	add_threads(&p, now, before, s);
+	census_rows(census, (size_t)q->rows, pairs_key(&p, "types"));
 	pairs_close(&p, out);
-	mem_free(m.type);
-	mem_free(m.top);
 	mem_free(d);
-	return 0;
 }

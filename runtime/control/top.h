@@ -4,7 +4,7 @@
 #ifndef TOP_H
 #define TOP_H
 
-#include "core.h"
+#include "census.h"
 
 struct top;
 struct top *top_new(void);
@@ -13,11 +13,12 @@ void top_free(struct top *t);
 struct top_query {
 	/* the number that an answer before gave; 0, or gone: since the start */
 	int64_t since;
-	const char *sort;       /* rate, cpu, mean, p99, failures, waiting */
+	const char *sort;       /* rate, cpu, mean, p99, failures, waiting, memory */
 	const char *filter;     /* part of TYPE.HANDLER; "": all */
 	int64_t rows;           /* at most, of each table */
 };
-/* Appends one map. 0, or ACTOR_EARGS with why. On one thread; the actors are left alone. */
-int top_answer(struct top *t, const struct top_query *q, struct buf *out, struct why *why);
+int top_check(const struct top_query *q, struct why *why);      /* 0, or ACTOR_EARGS with why */
+/* Appends one map. census: of now, with q's filter and rows. On one thread. */
+void top_answer(struct top *t, const struct top_query *q, struct census *census, struct buf *out);
 
 #endif

@@ -68,6 +68,17 @@ struct code *code_hold(struct code *c)
 	return c;
 }
 
+uint64_t core_code_bytes(void)
+{
+	uint64_t bytes = 0;
+
+	pthread_mutex_lock(&codes_lock);
+	for (const struct code *c = codes; c; c = c->next)
+		bytes += c->size;
+	pthread_mutex_unlock(&codes_lock);
+	return bytes;
+}
+
 void code_lies(struct code *c, const void *at, size_t size)
 {
 	pthread_mutex_lock(&codes_lock);

@@ -22,7 +22,7 @@
 #include "ports.h"
 #include "probation.h"
 
-enum { BUDGET_MS = 1000, LOGGED_A_SECOND = 10, STATE_KEPT = 4096 };
+enum { BUDGET_MS = 1000, STATE_KEPT = 4096 };
 
 static uint32_t budget_of(const struct actor *a)
 {
@@ -101,25 +101,12 @@ static COLD void explain(struct actor *a, struct guard *g, const char *what, str
 	buf_fini(&text);
 }
 
-/* One line a fault, but no flood: what is left out is said with the next. */
 static void log_fault(const struct why *why, uint64_t crash)
 {
-	static _Atomic int64_t second;
-	static _Atomic uint32_t logged, left_out;
-	int64_t now = now_ms() / 1000;
-	char more[400];
+	struct why line;
 
-	if (LOAD(&second) != now) {
-		STORE(&second, now);
-		STORE(&logged, 0);
-	}
-	if (atomic_fetch_add(&logged, 1) >= LOGGED_A_SECOND) {
-		atomic_fetch_add(&left_out, 1);
-		return;
-	}
-	crash_words(crash, more, sizeof more);
-	log_line(LOG_WARN, "actor", "contained: %s (%u like it not logged%s)", why->text,
-	         atomic_exchange(&left_out, 0), more);
+	why_set(&line, 0, "contained: %s", why->text);
+	crash_log(line.text, crash);
 }
 
 static void begin(struct guard *g, const struct code *code, uint32_t version)

@@ -183,11 +183,14 @@ struct actor_info {
 	struct type *of;
 	const char *held_by;            /* in whose mailbox it waits for room; NULL: it does not */
 };
+/* One of all actors, as little as a million may cost. */
+struct cell_info { actor_id id; struct type *of; uint32_t depth, bytes; size_t state_bytes; };
 struct worker_info {
 	const char *name;               /* "worker 0", "io", "gateway" */
 	const char *actor, *handler;    /* running now; NULL: none */
 	int64_t since_ns;               /* of now_ns(), when that began; 0: idle */
 	uint64_t handled, failed;
+	int64_t cpu_ns;                 /* of its thread */
 };
 /* Once nothing runs, sent = handled + expired + dead_letters + waiting: a start and a stop are
  * messages too, what was refused was not sent, and what a handler failed with where nobody waited
@@ -233,6 +236,12 @@ int  core_crash_fields(const struct crash *c, struct buf *rows);
 void core_set_fields(int (*of)(struct type *t, const void *state, size_t len, struct buf *rows));
 
 void core_actors(void (*each)(void *arg, const struct actor_info *a), void *arg);
+/* The next `most` cells from *at on (0: from the first): false when these were the last.
+ * state_bytes: its cell, and a state that does not fit there. */
+bool core_cells(uint32_t *at, uint32_t most, void (*each)(void *arg, const struct cell_info *c),
+		void *arg);
+uint64_t core_allocated(const struct type *t);  /* bytes that its actors have by actor_alloc() */
+uint64_t core_code_bytes(void);                 /* of compiled code, what is replaced too */
 int  core_inspect(actor_ref ref, struct actor_info *out);       /* ACTOR_ENOENT */
 /* What only it knows itself: it is asked, and its answer comes to self's handler `then`: a map of
  * mode, children, links, monitors, monitored_by, timers, waits_for, keeps_waiting, stash, state (as
@@ -248,10 +257,6 @@ int64_t core_times_part(const struct handler_times *t, double part);
 /* How many took less, between two places in proportion. */
 double core_times_below(const struct handler_times *t, int64_t ns);
 const char *core_text_handler(actor_ref to);    /* the handler with ON_TEXT, or NULL */
-/* Of the actors with something in their mailbox; for a million that have not it takes milliseconds.
- */
-struct waiting_info { actor_id id; struct type *of; uint32_t depth; };
-void core_waiting(void (*each)(void *arg, const struct waiting_info *w), void *arg);
 void core_workers(void (*each)(void *arg, const struct worker_info *w), void *arg);
 void core_totals(struct core_totals *out);
 /* The same, but no actor is looked at: waiting is what was sent and is neither handled nor a dead

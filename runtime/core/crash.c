@@ -13,9 +13,11 @@
 #include <stdio.h>
 
 #include "json.h"
+#include "log.h"
 #include "ports.h"
 
-enum { CRASHES = 64, STATE_MOST = 4096, ARGS_MOST = 512, WINDOW_MS = 100, A_WINDOW = 16 };
+enum { CRASHES = 64, STATE_MOST = 4096, ARGS_MOST = 512, WINDOW_MS = 100, A_WINDOW = 16,
+       LOGGED_A_SECOND = 10 };
 
 struct report {
 	struct crash c;
@@ -203,12 +205,23 @@ static void say(void *arg, const struct crash *c)
 	buf_fini(&rows);
 }
 
-void crash_words(uint64_t number, char *out, size_t size)
+void crash_log(const char *line, uint64_t number)
 {
-	struct buf text = { 0 };
+	static _Atomic int64_t second;
+	static _Atomic uint32_t logged, left_out;
+	int64_t now = now_ms() / 1000;
+	struct buf more = { 0 };
 
-	core_crash(number, say, &text);
-	snprintf(out, size, "%.*s", (int)text.len, text.len ? text.p : "");
-	utf8_mend(out, strlen(out));
-	buf_fini(&text);
+	if (LOAD(&second) != now) {
+		STORE(&second, now);
+		STORE(&logged, 0);
+	}
+	if (atomic_fetch_add(&logged, 1) >= LOGGED_A_SECOND) {
+		atomic_fetch_add(&left_out, 1);
+		return;
+	}
+	core_crash(number, say, &more);
+	log_line(LOG_WARN, "actor", "%s (%u like it not logged%.*s)", line,
+	         atomic_exchange(&left_out, 0), (int)more.len, more.len ? more.p : "");
+	buf_fini(&more);
 }

@@ -16,7 +16,8 @@ struct crash_about {
 
 /* m: the message it was at; its state is as it stays. The report's number, or 0: left out. */
 uint64_t crash_note(struct actor *a, const struct msg *m, const struct crash_about *about);
-/* "crash 3: hits=41, name=\"x\"; 2 wait": for the log. "" for 0. */
-void crash_words(uint64_t number, char *out, size_t size);
+/* The line of the log about it: text, and "crash 3: hits=41, name=\"x\"; 2 wait" (0: nothing). No
+ * flood: what is left out is said with the next. */
+void crash_log(const char *text, uint64_t number);
 
 #endif

@@ -47,6 +47,7 @@ struct home *home_new(const char *name, void (*wake)(void *), void *arg)
 void home_enter(struct home *h)
 {
 	worker_self = &h->w;
+	worker_clock(&h->w);
 }
 
 void home_leave(struct home *h)

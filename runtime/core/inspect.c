@@ -78,16 +78,35 @@ void core_actors(void (*each)(void *, const struct actor_info *), void *arg)
 	}
 }
 
-void core_waiting(void (*each)(void *, const struct waiting_info *), void *arg)
+bool core_cells(uint32_t *at, uint32_t most, void (*each)(void *, const struct cell_info *),
+		void *arg)
 {
-	for (uint32_t i = 1, n = cell_count(); i < n; i++) {
+	uint32_t n = cell_count(), i = *at ? *at : 1;
+
+	for (; i < n && most; i++, most--) {
 		struct actor *a = cell_at(i);
 		uint64_t h = LOAD_ACQUIRE(&a->head);
+		struct cell_info c;
 
-		if (HEAD_COUNT(h) && HEAD_TOP(h) != TOP_DEAD)
-			each(arg,
-			     &(struct waiting_info){cell_id(a), cell_type(a), HEAD_COUNT(h)});
+		if (HEAD_TOP(h) == TOP_DEAD || !LOAD_ACQUIRE(&a->type))
+			continue;
+		c = (struct cell_info){ cell_id(a), cell_type(a), HEAD_COUNT(h),
+		                        HEAD_UNITS(h) * (uint32_t)sizeof(struct msg), sizeof *a };
+		c.state_bytes += c.of->state > STATE_INLINE ? c.of->state : 0;
+		each(arg, &c);
 	}
+	*at = i;
+	return i < n;
+}
+
+uint64_t core_allocated(const struct type *t)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t id = 1; type_at(id); id++)
+		if (type_at(id)->name == t->name)       /* migrations bring others */
+			bytes += LOAD(&type_at(id)->allocated);
+	return bytes;
 }
 
 int core_inspect(actor_ref ref, struct actor_info *out)
@@ -208,6 +227,7 @@ void core_workers(void (*each)(void *, const struct worker_info *), void *arg)
 			info.handler = LOAD(&w->handler);
 			info.since_ns = began(w);
 		}
+		info.cpu_ns = worker_cpu_ns(w);
 		each(arg, &info);
 	}
 }

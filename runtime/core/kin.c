@@ -93,7 +93,8 @@ static uint32_t version_now(void)
 
 void *actor_alloc(actor *self, size_t size)
 {
-	return memory_alloc(&kin_of(self)->memory, size, version_now());
+	return memory_alloc(&kin_of(self)->memory, &cell_type(self)->allocated, size,
+			    version_now());
 }
 
 void actor_free(actor *self, void *p)

@@ -15,7 +15,7 @@ struct block {
 	uint64_t held;                  /* HELD, and another number once it is not */
 	_Alignas(16) unsigned char bytes[];
 };
-struct memory { size_t size; struct block all; };
+struct memory { size_t size; _Atomic uint64_t *total; struct block all; };
 
 struct count { uint32_t version; uint64_t bytes; };
 
@@ -63,13 +63,14 @@ static struct block *block_of(const void *p)
 	return (struct block *)((uintptr_t)p - offsetof(struct block, bytes));
 }
 
-void *memory_alloc(struct memory **m, size_t size, uint32_t version)
+void *memory_alloc(struct memory **m, _Atomic uint64_t *total, size_t size, uint32_t version)
 {
 	struct block *b;
 
 	if (!*m) {
 		*m = mem_alloc(sizeof **m);
 		(*m)->all.prev = (*m)->all.next = &(*m)->all;
+		(*m)->total = total;
 	}
 	if (size > MOST - (*m)->size || !(b = mem_try(sizeof *b + size)))
 		return NULL;
@@ -77,6 +78,7 @@ void *memory_alloc(struct memory **m, size_t size, uint32_t version)
 			     .version = version, .held = HELD };
 	b->prev->next = b->next->prev = b;
 	(*m)->size += size;
+	atomic_fetch_add_explicit((*m)->total, size, memory_order_relaxed);
 	count(version, (int64_t)size);
 	return b->bytes;
 }
@@ -91,6 +93,7 @@ void memory_give_back(struct memory *m, void *p)
 	struct block *b = block_of(p);
 
 	m->size -= b->size;
+	atomic_fetch_sub_explicit(m->total, b->size, memory_order_relaxed);
 	count(b->version, -(int64_t)b->size);
 	b->prev->next = b->next;
 	b->next->prev = b->prev;

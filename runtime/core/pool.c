@@ -88,6 +88,7 @@ static void *work(void *arg)
 	struct pooler *p = arg;
 
 	worker_self = &p->w;
+	worker_clock(&p->w);
 	slice_prompt();
 	STORE(&p->tid, (pid_t)syscall(SYS_gettid));
 	worker_turn_begin(&p->w);

@@ -24,31 +24,18 @@
 #include "vars.h"
 #include "trace.h"
 
-enum { TURN_MESSAGES = 1024, LOGGED_A_SECOND = 10 };
+enum { TURN_MESSAGES = 1024 };
 
 /* --- failures ----------------------------------------------------------------------------- */
 
-/* One line a failure, but no flood: what is left out is said with the next. */
 static void log_failure(struct actor *a, const char *what, int rc, const char *text,
 			uint64_t crash)
 {
-	static _Atomic int64_t second;
-	static _Atomic uint32_t logged, left_out;
-	int64_t now = now_ms() / 1000;
-	char more[400];
+	struct why why;
 
-	if (LOAD(&second) != now) {
-		STORE(&second, now);
-		STORE(&logged, 0);
-	}
-	if (atomic_fetch_add(&logged, 1) >= LOGGED_A_SECOND) {
-		atomic_fetch_add(&left_out, 1);
-		return;
-	}
-	crash_words(crash, more, sizeof more);
-	log_line(LOG_WARN, "actor", "%s.%s failed: %s%s%s (%u like it not logged%s)",
-		 life_title(a), what, error_name(rc), *text ? ": " : "", text,
-		 atomic_exchange(&left_out, 0), more);
+	why_set(&why, 0, "%s.%s failed: %s%s%s", life_title(a), what, error_name(rc),
+		*text ? ": " : "", text);
+	crash_log(why.text, crash);
 }
 
 /* asked: somebody waited for an answer when the handler began. refused: it said so by msg_fail(),

@@ -56,6 +56,7 @@ struct type {
 	uint32_t budget_ms;             /* of a compiled handler; 0: the default */
 	bool retry;                     /* see actor.h */
 	bool at_most_once;
+	_Atomic uint64_t allocated;     /* bytes that its actors have by actor_alloc() */
 	struct code *code;
 	/* A type whose actors' state changes its shape is followed by another of its name; see
 	 * migrate.c. */

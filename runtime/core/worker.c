@@ -79,6 +79,24 @@ void worker_add(struct worker *w, const char *name)
 	pthread_mutex_unlock(&list_lock);
 }
 
+void worker_clock(struct worker *w)
+{
+	clockid_t id;
+
+	if (pthread_getcpuclockid(pthread_self(), &id) == 0)
+		STORE(&w->cpu_clock, (int)id);
+}
+
+int64_t worker_cpu_ns(struct worker *w)
+{
+	int id = LOAD(&w->cpu_clock);
+	struct timespec t;
+
+	if (!id || clock_gettime((clockid_t)id, &t) != 0)
+		return 0;
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
 /* Locked. */
 static struct worker *outside_worker(void)
 {

@@ -74,6 +74,7 @@ struct worker {
 	_Atomic uint64_t began;         /* a home's: cycle counter at the turn's beginning */
 	/* a pool worker's, by the watch: when a turn that lasts began; 0: none */
 	_Atomic int64_t since_ns;
+	_Atomic int cpu_clock;          /* its thread's; 0: not known */
 	_Atomic uint64_t sent, handled, failed, dead, refused, late, expired, faults;
 	/* of the handled: those that are dead letters all the same */
 	_Atomic uint64_t spoilt;
@@ -101,6 +102,8 @@ static inline struct call_count *worker_counted(struct worker *w, uint32_t slot)
 }
 
 void worker_add(struct worker *w, const char *name);    /* from now on grace waits for it too */
+void worker_clock(struct worker *w);    /* its thread is the calling one */
+int64_t worker_cpu_ns(struct worker *w);        /* that this has used; 0: not known */
 void worker_remove(struct worker *w);
 uint32_t       worker_count(void);
 struct worker *worker_at(uint32_t i);                   /* NULL: gone */

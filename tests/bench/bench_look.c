@@ -85,10 +85,13 @@ static void scrape(void *arg, struct buf *out)
 static void refresh(void *top, struct buf *out)
 {
 	struct top_query q = { .sort = "rate", .filter = "", .rows = 20 };
-	struct why why;
+	struct census census;
+	uint32_t at = 0;
 
-	if (top_answer(top, &q, out, &why) < 0)
-		bench_fail("%s", why.text);
+	census_init(&census, 20, "");
+	core_cells(&at, UINT32_MAX, census_cell, &census);
+	top_answer(top, &q, &census, out);
+	census_fini(&census);
 }
 
 int bench_look(const struct bench_options *o)

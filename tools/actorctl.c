@@ -194,7 +194,7 @@ static const char *value_of(const struct ctl *c, char **argv, int *i, const char
 		return eq + 1;
 	if (argv[*i + 1])
 		return argv[++*i];
-	ctl_fail(c, CTL_USAGE, "%s needs a value", name);
+	ctl_fail(c, CTL_USAGE, "%s needs a value; see actorctl --help", name);
 	return NULL;
 }
 
@@ -286,7 +286,8 @@ static int read_words(struct request *r, int argc, char **argv)
 		else if (option)
 			rc = read_option(r, argv, &i);
 		else if (r->count == WORDS_MAX)
-			rc = ctl_fail(&r->ctl, CTL_USAGE, "too many words");
+			rc = ctl_fail(&r->ctl, CTL_USAGE, "over %d words; @FILE passes a "
+				"file's text as one", WORDS_MAX);
 		else
 			r->words[r->count++] = argv[i];
 	}
@@ -307,7 +308,9 @@ static int run(struct request *r)
 	if (r->help)
 		return k ? help_of(k) : help();
 	if (r->ctl.node && !r->ctl.redis)
-		return ctl_fail(&r->ctl, CTL_USAGE, "--node goes with --redis URL");
+		return ctl_fail(&r->ctl, CTL_USAGE, "--node goes with --redis URL: actorctl "
+			"--redis "
+			"URL --node NAME COMMAND");
 	if (r->count == 0)
 		return ctl_fail(&r->ctl, CTL_USAGE, "which command? See actorctl --help");
 	two = r->count > 1 && strcmp(r->words[0], "patch") == 0;
@@ -316,8 +319,9 @@ static int run(struct request *r)
 			r->words[0], two ? " " : "", two ? r->words[1] : "");
 	count = r->count - used;
 	if (count < k->min || (k->max >= 0 && count > k->max))
-		return ctl_fail(&r->ctl, CTL_USAGE, "usage: actorctl %s%s%s", k->name,
-			*k->args ? " " : "", k->args);
+		return ctl_fail(&r->ctl, CTL_USAGE, "usage: actorctl %s%s%s; actorctl %s "
+			"--help tells "
+			"more", k->name, *k->args ? " " : "", k->args, k->name);
 	return k->run(&r->ctl, count, r->words + used);
 }
 

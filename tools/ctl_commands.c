@@ -308,7 +308,8 @@ static int add_word(const struct ctl *c, struct question *q, const char *word)
 	else
 		buf_text(&text, word);
 	if (rc == 0 && !utf8_valid(text.p, text.len))
-		rc = ctl_fail(c, CTL_USAGE, "argument `%s`: is not UTF-8", word);
+		rc = ctl_fail(c, CTL_USAGE, "argument `%s`: is not UTF-8; bytes are passed as "
+			"base64", word);
 	if (rc == 0)
 		pack_str(&q->args, text.p, text.len);
 	buf_fini(&text);

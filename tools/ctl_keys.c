@@ -47,7 +47,8 @@ static int write_secret(const struct ctl *c, const char *path, const struct buf 
 	bool whole;
 
 	if (fd < 0 && errno == EEXIST)
-		return ctl_fail(c, CTL_USAGE, "%s: there is such a file, which is left as it is",
+		return ctl_fail(c, CTL_USAGE, "%s: there is such a file, which is left as it "
+			"is: name another",
 		                path);
 	if (fd < 0)
 		return ctl_fail(c, CTL_USAGE, "%s: %s", path, strerror(errno));
@@ -101,7 +102,8 @@ static int read_secret(const struct ctl *c, const char *path, uint8_t secret[SEC
 		fprintf(stderr, "actorctl: %s can be read by others: chmod 600 it\n", path);
 	fclose(f);
 	explicit_bzero(line, sizeof line);
-	return good ? CTL_DONE : ctl_fail(c, CTL_USAGE, "%s: is no key that keygen made", path);
+	return good ? CTL_DONE : ctl_fail(c, CTL_USAGE, "%s: is no key that `actorctl keygen` "
+		"made", path);
 }
 
 /* 0: not understood. */
@@ -184,7 +186,8 @@ static int read_source(const struct ctl *c, const char *path, struct buf *out)
 	if (rc == CTL_DONE && out->len > SOURCE_MAX)
 		rc = ctl_fail(c, CTL_USAGE, "%s: has more than the 1 MiB of a source", path);
 	if (rc == CTL_DONE && signed_looks(out->p, out->len))
-		rc = ctl_fail(c, CTL_USAGE, "%s: is signed already", path);
+		rc = ctl_fail(c, CTL_USAGE, "%s: is signed already: sign the source",
+			path);
 	return rc;
 }
 

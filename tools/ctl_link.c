@@ -157,7 +157,8 @@ static int pull(struct link *l, struct why *why)
 		return lost(why);
 	l->in.len += n > 0 ? (size_t)n : 0;
 	if (l->in.len > ANSWER_MAX)
-		return why_set(why, CTL_AWAY, "the answer is over %d MiB", ANSWER_MAX >> 20);
+		return why_set(why, CTL_AWAY, "the answer is over %d MiB: ask for "
+			"less", ANSWER_MAX >> 20);
 	return CTL_DONE;
 }
 
@@ -167,7 +168,8 @@ static int read_answer(struct link *l, size_t len, struct envelope *answer, stru
 
 	if (envelope_read(answer, &l->scratch, l->in.p, len, &why_json) == 0)
 		return CTL_DONE;
-	return why_set(why, CTL_AWAY, "what answers there is no runtime: %s", why_json.text);
+	return why_set(why, CTL_AWAY, "what answers there is no runtime (%s): say where one is "
+		"with --control PATH", why_json.text);
 }
 
 int link_call(struct link *l, const char *to, const char *what, const struct buf *args,

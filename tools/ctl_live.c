@@ -69,7 +69,8 @@ int live_options(const struct ctl *c, const char *command, const struct live_opt
 		if (found->flag)
 			*found->flag = true;
 		else if (!eq && i + 1 == argc)
-			return ctl_fail(c, CTL_USAGE, "%s needs a value", found->name);
+			return ctl_fail(c, CTL_USAGE, "%s needs a value; see actorctl %s --help",
+					found->name, command);
 		else
 			rc = read_value(c, found, eq ? eq + 1 : argv[++i]);
 	}

@@ -135,7 +135,9 @@ static int print_verdict(const struct ctl *c, struct packed args)
 	struct buf b = { 0 };
 
 	if (packed_next(&args, &word) != 1 || word.type != VALUE_STR)
-		return ctl_fail(c, CTL_FAILED, "the runtime answers in another way");
+		return ctl_fail(c, CTL_FAILED, "the runtime answers in another way: is it "
+			"another version? "
+			"actorctl --version and actorctl inspect say");
 	if (packed_next(&args, &why) != 1 || why.type != VALUE_STR)
 		why.len = 0;
 	gone = (word.len == 11 && !memcmp(word.str, "quarantined", 11)) ||

@@ -37,7 +37,8 @@ static redisReply *said(struct remote *r, redisReply *reply, struct why *why)
 {
 	if (reply && reply->type != REDIS_REPLY_ERROR)
 		return reply;
-	why_set(why, CTL_AWAY, "Redis: %s", reply ? reply->str : r->redis->errstr);
+	why_set(why, CTL_AWAY, "Redis: %s (`redis-cli -u URL ping` asks it "
+		"alone)", reply ? reply->str : r->redis->errstr);
 	if (reply)
 		freeReplyObject(reply);
 	return NULL;
@@ -138,7 +139,8 @@ static int pop(struct link *l, struct why *why)
 	redisSetTimeout(r->redis, t);
 	reply = redisCommand(r->redis, "BLPOP %s %d", r->ct, (int)t.tv_sec);
 	if (!reply && r->redis->err == REDIS_ERR_IO)
-		return why_set(why, CTL_LATE, "no answer in time; --timeout MS waits longer");
+		return why_set(why, CTL_LATE, "no answer in time; --timeout MS waits longer, "
+			"`actorctl --redis URL nodes` lists the nodes");
 	reply = said(r, reply, why);
 	if (!reply)
 		return CTL_AWAY;
@@ -147,7 +149,8 @@ static int pop(struct link *l, struct why *why)
 		buf_add(&l->in, reply->element[1]->str, reply->element[1]->len);
 	freeReplyObject(reply);
 	return l->in.len ? CTL_DONE :
-		why_set(why, CTL_LATE, "no answer in time; --timeout MS waits longer");
+		why_set(why, CTL_LATE, "no answer in time; --timeout MS waits longer, "
+			"`actorctl --redis URL nodes` lists the nodes");
 }
 
 static bool ours(const struct link *l, const struct envelope *e)

@@ -11,7 +11,7 @@
 #include "ctl_live.h"
 #include "ctl_show.h"
 
-enum { ROWS = 20, ROWS_MOST = 1000, LINES_AROUND = 5 };
+enum { ROWS = 20, ROWS_MOST = 1000, LINES_AROUND = 6 };
 
 struct view {
 	struct live live;
@@ -55,6 +55,30 @@ static void summary(struct buf *b, const struct view *v)
 		(long long)number(m, "failed"), (long long)number(m, "dead_letters"));
 }
 
+/* The busiest threads, as many as fit into a line. */
+static void threads(struct buf *b, const struct view *v)
+{
+	size_t room = v->live.ctl->columns ? (size_t)v->live.ctl->columns : 80, at = b->len;
+	struct packed list, one;
+	struct value head = { .len = 0 }, name;
+	char text[64];
+	int n;
+
+	if (!show_find(v->live.answer.args, "threads", &list))
+		return;
+	for (packed_next(&list, &head); head.len > 0; head.len--, packed_skip(&list)) {
+		if (!show_find(list, "thread", &one) || packed_next(&one, &name) != 1 ||
+		    name.type != VALUE_STR)
+			continue;
+		n = snprintf(text, sizeof text, "%s%.*s %lld %%", b->len > at ? "  " : "",
+			(int)name.len, name.str, (long long)number(list, "cpu"));
+		if (b->len - at + (size_t)n > room)
+			break;
+		buf_text(b, text);
+	}
+	buf_text(b, b->len > at ? "\n" : "");
+}
+
 static void table(struct buf *b, const struct view *v, const char *key)
 {
 	struct packed list, at;
@@ -95,7 +119,8 @@ static void show(const struct view *v, bool first)
 	} else {
 		buf_text(&b, first || v->keys ? "" : "\n");
 		summary(&b, v);
-		table(&b, v, "handlers");
+		threads(&b, v);
+		table(&b, v, strcmp(v->sort, "memory") == 0 ? "types" : "handlers");
 		table(&b, v, "running");
 		table(&b, v, "mailboxes");
 	}
@@ -190,7 +215,7 @@ static bool wait_on(struct view *v)
 {
 	static const struct { char key; const char *sort; } sorts[] = {
 		{ 'r', "rate" }, { 'c', "cpu" }, { 'm', "mean" }, { 'p', "p99" },
-		{ 'f', "failures" }, { 'w', "waiting" },
+		{ 'f', "failures" }, { 'w', "waiting" }, { 'b', "memory" },
 	};
 	int64_t until_ms = link_now_ms() + v->pause_ms, left_ms;
 

@@ -168,7 +168,9 @@ static int on_call(actor *self, const msg *m)
 	if (ms < 1 || ms > TIMEOUT_MAX_MS)
 		return msg_fail(m, "timeout_ms is 1 to %d", TIMEOUT_MAX_MS);
 	if (n->call_count == WAITING_MAX)
-		return msg_fail(m, "%d calls are under way already", WAITING_MAX);
+		return msg_fail(m, "%d calls are under way already: try again later, "
+			"`actorctl top` shows "
+			"what is slow", WAITING_MAX);
 	rc = words_call(m, &c, &values, &why);
 	if (rc == 0)
 		rc = core_ask(self, &c, "called", (int)ms, &why);
@@ -412,7 +414,7 @@ static int find_var(const msg *m, actor_ref *who, struct offer *v, struct why *w
 
 	if (!dot || (size_t)(dot - what) >= sizeof name)
 		return why_set(why, ACTOR_EARGS, "`%.64s` is no NAME.VAR: an actor and one of its "
-		               "variables", what);
+		               "variables, which `actorctl inspect NAME` lists", what);
 	snprintf(name, sizeof name, "%.*s", (int)(dot - what), what);
 	*who = actor_find(name);
 	if (!core_alive(*who))
@@ -500,7 +502,7 @@ static int on_start(actor *self, const msg *m)
 	struct why why;
 
 	if (!n->sources.start)
-		return msg_fail(m, "this node starts no actors");
+		return msg_fail(m, "this node starts no actors: name them on its command line");
 	if (!may_change(self, m))
 		return 0;
 	u = mem_alloc(sizeof *u);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * counts.c - see counts.h. Each answer has a walk of its own past all actors (walk.h), as few ask at
- * once. The actor lives as long as the node, so it is there at a walk's end. */
+ * counts.c - see counts.h. Each answer has a walk of its own past all actors (walk.h), as few ask
+ * at once. The actor lives as long as the node, so it is there at a walk's end. */
 #include "counts.h"
 
 #include <stdio.h>

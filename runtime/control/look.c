@@ -41,7 +41,7 @@ static void end(const struct looks *l, actor *self, struct look *u)
 
 	if (core_inspect(u->who, &a) != 0) {
 		core_answer(self, u->caller, packed_of(&b), 0, ACTOR_ENOENT,
-		            "the actor has just ended");
+		            "the actor has just ended; `actorctl ps` lists those that are");
 	} else {
 		portrait_actor(&p, &b);
 		core_answer(self, u->caller, packed_of(&b), 1, 0, NULL);

@@ -139,9 +139,9 @@ static int find_arg(const char *word, const char *args, struct trace_query *q, s
 static int check(const struct traces_query *q, struct why *why)
 {
 	if (q->every < 1 || q->every > MOST)
-		return why_set(why, ACTOR_EARGS, "one in 1 to %d", MOST);
+		return why_set(why, ACTOR_EARGS, "--every is one in 1 to %d", MOST);
 	if (q->most < 1 || q->most > MOST)
-		return why_set(why, ACTOR_EARGS, "1 to %d traces", MOST);
+		return why_set(why, ACTOR_EARGS, "-n is 1 to %d traces", MOST);
 	if (q->ms < 1 || q->ms > MOST_MS)
 		return why_set(why, ACTOR_EARGS, "a trace lasts 1 to %d ms", MOST_MS);
 	return 0;

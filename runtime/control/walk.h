@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * walk.h - past all actors, a slice at a time, so that the loop is free in between: a million take a
- * tenth of a second, of which nothing else waits for more than a millisecond. The actor `node`'s
- * thread, which goes on by its handler `walk`. */
+ * walk.h - past all actors, a slice at a time, so that the loop is free in between. The actor
+ * `node`'s thread, which goes on by its handler `walk`. */
 #ifndef WALK_H
 #define WALK_H
 
@@ -17,7 +16,8 @@ struct walk {
 
 struct walks { struct walk *first; };
 
-void walk_begin(struct walks *s, actor *self, struct walk *w);  /* takes; few actors: done at once */
+/* Takes w. Few actors: done at once. */
+void walk_begin(struct walks *s, actor *self, struct walk *w);
 void walk_on(struct walks *s, actor *self);
 void walks_fini(struct walks *s);
 

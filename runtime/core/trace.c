@@ -499,7 +499,8 @@ int core_trace_begin(const struct trace_query *q, struct why *why)
 		i++;
 	if (i == TRACES_MAX) {
 		mem_free(t);
-		return why_set(why, ACTOR_ENOMEM, "%d traces are under way already", TRACES_MAX);
+		return why_set(why, ACTOR_ENOMEM, "%d traces are under way already: wait until "
+			"one has ended", TRACES_MAX);
 	}
 	STORE_RELEASE(&traces[i], t);
 	atomic_fetch_add(&under_way, 1);

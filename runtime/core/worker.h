@@ -54,7 +54,7 @@ struct worker {
 	struct msg_out *outs;           /* begun by the handler that runs; see out.c */
 	_Atomic(struct call_counts *) calls;    /* the owner's, others read */
 	struct span *span;              /* the step that this is, or NULL; see trace.h */
-	struct ring_own *ring;              /* for what is traced here; NULL: nothing was so far */
+	struct ring_own *ring;          /* for what is traced here; NULL: nothing was so far */
 	void *owned;                    /* times of handlers: a chain, each begins with the next */
 	_Atomic(struct guard *) guard;  /* for compiled code; NULL: none was run yet. See guard.h */
 	/* inside a turn so many times over: a call within a handler */

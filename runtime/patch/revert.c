@@ -146,7 +146,7 @@ static int superseded(const struct revert *r, const char *type, const char *name
 {
 	return why_set(r->why, ACTOR_EFAIL,
 	               "patch %u is superseded: %s.%s is patch %u's by now, which has to be "
-	               "reverted first", r->number, type, name, by);
+	               "reverted first: actorctl patch revert %u", r->number, type, name, by, by);
 }
 
 /* --- a migration -------------------------------------------------------------------------- */
@@ -374,13 +374,17 @@ int revert_patch(uint32_t number, const struct patch_source *who, bool lose, str
 
 	if (!number)
 		return why_set(why, ACTOR_ENOENT,
-		               "0 is what the node started with: there is nothing before it");
+		               "0 is what the node started with: there is nothing before it; "
+		               "`actorctl patch list` shows the patches");
 	switch (history_state(number)) {
 	case PATCH_NONE:
-		return why_set(why, ACTOR_ENOENT, "there is no patch %u, the newest is %u", number,
+		return why_set(why, ACTOR_ENOENT, "there is no patch %u, the newest is %u: "
+			"see `actorctl patch "
+		               "list`", number,
 		               history_last());
 	case PATCH_REVERTED:
-		return why_set(why, ACTOR_EFAIL, "patch %u has been reverted already", number);
+		return why_set(why, ACTOR_EFAIL, "patch %u has been reverted already: `actorctl "
+		               "patch log` says when and by whom", number);
 	case PATCH_RAN:
 		return why_set(why, ACTOR_EFAIL,
 		               "patch %u had only a process, which ran: there is nothing to take "
@@ -391,9 +395,13 @@ int revert_patch(uint32_t number, const struct patch_source *who, bool lose, str
 		               "all the same: actorctl patch lift %u", number, number);
 	case PATCH_REFUSED:
 		return why_set(why, ACTOR_EFAIL,
-		               "patch %u was refused: there is nothing to take back", number);
+		               "patch %u was refused: there is nothing to take back; "
+			"`actorctl patch "
+		               "show %u` says why", number, number);
 	case PATCH_INTENT:
-		return why_set(why, ACTOR_EFAIL, "patch %u is still on its way", number);
+		return why_set(why, ACTOR_EFAIL, "patch %u is still on its way: actorctl "
+			"patch wait %u",
+		               number, number);
 	case PATCH_STALE:
 	case PATCH_SUSPECT:             /* nothing of it is in force */
 		rc = history_reverting(number, who->author, who->origin, why);

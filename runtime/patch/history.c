@@ -561,8 +561,7 @@ int history_read(uint32_t number, struct patch_kept *k, struct why *why)
 
 	*k = (struct patch_kept){ .own = { 0 } };
 	if (history_state(number) == PATCH_NONE)
-		return why_set(why, ACTOR_ENOENT, "there is no patch %u: see `actorctl patch "
-			"list`", number);
+		return why_set(why, ACTOR_ENOENT, "no patch %u: see actorctl patch list", number);
 	pthread_mutex_lock(&lock);
 	r = rows[number];
 	pthread_mutex_unlock(&lock);
@@ -574,8 +573,7 @@ int history_read(uint32_t number, struct patch_kept *k, struct why *why)
 	}
 	kept_free(k);
 	return rc ? rc : why_set(why, ACTOR_EFAIL,
-	                         "%s does not hold patch %u any more: it has been changed; "
-	                         "`actorctl patch log --verify` shows where",
+	                         "%s has lost patch %u: actorctl patch log --verify tells more",
 	                         journal_path(), number);
 }
 

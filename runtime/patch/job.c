@@ -380,8 +380,8 @@ static int wait_for(struct job *j, struct why *why)
 	struct probation_info i;
 
 	if (history_state(j->number) == PATCH_NONE)
-		return why_set(why, ACTOR_ENOENT, "there is no patch %u: see `actorctl patch "
-			"list`", j->number);
+		return why_set(why, ACTOR_ENOENT, "no patch %u: see actorctl patch list",
+		               j->number);
 	j->waits = watched_info(j->number, &i);
 	pack_text(&j->out, history_word(j->number));
 	listing_reason(j->number, &j->warnings);

@@ -378,10 +378,8 @@ int revert_patch(uint32_t number, const struct patch_source *who, bool lose, str
 		               "`actorctl patch list` shows the patches");
 	switch (history_state(number)) {
 	case PATCH_NONE:
-		return why_set(why, ACTOR_ENOENT, "there is no patch %u, the newest is %u: "
-			"see `actorctl patch "
-		               "list`", number,
-		               history_last());
+		return why_set(why, ACTOR_ENOENT, "there is no patch %u, the newest is %u: see "
+		               "actorctl patch list", number, history_last());
 	case PATCH_REVERTED:
 		return why_set(why, ACTOR_EFAIL, "patch %u has been reverted already: `actorctl "
 		               "patch log` says when and by whom", number);
@@ -396,11 +394,9 @@ int revert_patch(uint32_t number, const struct patch_source *who, bool lose, str
 	case PATCH_REFUSED:
 		return why_set(why, ACTOR_EFAIL,
 		               "patch %u was refused: there is nothing to take back; "
-			"`actorctl patch "
-		               "show %u` says why", number, number);
+		               "actorctl patch show %u says why", number, number);
 	case PATCH_INTENT:
-		return why_set(why, ACTOR_EFAIL, "patch %u is still on its way: actorctl "
-			"patch wait %u",
+		return why_set(why, ACTOR_EFAIL, "patch %u is under way: actorctl patch wait %u",
 		               number, number);
 	case PATCH_STALE:
 	case PATCH_SUSPECT:             /* nothing of it is in force */

@@ -182,7 +182,7 @@ static void formats(void **state)
 	log_line(LOG_ERROR, "bus", "%s", big);
 	assert_true(strlen(caught(text, sizeof text)) <= PIPE_BUF);
 	assert_memory_equal(text, "{\"time\":\"20", 11);
-	assert_string_equal(text + strlen(text) - 9, "\"[cut]\"}\n" + 0);
+	assert_string_equal(text + strlen(text) - 9, "\"[cut]\"}\n");
 	log_line(LOG_INFO, "bus", "x");
 	assert_string_equal(caught(text, sizeof text) + 34,
 	                    ",\"level\":\"info\",\"from\":\"bus\",\"text\":\"x\"}\n");

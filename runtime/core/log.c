@@ -235,7 +235,7 @@ static size_t put_fields(char *to, size_t size, enum log_level level, const char
 	const char *value[] = { time, level_names[level], from };
 	size_t n = 0;
 
-	snprintf(time, sizeof time, "%s", line);
+	snprintf(time, sizeof time, "%.*s", LOG_TIME, line);
 	snprintf(from, sizeof from, "%s", room);
 	utf8_mend(from, strlen(from));
 	utf8_mend(text, strlen(text));

@@ -433,11 +433,19 @@ static COLD void run_control(struct worker *w, struct actor *a)
 	lane_again(a, in_order(kept, 0));
 }
 
+/* Held, and not told to end: who ends by itself has what it sent delivered first. */
+static bool waits_for_room(const struct actor *a)
+{
+	uint8_t s = LOAD(&a->stopping);
+
+	return unlikely(LOAD(&a->held_on)) && (!s || s == END_ITSELF);
+}
+
 /* After its lone message a ends. What does so often, and has nobody who wants to know, is quick
  * about it. */
 static COLD bool ending(struct worker *w, struct actor *a, struct msg *m)
 {
-	bool plain = supervise_plain(a);
+	bool plain = !waits_for_room(a) && supervise_plain(a);
 
 	if (plain)
 		life_bury(w, a, 0, msg_index(m));
@@ -496,12 +504,12 @@ static COLD bool see_to(struct worker *w, struct actor *a, uint64_t *done)
 {
 	if (LOAD(&a->control))
 		run_control(w, a);
-	if (!LOAD(&a->stopping)) {
-		if (likely(!LOAD(&a->held_on)))
-			return true;
+	if (waits_for_room(a)) {
 		*done = give_room(w, a, *done);
 		return w->hold_on ? hold_end(w, a) : hold_again(w, a);
 	}
+	if (!LOAD(&a->stopping))
+		return true;
 	if (supervise_plain(a)) {
 		life_bury(w, a, a->q, 0);
 		return false;

@@ -490,8 +490,13 @@ const struct command commands[] = {
 	 "  actorctl patch rollouts\n  actorctl patch rollouts 1790000000000-0\n",
 	 run_rollouts},
 	{"patch list", "", 0, 0, -1, "the patches there have been, and what became of them",
-	 "With --json an object a line. At most the newest 10,000.\n", run_list},
-	{"patch show", "N", 1, 1, -1, "one patch, with its source", "With --json an object.\n",
+	 "With --json an object a line. At most the newest 10,000.\n\n"
+	 "  actorctl patch list\n"
+	 "  actorctl --json patch list | jq 'select(.state == \"probation\")'\n",
+	 run_list},
+	{"patch show", "N", 1, 1, -1, "one patch, with its source",
+	 "With --json an object.\n\n"
+	 "  actorctl patch show 3\n  actorctl --json patch show 3 | jq -r .source\n",
 	 run_show},
 	{"patch revert", "N | ID --group NAME", 1, 1, -1, "takes a patch back",
 	 "Each handler is again what it was before the patch; one that came with it goes.\n"
@@ -512,7 +517,8 @@ const struct command commands[] = {
 	 run_lift},
 	{"patch log", "", 0, 0, -1, "the journal of all that was done with patches",
 	 "The newest 1,000 lines. With --verify, whether each line follows from the one before\n"
-	 "and none is missing; exit 1 where not, with the line.\n",
+	 "and none is missing; exit 1 where not, with the line.\n\n"
+	 "  actorctl patch log --verify\n",
 	 run_log},
 	{"keygen", "[FILE]", 0, 1, -1, "makes a pair of keys to sign patches with", keygen_help,
 	 run_keygen},

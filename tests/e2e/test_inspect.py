@@ -98,6 +98,34 @@ class Inspect(Case):
         until(lambda: self.look("busy")["fields"], "it is done", 20)
 
 
+class Node(Case):
+    actors = ("museum.c",)
+
+    def test_memory_by_owner_and_time_by_thread(self):
+        node, = self.runtime.json("inspect")
+        kinds = [t["type"] for t in node["types"]]
+        sizes = [t["memory_bytes"] for t in node["types"]]
+        self.assertEqual(sizes, sorted(sizes, reverse=True))
+        self.assertIn("museum", kinds)
+        for row in node["types"]:
+            self.assertEqual(row["memory_bytes"], row["state_bytes"] + row["mailbox_bytes"] +
+                             row["allocated_bytes"], row)
+        of, memory = node["types"][kinds.index("museum")], node["memory"]
+        self.assertGreaterEqual(of["state_bytes"],
+                                self.runtime.json("inspect", "museum")[0]["state_bytes"])
+        self.assertGreaterEqual(memory["states_bytes"],
+                                sum(t["state_bytes"] for t in node["types"]))
+        self.assertGreater(memory["resident_bytes"], memory["states_bytes"])
+
+        def spent():
+            return sum(w["cpu_ms"] for w in self.runtime.json("inspect")[0]["workers"]
+                       if w["name"].startswith("worker"))
+
+        before = spent()
+        self.runtime.json("call", "museum", "pause", "30")
+        until(lambda: spent() > before, "the worker's time is counted")
+
+
 class Crashes(Case):
     @classmethod
     def setUpClass(cls):

@@ -128,8 +128,10 @@ class Top(Case):
     def test_finds_the_slow_one(self):
         calls = [("slow", "quick"), ("slow", "work", "40"), ("slow", "fails")]
         # Once more where a refresh came between the beginning and the end of the work.
+        nothing = {"mean_us": 0}
         seen = until(lambda: [one for one in [self.top("--sort", "cpu", during=calls)]
-                              if self.row(one, "work")["mean_us"] > 0], "all of it in one", 30)[0]
+                              if (self.row(one, "work") or nothing)["mean_us"] > 0],
+                     "all of it in one", 30)[0]
         for one in seen:
             self.assertLessEqual({"snapshot", "window_ms", "actors", "waiting", "per_s", "failed",
                                   "dead_letters", "cpu", "handlers", "mailboxes", "running"},

@@ -24,7 +24,7 @@ def works(*command):
 CORE = sorted((TOP / "runtime/core").glob("*.[cS]"))
 FLAGS = ["-std=gnu11", "-g", "-O1", "-D_GNU_SOURCE", '-DACTORD_VERSION="0"', "-w",
          f"-I{TOP}/runtime", f"-I{TOP}/runtime/core"]
-LIBRARIES = ["-lcmocka", "-ljansson", "-lpthread", "-lm"]
+LIBRARIES = ["-lcmocka", "-ljansson", "-lsodium", "-lpthread", "-lm"]
 FIXED = ["setarch", "-R"] if works("setarch", "-R", "true") else []    # TSan's memory map
 WAYS = {        # name: flags, sources, what runs it, how often, environment
     "seeds": ([], ["tests/seed/test_seeds.c", "tests/seed/kit.c"], [], 1, {"SEEDS": "3000"}),

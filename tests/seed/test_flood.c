@@ -143,11 +143,19 @@ static int serve(actor *self, const msg *m)
 	return msg_reply_out(m, o);
 }
 
+static unsigned given;
+
 static int give(actor *self, const msg *m)
 {
 	for (int64_t n = msg_int(m, 0); n--; )
-		actor_send(self, actor_find("hold"), "take", "x");
+		given += !actor_send(self, actor_find("hold"), "take", "x");
 	return 0;
+}
+
+static int part(actor *self, const msg *m)
+{
+	give(self, m);
+	return actor_stop(self, actor_self(self));
 }
 
 #define ASKER(kind, ...) { .name = kind, .mailbox = { __VA_ARGS__ }, \
@@ -161,7 +169,7 @@ static const struct actor_type hold_most = {
 	.name = "hold_most", .on = ON({ "take", "text:str", take, 0 }),
 	.mailbox = { .messages = MOST, .bytes = 32 << 20, .full = FULL_HOLD } };
 static const struct actor_type giver = {
-	.name = "giver", .on = ON({ "give", "n:int", give, 0 }) };
+	.name = "giver", .on = ON({ "give", "n:int", give, 0 }, { "part", "n:int", part, 0 }) };
 
 /* As many messages as it takes, and a few answers on top. */
 static void test_answers_on_top_of_all(void **state)
@@ -227,6 +235,29 @@ static void test_who_waited_ends(void **state)
 	kit_end();
 }
 
+/* Those who end by themselves wait for room before, so that nothing they sent is lost. */
+static void test_who_parts_waits(void **state)
+{
+	static const char *const names[] = { "giver1", "giver2", "giver3" };
+
+	(void)state;
+	kit_begin(1);
+	kit_spawn(&hold_most, "hold");
+	handled = given = 0;
+	for (int i = 0; i < 3; i++) {
+		kit_spawn(&giver, names[i]);
+		kit_send(names[i], "part", MOST);
+		kit_pass(names[i]);
+		kit_pass(names[i]);
+	}
+	kit_run();
+	assert_true(given > MOST);
+	assert_int_equal(handled, given);
+	for (int i = 0; i < 3; i++)
+		assert_false(core_alive(actor_find(names[i])));
+	kit_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +265,7 @@ int main(void)
 		cmocka_unit_test(test_answers_on_top_of_all),
 		cmocka_unit_test(test_answers_of_many_bytes),
 		cmocka_unit_test(test_who_waited_ends),
+		cmocka_unit_test(test_who_parts_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

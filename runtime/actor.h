@@ -80,9 +80,8 @@ enum actor_strategy {           /* who of its children starts again with one tha
 	REST_FOR_ONE,           /* those that were spawned after it */
 };
 
-/* What fails more often takes its parent with it; at the top, the node. Top-level actors: one for
- * one, 10 in 10 s. */
-/* 0: 10, in 10 s */
+/* What fails more often (0: 10 times in 10 s) takes its parent with it; at the top, where it is one
+ * for one, the node. */
 struct actor_children { enum actor_strategy strategy; unsigned restarts, seconds; };
 
 /* What patches may use by name. A variable (int64_t, double), which they declare extern, is also
@@ -313,8 +312,7 @@ static inline uint64_t v_num_(double v) { union { double d; uint64_t u; } x; x.d
 #define EACH_(F, ...) PICK_(__VA_ARGS__, EACH8_, EACH7_, EACH6_, EACH5_, EACH4_, EACH3_, EACH2_, \
 	EACH1_, EACH0_, ~)(F, __VA_ARGS__)
 #define VALUES_(...)  ((const uint64_t[]){ 0 EACH_(V_, __VA_ARGS__) } + 1)
-/* Only a literal names the same handler at every call (tcc's __builtin_constant_p has no opinion).
- */
+/* Only a literal names the same handler at every call (tcc has no __builtin_constant_p for it). */
 #define LITERAL_(what) ((#what)[0] == '"' && (#what)[sizeof #what - 2] == '"')
 #define SITE_OF_(what) (LITERAL_(what) ? &s_ : &(struct actor_site){ 0, s_.types, s_.n, 0 })
 #define SITE_(call, ...) __extension__ ({ \

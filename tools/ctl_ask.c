@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "actor.h"
 #include "ctl_show.h"
@@ -160,6 +161,20 @@ int read_file(const struct ctl *c, const char *path, struct buf *out)
 	if (out->len > MESSAGE_MAX)
 		return ctl_fail(c, CTL_USAGE, "%s: has more than the 16 MiB of a message", path);
 	return 0;
+}
+
+int show_rows(const struct ctl *c, const char *to, const char *what, int argc, char **argv)
+{
+	struct question q = { .to = to, .what = what };
+	int rc;
+
+	for (int i = 0; i < argc; i++)
+		add_text(&q, argv[i], strlen(argv[i]));
+	rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
+	if (rc == CTL_DONE)
+		print_rows(c, q.answer.args);
+	question_end(&q);
+	return rc;
 }
 
 int done(const struct ctl *c, const char *word)

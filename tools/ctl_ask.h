@@ -32,6 +32,8 @@ void print_values(const struct ctl *c, struct packed args);
 void print_args_json(struct packed args);
 /* The first value of an answer: a list of maps; an object a line, or a table. */
 void print_rows(const struct ctl *c, struct packed args);
+/* Asks with these texts, and prints the answer's rows. */
+int  show_rows(const struct ctl *c, const char *to, const char *what, int argc, char **argv);
 int  done(const struct ctl *c, const char *word);
 /* 0, or CTL_USAGE, said. "-" is stdin. */
 int  read_file(const struct ctl *c, const char *path, struct buf *out);

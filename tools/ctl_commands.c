@@ -120,39 +120,18 @@ static int run_ps(const struct ctl *c, int argc, char **argv)
 
 static int run_nodes(const struct ctl *c, int argc, char **argv)
 {
-	struct question q = { .to = "node", .what = "nodes" };
-	int rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
-
-	(void)argc, (void)argv;
-	if (rc == CTL_DONE)
-		print_rows(c, q.answer.args);
-	question_end(&q);
-	return rc;
+	return show_rows(c, "node", "nodes", argc, argv);
 }
 
-/* dead list TOPIC, dead show TOPIC ID */
-static int show_dead(const struct ctl *c, int argc, char **argv, const char *what)
-{
-	struct question q = { .to = "bus", .what = what };
-	int rc;
-
-	for (int i = 0; i < argc; i++)
-		add_text(&q, argv[i], strlen(argv[i]));
-	rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
-	if (rc == CTL_DONE)
-		print_rows(c, q.answer.args);
-	question_end(&q);
-	return rc;
-}
 
 static int run_dead_list(const struct ctl *c, int argc, char **argv)
 {
-	return show_dead(c, argc, argv, "dead_list");
+	return show_rows(c, "bus", "dead_list", argc, argv);
 }
 
 static int run_dead_show(const struct ctl *c, int argc, char **argv)
 {
-	return show_dead(c, argc, argv, "dead_show");
+	return show_rows(c, "bus", "dead_show", argc, argv);
 }
 
 static int run_dead_retry(const struct ctl *c, int argc, char **argv)
@@ -190,14 +169,7 @@ static int run_stop(const struct ctl *c, int argc, char **argv)
 
 static int run_crash_list(const struct ctl *c, int argc, char **argv)
 {
-	struct question q = { .to = "node", .what = "crash_list" };
-	int rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
-
-	(void)argc, (void)argv;
-	if (rc == CTL_DONE)
-		print_rows(c, q.answer.args);
-	question_end(&q);
-	return rc;
+	return show_rows(c, "node", "crash_list", argc, argv);
 }
 
 static int run_crash_show(const struct ctl *c, int argc, char **argv)
@@ -224,18 +196,9 @@ static int run_crash_show(const struct ctl *c, int argc, char **argv)
 
 static int run_log_level(const struct ctl *c, int argc, char **argv)
 {
-	struct question q = { .to = "node", .what = "log_level", .link = { .fd = -1 } };
-	int rc;
-
 	if (argc == 1)
 		return ctl_fail(c, CTL_USAGE, "usage: actorctl log level [TYPE LEVEL]");
-	for (int i = 0; i < argc; i++)
-		add_text(&q, argv[i], strlen(argv[i]));
-	rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
-	if (rc == CTL_DONE)
-		print_rows(c, q.answer.args);
-	question_end(&q);
-	return rc;
+	return show_rows(c, "node", "log_level", argc, argv);
 }
 
 /* --- start -------------------------------------------------------------------- */

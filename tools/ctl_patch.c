@@ -266,16 +266,7 @@ static int revert_rollout(const struct ctl *c, const char *id)
 
 int run_rollouts(const struct ctl *c, int argc, char **argv)
 {
-	struct question q = { .to = "bus", .what = "rollouts", .link = { .fd = -1 } };
-	int rc;
-
-	if (argc)
-		add_text(&q, argv[0], strlen(argv[0]));
-	rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
-	if (rc == CTL_DONE)
-		print_rows(c, q.answer.args);
-	question_end(&q);
-	return rc;
+	return show_rows(c, "bus", "rollouts", argc, argv);
 }
 
 /* --- a patch's life ----------------------------------------------------------- */
@@ -319,14 +310,7 @@ int run_apply(const struct ctl *c, int argc, char **argv)
 
 int run_list(const struct ctl *c, int argc, char **argv)
 {
-	struct question q = { .to = "patch", .what = "list" };
-	int rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
-
-	(void)argc, (void)argv;
-	if (rc == CTL_DONE)
-		print_rows(c, q.answer.args);
-	question_end(&q);
-	return rc;
+	return show_rows(c, "patch", "list", argc, argv);
 }
 
 static int add_number(const struct ctl *c, struct question *q, const char *word)

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -277,10 +278,12 @@ static struct result bare_call(const char *url, double seconds)
 	return result(n, seconds, before, after);
 }
 
-static pid_t flood_process(const char *url)
+/* Writes, and waits while the stream is full: room is written to at each read of it. */
+static pid_t flood_process(const char *url, int room)
 {
 	pid_t pid = fork();
 	redisContext *c;
+	eventfd_t read;
 
 	if (pid)
 		return pid;
@@ -299,13 +302,14 @@ static pid_t flood_process(const char *url)
 		length = r->integer;
 		freeReplyObject(r);
 		if (length > 1000)
-			usleep(1000);
+			eventfd_read(room, &read);
 	}
 }
 
 static struct result bare_stream(const char *url, double seconds)
 {
-	pid_t pid = flood_process(url);
+	int room = eventfd(0, EFD_CLOEXEC);
+	pid_t pid = flood_process(url, room);
 	redisContext *c = bench_dial(url);
 	pid_t redis = bench_redis_pid(c);
 	struct cost before = cost_of(getpid(), pid, redis), after;
@@ -319,11 +323,13 @@ static struct result bare_stream(const char *url, double seconds)
 
 		unread = got ? 1 : 0;
 		n += got;
+		eventfd_write(room, 1);
 	}
 	seconds = bench_now() - began;
 	after = cost_of(getpid(), pid, redis);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+	close(room);
 	redisFree(c);
 	return result(n, seconds, before, after);
 }

@@ -52,10 +52,10 @@ static void refuse(struct asked *a, const struct redis_reply *r)
 	if (r->type == REDIS_ERROR)
 		why_set(&why, 0, "Redis says: %.*s", (int)r->len, r->str);
 	else
-		why_set(&why, 0, "there is no dead letter %s", a->id);
+		why_set(&why, 0, "there is no dead letter %s there: see actorctl dead list", a->id);
 	answer(a, NULL, r->type == REDIS_ERROR ? ACTOR_EARGS :
 	       r->type == REDIS_GONE ? ACTOR_EFAIL : ACTOR_ENOENT,
-	       r->type == REDIS_GONE ? "Redis is away" : why.text);
+	       r->type == REDIS_GONE ? "Redis is away: try again when it is back" : why.text);
 }
 
 /* --- rows --------------------------------------------------------------------------------- */

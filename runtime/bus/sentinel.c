@@ -17,7 +17,7 @@
 #include <stdlib.h>
 
 #include "log.h"
-#include "ports.h"
+#include "patience.h"
 
 enum { ASK_MS = 500, REPLY_MS = 1000, LOOK_MS = 50 };
 
@@ -52,16 +52,12 @@ static void tell(struct sentinel *s, const struct master *m, const char *trouble
 /* False: it is to end. */
 static bool pause_ms(struct sentinel *s, int ms)
 {
-	struct timespec until;
+	const struct timespec until = moment_in(ms);
 	bool stop;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += ms * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&s->lock);
 	if (!s->stop)
-		pthread_cond_timedwait(&s->stopped, &s->lock, &until);
+		wait_until(&s->stopped, &s->lock, &until);
 	stop = s->stop;
 	pthread_mutex_unlock(&s->lock);
 	return !stop;

@@ -8,6 +8,7 @@
 #include "guard.h"
 #include "hold.h"
 #include "log.h"
+#include "patience.h"
 #include "pool.h"
 #include "ports.h"
 #include "seeded.h"
@@ -128,14 +129,11 @@ static void stop_actors(int64_t until)
 /* False: it is inside a handler that does not return. */
 static bool join(struct pooler *p)
 {
-	struct timespec limit;
 	const char *in;
 
 	STORE(&p->parked, 0);
 	queue_futex(&p->parked, FUTEX_WAKE, 1);
-	clock_gettime(CLOCK_REALTIME, &limit);
-	limit.tv_sec += 1;
-	if (pthread_timedjoin_np(p->thread, NULL, &limit) == 0) {
+	if (join_within(p->thread, 1000)) {
 		worker_remove(&p->w);
 		return true;
 	}

@@ -18,11 +18,12 @@
 #include "clients.h"
 #include "conn.h"
 #include "gate.h"
+#include "patience.h"
 #include "proof.h"
 #include "slice.h"
 #include "ws.h"
 
-enum { FAREWELL_S = 1, ADDRESS_SIZE = 300 };
+enum { FAREWELL_MS = 1000, ADDRESS_SIZE = 300 };
 
 struct gateway {
 	struct ws *ws;
@@ -162,13 +163,9 @@ bool gateway_idle(const struct gateway *g)
 
 void gateway_stop(struct gateway *g)
 {
-	struct timespec until;
-
 	gateway_quiet(g);
 	ws_leave(g->ws);
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += FAREWELL_S;
-	if (!pthread_timedjoin_np(g->thread, NULL, &until))
+	if (join_within(g->thread, FAREWELL_MS))
 		return;
 	ws_end(g->ws);
 	pthread_join(g->thread, NULL);

@@ -23,6 +23,7 @@
 #include "job.h"
 #include "keys.h"
 #include "log.h"
+#include "patience.h"
 #include "ports.h"
 #include "trial.h"
 #include "verdict.h"
@@ -157,16 +158,12 @@ static void told(uint32_t number, const char *word, const char *why)
 /* Under the lock, until there is a job or a decision, or one's seconds are over. */
 static void await(int64_t ms)
 {
-	struct timespec until;
+	const struct timespec until = moment_in(ms);
 	int rc = 0;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += ms % 1000 * 1000000;
-	until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
 	while (!waiting.first && !stopping && !decided && rc != ETIMEDOUT)
 		rc = ms < 0 ? pthread_cond_wait(&more, &lock)
-			    : pthread_cond_timedwait(&more, &lock, &until);
+			    : wait_until(&more, &lock, &until);
 	decided = false;
 }
 

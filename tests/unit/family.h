@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "core.h"
+#include "patience.h"
 
 /* --- what the tests wait for: lines, in the order they were said ---------- */
 
@@ -57,14 +58,12 @@ static int so_far(void)
 /* Where the line stands, from a line on; fails if it does not come. */
 static int expect_from(const char *line, int from)
 {
-	struct timespec until;
+	const struct timespec until = moment_in(20000);
 	int rc = 0, at;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 20;
 	pthread_mutex_lock(&lock);
 	while ((at = find(line, from)) < 0 && !rc)
-		rc = pthread_cond_timedwait(&changed, &lock, &until);
+		rc = wait_until(&changed, &lock, &until);
 	pthread_mutex_unlock(&lock);
 	if (at < 0) {
 		for (int i = 0; i < lines; i++)

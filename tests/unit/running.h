@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "core.h"
+#include "patience.h"
 #include "ports.h"
 
 /* --- what the tests wait for ---------- */
@@ -34,14 +35,12 @@ static void happened(int64_t value, const char *text)
 
 static void expect_events(int64_t n)
 {
-	struct timespec until;
+	const struct timespec until = moment_in(20000);
 	int rc = 0;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 20;
 	pthread_mutex_lock(&lock);
 	while (events < n && !rc)
-		rc = pthread_cond_timedwait(&changed, &lock, &until);
+		rc = wait_until(&changed, &lock, &until);
 	pthread_mutex_unlock(&lock);
 	assert_int_equal(events, n);
 }

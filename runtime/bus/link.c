@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * link.c - the connections to one Redis, over hiredis, which no other file includes.
+ * link.c - the connections to one Redis.
  *
  * The idea: five lanes that live and die as one. Whoever stands above sees a link that is up, then
  * down, then up again, and never half of one; whatever went wrong on one lane drops all, once, and
@@ -9,22 +9,17 @@
  *         ^                   |            |                     |
  *         +------ failed <----+------------+---------------------+    (until the next turn)
  *
- * Invariants. hiredis frees a context by itself after an error, and may not be asked to from its
- * connect and disconnect callbacks: so these only forget the context, and link_fail() leaves the
- * rest to the next turn. What waits for a reply stands in a ring of our own, in the order of the
- * commands; hiredis's own calls with no reply are passed over, as it loses some: drop() empties
- * the ring.
+ * Invariant: lanes may not be dropped from inside what they tell, so link_fail() leaves the rest
+ * to the next turn.
  *
  * What hiredis 0.14 has not is here: a limit on how long a reply may take (`watch`). Where to go
  * says where.c. The loop's thread only. Does not log, and knows no message. */
 #include "link.h"
 
-#include <hiredis/async.h>
-#include <hiredis/adapters/libevent.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 
 #include "../actor.h"
+#include "lane.h"
 #include "where.h"
 
 enum {
@@ -33,23 +28,15 @@ enum {
 	SILENT_MS = 8000,       /* a reply that takes longer does not come; a reader blocks less */
 	AGAIN_MS = 50, AGAIN_MOST_MS = 2000,
 	STEADY_MS = 5000,       /* a link that was up so long begins with a short pause again */
-	READ_BYTES = 16 << 10,  /* what hiredis takes at a time */
 };
 
-struct waiting { redis_fn *fn; void *arg; };
-
-struct lane {
+struct end {
 	struct link *link;
 	enum link_lane which;
-	redisAsyncContext *ac;          /* NULL: none */
+	struct lane *lane;
 	struct redis_port port;
-	struct waiting *ring;           /* of room, a power of two: from first to next */
-	unsigned room, first, next;
-	int64_t heard_ms;               /* the last reply; or the first command after a silence */
 	int64_t id;
 	bool greeted;
-	struct redis_reply *items;      /* of the reply that is handed on, */
-	size_t items_room;              /* so many */
 };
 
 struct link {
@@ -59,7 +46,7 @@ struct link {
 	char *name, *pulse;
 	struct link_events events;
 	void *arg;
-	struct lane lane[LINK_LANES];
+	struct end end[LINK_LANES];
 	struct where *where;            /* it is; NULL: at a socket */
 	struct addresses addresses;
 	int address, port;              /* the ones that are tried */
@@ -86,112 +73,15 @@ static void link_fail(struct link *k, const char *fmt, ...)
 	loop_timer_set(k->turn, 0);
 }
 
-/* --- replies ------------------------------------------------------------------------------ */
-
-static size_t items_in(const redisReply *r)
-{
-	size_t n = 0;
-
-	if (r->type != REDIS_REPLY_ARRAY)
-		return 0;
-	for (size_t i = 0; i < r->elements; i++)
-		n += 1 + items_in(r->element[i]);
-	return n;
-}
-
-static struct redis_reply converted(const redisReply *r, struct redis_reply **free)
-{
-	struct redis_reply out = { .type = REDIS_NIL };
-	struct redis_reply *item;
-
-	switch (r->type) {
-	case REDIS_REPLY_INTEGER:
-		out.type = REDIS_INT;
-		out.integer = r->integer;
-		break;
-	case REDIS_REPLY_STRING: case REDIS_REPLY_STATUS: case REDIS_REPLY_ERROR:
-		out.type = r->type == REDIS_REPLY_ERROR ? REDIS_ERROR : REDIS_STR;
-		out.str = r->str;
-		out.len = r->len;
-		break;
-	case REDIS_REPLY_ARRAY:
-		out.type = REDIS_LIST;
-		out.items = r->elements;
-		out.item = item = *free;
-		*free += r->elements;
-		for (size_t i = 0; i < r->elements; i++)
-			item[i] = converted(r->element[i], free);
-	}
-	return out;
-}
-
-/* Its parts live until the next reply of the same lane. */
-static struct redis_reply reply_of(struct lane *l, const redisReply *r)
-{
-	size_t n = items_in(r);
-	struct redis_reply *free;
-
-	if (n > l->items_room) {
-		l->items_room = n;
-		l->items = mem_resize(l->items, n * sizeof *l->items);
-	}
-	free = l->items;
-	return converted(r, &free);
-}
-
-static void on_reply(redisAsyncContext *ac, void *reply, void *arg)
-{
-	struct lane *l = arg;
-	struct redis_reply got;
-	struct waiting w;
-
-	(void)ac;
-	if (!reply || l->first == l->next)
-		return;
-	w = l->ring[l->first++ & (l->room - 1)];
-	l->heard_ms = now_ms();
-	got = reply_of(l, reply);
-	w.fn(w.arg, &got);
-}
-
-static void ring_add(struct lane *l, redis_fn *fn, void *arg)
-{
-	unsigned n = l->next - l->first;
-
-	if (n == l->room) {
-		struct waiting *ring = mem_alloc(2 * (n ? n : 8) * sizeof *ring);
-
-		for (unsigned i = 0; i < n; i++)
-			ring[i] = l->ring[(l->first + i) & (l->room - 1)];
-		mem_free(l->ring);
-		l->ring = ring;
-		l->room = 2 * (n ? n : 8);
-		l->first = 0;
-		l->next = n;
-	}
-	l->ring[l->next++ & (l->room - 1)] = (struct waiting){ fn, arg };
-}
-
-static int lane_command(struct lane *l, redis_fn *fn, void *arg, int argc, const char **argv,
-                        const size_t *len)
-{
-	if (!l->ac || redisAsyncCommandArgv(l->ac, on_reply, l, argc, argv, len) != REDIS_OK)
-		return ACTOR_EFAIL;
-	if (l->first == l->next)
-		l->heard_ms = now_ms();
-	ring_add(l, fn, arg);
-	return 0;
-}
-
 /* --- joining: each lane signs in, and greets last ----------------------------------------- */
 
-static void lane_greeted(struct lane *l)
+static void end_greeted(struct end *e)
 {
-	struct link *k = l->link;
+	struct link *k = e->link;
 
-	l->greeted = true;
+	e->greeted = true;
 	for (int i = 0; i < LINK_LANES; i++) {
-		if (!k->lane[i].greeted)
+		if (!k->end[i].greeted)
 			return;
 	}
 	if (k->state != JOINING)
@@ -202,10 +92,10 @@ static void lane_greeted(struct lane *l)
 }
 
 /* The reply to AUTH, SELECT or PING, without which a lane is of no use. */
-static bool accepted(struct lane *l, const struct redis_reply *r)
+static bool accepted(struct end *e, const struct redis_reply *r)
 {
 	if (r->type == REDIS_ERROR)
-		link_fail(l->link, "%.*s", (int)r->len, r->str);
+		link_fail(e->link, "%.*s", (int)r->len, r->str);
 	return r->type != REDIS_ERROR && r->type != REDIS_GONE;
 }
 
@@ -221,88 +111,63 @@ static void on_named(void *arg, const struct redis_reply *r)
 
 static void on_id(void *arg, const struct redis_reply *r)
 {
-	((struct lane *)arg)->id = r->type == REDIS_INT ? r->integer : 0;
+	((struct end *)arg)->id = r->type == REDIS_INT ? r->integer : 0;
 }
 
 static void on_pong(void *arg, const struct redis_reply *r)
 {
-	struct lane *l = arg;
+	struct end *e = arg;
 
-	if (!accepted(l, r) || l->greeted)
+	if (!accepted(e, r) || e->greeted)
 		return;
-	if (l->which == LINK_CHANNELS)
-		link_beat(l->link);     /* greeted when it is back */
+	if (e->which == LINK_CHANNELS)
+		link_beat(e->link);     /* greeted when it is back */
 	else
-		lane_greeted(l);
+		end_greeted(e);
 }
 
-static void lane_words(struct lane *l, redis_fn *fn, int argc, const char *a, const char *b,
-                       const char *c)
+static void end_words(struct end *e, redis_fn *fn, int argc, const char *a, const char *b,
+                      const char *c)
 {
 	const char *argv[] = { a, b, c };
 	size_t len[] = { strlen(a), b ? strlen(b) : 0, c ? strlen(c) : 0 };
 
-	lane_command(l, fn, l, argc, argv, len);
+	lane_command(e->lane, fn, e, argc, argv, len);
 }
 
-static void lane_sign_in(struct lane *l)
+static void end_sign_in(struct end *e)
 {
 	static const char *const suffix[] = { "", ":lists", ":channels", ":inbox", ":streams" };
-	const struct url *u = &l->link->url;
+	const struct url *u = &e->link->url;
 	char text[128];
 
 	if (u->password[0])
-		lane_words(l, on_signed, u->user[0] ? 3 : 2, "AUTH",
-		           u->user[0] ? u->user : u->password, u->password);
+		end_words(e, on_signed, u->user[0] ? 3 : 2, "AUTH",
+		          u->user[0] ? u->user : u->password, u->password);
 	snprintf(text, sizeof text, "%d", u->db);
 	if (u->db)
-		lane_words(l, on_signed, 2, "SELECT", text, NULL);
-	snprintf(text, sizeof text, "%s%s", l->link->name, suffix[l->which]);
-	lane_words(l, on_named, 3, "CLIENT", "SETNAME", text);
-	lane_words(l, on_id, 2, "CLIENT", "ID", NULL);
-	lane_words(l, on_pong, 1, "PING", NULL, NULL);
+		end_words(e, on_signed, 2, "SELECT", text, NULL);
+	snprintf(text, sizeof text, "%s%s", e->link->name, suffix[e->which]);
+	end_words(e, on_named, 3, "CLIENT", "SETNAME", text);
+	end_words(e, on_id, 2, "CLIENT", "ID", NULL);
+	end_words(e, on_pong, 1, "PING", NULL, NULL);
 }
 
-/* --- contexts ----------------------------------------------------------------------------- */
-
-static void on_connect(const redisAsyncContext *ac, int status)
+static void on_lost(void *arg, const char *reason)
 {
-	struct lane *l = ac->data;
-
-	if (status == REDIS_OK)
-		return;
-	l->ac = NULL;           /* hiredis frees it when this returns */
-	link_fail(l->link, "%s", ac->c.errstr[0] ? ac->c.errstr : "it cannot be connected to");
+	link_fail(((struct end *)arg)->link, "%s", reason);
 }
 
-static void on_disconnect(const redisAsyncContext *ac, int status)
+static void end_join(struct end *e)
 {
-	struct lane *l = ac->data;
+	struct link *k = e->link;
+	const char *address = k->where ? k->addresses.text[k->address] : NULL;
+	struct why why;
 
-	(void)status;
-	l->ac = NULL;
-	link_fail(l->link, "%s", ac->c.errstr[0] ? ac->c.errstr : "it closed the connection");
-}
-
-static void lane_join(struct lane *l)
-{
-	struct link *k = l->link;
-	redisAsyncContext *ac = k->where
-		? redisAsyncConnect(k->addresses.text[k->address], k->port)
-		: redisAsyncConnectUnix(k->url.path);
-
-	if (!ac || ac->err || redisLibeventAttach(ac, loop_base(k->loop)) != REDIS_OK) {
-		link_fail(k, "%s",
-		          ac && ac->c.errstr[0] ? ac->c.errstr : "no memory for a connection");
-		if (ac)
-			redisAsyncFree(ac);
-		return;
-	}
-	ac->data = l;
-	l->ac = ac;
-	redisAsyncSetConnectCallback(ac, on_connect);
-	redisAsyncSetDisconnectCallback(ac, on_disconnect);
-	lane_sign_in(l);
+	if (lane_join(e->lane, address, k->port, k->url.path, &why))
+		link_fail(k, "%s", why.text);
+	else
+		end_sign_in(e);
 }
 
 static void link_join(struct link *k)
@@ -310,7 +175,7 @@ static void link_join(struct link *k)
 	k->state = JOINING;
 	k->since_ms = now_ms();
 	for (int i = 0; i < LINK_LANES && k->state == JOINING; i++)
-		lane_join(&k->lane[i]);
+		end_join(&k->end[i]);
 }
 
 static void on_found(void *arg, const struct addresses *a, int port, const char *error)
@@ -345,21 +210,11 @@ static void link_begin(struct link *k)
 
 /* --- dropping ----------------------------------------------------------------------------- */
 
-static void lane_drop(struct lane *l)
+static void end_drop(struct end *e)
 {
-	static const struct redis_reply gone = { .type = REDIS_GONE };
-	redisAsyncContext *ac = l->ac;
-
-	l->ac = NULL;
-	l->greeted = false;
-	l->id = 0;
-	if (ac)
-		redisAsyncFree(ac);
-	while (l->first != l->next) {
-		struct waiting w = l->ring[l->first++ & (l->room - 1)];
-
-		w.fn(w.arg, &gone);
-	}
+	e->greeted = false;
+	e->id = 0;
+	lane_drop(e->lane);
 }
 
 static int pause_ms(struct link *k)
@@ -373,10 +228,10 @@ static int pause_ms(struct link *k)
 
 static void link_drop(struct link *k)
 {
-	bool other = !k->lane[LINK_COMMANDS].greeted && k->address + 1 < k->addresses.n;
+	bool other = !k->end[LINK_COMMANDS].greeted && k->address + 1 < k->addresses.n;
 
 	for (int i = 0; i < LINK_LANES; i++)
-		lane_drop(&k->lane[i]);
+		end_drop(&k->end[i]);
 	k->beats = k->beats_back = 0;
 	if (other) {            /* a name's next address is tried before anybody hears of it */
 		k->address++;
@@ -401,24 +256,26 @@ static void on_turn(void *arg)
 
 /* --- silence ------------------------------------------------------------------------------ */
 
-static bool lane_waits(const struct lane *l)
+static bool end_waits(const struct end *e)
 {
-	if (l->which == LINK_CHANNELS)
-		return l->link->beats != l->link->beats_back;
-	return l->first != l->next;
+	if (e->which == LINK_CHANNELS)
+		return e->link->beats != e->link->beats_back;
+	return lane_waits(e->lane);
 }
 
-static void lane_watch(struct lane *l, int64_t now)
+static void end_watch(struct end *e, int64_t now)
 {
-	if (!lane_waits(l)) {
-		if (now - l->heard_ms < IDLE_MS)
+	int64_t silent_ms = now - lane_heard_ms(e->lane);
+
+	if (!end_waits(e)) {
+		if (silent_ms < IDLE_MS)
 			return;
-		if (l->which == LINK_CHANNELS)
-			link_beat(l->link);
-		else if (l->which == LINK_COMMANDS)
-			lane_words(l, on_pong, 1, "PING", NULL, NULL);
-	} else if (now - l->heard_ms > SILENT_MS) {
-		link_fail(l->link, "no answer in %d s", SILENT_MS / 1000);
+		if (e->which == LINK_CHANNELS)
+			link_beat(e->link);
+		else if (e->which == LINK_COMMANDS)
+			end_words(e, on_pong, 1, "PING", NULL, NULL);
+	} else if (silent_ms > SILENT_MS) {
+		link_fail(e->link, "no answer in %d s", SILENT_MS / 1000);
 	}
 }
 
@@ -434,7 +291,7 @@ static void on_watch(void *arg)
 	if (k->state == JOINING && now - k->since_ms > SILENT_MS)
 		link_fail(k, "no answer in %d s", SILENT_MS / 1000);
 	for (int i = 0; i < LINK_LANES && k->state == UP; i++)
-		lane_watch(&k->lane[i], now);
+		end_watch(&k->end[i], now);
 }
 
 /* --- channels ----------------------------------------------------------------------------- */
@@ -443,36 +300,27 @@ static void on_pulse(struct link *k)
 {
 	k->beats_back++;
 	if (k->state == JOINING)
-		lane_greeted(&k->lane[LINK_CHANNELS]);
+		end_greeted(&k->end[LINK_CHANNELS]);
 	else if (k->state == UP)
 		k->events.pulse(k->arg, k->beats_back);
 }
 
-static void on_channel(redisAsyncContext *ac, void *reply, void *arg)
+static void on_channel(void *arg, const struct redis_reply *r)
 {
-	struct lane *l = arg;
-	struct link *k = l->link;
-	const redisReply *r = reply;
-	struct redis_reply got;
-	const struct redis_reply *kind;
+	struct link *k = ((struct end *)arg)->link;
+	const struct redis_reply *kind = r->item;
 
-	(void)ac;
-	if (!r || r->type != REDIS_REPLY_ARRAY || r->elements != 3)
-		return;
-	l->heard_ms = now_ms();
-	got = reply_of(l, r);
-	kind = &got.item[0];
-	if (kind->type != REDIS_STR || got.item[1].type != REDIS_STR)
+	if (r->type != REDIS_LIST || r->items != 3 || kind->type != REDIS_STR ||
+	    kind[1].type != REDIS_STR)
 		return;
 	if (!strcmp(kind->str, "message") && k->state == UP)
-		k->events.message(k->arg, got.item[1], got.item[2]);
-	else if (!strcmp(kind->str, "subscribe") && !strcmp(got.item[1].str, k->pulse))
+		k->events.message(k->arg, kind[1], kind[2]);
+	else if (!strcmp(kind->str, "subscribe") && !strcmp(kind[1].str, k->pulse))
 		on_pulse(k);
 }
 
 void link_subscribe(struct link *k, bool on, int n, const char **channels, const size_t *len)
 {
-	struct lane *l = &k->lane[LINK_CHANNELS];
 	const char **argv = mem_alloc((size_t)(n + 1) * sizeof *argv);
 	size_t *lens = mem_alloc((size_t)(n + 1) * sizeof *lens);
 
@@ -480,55 +328,39 @@ void link_subscribe(struct link *k, bool on, int n, const char **channels, const
 	lens[0] = strlen(argv[0]);
 	memcpy(argv + 1, channels, (size_t)n * sizeof *argv);
 	memcpy(lens + 1, len, (size_t)n * sizeof *lens);
-	if (l->ac)
-		redisAsyncCommandArgv(l->ac, on_channel, l, n + 1, argv, lens);
+	lane_subscribe(k->end[LINK_CHANNELS].lane, n + 1, argv, lens);
 	mem_free(argv);
 	mem_free(lens);
 }
 
 int64_t link_beat(struct link *k)
 {
-	struct lane *l = &k->lane[LINK_CHANNELS];
 	const char *channel = k->pulse;
 	size_t len = strlen(channel);
 
 	if (k->beats == k->beats_back)
-		l->heard_ms = now_ms();
+		lane_expect(k->end[LINK_CHANNELS].lane);
 	link_subscribe(k, true, 1, &channel, &len);
 	return ++k->beats;
 }
 
-/* hiredis 0.14 (Debian 12) has the place itself, 1.x (Debian 13) a pointer to it. */
-#if HIREDIS_MAJOR < 1
-#define OUTERMOST(r) (&(r)->rstack[0])
-#else
-#define OUTERMOST(r) ((r)->task[0])
-#endif
-
 bool link_read_channels(struct link *k)
 {
-	struct lane *l = &k->lane[LINK_CHANNELS];
-	const redisReader *r;
-	int bytes = 0;
-
-	if (l->ac)
-		ioctl(l->ac->c.fd, FIONREAD, &bytes);
-	for (; l->ac && bytes > 0; bytes -= READ_BYTES)
-		redisAsyncHandleRead(l->ac);
-	if (!l->ac)
-		return true;    /* what it held came too late to be heard */
-	r = l->ac->c.reader;
-	return r->pos == r->len && (r->ridx < 0 || (!r->ridx && OUTERMOST(r)->type < 0));
+	return lane_read(k->end[LINK_CHANNELS].lane);
 }
+
+static const struct lane_events lanes = { on_lost, on_channel };
 
 /* --- the face ----------------------------------------------------------------------------- */
 
 static int port_command(void *arg, redis_fn *fn, void *fn_arg, int argc, const char **argv,
                         const size_t *len)
 {
-	struct lane *l = arg;
+	struct end *e = arg;
 
-	return l->link->state == UP ? lane_command(l, fn, fn_arg, argc, argv, len) : ACTOR_EFAIL;
+	if (e->link->state != UP)
+		return ACTOR_EFAIL;
+	return lane_command(e->lane, fn, fn_arg, argc, argv, len);
 }
 
 struct link *link_new(struct loop *l, const struct link_config *c, const struct link_events *e,
@@ -545,8 +377,9 @@ struct link *link_new(struct loop *l, const struct link_config *c, const struct 
 	if (!k->url.path[0])
 		k->where = where_new(l, &k->url, &where, k);
 	for (int i = 0; i < LINK_LANES; i++)
-		k->lane[i] = (struct lane){ .link = k, .which = (enum link_lane)i,
-		                            .port = { port_command, &k->lane[i] } };
+		k->end[i] = (struct end){ .link = k, .which = (enum link_lane)i,
+		                          .lane = lane_new(l, &lanes, &k->end[i]),
+		                          .port = { port_command, &k->end[i] } };
 	k->turn = loop_timer_new(l, on_turn, k);
 	k->watch = loop_timer_new(l, on_watch, k);
 	k->watched_ms = now_ms();
@@ -563,11 +396,8 @@ void link_free(struct link *k)
 	where_free(k->where);
 	loop_timer_free(k->turn);
 	loop_timer_free(k->watch);
-	for (int i = 0; i < LINK_LANES; i++) {
-		lane_drop(&k->lane[i]);
-		mem_free(k->lane[i].ring);
-		mem_free(k->lane[i].items);
-	}
+	for (int i = 0; i < LINK_LANES; i++)
+		lane_free(k->end[i].lane);
 	explicit_bzero(k->url.password, sizeof k->url.password);
 	mem_free(k->name);
 	mem_free(k->pulse);
@@ -581,12 +411,12 @@ bool link_up(const struct link *k)
 
 const struct redis_port *link_port(struct link *k, enum link_lane lane)
 {
-	return &k->lane[lane].port;
+	return &k->end[lane].port;
 }
 
 int64_t link_id(const struct link *k, enum link_lane lane)
 {
-	return k->state == UP ? k->lane[lane].id : 0;
+	return k->state == UP ? k->end[lane].id : 0;
 }
 
 size_t link_unsent(const struct link *k)
@@ -594,6 +424,6 @@ size_t link_unsent(const struct link *k)
 	size_t n = 0;
 
 	for (int i = 0; i < LINK_LANES; i++)
-		n += k->lane[i].ac ? sdslen(k->lane[i].ac->c.obuf) : 0;
+		n += lane_unsent(k->end[i].lane);
 	return n;
 }

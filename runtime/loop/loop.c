@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * loop.c - the I/O thread's loop over libevent.
  *
- * The idea: one event_base, and on it a home, core's timers and what the rooms watch. Three events
+ * The idea: one event_base, and on it a home, timers, and what the rooms watch. Three events
  * have no descriptor and are made active by whoever has something for this thread: `ready` (the
  * home has an actor to run), `earlier` (core's first timer moved) and `posted` (the post list is no
  * longer empty). libevent writes its eventfd only when the base sleeps: a busy loop makes no calls.
@@ -26,10 +26,11 @@
 
 #include "log.h"
 #include "loop.h"
+#include "moments.h"
 #include "ports.h"
 #include "slice.h"
 
-enum { READ_BYTES = 64 << 10, ACCEPT_AGAIN_MS = 100, LONGEST_MS = 86400000 };
+enum { READ_BYTES = 64 << 10, ACCEPT_AGAIN_MS = 100, LONGEST_US = 1 << 30 };
 
 struct post { struct post *next; void (*fn)(void *arg); void *arg; };
 
@@ -44,13 +45,29 @@ struct loop_signal {
 struct loop {
 	struct event_base *base;
 	struct home *home;
-	struct event *ready, *earlier, *posted, *due;
+	struct event *ready, *earlier, *posted, *late;
+	struct moments moments;
+	struct loop_timer *due;         /* core's */
+	const struct loop_timer *running;       /* NULL: none, or it was freed meanwhile */
 	struct loop_signal *signals;
 	pthread_mutex_t lock;
 	struct post *posts, **last;
 };
 
-struct loop_timer { struct event *event; void (*fn)(void *arg); void *arg; };
+struct loop_timer {
+	struct timer timer;             /* first: a timer is its loop_timer */
+	struct loop *loop;
+	struct event *soon;             /* NULL: was never set to 0 */
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+struct loop_watch {
+	struct event *readable, *writable;
+	bool wants_write, asked;        /* writable is set; it was asked for, at the turn's end */
+	void (*ready)(void *arg, bool write);
+	void *arg;
+};
 
 struct loop_listener {
 	struct evconnlistener *listener;
@@ -94,20 +111,12 @@ static void earlier(void *arg)
 
 static void arm(struct loop *l)
 {
-	int64_t due_ns = core_next_timer(), us;
-	struct timeval tv;
+	int64_t due_ns = core_next_timer(), us = (due_ns - now_ns()) / 1000 + 1;
 
-	if (due_ns == INT64_MAX) {
-		event_del(l->due);
-		return;
-	}
-	us = due_ns - now_ns();
-	us = us <= 0 ? 0 : (us + 999) / 1000;
-	if (us > LONGEST_MS * INT64_C(1000))
-		us = LONGEST_MS * INT64_C(1000);
-	tv.tv_sec = us / 1000000;
-	tv.tv_usec = us % 1000000;
-	event_add(l->due, &tv);
+	if (due_ns == INT64_MAX)
+		loop_timer_set(l->due, -1);
+	else
+		loop_timer_set_us(l->due, us < 0 ? 0 : us < LONGEST_US ? us : LONGEST_US);
 }
 
 static void on_earlier(evutil_socket_t fd, short what, void *arg)
@@ -116,9 +125,8 @@ static void on_earlier(evutil_socket_t fd, short what, void *arg)
 	arm(arg);
 }
 
-static void on_due(evutil_socket_t fd, short what, void *arg)
+static void on_due(void *arg)
 {
-	(void)fd, (void)what;
 	core_run_timers();
 	arm(arg);
 }
@@ -163,6 +171,31 @@ static void on_posted(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static void run(struct loop *l, struct loop_timer *t)
+{
+	l->running = t;
+	t->fn(t->arg);
+	l->running = NULL;
+}
+
+static void on_soon(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop_timer *t = arg;
+
+	(void)fd, (void)what;
+	run(t->loop, t);
+}
+
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *l = arg;
+	struct timer *x;
+
+	(void)fd, (void)what;
+	while ((x = moments_take(&l->moments)))
+		run(l, (struct loop_timer *)x);
+}
+
 /* --- the loop ----------------------------------------------------------------------------- */
 
 static void logged(int severity, const char *text)
@@ -172,22 +205,11 @@ static void logged(int severity, const char *text)
 	log_line(level[severity & 3], "loop", "%s", text);
 }
 
-/* Precise: else a timer waits for the next whole millisecond. Uncached: a timer set late in a
- * long turn would be early by what the turn took. */
+/* libevent's own timers only tell the next turn: the real ones are moments.c's. */
 static struct event_base *base_new(void)
 {
-	struct event_config *c = event_config_new();
-	struct event_base *base = NULL;
-
 	event_set_log_callback(logged);
-	if (c && evthread_use_pthreads() == 0) {
-		event_config_set_flag(c, EVENT_BASE_FLAG_PRECISE_TIMER);
-		event_config_set_flag(c, EVENT_BASE_FLAG_NO_CACHE_TIME);
-		base = event_base_new_with_config(c);
-	}
-	if (c)
-		event_config_free(c);
-	return base;
+	return evthread_use_pthreads() == 0 ? event_base_new() : NULL;
 }
 
 struct loop *loop_new(struct why *why)
@@ -195,8 +217,10 @@ struct loop *loop_new(struct why *why)
 	struct loop *l = mem_alloc(sizeof *l);
 
 	l->base = base_new();
-	if (!l->base) {
+	if (!l->base || moments_init(&l->moments)) {
 		why_set(why, ACTOR_ENOMEM, "the event loop cannot start: %s", strerror(errno));
+		if (l->base)
+			event_base_free(l->base);
 		mem_free(l);
 		return NULL;
 	}
@@ -205,7 +229,9 @@ struct loop *loop_new(struct why *why)
 	l->ready = event_new(l->base, -1, 0, on_ready, l);
 	l->earlier = event_new(l->base, -1, 0, on_earlier, l);
 	l->posted = event_new(l->base, -1, 0, on_posted, l);
-	l->due = event_new(l->base, -1, 0, on_due, l);
+	l->late = event_new(l->base, l->moments.fd, EV_READ | EV_PERSIST, on_late, l);
+	event_add(l->late, NULL);
+	l->due = loop_timer_new(l, on_due, l);
 	l->home = home_new("io", wake, l);
 	core_set_loop(l->home);
 	core_on_earlier_timer(earlier, l);
@@ -216,11 +242,6 @@ struct loop *loop_new(struct why *why)
 struct home *loop_home(struct loop *l)
 {
 	return l->home;
-}
-
-void *loop_base(struct loop *l)
-{
-	return l->base;
 }
 
 void loop_run(struct loop *l)
@@ -264,27 +285,21 @@ void loop_free(struct loop *l)
 	event_free(l->ready);
 	event_free(l->earlier);
 	event_free(l->posted);
-	event_free(l->due);
+	event_free(l->late);
+	loop_timer_free(l->due);
 	event_base_free(l->base);
+	moments_fini(&l->moments);
 	pthread_mutex_destroy(&l->lock);
 	mem_free(l);
 }
 
 /* --- timers and signals ------------------------------------------------------------------- */
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	struct loop_timer *t = arg;
-
-	(void)fd, (void)what;
-	t->fn(t->arg);
-}
-
 struct loop_timer *loop_timer_new(struct loop *l, void (*fn)(void *arg), void *arg)
 {
 	struct loop_timer *t = mem_alloc(sizeof *t);
 
-	t->event = event_new(l->base, -1, 0, on_timer, t);
+	t->loop = l;
 	t->fn = fn;
 	t->arg = arg;
 	return t;
@@ -292,24 +307,43 @@ struct loop_timer *loop_timer_new(struct loop *l, void (*fn)(void *arg), void *a
 
 void loop_timer_set(struct loop_timer *t, int ms)
 {
-	if (ms < 0)
-		event_del(t->event);
-	else
+	if (ms >= 0) {
 		loop_timer_set_us(t, ms * INT64_C(1000));
+		return;
+	}
+	moments_clear(&t->loop->moments, &t->timer);
+	if (t->soon)
+		event_del(t->soon);
 }
 
+/* One that is set to 0 by its own fn again waits for the next turn, so that descriptors come in
+ * between. */
 void loop_timer_set_us(struct loop_timer *t, int64_t us)
 {
-	struct timeval tv = { us / 1000000, us % 1000000 };
+	static const struct timeval next_turn;
 
-	event_add(t->event, &tv);
+	loop_timer_set(t, -1);
+	if (us > 0) {
+		moments_set(&t->loop->moments, &t->timer, us);
+		return;
+	}
+	if (!t->soon)
+		t->soon = event_new(t->loop->base, -1, 0, on_soon, t);
+	if (t->loop->running == t)
+		event_add(t->soon, &next_turn);
+	else
+		event_active(t->soon, EV_TIMEOUT, 0);
 }
 
 void loop_timer_free(struct loop_timer *t)
 {
 	if (!t)
 		return;
-	event_free(t->event);
+	moments_clear(&t->loop->moments, &t->timer);
+	if (t->soon)
+		event_free(t->soon);
+	if (t->loop->running == t)
+		t->loop->running = NULL;
 	mem_free(t);
 }
 
@@ -332,6 +366,59 @@ void loop_signal(struct loop *l, int signo, void (*fn)(void *arg, int signo), vo
 	s->event = event_new(l->base, signo, EV_SIGNAL | EV_PERSIST, on_signal, s);
 	event_add(s->event, NULL);
 	l->signals = s;
+}
+
+/* --- descriptors of others ---------------------------------------------------------------- */
+
+static void on_watched(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop_watch *w = arg;
+
+	(void)fd;
+	if (what & EV_WRITE)
+		w->asked = w->wants_write = false;
+	w->ready(w->arg, what & EV_WRITE);      /* may free w */
+}
+
+struct loop_watch *loop_watch_new(struct loop *l, int fd, void (*ready)(void *arg, bool write),
+                                  void *arg)
+{
+	struct loop_watch *w = mem_alloc(sizeof *w);
+
+	w->ready = ready;
+	w->arg = arg;
+	w->readable = event_new(l->base, fd, EV_READ | EV_PERSIST, on_watched, w);
+	w->writable = event_new(l->base, fd, EV_WRITE, on_watched, w);
+	event_add(w->readable, NULL);
+	return w;
+}
+
+void loop_watch_write(struct loop_watch *w, bool on)
+{
+	if (w->wants_write == on)
+		return;
+	w->wants_write = on;
+	if (on)
+		event_add(w->writable, NULL);
+	else
+		event_del(w->writable);
+}
+
+void loop_watch_soon(struct loop_watch *w)
+{
+	if (w->asked || w->wants_write)
+		return;
+	w->asked = true;
+	event_active(w->writable, EV_WRITE, 0);
+}
+
+void loop_watch_free(struct loop_watch *w)
+{
+	if (!w)
+		return;
+	event_free(w->readable);
+	event_free(w->writable);
+	mem_free(w);
 }
 
 /* --- listening ---------------------------------------------------------------------------- */

@@ -123,6 +123,119 @@ static void timers(void **state)
 	loop_timer_free(ticker);
 }
 
+static struct loop_timer *soon, *later;
+static char order[8];
+
+static void note_soon(void *arg)
+{
+	strcat(order, "s");
+	if (strlen(order) < 3)
+		loop_timer_set(soon, 0);        /* waits for the next turn, or descriptors starve */
+	(void)arg;
+}
+
+static void note_later(void *arg)
+{
+	(void)arg;
+	strcat(order, "l");
+	loop_stop(loop);
+}
+
+static void a_timer_set_to_nothing_comes_at_the_end_of_the_turn(void **state)
+{
+	struct loop_timer *called_off = loop_timer_new(loop, give_up, NULL);
+
+	(void)state;
+	soon = loop_timer_new(loop, note_soon, NULL);
+	later = loop_timer_new(loop, note_later, NULL);
+	loop_timer_set(called_off, 0);
+	loop_timer_set(later, 20);
+	loop_timer_set(soon, 0);
+	loop_timer_free(called_off);
+	turn();
+	assert_string_equal(order, "sssl");
+	loop_timer_free(soon);
+	loop_timer_free(later);
+}
+
+static struct loop_timer *freed;
+
+static void free_itself(void *arg)
+{
+	(void)arg;
+	loop_timer_free(freed);
+	loop_stop(loop);
+}
+
+static void a_timer_may_free_itself(void **state)
+{
+	(void)state;
+	for (int ms = 0; ms < 2; ms++) {
+		freed = loop_timer_new(loop, free_itself, NULL);
+		loop_timer_set(freed, ms);
+		turn();
+	}
+}
+
+/* --- descriptors of others ---------------------------------------------------------------- */
+
+struct watched { struct loop_watch *watch; int fd, other; size_t sent, got; bool full; };
+
+static void fill(struct watched *w)
+{
+	static const char bytes[4096];
+	ssize_t n;
+
+	while (w->sent < LARGE && (n = write(w->fd, bytes, sizeof bytes)) > 0)
+		w->sent += (size_t)n;
+	if (w->sent < LARGE) {
+		w->full = true;
+		loop_watch_write(w->watch, true);
+	}
+}
+
+static void on_writing(void *arg, bool write)
+{
+	if (write)
+		fill(arg);
+}
+
+static void on_reading(void *arg, bool write)
+{
+	struct watched *w = arg;
+	char bytes[4096];
+	ssize_t n = write ? 0 : read(w->other, bytes, sizeof bytes);
+
+	w->got += n > 0 ? (size_t)n : 0;
+	if (w->got >= LARGE)
+		loop_stop(loop);
+}
+
+static void a_watch_reads_always_and_writes_when_asked(void **state)
+{
+	struct loop_watch *reader;
+	struct watched w = { .sent = 0 };
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	w.fd = fd[0];
+	w.other = fd[1];
+	w.watch = loop_watch_new(loop, fd[0], on_writing, &w);
+	reader = loop_watch_new(loop, fd[1], on_reading, &w);
+	loop_watch_write(w.watch, true);
+	loop_watch_write(w.watch, false);
+	loop_watch_soon(w.watch);
+	loop_watch_soon(w.watch);
+	turn();
+	assert_true(w.full);            /* so it was waited for, too */
+	assert_true(w.got >= LARGE);
+	loop_watch_free(w.watch);
+	loop_watch_free(reader);
+	close(fd[0]);
+	close(fd[1]);
+}
+
 static int signal_seen;
 
 static void on_signal(void *arg, int signo)
@@ -432,6 +545,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(posts_of_many_threads), cmocka_unit_test(timers),
+		cmocka_unit_test(a_timer_set_to_nothing_comes_at_the_end_of_the_turn),
+		cmocka_unit_test(a_timer_may_free_itself),
+		cmocka_unit_test(a_watch_reads_always_and_writes_when_asked),
 		cmocka_unit_test(signals), cmocka_unit_test(much_both_ways_and_an_end),
 		cmocka_unit_test(what_was_not_used_comes_again),
 		cmocka_unit_test(a_pause_holds_what_comes), cmocka_unit_test(freed_while_it_reads),

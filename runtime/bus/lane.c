@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT
+ * lane.c - one connection to a Redis, over hiredis.
+ *
+ * hiredis's own adapter takes its events off libevent and sets them again with each reply, and
+ * waits for the next turn of the loop to write: four and a half calls of epoll_ctl a frame between
+ * nodes, a fifteenth of their time (actor-bench redis-call). Here the descriptor is watched for
+ * reading for good; what is said goes with one write at the end of the turn, and writing is waited
+ * for only where the socket did not take all.
+ *
+ * Invariants. hiredis frees a context by itself after an error, and may not be asked to from its
+ * connect and disconnect callbacks: these only forget the context, and say so. What waits for a
+ * reply stands in a ring of our own, in the order of the commands; hiredis's own calls with no
+ * reply are passed over, as it loses some: lane_drop() empties the ring.
+ *
+ * The loop's thread only. Limits neither time nor bytes, and does not connect again. */
+#include "lane.h"
+
+#include <hiredis/async.h>
+#include <sys/ioctl.h>
+
+#include "../actor.h"
+
+enum { READ_BYTES = 16 << 10 };         /* what hiredis takes at a time */
+
+struct waiting { redis_fn *fn; void *arg; };
+
+struct lane {
+	struct loop *loop;
+	const struct lane_events *events;
+	void *arg;
+	redisAsyncContext *ac;          /* NULL: none */
+	struct loop_watch *watch;       /* of its socket */
+	bool writing;                   /* hiredis is: what it asks for now is to wait for */
+	struct waiting *ring;           /* of room, a power of two: from first to next */
+	unsigned room, first, next;
+	int64_t heard_ms;
+	struct redis_reply *items;      /* of the reply that is handed on, */
+	size_t items_room;              /* so many */
+};
+
+/* --- the loop ----------------------------------------------------------------------------- */
+
+static bool connected(const redisAsyncContext *ac)
+{
+	return ac->c.flags & REDIS_CONNECTED;
+}
+
+/* ac may be freed by what it is asked to do here, and the watch with it. */
+static void on_watch(void *arg, bool write)
+{
+	struct lane *l = arg;
+
+	if (!l->ac)
+		return;
+	if (!write) {
+		redisAsyncHandleRead(l->ac);
+		return;
+	}
+	l->writing = true;
+	redisAsyncHandleWrite(l->ac);
+	l->writing = false;
+}
+
+static void keep_reading(void *arg)
+{
+	(void)arg;      /* it is watched for good */
+}
+
+static void add_write(void *arg)
+{
+	struct lane *l = arg;
+
+	if (l->writing || !l->ac || !connected(l->ac))
+		loop_watch_write(l->watch, true);
+	else
+		loop_watch_soon(l->watch);
+}
+
+static void drop_write(void *arg)
+{
+	loop_watch_write(((struct lane *)arg)->watch, false);
+}
+
+static void cleanup(void *arg)
+{
+	struct lane *l = arg;
+
+	loop_watch_free(l->watch);
+	l->watch = NULL;
+}
+
+static void attach(struct lane *l, redisAsyncContext *ac)
+{
+	l->watch = loop_watch_new(l->loop, ac->c.fd, on_watch, l);
+	ac->ev.addRead = ac->ev.delRead = keep_reading;
+	ac->ev.addWrite = add_write;
+	ac->ev.delWrite = drop_write;
+	ac->ev.cleanup = cleanup;
+	ac->ev.data = l;
+}
+
+/* --- replies ------------------------------------------------------------------------------ */
+
+static size_t items_in(const redisReply *r)
+{
+	size_t n = 0;
+
+	if (r->type != REDIS_REPLY_ARRAY)
+		return 0;
+	for (size_t i = 0; i < r->elements; i++)
+		n += 1 + items_in(r->element[i]);
+	return n;
+}
+
+static struct redis_reply converted(const redisReply *r, struct redis_reply **free)
+{
+	struct redis_reply out = { .type = REDIS_NIL };
+	struct redis_reply *item;
+
+	switch (r->type) {
+	case REDIS_REPLY_INTEGER:
+		out.type = REDIS_INT;
+		out.integer = r->integer;
+		break;
+	case REDIS_REPLY_STRING: case REDIS_REPLY_STATUS: case REDIS_REPLY_ERROR:
+		out.type = r->type == REDIS_REPLY_ERROR ? REDIS_ERROR : REDIS_STR;
+		out.str = r->str;
+		out.len = r->len;
+		break;
+	case REDIS_REPLY_ARRAY:
+		out.type = REDIS_LIST;
+		out.items = r->elements;
+		out.item = item = *free;
+		*free += r->elements;
+		for (size_t i = 0; i < r->elements; i++)
+			item[i] = converted(r->element[i], free);
+	}
+	return out;
+}
+
+/* Its parts live until the next reply of the same lane. */
+static struct redis_reply reply_of(struct lane *l, const redisReply *r)
+{
+	size_t n = items_in(r);
+	struct redis_reply *free;
+
+	if (n > l->items_room) {
+		l->items_room = n;
+		l->items = mem_resize(l->items, n * sizeof *l->items);
+	}
+	free = l->items;
+	return converted(r, &free);
+}
+
+static void on_reply(redisAsyncContext *ac, void *reply, void *arg)
+{
+	struct lane *l = arg;
+	struct redis_reply got;
+	struct waiting w;
+
+	(void)ac;
+	if (!reply || l->first == l->next)
+		return;
+	w = l->ring[l->first++ & (l->room - 1)];
+	l->heard_ms = now_ms();
+	got = reply_of(l, reply);
+	w.fn(w.arg, &got);
+}
+
+static void on_pushed(redisAsyncContext *ac, void *reply, void *arg)
+{
+	struct lane *l = arg;
+	struct redis_reply got;
+
+	(void)ac;
+	if (!reply)
+		return;
+	l->heard_ms = now_ms();
+	got = reply_of(l, reply);
+	l->events->pushed(l->arg, &got);
+}
+
+/* --- commands ----------------------------------------------------------------------------- */
+
+static void ring_add(struct lane *l, redis_fn *fn, void *arg)
+{
+	unsigned n = l->next - l->first;
+
+	if (n == l->room) {
+		struct waiting *ring = mem_alloc(2 * (n ? n : 8) * sizeof *ring);
+
+		for (unsigned i = 0; i < n; i++)
+			ring[i] = l->ring[(l->first + i) & (l->room - 1)];
+		mem_free(l->ring);
+		l->ring = ring;
+		l->room = 2 * (n ? n : 8);
+		l->first = 0;
+		l->next = n;
+	}
+	l->ring[l->next++ & (l->room - 1)] = (struct waiting){ fn, arg };
+}
+
+int lane_command(struct lane *l, redis_fn *fn, void *arg, int argc, const char **argv,
+                 const size_t *len)
+{
+	if (!l->ac || redisAsyncCommandArgv(l->ac, on_reply, l, argc, argv, len) != REDIS_OK)
+		return ACTOR_EFAIL;
+	if (l->first == l->next)
+		l->heard_ms = now_ms();
+	ring_add(l, fn, arg);
+	return 0;
+}
+
+void lane_subscribe(struct lane *l, int argc, const char **argv, const size_t *len)
+{
+	if (l->ac)
+		redisAsyncCommandArgv(l->ac, on_pushed, l, argc, argv, len);
+}
+
+/* hiredis 0.14 (Debian 12) has the place itself, 1.x (Debian 13) a pointer to it. */
+#if HIREDIS_MAJOR < 1
+#define OUTERMOST(r) (&(r)->rstack[0])
+#else
+#define OUTERMOST(r) ((r)->task[0])
+#endif
+
+bool lane_read(struct lane *l)
+{
+	const redisReader *r;
+	int bytes = 0;
+
+	if (l->ac)
+		ioctl(l->ac->c.fd, FIONREAD, &bytes);
+	for (; l->ac && bytes > 0; bytes -= READ_BYTES)
+		redisAsyncHandleRead(l->ac);
+	if (!l->ac)
+		return true;    /* what it held came too late to be heard */
+	r = l->ac->c.reader;
+	return r->pos == r->len && (r->ridx < 0 || (!r->ridx && OUTERMOST(r)->type < 0));
+}
+
+/* --- there and gone ----------------------------------------------------------------------- */
+
+static void lost(const redisAsyncContext *ac, const char *otherwise)
+{
+	struct lane *l = ac->data;
+
+	l->ac = NULL;           /* hiredis frees it when this returns */
+	l->events->lost(l->arg, ac->c.errstr[0] ? ac->c.errstr : otherwise);
+}
+
+static void on_connect(const redisAsyncContext *ac, int status)
+{
+	if (status != REDIS_OK)
+		lost(ac, "it cannot be connected to");
+}
+
+static void on_disconnect(const redisAsyncContext *ac, int status)
+{
+	(void)status;
+	lost(ac, "it closed the connection");
+}
+
+int lane_join(struct lane *l, const char *address, int port, const char *path, struct why *why)
+{
+	redisAsyncContext *ac = address ? redisAsyncConnect(address, port)
+	                                : redisAsyncConnectUnix(path);
+
+	if (!ac || ac->err) {
+		why_set(why, ACTOR_EFAIL, "%s",
+		        ac && ac->c.errstr[0] ? ac->c.errstr : "no memory for a connection");
+		if (ac)
+			redisAsyncFree(ac);
+		return ACTOR_EFAIL;
+	}
+	ac->data = l;
+	l->ac = ac;
+	attach(l, ac);
+	redisAsyncSetConnectCallback(ac, on_connect);
+	redisAsyncSetDisconnectCallback(ac, on_disconnect);
+	return 0;
+}
+
+void lane_drop(struct lane *l)
+{
+	static const struct redis_reply gone = { .type = REDIS_GONE };
+	redisAsyncContext *ac = l->ac;
+
+	l->ac = NULL;
+	if (ac)
+		redisAsyncFree(ac);
+	while (l->first != l->next) {
+		struct waiting w = l->ring[l->first++ & (l->room - 1)];
+
+		w.fn(w.arg, &gone);
+	}
+}
+
+/* --- the face ----------------------------------------------------------------------------- */
+
+struct lane *lane_new(struct loop *loop, const struct lane_events *events, void *arg)
+{
+	struct lane *l = mem_alloc(sizeof *l);
+
+	l->loop = loop;
+	l->events = events;
+	l->arg = arg;
+	return l;
+}
+
+void lane_free(struct lane *l)
+{
+	lane_drop(l);
+	mem_free(l->ring);
+	mem_free(l->items);
+	mem_free(l);
+}
+
+bool lane_waits(const struct lane *l)
+{
+	return l->first != l->next;
+}
+
+int64_t lane_heard_ms(const struct lane *l)
+{
+	return l->heard_ms;
+}
+
+void lane_expect(struct lane *l)
+{
+	l->heard_ms = now_ms();
+}
+
+size_t lane_unsent(const struct lane *l)
+{
+	return l->ac ? sdslen(l->ac->c.obuf) : 0;
+}

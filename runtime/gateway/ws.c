@@ -145,8 +145,8 @@ static int headers(struct lws *wsi, const struct http_reply *r, uint8_t **p, uin
 	err |= header(wsi, "access-control-allow-origin:", r->origin, p, end);
 	if (r->status == 204) {
 		err |= header(wsi, "access-control-allow-methods:", r->allow, p, end);
-		err |= header(wsi, "access-control-allow-headers:", "authorization, content-type",
-		              p, end);
+		err |= header(wsi, "access-control-allow-headers:", "authorization, content-type, "
+		              "traceparent", p, end);
 		err |= header(wsi, "access-control-max-age:", "600", p, end);
 	}
 	return err;
@@ -218,6 +218,8 @@ static void read_request(struct lws *wsi, const char *path, struct http_request 
 		strcpy(r->path, path);
 	copy_header(wsi, WSI_TOKEN_ORIGIN, r->origin, sizeof r->origin);
 	copy_header(wsi, WSI_TOKEN_HOST, r->host, sizeof r->host);
+	if (lws_hdr_custom_copy(wsi, r->trace, sizeof r->trace, "traceparent:", 12) < 0)
+		r->trace[0] = 0;
 	read_login(wsi, r);
 }
 

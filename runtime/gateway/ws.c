@@ -43,6 +43,7 @@ struct ws {
 	struct lws_context *lws;
 	struct ev_loop *loop;           /* NULL: the library turns poll() */
 	ev_async woken;
+	ev_prepare read;
 	struct lws *listener;
 	struct door door;
 	lws_sorted_usec_list_t sweep;
@@ -373,6 +374,13 @@ static void on_woken(struct ev_loop *loop, ev_async *woken, int events)
 		turn(w);
 }
 
+/* The loop is about to wait. */
+static void on_read(struct ev_loop *loop, ev_prepare *read, int events)
+{
+	(void)loop, (void)events;
+	conns_gathered(read->data);
+}
+
 static void sweep(lws_sorted_usec_list_t *sul)
 {
 	struct ws *w = lws_container_of(sul, struct ws, sweep);
@@ -387,6 +395,8 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 	struct ws *w = lws_context_user(lws_get_context(wsi));
 	struct conn *c = conn;
 
+	if (reason != LWS_CALLBACK_RECEIVE)
+		conns_gathered(&w->conns);
 	switch (reason) {
 	case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
 		if (!w->over && !w->loop)
@@ -469,6 +479,10 @@ static struct lws_context *start_lws(struct ws *w)
 		ev_async_init(&w->woken, on_woken);
 		w->woken.data = w;
 		ev_async_start(w->loop, &w->woken);
+		ev_prepare_init(&w->read, on_read);
+		w->read.data = &w->conns;
+		ev_prepare_start(w->loop, &w->read);
+		w->conns.gathers = true;
 		return lws;
 	}
 	ev_loop_destroy(loop);
@@ -527,6 +541,7 @@ void ws_run(struct ws *w)
 	ws_wake(w);
 	while (!w->over && lws_service(w->lws, 0) >= 0)
 		;
+	conns_gathered(&w->conns);
 	end(w);                         /* where the library gave up: nobody wakes it any more */
 	end_lws(w);                     /* here, as connections end in the thread they lived in */
 }

@@ -97,12 +97,6 @@ static const struct wire wire = {
 	wire_busy, wire_write, wire_want, wire_read, wire_end_in, wire_fd,
 };
 
-static int received(struct lws *wsi, struct conn *c, const void *bytes, size_t len)
-{
-	conn_read(c, bytes, len, lws_remaining_packet_payload(wsi), lws_is_final_fragment(wsi));
-	return 0;
-}
-
 static int writeable(struct lws *wsi, struct conn *c)
 {
 	int then = conn_writeable(c);
@@ -402,7 +396,10 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 		if (!w->over && !w->loop)
 			turn(w);
 		return 0;
-	case LWS_CALLBACK_RECEIVE: return received(wsi, c, in, len);
+	case LWS_CALLBACK_RECEIVE:
+		conn_read(c, in, len, lws_remaining_packet_payload(wsi),
+		          lws_is_final_fragment(wsi));
+		return 0;
 	case LWS_CALLBACK_RECEIVE_PONG:
 		conn_heard(c);
 		return 0;

@@ -5,7 +5,7 @@
 
 #include "base.h"
 
-/* Any thread, as are all here. True: the store has not been told that there are any; it is to be. */
+/* Any thread, as are all here. True: the store has not been told that there are any. */
 bool saves_add(const char *user);
 void saves_untold(const char *user);    /* it could not be told: that one is not among them */
 bool saves_any(void);

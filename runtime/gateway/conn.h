@@ -38,8 +38,8 @@ void conns_sweep(struct conns *all);
 /* What the sessions send between these two is gathered, and leaves with the second. */
 void conns_turn_begins(struct conns *all);
 void conns_turn_ends(struct conns *all);
-/* What clients called meanwhile, gathered by actor, goes: before the loop waits, and before anything
- * but a read is done for a client. */
+/* What clients called meanwhile, gathered by actor, goes: before the loop waits, and before
+ * anything but a read is done for a client. */
 void conns_gathered(struct conns *all);
 void conns_leave(struct conns *all);    /* closes each, and whoever still comes, with 1001 */
 void conns_fini(struct conns *all);

@@ -113,13 +113,14 @@ static int set_redis(struct node_config *c, const char *value, struct why *why)
 		c->redis = REDIS_IS_EMBEDDED;
 		return number(value + 9, 0, DATABASES - 1, &c->redis_db, why);
 	} else if (starts(value, "redis://") || starts(value, "unix://") ||
-	           starts(value, "sentinel://")) {
+	           starts(value, "sentinel://") || starts(value, "cluster://")) {
 		c->redis = REDIS_IS_ELSEWHERE;
 		c->redis_url = value;
 	} else {
 		return why_set(why, ACTOR_EARGS, "this version knows no \"%.*s\"; write embedded, "
 		               "embedded/DB, redis://[user:password@]host:port/db, "
-		               "unix:///path?db=N, sentinel://host:port,.../master/db or none",
+		               "unix:///path?db=N, sentinel://host:port,.../master/db, "
+		               "cluster://host:port,... or none",
 		               (int)strcspn(value, ":/"), value);
 	}
 	return 0;
@@ -277,7 +278,8 @@ static const struct option table[] = {
 	{ "listen", "ADDR:PORT", "WebSocket and HTTP (127.0.0.1:8080); port 0 takes a free one;\n"
 	  "none for none", set_listen },
 	{ "redis", "URL", "redis://[user:password@]host:port/db, unix:///path?db=N,\n"
-	  "sentinel://[user:password@]host:port,host:port/master/db;\n"
+	  "sentinel://[user:password@]host:port,host:port/master/db,\n"
+	  "cluster://[user:password@]host:port,host:port;\n"
 	  "embedded or embedded/DB starts a private redis-server (the\n"
 	  "default where one is installed); none runs alone", set_redis },
 	{ "fail-fast", NULL, "end with exit status 2 where Redis does not answer at the start,\n"

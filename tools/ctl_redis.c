@@ -223,6 +223,9 @@ int remote_open(struct link *l, const struct ctl *c, struct why *why)
 		return why_set(why, CTL_USAGE, "--redis: give the master's own URL, redis://...: "
 			"`redis-cli -p 26379 sentinel get-master-addr-by-name %s` says where it is",
 			u.master);
+	if (url_is_cluster(&u))
+		return why_set(why, CTL_USAGE, "--redis: a Cluster is not reached from "
+			"here; speak to an actord that uses it by its --control socket");
 	if (c->node && strlen(c->node) >= NAME_MOST)
 		return why_set(why, CTL_USAGE, "--node: a name has at most %d bytes",
 			NAME_MOST - 1);

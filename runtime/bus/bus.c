@@ -2,7 +2,7 @@
  * bus.c - messages between processes, through Redis: the actor `bus`, and what ties its parts
  * together.
  *
- *              link (hiredis)  lanes:   commands        lists           channels
+ *              wire (a link, a Cluster): commands        lists           channels
  *                                        ^   ^            |                |
  *                                   outbox   calls      lists           on_message
  *                                        ^   ^            |                |
@@ -29,7 +29,7 @@
 #include "commands.h"
 #include "envelope.h"
 #include "intake.h"
-#include "link.h"
+#include "wire.h"
 #include "lists.h"
 #include "log.h"
 #include "member.h"
@@ -57,7 +57,7 @@ struct bus {
 	struct url url;
 	struct buf shown;               /* the URL without the password */
 	char *node, *reply;
-	struct link *link;
+	struct wire *wire;
 	struct topics *topics;
 	struct outbox *outbox;
 	struct intake *intake;
@@ -140,7 +140,7 @@ static int routed(actor *self, const msg *m)
 			return calls_publish(b->calls, m, b->node);
 	}
 	if (!strcmp(what, "command"))
-		return commands_run(link_port(b->link, LINK_COMMANDS), self, m);
+		return commands_run(wire_port(b->wire, LINK_COMMANDS), self, m);
 	why_set(&why, ACTOR_ENOENT, "%s.%s: there is no such handler that takes these values", to,
 	        what);
 	core_answer(self, msg_defer(m), (struct packed){ NULL, NULL }, 0, ACTOR_ENOENT, why.text);
@@ -252,7 +252,7 @@ static bool room(void *arg)
 	intake_info(b->intake, &in);
 	outbox_info(b->outbox, &out);
 	return b->ready && in.pending < PENDING_MOST && out.waiting < ANSWERS_MOST &&
-	       out.bytes < OUTBOX_BYTES_MOST / 2 && link_unsent(b->link) < UNSENT_MOST;
+	       out.bytes < OUTBOX_BYTES_MOST / 2 && wire_unsent(b->wire) < UNSENT_MOST;
 }
 
 static void go_on(void *arg)
@@ -301,7 +301,7 @@ static void subscribe_all(struct bus *b, bool on)
 			len[n++] = t->len;
 		}
 		if (n == SUBSCRIBE_MOST || (n && i + 1 == all)) {
-			link_subscribe(b->link, on, n, names, len);
+			wire_subscribe(b->wire, on, n, names, len);
 			n = 0;
 		}
 	}
@@ -312,8 +312,8 @@ static void on_topic(void *arg, struct topic *t)
 	struct bus *b = arg;
 	const char *name = t->name;
 
-	if (link_up(b->link) && !b->quiet)
-		link_subscribe(b->link, t->hosted, 1, &name, &t->len);
+	if (wire_up(b->wire) && !b->quiet)
+		wire_subscribe(b->wire, t->hosted, 1, &name, &t->len);
 }
 
 static void look(void *arg)
@@ -343,11 +343,11 @@ static void on_up(void *arg)
 	const char *nodes = NODES_CHANNEL;
 	struct bus *b = arg;
 
-	link_subscribe(b->link, true, 1, &nodes, &len);
+	wire_subscribe(b->wire, true, 1, &nodes, &len);
 	if (!b->quiet)
 		subscribe_all(b, true);
 	b->subscribed = b->joined = false;
-	b->ready_beat = link_beat(b->link);
+	b->ready_beat = wire_beat(b->wire);
 	member_up(b->member);
 }
 
@@ -427,7 +427,7 @@ static void on_tick(void *arg)
 static int member_start(struct bus *b, const struct bus_config *c, struct why *why)
 {
 	struct member_config m = {
-		.loop = b->loop, .link = b->link, .topics = b->topics, .node = b->node,
+		.loop = b->loop, .wire = b->wire, .topics = b->topics, .node = b->node,
 		.identity = c->identity, .groups = c->groups, .joined = on_joined,
 		.refused = on_refused, .gate = go_on, .gone = on_gone,
 		.patches = c->patches, .patches_arg = c->arg, .arg = b,
@@ -439,7 +439,7 @@ static int member_start(struct bus *b, const struct bus_config *c, struct why *w
 	if (!b->member)
 		return ACTOR_EFAIL;
 	b->rollouts = rollouts_new(&(struct rollouts_config){
-		.loop = b->loop, .self = b->self, .port = link_port(b->link, LINK_COMMANDS),
+		.loop = b->loop, .self = b->self, .port = wire_port(b->wire, LINK_COMMANDS),
 		.member = b->member, .intake = b->intake, .node = b->node, .identity = c->identity,
 		.groups = c->groups });
 	return 0;
@@ -464,22 +464,22 @@ static void parts_new(struct bus *b)
 	};
 
 	buf_printf(&name, "actord:%s%c", b->node, 0);
-	b->link = link_new(b->loop, &(struct link_config){ &b->url, name.p, b->reply }, &events, b);
+	b->wire = wire_new(b->loop, &(struct link_config){ &b->url, name.p, b->reply }, &events, b);
 	buf_fini(&name);
 	b->topics = topics_new();
-	b->outbox = outbox_new(link_port(b->link, LINK_COMMANDS), go_on, b);
+	b->outbox = outbox_new(wire_port(b->wire, LINK_COMMANDS), go_on, b);
 	in.outbox = b->outbox;
 	in.topics = b->topics;
 	b->intake = intake_new(&in, b->self, b->again);
-	lists.link = b->link;
+	lists.wire = b->wire;
 	lists.topics = b->topics;
 	b->lists = lists_new(&lists);
-	streams.link = b->link;
+	streams.wire = b->wire;
 	streams.topics = b->topics;
 	b->streams = streams_new(&streams);
-	b->buried = buried_new(b->self, link_port(b->link, LINK_COMMANDS));
-	b->claims = claims_new(b->loop, b->self, link_port(b->link, LINK_COMMANDS), b->node);
-	b->calls = calls_new(b->self, link_port(b->link, LINK_COMMANDS), b->reply);
+	b->buried = buried_new(b->self, wire_port(b->wire, LINK_COMMANDS));
+	b->claims = claims_new(b->loop, b->self, wire_port(b->wire, LINK_COMMANDS), b->node);
+	b->calls = calls_new(b->self, wire_port(b->wire, LINK_COMMANDS), b->reply);
 	b->tick = loop_timer_new(b->loop, on_tick, b);
 }
 
@@ -551,7 +551,7 @@ bool bus_connected(const struct bus *b)
 void bus_quiet(struct bus *b)
 {
 	b->quiet = true;
-	if (link_up(b->link))
+	if (wire_up(b->wire))
 		subscribe_all(b, false);
 	lists_quiet(b->lists);
 	streams_quiet(b->streams);
@@ -578,7 +578,7 @@ void bus_free(struct bus *b)
 	core_on_names(NULL, NULL);
 	core_set_route(0);
 	calls_forget(b->calls);
-	link_free(b->link);
+	wire_free(b->wire);
 	loop_timer_free(b->tick);
 	member_free(b->member);
 	lists_free(b->lists);

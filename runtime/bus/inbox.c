@@ -528,8 +528,8 @@ struct inbox *inbox_new(const struct inbox_config *c, struct why *why)
 		mem_free(in);
 		return NULL;
 	}
-	in->port = link_port(c->link, LINK_INBOX);
-	in->commands = link_port(c->link, LINK_COMMANDS);
+	in->port = wire_port(c->wire, LINK_INBOX);
+	in->commands = wire_port(c->wire, LINK_COMMANDS);
 	in->key = key_of(c->node, "");
 	in->seen = key_of(c->node, ":seen");
 	in->said_ms = -SAY_MS;

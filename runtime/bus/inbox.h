@@ -3,12 +3,12 @@
 #ifndef INBOX_H
 #define INBOX_H
 
-#include "link.h"
+#include "wire.h"
 #include "peers.h"
 
 struct inbox_config {
 	struct loop *loop;
-	struct link *link;
+	struct wire *wire;
 	struct peers *peers;
 	const char *node;               /* borrowed, as is all else */
 	/* It is read from now on, after each inbox_up(); or, with a reason, it cannot be. */

@@ -43,7 +43,7 @@ struct batch {
 
 struct lists {
 	struct lists_config c;
-	const struct redis_port *port, *commands;
+	const struct redis_port *port;
 	bool popping, paused, quiet, old;
 	bool stale;                     /* what is waited on is not what should be */
 	int count;
@@ -91,7 +91,7 @@ static void keep(struct lists *l, struct topic *t, const struct redis_reply *val
 		buf_add(&b->bytes, values[i].str, values[i].len + 1);
 	}
 	b->topic = t;
-	b->beat = link_beat(l->c.link);
+	b->beat = wire_beat(l->c.wire);
 	*l->last = b;
 	l->last = &b->next;
 	l->batches++;
@@ -128,7 +128,7 @@ static void popped(struct lists *l, const struct redis_reply *key, const struct 
                    size_t n)
 {
 	struct topic *t = topics_known(l->c.topics, key->str);
-	bool whole = link_read_channels(l->c.link);
+	bool whole = wire_read_channels(l->c.wire);
 
 	adapt(l, values, n);
 	if (l->first || !whole || has_barrier(t)) {
@@ -282,12 +282,7 @@ static void on_unblocked(void *arg, const struct redis_reply *r)
 
 static void unblock(struct lists *l)
 {
-	char id[24];
-	const char *argv[] = { "CLIENT", "UNBLOCK", id };
-	size_t len[] = { 6, 7, 0 };
-
-	len[2] = (size_t)snprintf(id, sizeof id, "%lld", (long long)link_id(l->c.link, LINK_LISTS));
-	l->commands->command(l->commands->link, on_unblocked, l, 3, argv, len);
+	wire_unblock(l->c.wire, LINK_LISTS, on_unblocked, l);
 }
 
 static void on_again(void *arg)
@@ -308,8 +303,7 @@ struct lists *lists_new(const struct lists_config *c)
 	struct lists *l = mem_alloc(sizeof *l);
 
 	l->c = *c;
-	l->port = link_port(c->link, LINK_LISTS);
-	l->commands = link_port(c->link, LINK_COMMANDS);
+	l->port = wire_port(c->wire, LINK_LISTS);
 	l->count = COUNT_FIRST;
 	l->last = &l->first;
 	l->said_ms = -SAY_MS;
@@ -341,7 +335,7 @@ void lists_go(struct lists *l)
 		}
 		return;
 	}
-	if (!l->quiet && !l->paused && l->batches < BATCHES_MOST && link_up(l->c.link) &&
+	if (!l->quiet && !l->paused && l->batches < BATCHES_MOST && wire_up(l->c.wire) &&
 	    l->c.room(l->c.arg))
 		pop(l);
 }

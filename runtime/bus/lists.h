@@ -3,12 +3,12 @@
 #ifndef LISTS_H
 #define LISTS_H
 
-#include "link.h"
+#include "wire.h"
 #include "topic.h"
 
 struct lists_config {
 	struct loop *loop;
-	struct link *link;
+	struct wire *wire;
 	const struct topics *topics;
 	const char *reply; /* the list on which this node's own questions are answered */
 	/* t NULL: it came on reply. The bytes end with a NUL that is not counted. */

@@ -173,12 +173,12 @@ static void on_going(void *arg)
 static int parts_new(struct member *m, struct why *why)
 {
 	struct nodes_config nodes = {
-		.loop = m->c.loop, .port = link_port(m->c.link, LINK_COMMANDS), .node = m->c.node,
+		.loop = m->c.loop, .port = wire_port(m->c.wire, LINK_COMMANDS), .node = m->c.node,
 		.identity = m->c.identity, .life = m->life, .joined = on_joined,
 		.refused = on_refused, .failed = failed, .seen = on_seen, .gone = on_gone, .arg = m,
 	};
 	struct inbox_config inbox = {
-		.loop = m->c.loop, .link = m->c.link, .node = m->c.node, .opened = on_opened,
+		.loop = m->c.loop, .wire = m->c.wire, .node = m->c.node, .opened = on_opened,
 		.arg = m,
 	};
 

@@ -8,7 +8,7 @@
 
 struct member_config {
 	struct loop *loop;
-	struct link *link;
+	struct wire *wire;
 	const struct topics *topics;
 	const char *node, *identity;    /* see nodes.h; borrowed, as is all else */
 	const char *groups;             /* that it is in, "a,b"; NULL: none */

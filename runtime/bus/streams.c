@@ -484,11 +484,7 @@ static void on_unblocked(void *arg, const struct redis_reply *r)
 
 static void unblock(struct streams *s)
 {
-	char id[24];
-	const char *argv[] = { "CLIENT", "UNBLOCK", id };
-
-	snprintf(id, sizeof id, "%" PRId64, link_id(s->c.link, LINK_STREAMS));
-	command(s->commands, on_unblocked, s, ARRAY_LEN(argv), argv);
+	wire_unblock(s->c.wire, LINK_STREAMS, on_unblocked, s);
 }
 
 static void on_again(void *arg)
@@ -507,8 +503,8 @@ struct streams *streams_new(const struct streams_config *c)
 	struct streams *s = mem_alloc(sizeof *s);
 
 	s->c = *c;
-	s->port = link_port(c->link, LINK_STREAMS);
-	s->commands = link_port(c->link, LINK_COMMANDS);
+	s->port = wire_port(c->wire, LINK_STREAMS);
+	s->commands = wire_port(c->wire, LINK_COMMANDS);
 	s->said_ms = -SAY_MS;
 	s->again = loop_timer_new(c->loop, on_again, s);
 	s->look = loop_timer_new(c->loop, on_look, s);

@@ -4,12 +4,12 @@
 #ifndef STREAMS_H
 #define STREAMS_H
 
-#include "link.h"
+#include "wire.h"
 #include "topic.h"
 
 struct streams_config {
 	struct loop *loop;
-	struct link *link;
+	struct wire *wire;
 	const struct topics *topics;
 	const char *node;
 	/* One message. True: it is handled when streams_delivered() was called; false: it was

@@ -118,8 +118,9 @@ static int query(struct url *u, const char *p, const char *end, struct why *why)
 	return number(p + 4, end, INT32_MAX, &u->db, "database", why);
 }
 
-enum kind { TCP, LOCAL, SENTINEL, KINDS };
-static const char *const begins[KINDS] = { "redis://", "unix://", "sentinel://" };
+enum kind { TCP, LOCAL, SENTINEL, CLUSTER, KINDS };
+static const char *const begins[KINDS] = { "redis://", "unix://", "sentinel://",
+                                           "cluster://" };
 
 static int scheme(const char *text, enum kind *kind, const char **rest, struct why *why)
 {
@@ -127,11 +128,6 @@ static int scheme(const char *text, enum kind *kind, const char **rest, struct w
 		return why_set(why, ACTOR_EARGS, "rediss:// is TLS, which needs hiredis 1.0 or "
 		               "newer and is not in this build: reach Redis through a TLS "
 		               "proxy, by redis:// or unix://");
-
-	if (!strncmp(text, "cluster://", 10))
-		return why_set(why, ACTOR_EARGS, "cluster:// is not in this build: give the nodes "
-		               "a Redis that is no Cluster, by redis://, unix:// or, so that it "
-		               "outlives its machine, sentinel://");
 	for (int i = 0; i < KINDS; i++)
 		if (!strncmp(text, begins[i], strlen(begins[i]))) {
 			*kind = (enum kind)i;
@@ -139,13 +135,14 @@ static int scheme(const char *text, enum kind *kind, const char **rest, struct w
 			return 0;
 		}
 	return why_set(why, ACTOR_EARGS,
-	               "the Redis URL must begin with redis://, unix:// or sentinel://");
+	               "the Redis URL must begin with redis://, unix://, sentinel:// or "
+	               "cluster://");
 }
 
 bool url_host(const struct url *u, int i, char *host, size_t size, int *port)
 {
 	const char *p = u->hosts, *end;
-	struct url one = { .port = SENTINEL_PORT };
+	struct url one = { .port = u->master[0] ? SENTINEL_PORT : REDIS_PORT };
 
 	for (; i && *p; i--) {
 		p += strcspn(p, ",");
@@ -159,31 +156,51 @@ bool url_host(const struct url *u, int i, char *host, size_t size, int *port)
 	return true;
 }
 
+/* host:port,... of Sentinels, or of a Cluster. */
+static int hosts(struct url *u, const char *p, const char *end, struct why *why)
+{
+	const char *at, *comma;
+
+	if (p == end || (size_t)(end - p) >= sizeof u->hosts)
+		return why_set(why, ACTOR_EARGS, "the Redis URL names no hosts, or more than fit "
+		               "%zu bytes: host:port,host:port", sizeof u->hosts - 1);
+	for (at = p; at < end; at = comma + 1) {
+		struct url one = { .port = REDIS_PORT };
+
+		comma = memchr(at, ',', (size_t)(end - at));
+		comma = comma ? comma : end;
+		if (host_port(&one, at, comma, why))
+			return ACTOR_EARGS;
+	}
+	memcpy(u->hosts, p, (size_t)(end - p));
+	return 0;
+}
+
 /* hosts, up to slash, then /master[/db]. */
 static int sentinels(struct url *u, const char *p, const char *slash, const char *end,
                      struct why *why)
 {
 	const char *master = slash < end ? slash + 1 : end;
 	const char *db = memchr(master, '/', (size_t)(end - master));
-	const char *at, *comma;
 
-	for (at = p; at < slash; at = comma + 1) {
-		struct url one = { .port = SENTINEL_PORT };
-
-		comma = memchr(at, ',', (size_t)(slash - at));
-		comma = comma ? comma : slash;
-		if (host_port(&one, at, comma, why))
-			return ACTOR_EARGS;
-	}
-	if (p == slash || (size_t)(slash - p) >= sizeof u->hosts || master == (db ? db : end))
+	if (p == slash || master == (db ? db : end))
 		return why_set(why, ACTOR_EARGS, "write sentinel://host:port,host:port/MASTER/db: "
 		               "the Sentinels, and the name that they know the master by");
-	memcpy(u->hosts, p, (size_t)(slash - p));
-	if (decode(master, db ? db : end, u->master, sizeof u->master, "master", why))
+	if (hosts(u, p, slash, why) ||
+	    decode(master, db ? db : end, u->master, sizeof u->master, "master", why))
 		return ACTOR_EARGS;
 	if (db && end - db > 1)
 		return number(db + 1, end, INT32_MAX, &u->db, "database", why);
 	return 0;
+}
+
+static int cluster(struct url *u, const char *p, const char *slash, const char *end,
+                   struct why *why)
+{
+	if (end - slash > 1 && (end - slash > 2 || slash[1] != '0'))
+		return why_set(why, ACTOR_EARGS, "a Redis Cluster has database 0 only: write "
+		               "cluster://host:port,host:port");
+	return hosts(u, p, slash, why);
 }
 
 int url_parse(struct url *u, const char *text, struct why *why)
@@ -206,6 +223,9 @@ int url_parse(struct url *u, const char *text, struct why *why)
 	p = at ? at + 1 : p;
 	if (kind == SENTINEL) {
 		if (sentinels(&got, p, slash, ask, why))
+			return ACTOR_EARGS;
+	} else if (kind == CLUSTER) {
+		if (cluster(&got, p, slash, ask, why))
 			return ACTOR_EARGS;
 	} else if (kind == LOCAL) {
 		if (slash != p || slash == ask)
@@ -238,7 +258,8 @@ void url_write(const struct url *u, bool secret, struct buf *out)
 {
 	bool v6 = strchr(u->host, ':');
 
-	buf_text(out, begins[u->master[0] ? SENTINEL : u->host[0] ? TCP : LOCAL]);
+	buf_text(out, begins[u->master[0] ? SENTINEL : url_is_cluster(u) ? CLUSTER :
+	                     u->host[0] ? TCP : LOCAL]);
 	if (secret && u->password[0]) {
 		encode(out, u->user, "-._~");
 		buf_text(out, ":");
@@ -249,6 +270,10 @@ void url_write(const struct url *u, bool secret, struct buf *out)
 		buf_printf(out, "%s/", u->hosts);
 		encode(out, u->master, "-._~");
 		buf_printf(out, "/%d", u->db);
+		return;
+	}
+	if (url_is_cluster(u)) {
+		buf_text(out, u->hosts);
 		return;
 	}
 	if (u->host[0]) {

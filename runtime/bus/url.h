@@ -9,21 +9,27 @@ enum { REDIS_PORT = 6379, SENTINEL_PORT = 26379 };
 
 struct url {
 	char host[256]; int port;       /* host "": the socket at path, or */
-	char hosts[512], master[128];   /* Sentinels, "h:1,h:2", of which to ask for this master */
+	char hosts[512], master[128];   /* Sentinels, "h:1,h:2", to be asked for this master; or,
+	                                 * master "", nodes of a Cluster */
 	char path[108];
 	char user[128], password[512];  /* "": none */
 	int db;
 };
 
-/* Reads redis://[[user]:password@]host[:port][/db], unix://[[user]:password@]/path[?db=N] or
- * sentinel://[[user]:password@]host[:port],.../master[/db] (user and password are the master's);
+/* Reads redis://[[user]:password@]host[:port][/db], unix://[[user]:password@]/path[?db=N],
+ * sentinel://[[user]:password@]host[:port],.../master[/db] (user and password are the master's) or
+ * cluster://[[user]:password@]host[:port],...;
  * user, password and path are percent-decoded. 0, or ACTOR_EARGS with why, which never repeats
  * the password. */
 int url_parse(struct url *u, const char *text, struct why *why);
 /* Appends it in a form that url_parse() reads; without the password unless secret, for logs. */
 void url_write(const struct url *u, bool secret, struct buf *out);
 
-/* Sentinel number i. False: there are fewer. */
+static inline bool url_is_cluster(const struct url *u)
+{
+	return u->hosts[0] && !u->master[0];
+}
+/* Number i of hosts. False: there are fewer. */
 bool url_host(const struct url *u, int i, char *host, size_t size, int *port);
 
 #endif

@@ -178,11 +178,11 @@ class Runtime:
     def get(self, path, **headers):
         return http_get(self.listen, path, **headers)
 
-    def post(self, path, *args, user="guid", **headers):
+    def post(self, path, *args, user="guid"):
         """A call by HTTP: its status, and what was answered."""
         login = base64.b64encode(("%s:md5" % user).encode()).decode()
         status, _, body = http_get(self.listen, "/call/" + path, json.dumps(args).encode(),
-                                   Authorization="Basic " + login, **headers)
+                                   Authorization="Basic " + login)
         return status, json.loads(body)
 
     def tail(self, lines=40):

@@ -123,6 +123,9 @@ static void redis_urls(void **state)
 	good(&o, "--redis none");
 	assert_int_equal(o.node.redis, REDIS_IS_NONE);
 	options_fini(&o);
+	good(&o, "--redis cluster://h:1,h:2");
+	assert_int_equal(o.node.redis, REDIS_IS_ELSEWHERE);
+	options_fini(&o);
 	good(&o, "--redis sentinel://h:1,h:2/m/0 --fail-fast");
 	assert_int_equal(o.node.redis, REDIS_IS_ELSEWHERE);
 	assert_true(o.node.fail_fast);
@@ -133,7 +136,6 @@ static void redis_urls(void **state)
 	assert_true(o.node.redis_port_asked);
 	options_fini(&o);
 	bad("--redis embedded/x", "--redis", "no number");
-	bad("--redis cluster://h:1", "--redis", "cluster");
 	bad("--fail-fast=maybe", "--fail-fast", "yes nor no");
 	bad("--redis rediss://h", "--redis", "rediss");
 	bad("--redis-bind everywhere", "--redis-bind", "everywhere");

@@ -127,7 +127,9 @@ static void refusals_say_why(void **state)
 	refused("sentinel:///m", "MASTER");
 	refused("sentinel://h:1,:2/m", "no host");
 	refused("sentinel://h:1/m/x", "database");
-	refused("cluster://h:1", "not in this build");
+	refused("cluster://", "no hosts");
+	refused("cluster://h:1,:2", "no host");
+	refused("cluster://h:1/3", "database 0 only");
 	refused("redis://", "no host");
 	refused("redis://:hunter2@", "no host");
 	refused("redis://:hunter2@:6379", "no host");
@@ -158,6 +160,8 @@ static void writes_what_it_reads(void **state)
 	written("redis://[::1]", true, "redis://[::1]:6379/0");
 	written("unix:///a%20b?db=1", true, "unix:///a%20b?db=1");
 	written("unix://:x@/a", true, "unix://:x@/a");
+	written("cluster://u:x@a:1,b:2", true, "cluster://u:x@a:1,b:2");
+	written("cluster://u:x@a:1,b:2/0", false, "cluster://a:1,b:2");
 	written("sentinel://:x@a:1,b:2/m", true, "sentinel://:x@a:1,b:2/m/0");
 }
 

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ * wire.c - see wire.h. Chooses, and hands on; one Redis has its link's own ports. The loop's
+ * thread. */
+#include "wire.h"
+
+#include <stdio.h>
+
+#include "cluster.h"
+
+struct wire { struct link *link; struct cluster *cluster; };    /* one of both */
+
+struct wire *wire_new(struct loop *l, const struct link_config *c, const struct link_events *e,
+                      void *arg)
+{
+	struct wire *w = mem_alloc(sizeof *w);
+
+	if (url_is_cluster(c->url))
+		w->cluster = cluster_new(l, c, e, arg);
+	else
+		w->link = link_new(l, c, e, arg);
+	return w;
+}
+
+void wire_free(struct wire *w)
+{
+	if (!w)
+		return;
+	link_free(w->link);
+	cluster_free(w->cluster);
+	mem_free(w);
+}
+
+bool wire_up(const struct wire *w)
+{
+	return w->link ? link_up(w->link) : cluster_up(w->cluster);
+}
+
+const struct redis_port *wire_port(struct wire *w, enum link_lane lane)
+{
+	return w->link ? link_port(w->link, lane) : cluster_port(w->cluster, lane);
+}
+
+size_t wire_unsent(const struct wire *w)
+{
+	return w->link ? link_unsent(w->link) : cluster_unsent(w->cluster);
+}
+
+void wire_unblock(struct wire *w, enum link_lane lane, redis_fn *fn, void *arg)
+{
+	char id[24];
+	const char *argv[] = { "CLIENT", "UNBLOCK", id };
+	size_t len[] = { 6, 7, 0 };
+	const struct redis_port *port;
+
+	if (w->cluster) {
+		cluster_stop(w->cluster, lane);
+		return;
+	}
+	port = link_port(w->link, LINK_COMMANDS);
+	len[2] = (size_t)snprintf(id, sizeof id, "%lld", (long long)link_id(w->link, lane));
+	port->command(port->link, fn, arg, 3, argv, len);
+}
+
+static struct link *channels(const struct wire *w)
+{
+	return w->link ? w->link : cluster_channels(w->cluster);
+}
+
+void wire_subscribe(struct wire *w, bool on, int n, const char **names, const size_t *len)
+{
+	if (channels(w))
+		link_subscribe(channels(w), on, n, names, len);
+}
+
+bool wire_read_channels(struct wire *w)
+{
+	return !channels(w) || link_read_channels(channels(w));
+}
+
+int64_t wire_beat(struct wire *w)
+{
+	return channels(w) ? link_beat(channels(w)) : 0;
+}

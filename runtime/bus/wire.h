@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ * wire.h - what the bus speaks to: one Redis (link.h) or a Cluster (cluster.h). The loop's
+ * thread. */
+#ifndef WIRE_H
+#define WIRE_H
+
+#include "link.h"
+
+struct wire;
+struct wire *wire_new(struct loop *l, const struct link_config *c, const struct link_events *e,
+                      void *arg);
+void wire_free(struct wire *w);
+bool wire_up(const struct wire *w);
+const struct redis_port *wire_port(struct wire *w, enum link_lane lane);
+size_t wire_unsent(const struct wire *w);
+/* Ends what waits on this lane; fn may be told 0: nothing waits there yet. */
+void wire_unblock(struct wire *w, enum link_lane lane, redis_fn *fn, void *arg);
+void wire_subscribe(struct wire *w, bool on, int n, const char **names, const size_t *len);
+bool wire_read_channels(struct wire *w);
+int64_t wire_beat(struct wire *w);
+
+#endif

@@ -1,0 +1,176 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""A Redis Cluster of three masters: what nodes send each other and what programs send them, while
+slots move from master to master and a master is gone for a while."""
+
+import json
+import logging
+import subprocess
+import unittest
+import uuid
+
+import redis
+
+from harness import (ANSWERS, HERE, PATIENCE, Caller, Case, Lines, free_port, make_folder, pack,
+                     run, running, until)
+
+ACTORS = HERE / "actors"
+logging.getLogger("redis.cluster").disabled = True      # it prints each redirect that it follows
+
+
+class Cluster:
+    """Three masters, which keep what they have."""
+
+    def __init__(self, case):
+        self.process, self.bus, self.folder = {}, {}, make_folder()
+        case.addCleanup(self.end)
+        self.ports = [free_port() for _ in range(3)]
+        for port in self.ports:
+            self.start(port)
+        done = run(["redis-cli", "--cluster", "create",
+                    *("127.0.0.1:%d" % p for p in self.ports), "--cluster-yes"])
+        if done.code:
+            raise AssertionError(done)
+        until(lambda: all(self.whole(p) for p in self.ports), "all know of all")
+        self.url = "cluster://127.0.0.1:%d,%s" % (
+            free_port(), ",".join("127.0.0.1:%d" % p for p in self.ports))
+
+    def start(self, port):
+        folder = self.folder / str(port)
+        folder.mkdir(exist_ok=True)
+        self.process[port] = process = subprocess.Popen(
+            ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+             "--appendonly", "yes", "--appendfsync", "always", "--dir", str(folder),
+             "--cluster-enabled", "yes", "--cluster-node-timeout", "3000",
+             "--cluster-port", str(self.bus.setdefault(port, free_port()))],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        running.add(process)
+        if Lines(process.stdout).wait("Ready to accept") is None:
+            raise AssertionError("redis-server did not start")
+
+    def kill(self, port):
+        self.process[port].kill()
+        self.process[port].wait()
+        running.discard(self.process[port])
+
+    def end(self):
+        for port in self.process:
+            self.kill(port)
+
+    def node(self, port):
+        return redis.Redis(port=port)
+
+    def whole(self, port):
+        info = self.node(port).execute_command("CLUSTER INFO")
+        return info["cluster_state"] == "ok" and info["cluster_known_nodes"] == "3"
+
+    def client(self):
+        return redis.RedisCluster("127.0.0.1", self.ports[0])
+
+    def slot(self, key):
+        return self.node(self.ports[0]).execute_command("CLUSTER KEYSLOT", key)
+
+    def owner(self, key):
+        slot = self.slot(key)
+        return next(row[2][1] for row in self.node(self.ports[0]).execute_command("CLUSTER SLOTS")
+                    if row[0] <= slot <= row[1])
+
+    def move(self, key, halfway=lambda: None):
+        """The slot of key goes to another master. Halfway there its keys have gone already, but it
+        has not: so Redis says ASK, and then MOVED."""
+        slot, old = self.slot(key), self.owner(key)
+        new = next(p for p in self.ports if p != old)
+        name = {p: self.node(p).execute_command("CLUSTER MYID").decode() for p in self.ports}
+        self.node(new).execute_command("CLUSTER SETSLOT", slot, "IMPORTING", name[old])
+        self.node(old).execute_command("CLUSTER SETSLOT", slot, "MIGRATING", name[new])
+        while keys := self.node(old).execute_command("CLUSTER GETKEYSINSLOT", slot, 100):
+            self.node(old).execute_command("MIGRATE", "127.0.0.1", new, "", 0, 5000, "KEYS", *keys)
+        halfway()
+        for port in new, *(p for p in self.ports if p != new):
+            self.node(port).execute_command("CLUSTER SETSLOT", slot, "NODE", name[new])
+
+
+class Messages(Case):
+    options = None
+
+    def setUp(self):
+        super().setUp()
+        self.cluster = Cluster(self)
+        self.db = self.cluster.client()
+
+    def node(self, name, *actors):
+        return self.start("--node", name, "--unsigned-patches", *(ACTORS / a for a in actors),
+                          redis=self.cluster.url, listen="none")
+
+    def told(self, runtime):
+        done = runtime.actorctl("--json", "call", "sink", "told")
+        return None if done.code else json.loads(done.out)["args"]
+
+    def run_more(self, runtime, count):
+        done = runtime.actorctl("--json", "--timeout", "30000", "call", "spring", "run", "sink",
+                                "1", str(count), "0")
+        self.assertEqual(done.code, 0, done)
+
+    def test_node_to_node(self):
+        a, b = self.node("alpha", "spring.c"), self.node("beta", "sink.c")
+        until(lambda: self.told(a) == [0, 0, 0], "they reach each other")
+        for key in "actord:{node:beta}", "actord:{node:alpha}", "actord:{nodes}":
+            total = self.told(a)[0]
+            self.cluster.move(key, lambda: self.run_more(a, 1000))
+            self.run_more(a, 1000)
+            until(lambda: self.told(a) == [total + 2000, 0, 0], "all have come", 30)
+        # All of that was no reason to drop the links; a master that dies is one.
+        self.assertFalse([x for x in a.err.lines + b.err.lines if "lost cluster" in x])
+        port = self.cluster.owner("actord:{node:beta}")
+        self.cluster.kill(port)
+        self.assertTrue(a.err.wait("lost cluster://.*: the master 127.0.0.1:%d" % port, 30))
+        before = len(a.err.lines)
+        self.cluster.start(port)
+        self.assertTrue(a.err.wait("connected to cluster://", 30, after=before))
+        until(lambda: self.told(a) == [6000, 0, 0], "they reach each other again", 30)
+        self.run_more(a, 1000)
+        until(lambda: self.told(a) == [7000, 0, 0], "all have come", 30)
+
+    def answers(self, topic, expected, **more):
+        """On a list; or on a channel, whichever master that is heard at, and then on no list."""
+        caller = Caller(self.db)
+        self.assertEqual(caller.call(topic, "test", "x", "y", **more), expected)
+        for port in self.cluster.ports:
+            ct = uuid.uuid4().hex       # what one heard may come to the next master later
+            heard = self.cluster.node(port).pubsub()
+            heard.subscribe(ct)
+            self.assertEqual(heard.get_message(timeout=10 * PATIENCE)["type"], "subscribe")
+            self.db.rpush(topic, pack({"func": "test", "args": ["x", "y"], "cb": "back",
+                                       "ct": ct}, "json"))
+            answer = heard.get_message(timeout=10 * PATIENCE)
+            self.assertEqual(json.loads(answer["data"])["args"], expected)
+            heard.close()
+            self.assertFalse(self.db.exists(ct))
+
+    def test_programs_and_patches(self):
+        node = self.node("alpha")
+        self.answers("rpc", ["args: x, y."])
+        self.cluster.move("rpc", lambda: self.answers("rpc", ["args: x, y."]))
+        self.answers("rpc", ["args: x, y."])
+        caller = Caller(self.db, "msgpack")
+        for n in range(3):
+            self.db.xadd("actord:{echo}", {"m": pack(
+                {"func": "say", "args": [n], "cb": "back", "ct": caller.ct}, "msgpack")})
+            self.assertEqual(caller.answer()["args"], [n])
+        until(lambda: not self.db.xlen("actord:{echo}"), "they are acknowledged")
+        caller.exec('#include "actor.h"\n'
+                    "static int doubled(actor *self, const msg *m)\n"
+                    "{ (void)self; return msg_reply(m, 2 * msg_int(m, 0)); }\n"
+                    'const struct actor_type patch = { .name = "echo",\n'
+                    '\t.on = ON({ "say", "...", doubled, 0 }) };\n')
+        self.assertEqual(caller.call("echo", "say", 21), [42])
+        fix = node.folder / "fix.c"
+        fix.write_text(ANSWERS % 7 + 'const struct actor_type patch = { .name = "echo",\n'
+                       '\t.on = ON({ "seven", "", answers, 0 }) };\n')
+        done = node.actorctl("patch", "apply", fix, "--group", "*")
+        self.assertEqual(done.code, 0, done)
+        self.assertEqual(caller.call("echo", "seven"), [7])
+
+
+if __name__ == "__main__":
+    unittest.main()

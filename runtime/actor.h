@@ -208,8 +208,9 @@ int     actor_answer_out(actor *self, msg_caller to, msg_out *o);
 
 /* Groups, by name: what is published is sent to each member's handler `then`; one member can be
  * picked, to send to. The node's own: "started" and "stopped" (node:str), "afterLogin" and
- * "beforeQuit" (user:str, from the session), "patches" (number:int word:str why:str, when one's
- * probation is over). Return 0, how many it was sent to, or an error. */
+ * "beforeQuit" (user:str, from the session; a call by POST is neither), "patches" (number:int
+ * word:str why:str, when one's probation is over). Return 0, how many it was sent to, or an error.
+ */
 enum actor_choice {
 	PICK_TURN,              /* one after the other */
 	PICK_IDLEST,            /* the one with the fewest messages */

@@ -283,6 +283,9 @@ void metrics_clients(struct buf *out, const struct gateway_info *i)
 		{ "client_calls_total", "Calls by clients.", (double)i->calls },
 		{ "client_answers_total", "Answers to clients.", (double)i->answers },
 		{ "client_refused_total", "Clients' calls refused.", (double)i->refused },
+		{ "client_pushes_total", "Messages that actors told clients.", (double)i->pushed },
+		{ "client_encodings_total", "How often those were encoded: once for all that are "
+		  "told the same.", (double)i->encoded },
 	};
 	char name[64];
 

@@ -4,14 +4,23 @@
  * They are reached by their names; what is not there is an error. Any thread. */
 #include <stdio.h>
 
+#include "draft.h"
 #include "json.h"
 #include "keep.h"
 #include "message.h"
+#include "saves.h"
+#include "worker.h"
 
 static int save(actor *self, const struct keep_task *t)
 {
-	int error = actor_send(self, actor_find("store"), "save", t->user);
+	actor_ref store = actor_find("store");
+	int error = 0;
 
+	if (draft_is_open(worker_self)) {
+		error = actor_send(self, store, "save", t->user);
+	} else if (saves_add(t->user) && (error = actor_send(self, store, "save"))) {
+		saves_untold(t->user);
+	}
 	if (error)
 		keep_not_queued(t->user);
 	return error;

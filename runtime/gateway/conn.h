@@ -26,6 +26,7 @@ struct conns {
 	struct link all, dirty, paused;
 	struct addresses *addresses;
 	bool in_turn, leaving;
+	bool gathers, gathering;        /* gathers: whoever turns the loop calls conns_gathered() */
 	uint32_t tick;                  /* half seconds: what messages are stamped by */
 	_Atomic unsigned clients, posts, unsent;        /* these are read by any thread */
 	_Atomic uint64_t accepted, turned_away, limited, late, lost, overflown, dropped;
@@ -37,6 +38,9 @@ void conns_sweep(struct conns *all);
 /* What the sessions send between these two is gathered, and leaves with the second. */
 void conns_turn_begins(struct conns *all);
 void conns_turn_ends(struct conns *all);
+/* What clients called meanwhile, gathered by actor, goes: before the loop waits, and before
+ * anything but a read is done for a client. */
+void conns_gathered(struct conns *all);
 void conns_leave(struct conns *all);    /* closes each, and whoever still comes, with 1001 */
 void conns_fini(struct conns *all);
 

@@ -140,6 +140,7 @@ void gateway_info(const struct gateway *g, struct gateway_info *out)
 	*out = (struct gateway_info){
 		.clients = w.clients, .accepted = w.accepted,
 		.calls = s.calls, .answers = s.answers, .refused = s.refused,
+		.pushed = s.pushed, .encoded = s.encoded,
 		.turned_away = w.turned_away, .limited = w.limited, .late = w.late,
 		.lost = w.lost, .overflown = w.overflown, .dropped = w.dropped,
 	};

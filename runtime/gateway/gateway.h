@@ -22,7 +22,7 @@ struct gateway_config {
 };
 struct gateway_info {
 	unsigned clients;
-	uint64_t accepted, calls, answers, refused;
+	uint64_t accepted, calls, answers, refused, pushed, encoded;
 	uint64_t turned_away, limited, late, lost, overflown, dropped;  /* see ws.h */
 };
 

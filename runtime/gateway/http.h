@@ -11,6 +11,7 @@ struct http_request {
 	char path[2048];                /* decoded, without the query; "" where it was too long */
 	char origin[256], host[256];    /* "": absent */
 	char user[256], proof[2048];    /* Authorization: Basic; of Bearer the user is "bearer" */
+	char trace[64];                 /* W3C's traceparent */
 	bool near;                      /* from this machine, and by no proxy */
 };
 struct http_reply {

@@ -32,11 +32,14 @@ static struct packed packed(const struct buf *b)
 	return (struct packed){ (const uint8_t *)b->p, (const uint8_t *)b->p + b->len };
 }
 
-/* Those who want to know who comes and goes have joined these groups. */
+/* Those who want to know who comes and goes have joined these groups. A call by HTTP does neither.
+ */
 static void tell_group(const struct session *s, const char *group)
 {
 	struct buf b = { 0 };
 
+	if (s->passing)
+		return;
 	pack_text(&b, s->user);
 	core_publish(core_actor(s->id), group, packed(&b), 1);
 	buf_fini(&b);

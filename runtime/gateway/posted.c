@@ -4,7 +4,7 @@
  * It is a session like any other, so its rights are those of a WebSocket client, but for that it is
  * only passing: the login of the Authorization header is its first frame, the call its second. What
  * the session sends back comes here: first how the login went, then the answer. /call/HANDLER calls
- * the global table.
+ * the global table. A traceparent is the call's `trace`, as in a message.
  * The gateway's thread. */
 #include "posted.h"
 
@@ -100,6 +100,8 @@ static int say_call(struct posted *p, const struct buf *values, struct buf *fram
 		e.tpc = (struct text){ name, (size_t)(slash - name) };
 	e.func.p = slash ? slash + 1 : name;
 	e.func.len = strlen(e.func.p);
+	if (p->request.trace[0])
+		e.trace = (struct text){ p->request.trace, strlen(p->request.trace) };
 	envelope_write(frame, &e);
 	return 0;
 }

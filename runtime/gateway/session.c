@@ -47,7 +47,7 @@ static bool keeping;                    /* it has a message or a timer under way
 static struct session *full, **full_end = &full;        /* those with a held frame, oldest first */
 static struct buf scratch, values, frame;       /* of the message at hand */
 static _Atomic bool quiet;
-static _Atomic uint64_t calls, answers, refused;
+static _Atomic uint64_t calls, answers, refused, pushed, encoded;
 static _Atomic unsigned waiting;        /* calls and held frames */
 
 /* --- to the client ----------------------------------------------------------------------- */
@@ -294,7 +294,9 @@ void session_tell(struct session *s, struct news *n)
 		e.count = (unsigned)msg_pack(n->m, n->first, &values);
 		e.args = packed_values();
 		envelope_write(made, &e);
+		COUNT_UP(&encoded, 1);
 	}
+	COUNT_UP(&pushed, 1);
 	port->send(s->conn, made->p, made->len, s->enc == ENC_JSON);
 	n->told++;
 }
@@ -455,6 +457,7 @@ void session_info(struct session_info *out)
 {
 	*out = (struct session_info){
 		.calls = LOAD(&calls), .answers = LOAD(&answers),
-		.refused = LOAD(&refused), .waiting = LOAD(&waiting),
+		.refused = LOAD(&refused), .pushed = LOAD(&pushed), .encoded = LOAD(&encoded),
+		.waiting = LOAD(&waiting),
 	};
 }

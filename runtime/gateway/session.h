@@ -36,7 +36,11 @@ void session_end(struct session *s, const char *reason);
 struct seat **session_seats(struct session *s);
 
 void session_quiet(void);               /* any thread: no new calls from now on */
-struct session_info { uint64_t calls, answers, refused; unsigned waiting; };
+struct session_info {
+	uint64_t calls, answers, refused;
+	uint64_t pushed, encoded;       /* told to clients, and how often that had to be encoded */
+	unsigned waiting;
+};
 void session_info(struct session_info *out);    /* any thread */
 
 #endif

@@ -43,6 +43,7 @@ struct ws {
 	struct lws_context *lws;
 	struct ev_loop *loop;           /* NULL: the library turns poll() */
 	ev_async woken;
+	ev_prepare read;
 	struct lws *listener;
 	struct door door;
 	lws_sorted_usec_list_t sweep;
@@ -96,12 +97,6 @@ static const struct wire wire = {
 	wire_busy, wire_write, wire_want, wire_read, wire_end_in, wire_fd,
 };
 
-static int received(struct lws *wsi, struct conn *c, const void *bytes, size_t len)
-{
-	conn_read(c, bytes, len, lws_remaining_packet_payload(wsi), lws_is_final_fragment(wsi));
-	return 0;
-}
-
 static int writeable(struct lws *wsi, struct conn *c)
 {
 	int then = conn_writeable(c);
@@ -145,8 +140,8 @@ static int headers(struct lws *wsi, const struct http_reply *r, uint8_t **p, uin
 	err |= header(wsi, "access-control-allow-origin:", r->origin, p, end);
 	if (r->status == 204) {
 		err |= header(wsi, "access-control-allow-methods:", r->allow, p, end);
-		err |= header(wsi, "access-control-allow-headers:", "authorization, content-type",
-		              p, end);
+		err |= header(wsi, "access-control-allow-headers:", "authorization, content-type, "
+		              "traceparent", p, end);
 		err |= header(wsi, "access-control-max-age:", "600", p, end);
 	}
 	return err;
@@ -218,6 +213,8 @@ static void read_request(struct lws *wsi, const char *path, struct http_request 
 		strcpy(r->path, path);
 	copy_header(wsi, WSI_TOKEN_ORIGIN, r->origin, sizeof r->origin);
 	copy_header(wsi, WSI_TOKEN_HOST, r->host, sizeof r->host);
+	if (lws_hdr_custom_copy(wsi, r->trace, sizeof r->trace, "traceparent:", 12) < 0)
+		r->trace[0] = 0;
 	read_login(wsi, r);
 }
 
@@ -371,6 +368,13 @@ static void on_woken(struct ev_loop *loop, ev_async *woken, int events)
 		turn(w);
 }
 
+/* The loop is about to wait. */
+static void on_read(struct ev_loop *loop, ev_prepare *read, int events)
+{
+	(void)loop, (void)events;
+	conns_gathered(read->data);
+}
+
 static void sweep(lws_sorted_usec_list_t *sul)
 {
 	struct ws *w = lws_container_of(sul, struct ws, sweep);
@@ -385,12 +389,17 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 	struct ws *w = lws_context_user(lws_get_context(wsi));
 	struct conn *c = conn;
 
+	if (reason != LWS_CALLBACK_RECEIVE)
+		conns_gathered(&w->conns);
 	switch (reason) {
 	case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
 		if (!w->over && !w->loop)
 			turn(w);
 		return 0;
-	case LWS_CALLBACK_RECEIVE: return received(wsi, c, in, len);
+	case LWS_CALLBACK_RECEIVE:
+		conn_read(c, in, len, lws_remaining_packet_payload(wsi),
+		          lws_is_final_fragment(wsi));
+		return 0;
 	case LWS_CALLBACK_RECEIVE_PONG:
 		conn_heard(c);
 		return 0;
@@ -467,6 +476,10 @@ static struct lws_context *start_lws(struct ws *w)
 		ev_async_init(&w->woken, on_woken);
 		w->woken.data = w;
 		ev_async_start(w->loop, &w->woken);
+		ev_prepare_init(&w->read, on_read);
+		w->read.data = &w->conns;
+		ev_prepare_start(w->loop, &w->read);
+		w->conns.gathers = true;
 		return lws;
 	}
 	ev_loop_destroy(loop);
@@ -525,6 +538,7 @@ void ws_run(struct ws *w)
 	ws_wake(w);
 	while (!w->over && lws_service(w->lws, 0) >= 0)
 		;
+	conns_gathered(&w->conns);
 	end(w);                         /* where the library gave up: nobody wakes it any more */
 	end_lws(w);                     /* here, as connections end in the thread they lived in */
 }

@@ -7,11 +7,13 @@
  *   delete key:str                       whether it was there
  *   prefix prefix:str most:int? after:str?   a map, in the order of the keys: the first `most`
  *                                        (1,000) that begin so and come after `after`
- *   save user:str, load user:str         what the sessions of a user keep (core/keep.h)
+ *   save user:str?, load user:str        what sessions keep (core/keep.h): this user, or saves.h
  *
  * The idea: changes are gathered in one transaction, and a message to oneself, which comes behind
  * all that waits, commits them: one write to the disk for as many as came meanwhile. Who asked for
  * a change is answered after that: what was answered survives kill -9, and a loss of power.
+ * About what sessions keep nobody waits for an answer: it is written GATHER_MS later, or with the
+ * next change that is answered, so a thousand that save ten times a second cost 50 transactions.
  *
  * Invariants: a transaction is open only while `commit` is under way, or until the change that
  * found no room for it in the mailbox is done; an error in it is told to
@@ -33,12 +35,12 @@
 #include "log.h"
 #include "message.h"
 #include "ports.h"
+#include "saves.h"
 
 enum {
 	KEY_MOST = 511 - 8,             /* of LMDB's 511, as `terms` has a date before it */
-	LIST_FIRST = 1000, LIST_BYTES = 8 << 20,
-	SWEEP_MS = 5000, SWEEP_MOST = 1000,
-	RETRY_MS = 1000, SAY_MS = 10000,
+	LIST_FIRST = 1000, LIST_BYTES = 8 << 20, SWEEP_MOST = 1000,
+	SWEEP_MS = 5000, GATHER_MS = 20, RETRY_MS = 1000, SAY_MS = 10000,
 	HEAD = 8,                       /* a value begins with when it ends, ms UTC, 0: never */
 };
 
@@ -56,6 +58,7 @@ static struct {
 	struct write *write;
 	unsigned writes, room;
 	struct buf saved;               /* users in it, each with a NUL */
+	bool waiting;                   /* `write` will come for those in saves.h */
 	struct buf bytes;
 	int64_t said_ms;
 } store;
@@ -123,6 +126,14 @@ static void answer(actor *self, const struct write *c, int error)
 	core_answer(self, c->caller, (struct packed){ space, space + b.len }, c->says, 0, NULL);
 }
 
+static void save_due(void);
+
+static void write_after(actor *self, int ms)
+{
+	if (!store.waiting)
+		store.waiting = actor_after(self, ms, "write") > 0;
+}
+
 /* What sessions keep is tried again, until the disk takes it. */
 static void saved_again(actor *self)
 {
@@ -130,17 +141,20 @@ static void saved_again(actor *self)
 
 	for (; user < end; user += strlen(user) + 1) {
 		keep_unsaved(user);
-		actor_after(self, RETRY_MS, "save", user);
+		saves_add(user);
 	}
+	write_after(self, RETRY_MS);
 }
 
 static int commit(actor *self, const msg *m)
 {
-	int error = store.error;
+	int error;
 
 	(void)m;
 	if (!store.txn)
 		return 0;
+	save_due();
+	error = store.error;
 	if (error)
 		mdb_txn_abort(store.txn);
 	else
@@ -441,19 +455,35 @@ static void save_one(void *arg, const char *key, struct packed value)
 		forget(k);
 }
 
+static void save_due(void)
+{
+	size_t at = store.saved.len;
+	struct saving s = { .user = NULL };
+
+	for (saves_take(&store.saved); at < store.saved.len; at += strlen(s.user) + 1) {
+		s.user = store.saved.p + at;
+		keep_changes(s.user, save_one, &s);
+	}
+	buf_fini(&s.key);
+}
+
+static int write(actor *self, const msg *m)
+{
+	(void)m;
+	store.waiting = false;
+	if (saves_any() && !writing(self)) {
+		store.error = 0;
+		write_after(self, RETRY_MS);
+	}
+	return store.txn ? settle(self) : 0;
+}
+
 static int save(actor *self, const msg *m)
 {
-	struct saving s = { .user = msg_str(m, 0) };
-
-	if (!writing(self)) {
-		store.error = 0;
-		actor_after(self, RETRY_MS, "save", s.user);
-		return 0;
-	}
-	buf_add(&store.saved, s.user, msg_len(m, 0) + 1);
-	keep_changes(s.user, save_one, &s);
-	buf_fini(&s.key);
-	return settle(self);
+	if (msg_count(m))
+		saves_add(msg_str(m, 0));
+	write_after(self, GATHER_MS);
+	return 0;
 }
 
 static bool load_one(void *arg, const char *key, size_t len, struct packed value)
@@ -484,11 +514,15 @@ static int load(actor *self, const msg *m)
 
 static int begin(actor *self)
 {
+	store.waiting = false;
+	write_after(self, GATHER_MS);
 	return actor_after(self, SWEEP_MS, "sweep") < 0;
 }
 
 static void end(actor *self)
 {
+	if (saves_any())
+		writing(self);
 	commit(self, NULL);
 }
 
@@ -499,7 +533,8 @@ static const struct actor_type store_type = {
 	         { "add",    "key:str by:int",                    add,    0 },
 	         { "delete", "key:str",                           delete, 0 },
 	         { "prefix", "prefix:str most:int? after:str?",   prefix, 0 },
-	         { "save",   "user:str",                          save,   0 },
+	         { "save",   "user:str?",                         save,   0 },
+	         { "write",  "",                                  write,  0 },
 	         { "load",   "user:str",                          load,   0 },
 	         { "commit", "",                                  commit, 0 },
 	         { "sweep",  "",                                  sweep,  0 }),

@@ -178,11 +178,11 @@ class Runtime:
     def get(self, path, **headers):
         return http_get(self.listen, path, **headers)
 
-    def post(self, path, *args, user="guid"):
+    def post(self, path, *args, user="guid", **headers):
         """A call by HTTP: its status, and what was answered."""
         login = base64.b64encode(("%s:md5" % user).encode()).decode()
         status, _, body = http_get(self.listen, "/call/" + path, json.dumps(args).encode(),
-                                   Authorization="Basic " + login)
+                                   Authorization="Basic " + login, **headers)
         return status, json.loads(body)
 
     def tail(self, lines=40):

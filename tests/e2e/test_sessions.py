@@ -195,15 +195,23 @@ class Twice(Sessions):
         return client.receive()["args"] == [0]
 
     def test_a_posted_call_is_nobodys_second_login(self):
-        """It closes no WebSocket of its user, is refused for none, and is not among the users."""
+        """It closes no WebSocket of its user, is refused for none, is not among the users, and
+        nobody is told that it comes and goes."""
         for policy in "replace", "refuse":
-            runtime = self.start("--same-user", policy, redis="none")
+            runtime = self.start("--same-user", policy, HERE / "actors/hall.c", redis="none")
             ann = self.login(runtime, "ann")
+            self.assertEqual(ann.receive(), {"func": "welcome", "args": ["ann"]})
             for i in range(3):
                 self.assertEqual(runtime.post("echo/say", i, user="ann"), (200, {"args": [i]}))
                 self.assertEqual(ann.call("say", i, tpc="echo"), [i])
             self.assertEqual(runtime.json("call", "clients", "users")[0]["args"], [1])
             ann.close()
+            # afterLogin and beforeQuit tell of the one who came to stay.
+            told = until(lambda: self.who(runtime)[1] and self.who(runtime), "she is gone")
+            self.assertEqual(told[:3], [1, 1, "ann"])
+
+    def who(self, runtime):
+        return runtime.json("call", "hall", "who")[0]["args"]
 
     def test_replace(self):
         runtime = self.start("--same-user", "replace", HERE / "actors/club.c")
@@ -265,6 +273,10 @@ class Rooms(Sessions):
         for client in clients:
             self.assertEqual([client.receive()["args"][0] for _ in range(50)],
                              [str(i) for i in range(50)])
+        # What is said once is encoded once for all, in each encoding.
+        text = runtime.get("/metrics")[2].decode()
+        for name, count in ("pushes", 100 * 50), ("encodings", 2 * 50):
+            self.assertIn("actord_client_%s_total %d\n" % (name, count), text)
 
 
 if __name__ == "__main__":

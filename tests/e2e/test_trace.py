@@ -103,8 +103,9 @@ class Trace(Tracing):
         self.caller.call("counter", "hit", 1, trace="a1")
         self.runtime.caller("msgpack").call("counter", "hit", 2, trace=parent % 0xa2)
         self.runtime.client().call("hit", 3, tpc="counter", trace="a3")
+        self.assertEqual(self.runtime.post("counter/hit", 4, traceparent=parent % 0xa4)[0], 200)
         for number, origin, other in ((1, "redis", None), (2, "redis", "00f067aa0ba902b7"),
-                                      (3, "client", None)):
+                                      (3, "client", None), (4, "client", "00f067aa0ba902b7")):
             seen = self.events(self.trace("--id", "a%d" % number))
             self.assertEqual({e["trace"] for e in seen}, {"%016x" % (0xa0 + number)})
             sent = [e for e in seen if e["kind"] == "sent" and e["handler"] == "hit"]
@@ -115,6 +116,8 @@ class Trace(Tracing):
         # Somebody else's key of that name is passed over.
         for other in 5, ["a"], "no hex", "", "0", None:
             self.caller.call("counter", "hit", 1, trace=other)
+        for other in "no hex", "x" * 300:
+            self.assertEqual(self.runtime.post("counter/hit", 1, traceparent=other)[0], 200)
 
     def test_ends_with_its_tool(self):
         """Ctrl-C, and a tool that is killed: the node notices."""

@@ -6,6 +6,7 @@
 #include "running.h"
 
 #include "keep.h"
+#include "saves.h"
 
 static int64_t wall;
 
@@ -36,6 +37,8 @@ static void note_change(void *arg, const char *key, struct packed value)
 
 static void expect_changes(const char *user, const char *text)
 {
+	buf_clear(&changes);
+	saves_take(&changes);
 	buf_clear(&changes);
 	keep_changes(user, note_change, NULL);
 	buf_add(&changes, "", 1);
@@ -75,7 +78,7 @@ static const struct actor_type clients_type = {
 static const struct actor_type bus_type = { .name = "bus", .on = ON({ "none", "", saved, 0 }) };
 static const struct actor_type store_type = {
 	.name = "store",
-	.on = ON({ "save", "user:str", saved, 0 }),
+	.on = ON({ "save", "user:str?", saved, 0 }),
 };
 
 /* What client_add() gave; more: saves that it brings. */
@@ -212,6 +215,36 @@ static void the_store_is_told_once(void **state)
 	assert_int_equal(keep_users(), 0);
 }
 
+/* Until it takes the names of all who have something. */
+static void of_many_users_at_once(void **state)
+{
+	int before = saves;
+
+	(void)state;
+	keep_open(20, "ann");
+	keep_open(21, "bob");
+	ask(20, KEEP_LOCAL, "n", 1, 1);
+	ask(21, KEEP_LOCAL, "n", 2, 0);
+	ask(20, KEEP_LOCAL, "n", 1, 0);
+	assert_int_equal(saves, before + 1);
+	saves_untold("ann");
+	assert_true(saves_add("cat"));
+	assert_false(saves_add("dan"));
+	buf_clear(&changes);
+	saves_take(&changes);
+	assert_int_equal(changes.len, 12);
+	assert_memory_equal(changes.p, "bob\0cat\0dan\0", 12);
+	assert_false(saves_any());
+	expect_changes("ann", "ln 2,");
+	expect_changes("bob", "ln 2,");
+	ask(21, KEEP_LOCAL, "n", 1, 1);
+	assert_true(saves_any());
+	expect_changes("bob", "ln 3,");
+	keep_close(20);
+	keep_close(21);
+	assert_int_equal(keep_users(), 0);
+}
+
 static void refusals(void **state)
 {
 	char key[200];
@@ -282,6 +315,7 @@ int main(void)
 		cmocka_unit_test_setup(what_is_set_meanwhile_stays, setup),
 		cmocka_unit_test_setup(what_redis_says_last, setup),
 		cmocka_unit_test_setup(the_store_is_told_once, setup),
+		cmocka_unit_test_setup(of_many_users_at_once, setup),
 		cmocka_unit_test_setup(refusals, setup),
 		cmocka_unit_test_setup(many_users, setup),
 	};

@@ -483,8 +483,8 @@ static void finish(struct node *n)
 		gateway_stop(n->gateway);
 	if (n->core && !core_stop(CORE_STOP_MS))
 		abandon(n);
-	if (n->patch)
-		patch_stop();
+	if (n->patch && !patch_stop(CORE_STOP_MS))
+		abandon(n);
 	store_stop();
 	control_free(n->control);
 	if (n->gateway)

@@ -7,10 +7,10 @@
  * it is; what
  * is cut off the end is seen while the process runs, which knows how far it has written.
  *
- * Adding writes at once and leaves fdatasync to a thread of its own, which an intent does not
- * wake: what is meant is to be done, and said, without a wait for the disk. Before that, room for
- * the next line is reserved on the disk: when there is none the line is refused while nothing has
- * been done yet.
+ * Adding writes at once and leaves fdatasync to a thread of its own, which is woken when the sender
+ * has been told: neither he nor what a patch changes waits for the disk, or for the processor that
+ * the thread needs. Before an intent, room for the next line is reserved on the disk: when there is
+ * none the line is refused while nothing has been done yet.
  *
  * Threads: any, behind `lock`; the sync thread takes it only to learn that there is something
  * new. */
@@ -319,8 +319,6 @@ static int add(const struct buf *fields, bool intent, int64_t *at, struct why *w
 		lines++;
 		memcpy(chain, next, DIGEST);
 		dirty = true;
-		if (!intent)
-			pthread_cond_signal(&changed);
 	}
 	buf_fini(&line);
 	return rc;
@@ -334,6 +332,17 @@ int journal_add(const struct buf *fields, bool intent, int64_t *at, struct why *
 	rc = add(fields, intent, at, why);
 	pthread_mutex_unlock(&lock);
 	return rc;
+}
+
+void journal_settle(void)
+{
+	bool wanted;
+
+	pthread_mutex_lock(&lock);
+	wanted = dirty;
+	pthread_mutex_unlock(&lock);
+	if (wanted)
+		pthread_cond_signal(&changed);
 }
 
 static void *sync_thread(void *arg)

@@ -2,7 +2,7 @@
  * journal.h - what was done with patches, a line of JSON each, chained by hash, never changed.
  *
  * Any thread. What is added has left the process when journal_add() returns, so that it outlives a
- * kill -9; it is on the disk soon after. */
+ * kill -9; it is on the disk soon after journal_settle(). */
 #ifndef JOURNAL_H
 #define JOURNAL_H
 
@@ -27,6 +27,7 @@ void journal_close(void);
  * intent: only when there is room for a line of less than 4 KiB behind it, which is to say what
  * came of it, and with which both go to the disk. */
 int  journal_add(const struct buf *fields, bool intent, int64_t *at, struct why *why);
+void journal_settle(void);
 int  journal_line_at(int64_t at, journal_fn *each, void *arg, struct why *why);
 /* All lines, each held against the chain and the last against what was written last. Negative
  * with why, which

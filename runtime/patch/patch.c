@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: MIT
  * patch.c - the actor `patch`: sources in, patches in force, and the outcome to the sender.
  *
- * The actor itself never compiles: its handlers keep the caller, put the job in a bounded queue and
- * return. One thread takes the jobs in their order: compiles, holds what came out against what
- * runs, puts all tables of it in force at once, and tells the actor by the message `done`. The
- * actor then runs the patch's process, if it has one, and answers. So patches come into force in
- * the order in which they were sent, and an answer means that every message sent after it meets the
- * new code.
+ * The actor lives on the compile thread, which is its home: between two jobs it has its turns, and
+ * outside of turns, where it is a thread like any other, a job is done. So from the message to the
+ * answer of a patch no thread has to be woken but this one and the trial.
  *
- *     apply, exec, eval, check            compile thread                      done
- *     caller kept, job -> waiting[] ->    try, compile, core_change ->        process, answer
+ * Its handlers never compile: they keep the caller, put the job in a bounded queue and return. Jobs
+ * are done in their order: the source is compiled, held against what runs, all tables of it put in
+ * force at once, and the actor told by the message `done`. It then runs the patch's process, if it
+ * has one, and answers. So patches come into force in the order in which they were sent, and an
+ * answer means that every message sent after it meets the new code.
  *
- * Threads: handlers on the pool, `run` on its own, with a stack for whatever passed the trial; what
- * both touch is behind `lock`. */
+ *     turn: apply, exec, eval, check      no turn                             turn: done
+ *     caller kept, job -> waiting ->      try, compile, core_change ->        process, answer
+ *
+ * Threads: handlers and jobs on the compile thread, which has a stack for whatever passed the
+ * trial; what others put in is behind `lock`. A process that does not come back holds up patches,
+ * and nobody else. */
 #include "patch.h"
 
 #include <errno.h>
@@ -21,6 +25,7 @@
 #include <time.h>
 
 #include "job.h"
+#include "journal.h"
 #include "keys.h"
 #include "log.h"
 #include "patience.h"
@@ -35,22 +40,45 @@ enum {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
-static struct jobs waiting, finished, watching;  /* watching: WAITs, the compile thread's */
+static struct jobs waiting;
 static pthread_cond_t brought_back = PTHREAD_COND_INITIALIZER;
-static bool quiet, stopping, back, decided;
+static bool quiet, stopping, back, decided, awake;
 static pthread_t thread;
 static struct patch_config config;
 
+/* The compile thread's alone. */
+static struct home *home;
+static struct jobs finished, watching;  /* watching: WAITs */
+
 /* --- the compile thread ---------------------------------------------------------------- */
 
-static void push_finished(struct job *j)
+/* From any thread: the actor has got something to do. */
+static void wake(void *arg)
 {
+	(void)arg;
 	pthread_mutex_lock(&lock);
-	jobs_push(&finished, j);
+	awake = true;
 	pthread_mutex_unlock(&lock);
+	pthread_cond_signal(&more);     /* outside: who wakes finds the lock open */
 }
 
-static void tell(void);
+/* The actor's turns. */
+static void have_turns(void)
+{
+	home_enter(home);
+	while (home_run(home))
+		;
+	home_leave(home);
+}
+
+/* The actor takes all that is finished with any one `done`, so one that is refused is only late. */
+static void tell(void)
+{
+	struct call done = { .to = actor_find("patch"), .what = "done", .origin = FROM_NODE };
+
+	while (core_send(NULL, &done, NULL) == ACTOR_EFULL)
+		have_turns();
+}
 
 static void ran_before(uint32_t number, int (*process)(actor *self), struct code *code)
 {
@@ -61,7 +89,7 @@ static void ran_before(uint32_t number, int (*process)(actor *self), struct code
 	j->process = process;
 	j->hold = code;
 	j->table = j->again = true;
-	push_finished(j);
+	jobs_push(&finished, j);
 	tell();
 }
 
@@ -78,16 +106,6 @@ static int bring_back(void)
 	pthread_cond_broadcast(&brought_back);
 	pthread_mutex_unlock(&lock);
 	return rc;
-}
-
-/* The actor takes all that is finished with any one `done`, so one that is refused is only late. */
-static void tell(void)
-{
-	struct call done = { .to = actor_find("patch"), .what = "done", .origin = FROM_NODE };
-	struct timespec pause = { .tv_nsec = 1000000 };
-
-	while (core_send(NULL, &done, NULL) == ACTOR_EFULL)
-		nanosleep(&pause, NULL);
 }
 
 /* The sender hears first, then the log. */
@@ -107,8 +125,9 @@ static void finish(struct job *j)
 	job_times(j, &times);
 	mem_free(j->text);
 	j->text = NULL;
-	push_finished(j);
+	jobs_push(&finished, j);
 	tell();
+	have_turns();
 	if (line.len)
 		log_line(level, "patch", "%.*s (from %s, %zu bytes%.*s)", (int)line.len, line.p,
 		         from, bytes, (int)times.len, times.len ? times.p : "");
@@ -161,24 +180,28 @@ static void await(int64_t ms)
 	const struct timespec until = moment_in(ms);
 	int rc = 0;
 
-	while (!waiting.first && !stopping && !decided && rc != ETIMEDOUT)
+	while (!waiting.first && !stopping && !decided && !awake && rc != ETIMEDOUT)
 		rc = ms < 0 ? pthread_cond_wait(&more, &lock)
 			    : wait_until(&more, &lock, &until);
-	decided = false;
+	decided = awake = false;
 }
 
-/* False: the end. *j NULL: only the patches on probation are to be looked at. */
+/* False: the end. *j NULL: there is none. */
 static bool next_job(struct job **j)
 {
 	int64_t ms = verdict_next_ms();
 	bool go_on;
 
+	journal_settle();
 	pthread_mutex_lock(&lock);
 	await(ms);
+	pthread_mutex_unlock(&lock);
+	verdict_look(told);             /* whoever came to its code waits */
+	have_turns();
+	pthread_mutex_lock(&lock);
 	*j = jobs_pop(&waiting);
 	go_on = !stopping;
 	pthread_mutex_unlock(&lock);
-	verdict_look(told);             /* whoever came to its code waits */
 	return *j || go_on;
 }
 
@@ -247,7 +270,6 @@ static int put(actor *self, const msg *m, struct job *j)
 	if (!refused && !full) {
 		j->caller = msg_defer(m);
 		jobs_push(&waiting, j);
-		pthread_cond_signal(&more);
 	}
 	pthread_mutex_unlock(&lock);
 	if (!refused && !full)
@@ -403,7 +425,6 @@ static void run_process(actor *self, struct job *j)
 	buf_fini(&words);
 	pthread_mutex_lock(&lock);
 	jobs_push_first(&waiting, j);
-	pthread_cond_signal(&more);
 	pthread_mutex_unlock(&lock);
 }
 
@@ -412,17 +433,12 @@ static int done(actor *self, const msg *m)
 	struct job *j;
 
 	(void)m;
-	for (;;) {
-		pthread_mutex_lock(&lock);
-		j = jobs_pop(&finished);
-		pthread_mutex_unlock(&lock);
-		if (!j)
-			return 0;
+	while ((j = jobs_pop(&finished)))
 		if (j->process)
 			run_process(self, j);
 		else
 			answer(self, j);
-	}
+	return 0;
 }
 
 static const struct actor_type patch_type = {
@@ -467,7 +483,7 @@ int patch_start(const struct patch_config *c, struct why *why)
 	int rc;
 
 	config = *c;
-	quiet = stopping = back = decided = false;
+	quiet = stopping = back = decided = awake = false;
 	if (watched_default(c->probation, &reason) < 0)
 		return why_set(why, ACTOR_EARGS, "--probation: %s", reason.text);
 	core_on_probation(on_decided);
@@ -479,6 +495,9 @@ int patch_start(const struct patch_config *c, struct why *why)
 		spawn.type = core_add_type(&patch_type, &options, NULL, why);
 	if (!spawn.type)
 		return ACTOR_EFAIL;
+	home = spawn.home = home_new("patch", wake, NULL);
+	if (!home)
+		return why_set(why, ACTOR_ENOMEM, "no home for the actor patch");
 	rc = core_spawn(&spawn, &(actor_id){ 0 }, why);
 	if (rc < 0 || (rc = trial_start(why)) < 0)
 		return rc;
@@ -493,7 +512,7 @@ void patch_quiet(void)
 }
 
 /* What waits is still done: it has been taken. */
-void patch_stop(void)
+bool patch_stop(int ms)
 {
 	struct job *j;
 
@@ -501,12 +520,17 @@ void patch_stop(void)
 	quiet = stopping = true;
 	pthread_cond_signal(&more);
 	pthread_mutex_unlock(&lock);
-	pthread_join(thread, NULL);
+	if (!join_within(thread, ms)) {
+		log_line(LOG_ERROR, "patch", "a patch does not come back: it is left behind");
+		return false;
+	}
+	home_free(home);
 	trial_stop();
 	while ((j = jobs_pop(&finished)) || (j = jobs_pop(&waiting)))
 		job_free(j);
 	history_close();
 	keys_close();
+	return true;
 }
 
 int patch_aside(void (*fn)(void *arg), void *arg, struct why *why)

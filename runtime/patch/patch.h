@@ -22,7 +22,9 @@ int  patch_start(const struct patch_config *c, struct why *why);
  * again. What cannot be is stale and said in the log. */
 void patch_bring_back(void);
 void patch_quiet(void);                 /* from now on refuses: the node is stopping */
-void patch_stop(void);
+/* After core_stop(). False: a process, or a compile, does not come back in time, so nothing may be
+ * freed. */
+bool patch_stop(int ms);
 
 /* Compiles an actor's source (its own folder is searched for headers, which later patches may
  * include too), adds its type, named as the file is. Start-up, main thread. NULL with why: every

@@ -143,7 +143,18 @@ static void publish_exec(redisContext *to, const char *source)
 	redisAppendCommand(to, "PUBLISH rpc %s", out);
 }
 
-/* A patch, and a call right behind it, on the same connection. us until the new code's answer. */
+/* What the sender of a patch is told. */
+static void expect_done(redisContext *from)
+{
+	redisReply *r;
+
+	if (strstr(message(from, &r), "\"err\""))
+		bench_fail("the patch was refused: %s", r->element[2]->str);
+	freeReplyObject(r);
+}
+
+/* A patch, and a call right behind it, on the same connection, the outcome and the answer on
+ * another. us until the new code's answer. */
 static double patch(redisContext *to, redisContext *from, int i)
 {
 	char source[1024], expected[32];
@@ -156,6 +167,7 @@ static double patch(redisContext *to, redisContext *from, int i)
 	publish_exec(to, source);
 	call(to);
 	flush(to, 2);
+	expect_done(from);
 	if (!strstr(message(from, &r), expected))
 		bench_fail("the call behind patch %d did not meet it: %s", i, r->element[2]->str);
 	freeReplyObject(r);
@@ -250,6 +262,7 @@ int bench_patch_latency(const struct bench_options *o)
 	to = bench_dial(node.redis);
 	from = bench_dial(node.redis);
 	subscribe(from, "bench");
+	subscribe(from, "bench-done");
 	patch_often(to, from);
 	print_stages(&node, o, call_takes(to, from));
 	idle = took[PATCHES / 2];
@@ -258,6 +271,7 @@ int bench_patch_latency(const struct bench_options *o)
 	snprintf(source, sizeof source, load_source, LOAD / 1000);
 	publish_exec(to, source);
 	flush(to, 1);
+	expect_done(from);
 	patch_often(to, from);
 	bench_print("patch-latency", took[PATCHES / 2], "us", o, "\"case\":\"while %d messages/s "
 	            "flow\",\"p99\":%.1f,\"max\":%.1f", LOAD, took[PATCHES * 99 / 100 - 1],
@@ -298,6 +312,7 @@ int bench_patch_memory(const struct bench_options *o)
 	to = bench_dial(node.redis);
 	from = bench_dial(node.redis);
 	subscribe(from, "bench");
+	subscribe(from, "bench-done");
 	patch(to, from, 0);
 	first = resident(&node);
 	for (int i = 1; i <= MANY; i++) {

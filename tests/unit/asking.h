@@ -196,11 +196,11 @@ static inline int start(void **state)
 static inline int stop(void **state)
 {
 	(void)state;
-	patch_stop();
 	core_end(core_actor(asker));
 	while (home_run(home))
 		;
 	core_stop(5000);
+	assert_true(patch_stop(60000));
 	home_leave(home);
 	home_free(home);
 	return 0;

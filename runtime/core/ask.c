@@ -9,6 +9,7 @@
 #include "ports.h"
 
 enum { TEXT_MAX = 8192, SERIALS = 1 << 27 };    /* bytes of a refusal in words */
+enum { LATE_ANY = 1 };          /* no question has this number: places begin with 1, serials too */
 
 /* --- the table ---------------------------------------------------------------------------- */
 
@@ -26,8 +27,10 @@ static void grow(struct pending *p)
 
 struct pending *ask_pending(actor *self)
 {
-	if (!self->pending)
+	if (!self->pending) {
 		self->pending = mem_alloc(sizeof *self->pending);
+		self->pending->late_ms = INT64_MAX;
+	}
 	return self->pending;
 }
 
@@ -46,7 +49,7 @@ struct wait *wait_new(actor *self, enum wait_kind kind, uint64_t due)
 	at = p->free;
 	x = &p->wait[at];
 	p->free = x->next_free;
-	p->serial = (p->serial + 1) % SERIALS;
+	p->serial = p->serial % (SERIALS - 1) + 1;
 	*x = (struct wait){.kind = kind, .number = (int64_t)(due | (uint64_t)p->serial << 16 | at)};
 	if (kind != WAIT_CALLER)
 		STORE(&self->asks, ++p->asks);
@@ -67,7 +70,8 @@ void ask_done(actor *self, struct wait *x)
 {
 	struct pending *p = self->pending;
 
-	deadline_clear(x->timer);
+	if (x->kind == WAIT_TIMER)
+		deadline_clear(x->timer);
 	if (x->kind != WAIT_CALLER)
 		STORE(&self->asks, --p->asks);
 	*x = (struct wait){ .next_free = p->free };
@@ -81,8 +85,8 @@ void ask_bury(struct worker *w, actor *self, const char *reason)
 	for (uint32_t i = 1; p && i < p->size; i++) {
 		struct wait *x = &p->wait[i];
 
-		deadline_clear(x->timer);
 		if (x->kind == WAIT_TIMER) {
+			deadline_clear(x->timer);
 			message_free(&w->pool, x->msg);
 			mem_free(x->plan);
 		}
@@ -91,10 +95,69 @@ void ask_bury(struct worker *w, actor *self, const char *reason)
 	}
 	if (p && p->stash_first)
 		post_dead_chain(w, self, p->stash_first, p->stash_last, reason);
-	if (p)
+	if (p) {
+		deadline_clear(p->late);
 		mem_free(p->wait);
+	}
 	mem_free(p);
 	self->pending = NULL;
+}
+
+/* --- what is late ------------------------------------------------------------------------- */
+
+static void look_by(actor *self, int64_t due_ms)
+{
+	struct pending *p = self->pending;
+
+	if (due_ms >= p->late_ms)
+		return;
+	p->late_ms = due_ms;
+	if (p->late)
+		deadline_again(p->late, due_ms);
+	else
+		p->late = deadline_set(self, LATE_ANY, FN_LATE, due_ms, false);
+}
+
+void ask_due(actor *self, struct wait *x, int64_t due_ms)
+{
+	x->due_ms = due_ms;
+	look_by(self, due_ms);
+}
+
+/* A handler is called by one message, so those behind the first get one each. */
+uint64_t ask_late(struct worker *w, actor *self, uint64_t number)
+{
+	struct pending *p = self->pending;
+	int64_t now = now_ms(), next = INT64_MAX;
+	uint64_t first = 0;
+
+	if (number != LATE_ANY || !p)
+		return number;
+	for (uint32_t i = 1; i < p->size; i++) {
+		struct wait *x = &p->wait[i];
+
+		if (x->kind != WAIT_ASK)
+			continue;
+		if (x->due_ms > now) {
+			next = x->due_ms < next ? x->due_ms : next;
+			continue;
+		}
+		x->due_ms = INT64_MAX;
+		if (first)
+			post_special(w, cell_id(self), FN_LATE, (uint64_t)x->number);
+		else
+			first = (uint64_t)x->number;
+	}
+	p->late_ms = INT64_MAX;
+	look_by(self, next);
+	return first;
+}
+
+int64_t ask_left(const struct wait *x)
+{
+	int64_t left = x->due_ms == INT64_MAX ? 0 : x->due_ms - now_ms();
+
+	return left > 0 ? left : 0;
 }
 
 /* --- asking ------------------------------------------------------------------------------- */
@@ -103,12 +166,12 @@ void ask_bury(struct worker *w, actor *self, const char *reason)
 static struct wait *ask_begin(actor *self, const char *then, int ms, int64_t *due_ms, int *rc,
 			      struct why *why)
 {
-	struct name *name = then ? name_of(then, strlen(then)) : NULL;
 	struct type *type = cell_type(self);
 	struct table *tab = type_table(type);
+	int fn = then ? table_find(tab, then, strlen(then)) : -1;
 	struct wait *x;
 
-	if (!name || table_find(tab, then, strlen(then)) < 0) {
+	if (fn < 0) {
 		*rc = table_missing(type, tab, then ? then : "", why);
 		return NULL;
 	}
@@ -119,9 +182,20 @@ static struct wait *ask_begin(actor *self, const char *then, int ms, int64_t *du
 		              type_title(type), ASKS_MAX);
 		return NULL;
 	}
-	x->then = name_text(name);
+	x->due_ms = INT64_MAX;
+	x->then = tab->entry[fn].name;
+	x->fn = (uint32_t)fn;
 	x->ms = ms;
 	return x;
+}
+
+/* A handler's place is for good: where it was, it is, unless a revert took it away. */
+int ask_then(const struct wait *x, const struct table *tab)
+{
+	const struct entry *e = x->fn < tab->n ? &tab->entry[x->fn] : NULL;
+
+	return e && e->name == x->then && !entry_gone(e)
+	       ? (int)x->fn : table_find(tab, x->then, strlen(x->then));
 }
 
 /* rc: what sending said. The answer cannot be handled before this turn ends. */
@@ -133,7 +207,7 @@ static int64_t ask_end(actor *self, int64_t number, int rc, int64_t due_ms)
 		ask_done(self, x);
 		return rc;
 	}
-	x->timer = deadline_set(self, number, FN_LATE, due_ms, false);
+	ask_due(self, x, due_ms);
 	return number;
 }
 

@@ -28,7 +28,7 @@ int64_t core_look(actor *self, actor_ref who, const char *then, int ms)
 		number = x->number;
 		x->then = name_text(name_of(then, strlen(then)));
 		x->ms = ms;
-		x->timer = deadline_set(self, number, FN_LATE, due_ms, false);
+		ask_due(self, x, due_ms);
 		post_order(w, (uint64_t)t.gen << 32 | cell_index(t.cell), &o);
 	}
 	worker_release(w);
@@ -99,7 +99,7 @@ static void asks(const struct actor *a, struct buf *out)
 
 	for (uint32_t i = 1; p && i < p->size && l.n < SHOWN; i++) {
 		struct wait *x = &p->wait[i];
-		int64_t left = x->kind == WAIT_ASK ? deadline_left(x->timer) : 0;
+		int64_t left = x->kind == WAIT_ASK ? ask_left(x) : 0;
 
 		if (x->kind != WAIT_ASK)
 			continue;

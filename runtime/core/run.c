@@ -212,7 +212,7 @@ static COLD void answered(struct worker *w, struct actor *a, struct msg *m)
 		COUNT_UP(&w->late, 1);
 		return;
 	}
-	fn = table_find(tab, x->then, strlen(x->then));
+	fn = ask_then(x, tab);
 	ask_done(a, x);
 	if (fn < 0)
 		return;
@@ -227,10 +227,12 @@ static COLD void answered(struct worker *w, struct actor *a, struct msg *m)
 
 static COLD void too_late(struct worker *w, struct actor *a, struct msg *m)
 {
-	struct wait *x = ask_find(a, (int64_t)m->corr, WAIT_ASK);
+	struct wait *x;
 	struct msg *error;
 	struct why why;
 
+	m->corr = ask_late(w, a, m->corr);
+	x = m->corr ? ask_find(a, (int64_t)m->corr, WAIT_ASK) : NULL;
 	if (!x)
 		return;
 	why_set(&why, 0, "no answer within %d ms", x->ms);

@@ -130,6 +130,86 @@ static void test_messages_pass_one_by_one(void **state)
 	kit_end();
 }
 
+/* --- questions share one entry in the wheels: each is late on its own time all the same --- */
+
+enum { ASKED = 60, STEP_MS = 10, TIMES = 6 };
+
+static struct { int64_t number[ASKED]; int late[TIMES + 1], answers, again; } asked;
+
+static int due_ms(int i)
+{
+	return STEP_MS * (TIMES - i % TIMES);           /* the last that asks is due first */
+}
+
+static int ask_many(actor *self, const msg *m)
+{
+	(void)m;
+	for (int i = 0; i < ASKED; i++)
+		asked.number[i] = actor_ask(self, actor_find("mutes"), i % 5 ? "mute" : "tell",
+		                            "heard", due_ms(i), i);
+	return 0;
+}
+
+static int heard(actor *self, const msg *m)
+{
+	int i = 0;
+
+	while (i < ASKED && asked.number[i] != msg_ask(m))
+		i++;
+	assert_true(i < ASKED);
+	if (!msg_error(m)) {
+		asked.answers++;
+		return 0;
+	}
+	asked.late[due_ms(i) / STEP_MS]++;
+	if (kit_now() < due_ms(i) || kit_now() >= due_ms(i) + STEP_MS)
+		kit_failed("what is due at %d ms is late at %lld ms", due_ms(i),
+		           (long long)kit_now());
+	if (asked.again++ < 2)                          /* due before all that wait */
+		return actor_ask(self, actor_find("mutes"), "mute", "heard_again", 1, 0) < 0;
+	return 0;
+}
+
+static int heard_again(actor *self, const msg *m)
+{
+	(void)self;
+	if (msg_error(m) != ACTOR_ETIME || kit_now() >= 2 * STEP_MS)
+		kit_failed("a question of 1 ms ends at %lld ms", (long long)kit_now());
+	return 0;
+}
+
+static int tell(actor *self, const msg *m)
+{
+	(void)self;
+	return msg_reply(m);
+}
+
+static const struct actor_type mutes = {
+	.name = "mutes", .on = ON({ "mute", "n:int", mute, 0 }, { "tell", "n:int", tell, 0 }),
+};
+static const struct actor_type asker = {
+	.name = "asker",
+	.on = ON({ "ask_many", "", ask_many, 0 }, { "heard", "...", heard, 0 },
+	         { "heard_again", "...", heard_again, 0 }),
+};
+
+static void test_each_question_is_late_on_its_own_time(void **state)
+{
+	(void)state;
+	memset(&asked, 0, sizeof asked);
+	kit_begin(1);
+	assert_true(kit_spawn(&mutes, "mutes"));
+	assert_true(kit_spawn(&asker, "asker"));
+	kit_run();
+	kit_send("asker", "ask_many");
+	kit_run_for(STEP_MS * (TIMES + 1));
+	assert_int_equal(asked.answers, ASKED / 5);
+	for (int i = 1; i <= TIMES; i++)
+		assert_int_equal(asked.late[i], (ASKED - ASKED / 5) / TIMES);
+	assert_int_equal(kit_passed("asker", "heard_again"), 2);
+	kit_end();
+}
+
 static void test_time_is_virtual(void **state)
 {
 	(void)state;
@@ -320,6 +400,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_expected_messages_pass),
 		cmocka_unit_test(test_messages_pass_one_by_one),
+		cmocka_unit_test(test_each_question_is_late_on_its_own_time),
 		cmocka_unit_test(test_time_is_virtual),
 		cmocka_unit_test(test_full_mailboxes_and_kills),
 		cmocka_unit_test(test_a_patch_holds_until_the_end),

@@ -30,7 +30,7 @@
 enum {
 	READ_FRAMES = 32, READ_MS = 2000, PAUSE_MS = 1000, RETRY_MS = 5, SAY_MS = 5000,
 	BATCHES_MOST = 64, LATE_BYTES_MOST = 64 << 20, TARGETS_MOST = 32, ANSWERS_FEW = 4,
-	TELL_MS = 1,            /* acknowledgements wait so long, or for so many batches; */
+	TELL_MS = 3,            /* acknowledgements wait so long, or for so many batches; */
 	UNTOLD_MOST = 16, UNTOLD_SOME = 4,      /* for so many, where a frame goes anyway */
 };
 

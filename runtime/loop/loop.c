@@ -229,7 +229,7 @@ struct loop *loop_new(struct why *why)
 	l->ready = event_new(l->base, -1, 0, on_ready, l);
 	l->earlier = event_new(l->base, -1, 0, on_earlier, l);
 	l->posted = event_new(l->base, -1, 0, on_posted, l);
-	l->late = event_new(l->base, l->moments.fd, EV_READ | EV_PERSIST, on_late, l);
+	l->late = event_new(l->base, l->moments.fd, EV_READ | EV_PERSIST | EV_ET, on_late, l);
 	event_add(l->late, NULL);
 	l->due = loop_timer_new(l, on_due, l);
 	l->home = home_new("io", wake, l);

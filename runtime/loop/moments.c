@@ -6,10 +6,12 @@
  * own precise timers set one in every turn of the loop: a thirtieth of a node's time when frames
  * come and go; actor-bench redis-call.)
  *
+ * Whoever watches the descriptor does so by edges (EPOLLET): that it fires is told once, so nobody
+ * has to read it.
+ *
  * The wheel is core's, of ticks of 0.1 ms. Its owner's thread only. */
 #include "moments.h"
 
-#include <errno.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -58,12 +60,9 @@ void moments_clear(struct moments *s, struct timer *x)
 struct timer *moments_take(struct moments *s)
 {
 	struct timer *x = timers_take(&s->wheel, now_ns() / TICK_NS);
-	uint64_t fired;
 
 	if (x)
 		return x;
-	if (read(s->fd, &fired, sizeof fired) < 0 && errno != EAGAIN)
-		return NULL;
 	s->armed = INT64_MAX;
 	arm(s, timers_next(&s->wheel));
 	return NULL;

@@ -9,7 +9,7 @@
 #include "bench_dial.h"
 #include "bench_node.h"
 
-enum { FLIGHT = 64, PATCHES = 200, PATCHES_FIRST = 10, LOAD = 100000, MANY = 10000, BACKS = 1000 };
+enum { FLIGHT = 256, PATCHES = 200, PATCHES_FIRST = 10, LOAD = 100000, MANY = 10000, BACKS = 1000 };
 
 static void subscribe(redisContext *c, const char *channel)
 {

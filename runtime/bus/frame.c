@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * frame.c - see frame.h. Each part is checked whole before any of it is read, so that one that is
- * cut off or declares more than there is cannot be half believed. */
+ * frame.c - see frame.h. Each part is checked whole before it is handed on, so that one that is cut
+ * off or declares more than there is cannot be half believed. */
 #include "frame.h"
 
 #include "../actor.h"
@@ -125,12 +125,16 @@ static bool read_int(struct packed *in, int *out)
 	return true;
 }
 
+static bool read_text(struct packed *in, struct value *v)
+{
+	return packed_next(in, v) == 1 && v->type == VALUE_STR && utf8_valid(v->str, v->len);
+}
+
 static bool read_name(struct packed *in, char name[NAME_MAX_LEN + 1])
 {
 	struct value v;
 
-	if (packed_next(in, &v) != 1 || v.type != VALUE_STR || v.len > NAME_MAX_LEN ||
-	    memchr(v.str, 0, v.len))
+	if (!read_text(in, &v) || v.len > NAME_MAX_LEN || memchr(v.str, 0, v.len))
 		return false;
 	memcpy(name, v.str, v.len);
 	name[v.len] = 0;
@@ -141,7 +145,7 @@ static bool read_words(struct packed *in, struct part *p)
 {
 	struct value v;
 
-	if (packed_next(in, &v) != 1 || v.type != VALUE_STR)
+	if (!read_text(in, &v))
 		return false;
 	p->text = v.str;
 	p->len = v.len;
@@ -182,6 +186,8 @@ int frame_read(struct packed *in, struct frame *f, struct why *why)
 
 static bool read_inside(struct packed *in, struct part *p)
 {
+	struct value v;
+
 	switch (p->kind) {
 	case PART_SEND:
 		return read_name(in, p->to) && read_name(in, p->what);
@@ -200,33 +206,41 @@ static bool read_inside(struct packed *in, struct part *p)
 	case PART_TRACE:
 		return read_link(in, &p->link);
 	case PART_CLIENT:
-		return packed_skip(in) == 0;
+		return packed_next(in, &v) == 1 && v.type == VALUE_BOOL;
 	}
 	return false;
+}
+
+/* The rest of the part: each value is checked whole. */
+static int read_values(struct packed *in, struct part *p, struct why *why)
+{
+	p->args.at = in->at;
+	for (unsigned i = 0; i < p->count; i++) {
+		int64_t size = packed_first(in->at, (size_t)(in->end - in->at), VALUE_DEPTH, why);
+
+		if (size < 0)
+			return ACTOR_EARGS;
+		in->at += size;
+	}
+	p->args.end = in->at;
+	return 1;
 }
 
 int frame_next(struct packed *in, struct part *p, struct why *why)
 {
 	uint64_t kind = 0;
 	struct value v;
-	int64_t size;
 
 	if (in->at == in->end)
 		return 0;
-	size = packed_first(in->at, (size_t)(in->end - in->at), VALUE_DEPTH + 1, why);
-	if (size < 0)
-		return ACTOR_EARGS;
-	p->args.end = in->at + size;
-	packed_next(in, &v);
-	if (v.type != VALUE_LIST || !read_uint(in, &kind) || kind >= ARRAY_LEN(shapes))
+	if (packed_next(in, &v) != 1 || v.type != VALUE_LIST || !read_uint(in, &kind) ||
+	    kind >= ARRAY_LEN(shapes))
 		return why_set(why, ACTOR_EARGS, "a part of it is of no known kind");
 	p->kind = (enum part_kind)kind;
 	if (v.len < shapes[kind].words || (v.len > shapes[kind].words && !shapes[kind].values) ||
 	    v.len - shapes[kind].words > VALUES_MAX || !read_inside(in, p))
 		return why_set(why, ACTOR_EARGS, "a part of kind %d has the wrong words in it",
 		               (int)kind);
-	p->args.at = in->at;
 	p->count = (unsigned)v.len - shapes[kind].words;
-	in->at = p->args.end;
-	return 1;
+	return read_values(in, p, why);
 }

@@ -91,15 +91,30 @@ static int take_ext(struct packed *in, size_t len)
 	return EXT;
 }
 
+static uint64_t big_endian(const uint8_t *p, unsigned width)
+{
+	uint16_t two;
+	uint32_t four;
+	uint64_t eight;
+
+	switch (width) {
+	case 0:  return 0;
+	case 1:  return *p;
+	case 2:  memcpy(&two, p, sizeof two); return __builtin_bswap16(two);
+	case 4:  memcpy(&four, p, sizeof four); return __builtin_bswap32(four);
+	default: memcpy(&eight, p, sizeof eight); return __builtin_bswap64(eight);
+	}
+}
+
 static int take_wide(struct packed *in, struct value *v, uint8_t head)
 {
 	unsigned width = widths[head & 31];
-	uint64_t n = 0;
+	uint64_t n;
 
 	if (width > (size_t)(in->end - in->at))
 		return CUT;
-	for (; width > 0; width--)
-		n = n << 8 | *in->at++;
+	n = big_endian(in->at, width);
+	in->at += width;
 	switch (head) {
 	case 0xc0: v->type = VALUE_NULL; return 1;
 	case 0xc1: return RESERVED;
@@ -171,10 +186,11 @@ int packed_skip(struct packed *in)
 /* Passes over one value: 0, or what is wrong with it. */
 static int check_one(struct packed *in, int depth_max)
 {
-	size_t left[MESSAGE_DEPTH + 1] = { 1 };  /* values still to come, at each depth */
+	size_t left[MESSAGE_DEPTH + 1];  /* values still to come, at each depth */
 	struct value v;
 	int depth = 0, got;
 
+	left[0] = 1;
 	while (depth >= 0) {
 		if (left[depth] == 0) {
 			depth--;
@@ -264,6 +280,8 @@ bool utf8_valid(const char *s, size_t len)
 			if (eight & 0x8080808080808080)
 				break;
 		}
+		for (; len > 0 && *at < 0x80; at++)
+			len--;
 		if (len == 0)
 			break;
 		n = utf8_char(at, len);
@@ -306,16 +324,35 @@ void pack_null(struct buf *b)
 	msgpack_pack_nil(&to);
 }
 
+/* What is one byte (a small number, a short list's or str's head) is most of what a frame between
+ * nodes or an answer has: it goes without msgpack-c (actor-bench redis-call, ws-echo). */
+enum { FIXINT_END = 0x80, FIXLIST = 0x90, FIXLIST_END = 16, FIXSTR = 0xa0, FIXSTR_END = 32,
+       STR8 = 0xd9, STR8_END = 256 };
+
+static void put_byte(struct buf *b, unsigned byte)
+{
+	buf_reserve(b, 1);
+	b->p[b->len++] = (char)byte;
+}
+
 void pack_int(struct buf *b, int64_t v)
 {
 	msgpack_packer to = packer(b);
-	msgpack_pack_int64(&to, v);
+
+	if (likely(v >= 0 && v < FIXINT_END))
+		put_byte(b, (unsigned)v);
+	else
+		msgpack_pack_int64(&to, v);
 }
 
 void pack_uint(struct buf *b, uint64_t v)
 {
 	msgpack_packer to = packer(b);
-	msgpack_pack_uint64(&to, v);
+
+	if (v < FIXINT_END)
+		put_byte(b, (unsigned)v);
+	else
+		msgpack_pack_uint64(&to, v);
 }
 
 void pack_num(struct buf *b, double v)
@@ -333,22 +370,23 @@ void pack_bool(struct buf *b, bool v)
 		msgpack_pack_false(&to);
 }
 
-/* Names of handlers and keys are short, and written at each call that leaves or answers: in one
- * piece (actor-bench ws-echo). */
+/* The head and the bytes in one piece. */
 void pack_str(struct buf *b, const char *s, size_t len)
 {
-	enum { SHORT = 32, FIXSTR = 0xa0 };
 	msgpack_packer to = packer(b);
+	bool is_short = len < FIXSTR_END;
 
-	if (unlikely(len >= SHORT || !len)) {
+	if (unlikely(len >= STR8_END || !len)) {
 		msgpack_pack_str(&to, len);
 		buf_add(b, s, len);
 		return;
 	}
-	buf_reserve(b, len + 1);
-	b->p[b->len] = (char)(FIXSTR | len);
-	memcpy(b->p + b->len + 1, s, len);
-	b->len += len + 1;
+	buf_reserve(b, len + 2);
+	b->p[b->len++] = (char)(is_short ? FIXSTR | len : STR8);
+	if (!is_short)
+		b->p[b->len++] = (char)len;
+	memcpy(b->p + b->len, s, len);
+	b->len += len;
 }
 
 void pack_text(struct buf *b, const char *s)
@@ -369,7 +407,11 @@ void pack_bytes(struct buf *b, const void *p, size_t len)
 void pack_list(struct buf *b, uint32_t items)
 {
 	msgpack_packer to = packer(b);
-	msgpack_pack_array(&to, items);
+
+	if (items < FIXLIST_END)
+		put_byte(b, FIXLIST | items);
+	else
+		msgpack_pack_array(&to, items);
 }
 
 void pack_map(struct buf *b, uint32_t pairs)

@@ -41,6 +41,7 @@ def main():
     app.register("hang", hang)
     app.register("note", lambda n: say("note", n, node.again))
     app.register("hit", lambda by: node.ask("counter", "hit", by)[0])
+    app.register("pass", lambda by: node.ask("counter", "hit", by)[0])
     app.run(node, lists)
     node.joined.wait()
     say("running")

@@ -11,7 +11,7 @@ import unittest
 import msgpack
 import redis
 
-from harness import HERE, Case, Lines, running, until
+from harness import ENOENT, HERE, Case, Lines, Refused, running, until
 
 
 class Python:
@@ -79,6 +79,39 @@ class Nodes(Case):
         self.assertEqual(node.do("ask", "counter", "hit", 2), [[before + 2]])
         done = self.runtime.actorctl("call", "sums", "hit", "4")    # it asks us back while we wait
         self.assertEqual(done.out, "%d\n" % (before + 6))
+
+    def traced(self, number):
+        """Which handlers here were run in that trace."""
+        found = self.runtime.json("trace", "--id", number, "-n", "1")
+        return {(e["actor"], e["handler"]) for e in found if e["kind"] == "handled"}
+
+    def test_a_trace_goes_through(self):
+        """From us through it and back to us; by a list or a stream, as text."""
+        self.python()
+        relay = self.runtime.folder / "relay_p.c"
+        relay.write_text((HERE / "actors/relay.c").read_text().replace("NAME", "relay_p")
+                         .replace("NEXT", "sums"))
+        self.assertEqual(self.runtime.actorctl("start", relay).code, 0)
+        self.caller.call("relay_p", "pass", 1, trace="a1")
+        self.assertLessEqual({("relay_p", "pass"), ("counter", "hit"), ("relay_p", "passed")},
+                             self.traced("a1"))
+        parent = "00-0000000000000000%016x-00f067aa0ba902b7-01" % 0xa2
+        for number, trace, send in (
+                ("a2", parent, lambda data: self.db.rpush("old python", data)),
+                ("a3", "a3", lambda data: self.db.xadd("actord:{sums}", {"m": data}))):
+            send(json.dumps({"func": "hit", "args": [1], "ct": self.caller.ct, "cb": "c",
+                             "trace": trace}))
+            answer = self.caller.answer()
+            self.assertEqual((answer["func"], len(answer["args"])), ("c", 1), answer)
+            self.assertIn(number + "-", answer["trace"])
+            self.assertIn(("counter", "hit"), self.traced(number))
+        self.assertEqual(self.runtime.actorctl("stop", "relay_p").code, 0)
+
+    def test_clients_do_not_reach_it(self):
+        self.python()
+        with self.assertRaises(Refused) as refused:
+            self.runtime.client().call("add", 1, 2, tpc="sums")
+        self.assertEqual(refused.exception.code, ENOENT, refused.exception.text)
 
     def test_refusals_both_ways(self):
         node = self.python()

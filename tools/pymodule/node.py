@@ -24,7 +24,8 @@ import msgpack
 
 from . import rollout, wire
 from .module import Module
-from .wire import (ANSWER, ASK, CLIENT, DOWN, EFULL, ENOENT, ETIME, REFUSAL, SEND, WATCH, Refused)
+from .wire import (ANSWER, ASK, CLIENT, DOWN, EFULL, ENOENT, ETIME, REFUSAL, SEND, TRACE, WATCH,
+                   Refused)
 
 BEAT_S, ALIVE_MS, FORGET_MS, CHANNEL = 0.5, 3000, 86400000, "actord:nodes"
 BLOCK_MS, READ_FRAMES, PAUSE_S, ACK_EVERY = 2000, 32, 0.2, 64
@@ -90,10 +91,10 @@ class Peer:
         self.life, self.topics = None, ()
         self.greenlet = gevent.spawn(self.write)
 
-    def put(self, part):
+    def put(self, *parts):
         if len(self.parts) >= WAITING_MOST:
             raise Refused(EFULL, "%d messages wait for the node %s" % (len(self.parts), self.name))
-        self.parts.append(part)
+        self.parts += parts
         self.more.set()
 
     def write(self):
@@ -145,14 +146,14 @@ class Node(Module):
 
     def send(self, to, what, *args):
         """At least once. Refused where no node has an actor of that name, or too much waits."""
-        self._host(to).put([SEND, to, what, *args])
+        self._host(to).put(*wire.trace_part(), [SEND, to, what, *args])
 
     def ask(self, to, what, *args, timeout=PATIENCE_S):
         """The list of the answer's values, or Refused: at once where its node is gone."""
         peer, number, waiting = self._host(to), next(self._numbers), AsyncResult()
         self._asks[number] = peer, waiting
         try:
-            peer.put([ASK, number, int(timeout * 1000), to, what, *args])
+            peer.put(*wire.trace_part(), [ASK, number, int(timeout * 1000), to, what, *args])
             return waiting.get(timeout=timeout)
         except gevent.Timeout:
             raise Refused(ETIME, "%s.%s has not answered in %g s" % (to, what, timeout)) from None
@@ -303,17 +304,21 @@ class Node(Module):
             return
         self._came[node] = life, sequence
         peer = self._peer(node)
-        calls, client = [], False
+        calls, client, link = [], False, None
         for part in parts:
+            if part[0] == TRACE:
+                link = tuple(part[1:4])
+                continue
             if client and part[0] == ASK:
                 peer.put([REFUSAL, part[1], ENOENT, "clients cannot call functions in Python"])
             elif part[0] in (SEND, ASK) and not client:
                 late = part[0] == ASK and again and part[2] and \
                     entry_id(name)[0] + part[2] < joined_ms     # whoever asked has given up
-                calls += [] if late else [part]
+                calls += [] if late else [(part, link)]
             elif not client:
                 self._came_part(peer, part)
             client = part[0] == CLIENT  # what is behind it a client has called
+            link = link if client else None
         self._work.put((name, node, life, sequence, peer, calls, again))
 
     def _came_part(self, peer, part):
@@ -333,8 +338,9 @@ class Node(Module):
         held = 0
         while True:
             name, node, life, sequence, peer, calls, self.again = self._work.get()
-            for part in calls:
-                self._run_part(peer, part)
+            for part, link in calls:
+                with wire.tracing(link):
+                    self._run_part(peer, part)
             self._done[node] = life, sequence
             held += 1
             if held == ACK_EVERY or self._work.empty():
@@ -359,7 +365,7 @@ class Node(Module):
         except (TypeError, ValueError, OverflowError) as wrong:
             part = [REFUSAL, part[1], wire.EARGS, "%s: its answer: %s" % (what, wrong)]
         if asked:
-            peer.parts.append(part)     # answers always go: the questions bound them
+            peer.parts += [*wire.trace_part(), part]    # answers always go: questions bound them
             peer.more.set()
 
     def _acknowledge(self, name):
@@ -393,7 +399,8 @@ class Node(Module):
             for name, fields in entries:
                 self.again = at != ">"
                 for m in self._messages(key, fields or {}):
-                    self._shared(key, m)
+                    with wire.tracing(wire.trace_of(m)):
+                        self._shared(key, m)
                 self.db.pipeline().xack(key, "actord", name).xdel(key, name).execute()
             return at if at != ">" and entries else ">"
         except redis.RedisError as wrong:
@@ -414,7 +421,7 @@ class Node(Module):
             return []
 
     def _shared(self, key, m):
-        answer = {"func": m.get("cb"), "args": []}
+        answer = {"func": m.get("cb"), "args": [], **wire.trace_key()}
         if "id" in m:
             answer["id"] = m["id"]
         try:

@@ -10,7 +10,8 @@ from gevent.event import AsyncResult
 
 from . import rollout
 from .module import Module
-from .wire import EARGS, ETIME, Refused, decode, encode, is_json
+from .wire import (EARGS, ETIME, Refused, decode, encode, is_json, trace_key, trace_of,
+                   tracing)
 
 RPC_TOPIC = "pyRpc"
 ANSWER = "__answer__"           # the callback of ask()
@@ -32,12 +33,12 @@ class RPCModule(Module):
 
     def call(self, topic, f, callback, *args):
         """Onto the topic's list; the answer comes to the function `callback` of this app."""
-        self.db.rpush(topic, encode({"func": f, "ct": self.topic, "cb": callback, "args": args},
-                                    True))
+        self.db.rpush(topic, encode({"func": f, "ct": self.topic, "cb": callback, "args": args,
+                                     **trace_key()}, True))
 
     def callNR(self, topic, f, *args):
         """To everyone who hears the topic; no answer."""
-        self.db.publish(topic, encode({"func": f, "args": args}, True))
+        self.db.publish(topic, encode({"func": f, "args": args, **trace_key()}, True))
 
     def ask(self, topic, f, *args, timeout=5):
         """The answer's values, or Refused."""
@@ -45,7 +46,7 @@ class RPCModule(Module):
         self._asks[number] = waiting
         try:
             self.db.rpush(topic, encode({"func": f, "ct": self.topic, "cb": ANSWER, "args": args,
-                                         "id": number}, True))
+                                         "id": number, **trace_key()}, True))
             return waiting.get(timeout=timeout)
         except gevent.Timeout:
             raise Refused(ETIME, "%s.%s has not answered in %g s" % (topic, f, timeout)) from None
@@ -85,7 +86,9 @@ class RPCModule(Module):
 
     def _take(self, data):
         try:
-            self._handle(decode(data), is_json(data))
+            message = decode(data)
+            with tracing(trace_of(message)):
+                self._handle(message, is_json(data))
         except ValueError as wrong:
             self.complain("a message was refused: %s" % wrong)
         except redis.RedisError as wrong:
@@ -98,7 +101,7 @@ class RPCModule(Module):
             return
         if not f:
             raise ValueError("it has no func")
-        answer = {"func": m.get("cb"), "args": []}
+        answer = {"func": m.get("cb"), "args": [], **trace_key()}
         try:
             if wrong:
                 raise Refused(EARGS, "%s answered: %s" % (f, wrong))

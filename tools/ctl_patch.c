@@ -11,7 +11,7 @@
 #include "ctl_show.h"
 #include "json.h"
 
-enum { VERDICT_MS = 24 * 3600 * 1000, GRACE_MS = 2000 };
+enum { VERDICT_MS = 24 * 3600 * 1000, THERE_MS = 3600 * 1000, GRACE_MS = 2000 };
 
 /* The line of the first byte that is no UTF-8, or 0. */
 static int bad_line(const struct buf *text)
@@ -127,8 +127,9 @@ int run_check(const struct ctl *c, int argc, char **argv)
 	return rc;
 }
 
-/* "confirmed", or another word and why, which is a failure where the patch is gone again. */
-static int print_verdict(const struct ctl *c, struct packed args)
+/* "confirmed", or another word and why, which is a failure where the patch is gone again. node:
+ * where, or NULL. */
+static int print_verdict(const struct ctl *c, const struct value *node, struct packed args)
 {
 	struct value word, why = { .len = 0 };
 	bool gone;
@@ -143,12 +144,19 @@ static int print_verdict(const struct ctl *c, struct packed args)
 	gone = (word.len == 11 && !memcmp(word.str, "quarantined", 11)) ||
 	       (word.len == 8 && !memcmp(word.str, "reverted", 8));
 	if (c->json) {
-		buf_text(&b, "{\"state\":");
+		buf_text(&b, node ? "{\"node\":" : "{");
+		if (node)
+			json_text(&b, node->str, node->len);
+		buf_text(&b, node ? ",\"state\":" : "\"state\":");
 		json_text(&b, word.str, word.len);
 		buf_text(&b, ",\"why\":");
 		json_text(&b, why.len ? why.str : "", why.len);
 		buf_text(&b, "}\n");
 	} else {
+		if (node) {
+			bare(&b, c, node->str, node->len);
+			buf_text(&b, " ");
+		}
 		bare(&b, c, word.str, word.len);
 		buf_text(&b, why.len ? ": " : "");
 		bare(&b, c, why.len ? why.str : "", why.len);
@@ -169,7 +177,7 @@ static int await_verdict(const struct ctl *c, struct packed number)
 	q.count++;
 	rc = ask(c, &q, patience_ms(c, VERDICT_MS));
 	if (rc == CTL_DONE)
-		rc = print_verdict(c, q.answer.args);
+		rc = print_verdict(c, NULL, q.answer.args);
 	question_end(&q);
 	return rc;
 }
@@ -204,11 +212,67 @@ static int rollout_status(struct packed rows)
 	return worst;
 }
 
+/* That node's verdict, from the node itself. */
+static int await_there(const struct ctl *c, const struct value *node, int64_t patch)
+{
+	struct question q = { .to = "node", .what = "call", .link = { .fd = -1 } };
+	int ms = patience_ms(c, THERE_MS), rc;
+	struct buf name = { 0 };
+
+	buf_printf(&name, "actord:control:%.*s", (int)node->len, node->str);
+	add_text(&q, name.p, name.len);
+	add_text(&q, "call", 4);
+	pack_list(&q.args, 4);
+	pack_text(&q.args, "patch");
+	pack_text(&q.args, "wait");
+	pack_list(&q.args, 1);
+	pack_int(&q.args, patch);
+	pack_int(&q.args, ms);
+	pack_int(&q.args, ms);
+	q.count += 2;
+	rc = ask(c, &q, ms + GRACE_MS);
+	if (rc == CTL_DONE)
+		rc = print_verdict(c, node, q.answer.args);
+	question_end(&q);
+	buf_fini(&name);
+	return rc;
+}
+
+/* Of each node that has the patch. */
+static int await_verdicts(const struct ctl *c, struct packed rows)
+{
+	struct value list, map, key, v, node;
+	int worst = CTL_DONE, rc;
+
+	if (packed_next(&rows, &list) != 1 || list.type != VALUE_LIST)
+		return CTL_FAILED;
+	while (list.len-- && packed_next(&rows, &map) == 1) {
+		int64_t patch = 0;
+
+		node.len = 0;
+		for (size_t i = 0; i < map.len && packed_next(&rows, &key) == 1; i++) {
+			struct packed at = rows;
+
+			packed_skip(&rows);
+			if (packed_next(&at, &v) != 1)
+				continue;
+			if (is_text(&key, "node"))
+				node = v;
+			else if (is_text(&key, "patch") && v.type == VALUE_INT)
+				patch = v.i;
+		}
+		rc = patch > 0 && node.len ? await_there(c, &node, patch) : CTL_DONE;
+		worst = rc == CTL_REJECTED || worst == CTL_DONE ? rc : worst;
+	}
+	return worst;
+}
+
 /* The rollout's id, then each node's outcome. */
 static int print_rollout(const struct ctl *c, struct packed args)
 {
 	struct packed rows = args;
 	struct buf b = { 0 };
+	int rc;
 
 	packed_skip(&rows);
 	buf_text(&b, c->json ? "{\"rollout\":" : "");
@@ -224,7 +288,9 @@ static int print_rollout(const struct ctl *c, struct packed args)
 		print_values(c, one);
 		print_rows(c, rows);
 	}
-	return rollout_status(rows);
+	fflush(stdout);
+	rc = c->wait ? await_verdicts(c, rows) : CTL_DONE;
+	return rc ? rc : rollout_status(rows);
 }
 
 static int roll_out(const struct ctl *c, struct question *q)
@@ -303,8 +369,6 @@ static int apply_here(const struct ctl *c, char **argv)
 int run_apply(const struct ctl *c, int argc, char **argv)
 {
 	(void)argc;
-	if (c->group && c->wait)
-		return ctl_fail(c, CTL_USAGE, "--wait is for one node: see actorctl patch wait");
 	return c->group ? apply_rollout(c, argv[0]) : apply_here(c, argv);
 }
 
@@ -345,8 +409,6 @@ static int with_number(const struct ctl *c, const char *number, const char *what
 int run_revert(const struct ctl *c, int argc, char **argv)
 {
 	(void)argc;
-	if (c->group && c->lose)
-		return ctl_fail(c, CTL_USAGE, "--lose-changes is for one node, not for a group");
 	return c->group ? revert_rollout(c, argv[0])
 			: with_number(c, argv[0], "revert", "reverted");
 }

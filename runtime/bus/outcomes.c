@@ -14,8 +14,9 @@
 #include "json.h"
 
 enum { LOOK_MS = 25, CHECK_MS = 60000, WAIT_MS = 10000, LIST_MOST = 1000, WORDS = 24 };
-enum { FOR, FILE_, AUTHOR, NOTE, PROBATION, OPTIONS };
-static const char *const option_name[OPTIONS] = { "for", "file", "author", "note", "probation" };
+enum { FOR, FILE_, AUTHOR, NOTE, PROBATION, LOSE, OPTIONS };
+static const char *const option_name[OPTIONS] = { "for", "file", "author", "note", "probation",
+                                                  "lose_changes" };
 
 struct sent {
 	struct sent *next;
@@ -233,6 +234,8 @@ static void read_options(struct sent *s, const msg *m)
 	struct msg_item key, value;
 
 	while (msg_next(&map, &key) && msg_next(&map, &value)) {
+		if (value.type == MSG_BOOL && value.i)
+			value = (struct msg_item){ .type = MSG_STR, .str = "1", .len = 1 };
 		for (int i = 0; i < OPTIONS; i++)
 			if (key.type == MSG_STR && value.type == MSG_STR && value.len &&
 			    key.len == strlen(option_name[i]) && !s->option[i] &&
@@ -277,7 +280,7 @@ static void send(struct outcomes *o, const msg *m)
 
 /* --- listing ------------------------------------------------------------------------------ */
 
-struct listing { struct outcomes *of; msg_caller caller; };
+struct listing { struct outcomes *of; msg_caller caller; char id[ROLLOUT_SIZE]; };
 
 static void list_done(struct listing *l, const struct rows *x, const struct redis_reply *reply)
 {
@@ -297,10 +300,37 @@ static void list_done(struct listing *l, const struct rows *x, const struct redi
 	mem_free(l);
 }
 
+/* No node has said anything of it: there may be none that takes it, or it is none. */
+static void on_looked_for(void *arg, const struct redis_reply *reply)
+{
+	struct listing *l = arg;
+	struct why why;
+
+	if (reply->type != REDIS_GONE && !(reply->type == REDIS_LIST && reply->items)) {
+		why_set(&why, 0, "there is no rollout %s; see `actorctl patch rollouts`", l->id);
+		core_answer(l->of->c.self, l->caller, (struct packed){ NULL, NULL }, 0,
+		            ACTOR_ENOENT, why.text);
+		mem_free(l);
+		return;
+	}
+	list_done(l, &(struct rows){ .n = 0 }, reply);
+}
+
+static int look_for(struct listing *l)
+{
+	const char *argv[] = { "XRANGE", ROLLOUTS_KEY, l->id, l->id };
+	size_t len[] = { 6, sizeof ROLLOUTS_KEY - 1, strlen(l->id), strlen(l->id) };
+	const struct redis_port *port = l->of->c.port;
+
+	return port->command(port->link, on_looked_for, l, ARRAY_LEN(argv), argv, len);
+}
+
 static void on_shown(void *arg, const struct redis_reply *reply)
 {
 	struct rows x = { .n = 0 };
 
+	if (reply->type == REDIS_LIST && !reply->items && !look_for(arg))
+		return;
 	for (size_t i = 1; i < reply->items; i += 2)
 		add_row(&x, &reply->item[i]);
 	list_done(arg, &x, reply);
@@ -356,6 +386,7 @@ static void list(struct outcomes *o, const msg *m)
 	snprintf(most, sizeof most, "%d", LIST_MOST);
 	for (size_t i = 0; i < ARRAY_LEN(argv); i++)
 		len[i] = strlen(argv[i]);
+	snprintf(l->id, sizeof l->id, "%s", msg_count(m) == 3 ? msg_str(m, 2) : "");
 	if (msg_count(m) == 3)
 		rc = get_outcomes(o, on_shown, l, msg_str(m, 2));
 	else

@@ -176,10 +176,12 @@ static void pack_call(struct rollout *r, struct buf *out, const struct redis_rep
 	static const char *const texts[] = { "file", "author", "note", "probation" };
 
 	pack_str(out, source->str, source->len);
-	pack_map(out, 2 + ARRAY_LEN(texts));
+	pack_map(out, 3 + ARRAY_LEN(texts));
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		pack_option(out, texts[i], field(fields, texts[i]));
 	pack_option(out, "builds", builds);
+	pack_text(out, "lose_changes");
+	pack_bool(out, field(fields, "lose_changes")->type == REDIS_STR);
 	pack_text(out, "rollout");
 	pack_text(out, r->id);
 }

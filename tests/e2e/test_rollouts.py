@@ -160,7 +160,25 @@ class Refuse(Rollouts):
         self.assertEqual(nodes["gamma"]["state"], "probation")
         self.assertRegex(nodes["alpha"]["why"], "ticker")
         self.fails(a.actorctl("patch", "revert", "7", "--group", "*"), 2)
-        self.fails(a.actorctl("patch", "apply", CAP, "--group", "*", "--wait"), 2)
+        self.assertRegex(self.fails(a.actorctl("patch", "rollouts", "1-0"), 3),
+                         "no rollout 1-0; see `actorctl patch rollouts`")
+
+    def test_waits_for_each_and_loses_what_it_may(self):
+        a, b = self.node("alpha"), self.node("beta")
+        self.knows(a, 2)
+        best = self.file(vary((HERE / "../../patches/counter_best.c").read_text(),
+                              "int migrate_back", "static inline int unused"))
+        done = a.actorctl("--json", "patch", "apply", best, "--group", "*",
+                          "--wait", "--probation", "seconds=1")
+        self.assertEqual(done.code, 0, done)
+        first, *verdicts = map(json.loads, done.out.splitlines())
+        self.assertEqual({v["node"]: v["state"] for v in verdicts},
+                         {"alpha": "confirmed", "beta": "confirmed"})
+        back = ("--json", "patch", "revert", first["rollout"], "--group", "*")
+        _, nodes = self.outcome(b.actorctl(*back), 6)
+        self.assertRegex(nodes["alpha"]["why"], "add --lose-changes")
+        _, nodes = self.outcome(b.actorctl(*back, "--lose-changes"))
+        self.assertEqual({x["state"] for x in nodes.values()}, {"reverted"})
 
     def test_one_that_does_not_answer(self):
         a, b = self.node("alpha"), self.node("beta")

@@ -27,6 +27,7 @@
 #include "bus/bus.h"
 #include "bus/server.h"
 #include "cast.h"
+#include "control/ages.h"
 #include "control/control.h"
 #include "debug.h"
 #include "gateway/gateway.h"
@@ -167,6 +168,9 @@ static int say_metrics(struct node *n, struct buf *b, const char **type)
 	metrics_one(b, "actord_ready", "The node has started and is not stopping.",
 	            n->ready && !n->stopping);
 	metrics_core(b);
+	metrics_one(b, "actord_mailbox_oldest_seconds",
+	            "How long the oldest message of all mailboxes has waited, to a second.",
+	            (double)ages_longest_ms() / 1e3);
 	report_patch_metrics(b);
 	if (n->bus)
 		report_redis_metrics(b, bus_connected(n->bus), counted(n));

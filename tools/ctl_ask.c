@@ -133,6 +133,8 @@ void print_rows(const struct ctl *c, struct packed args)
 		}
 	} else if (!c->json) {
 		show_table(&b, c, args, 0);
+		if (!b.len)
+			fputs("none\n", stderr);
 	}
 	print(&b);
 }

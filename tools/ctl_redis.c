@@ -15,7 +15,7 @@
 #include "bus/url.h"
 
 #define TOPIC "actord:control:"
-enum { NAME_MOST = 256, ANSWER_MS_MOST = 30000 };
+enum { NAME_MOST = 256, ANSWER_MS_MOST = 30000, SENTINEL_S = 1 };
 
 struct remote {
 	redisContext *redis;
@@ -64,6 +64,47 @@ static int sign_in(struct remote *r, const struct url *u, struct why *why)
 	if (rc == CTL_DONE && u->db)
 		rc = simple(r, redisCommand(r->redis, "SELECT %d", u->db), why);
 	return rc;
+}
+
+/* What one Sentinel says; false with why. */
+static bool ask_sentinel(struct link *l, struct url *u, const char *host, int port, struct why *why)
+{
+	struct timeval t = left(l);
+	redisContext *c;
+	redisReply *r = NULL;
+	bool known;
+
+	if (t.tv_sec >= SENTINEL_S)
+		t = (struct timeval){ SENTINEL_S, 0 };
+	c = redisConnectWithTimeout(host, port, t);
+	if (c && !c->err && redisSetTimeout(c, t) == REDIS_OK)
+		r = redisCommand(c, "SENTINEL get-master-addr-by-name %s", u->master);
+	known = r && r->type == REDIS_REPLY_ARRAY && r->elements == 2;
+	if (known) {
+		snprintf(u->host, sizeof u->host, "%s", r->element[0]->str);
+		u->port = atoi(r->element[1]->str);
+	} else {
+		why_set(why, CTL_NOT_YET, "no Sentinel says where the master `%s` is; the last "
+			"asked, %s:%d: %s", u->master, host, port,
+			r && r->type == REDIS_REPLY_ERROR ? r->str :
+			r ? "it knows no such master" : c ? c->errstr : "out of memory");
+	}
+	if (r)
+		freeReplyObject(r);
+	if (c)
+		redisFree(c);
+	return known;
+}
+
+static int find_master(struct link *l, struct url *u, struct why *why)
+{
+	char host[sizeof u->host];
+	int port;
+
+	for (int at = 0; url_host(u, at, host, sizeof host, &port); at++)
+		if (ask_sentinel(l, u, host, port, why))
+			return CTL_DONE;
+	return CTL_NOT_YET;
 }
 
 static int dial(struct link *l, const struct url *u, struct why *why)
@@ -219,10 +260,6 @@ int remote_open(struct link *l, const struct ctl *c, struct why *why)
 
 	if (url_parse(&u, c->redis, &reason) != 0)
 		return why_set(why, CTL_USAGE, "--redis: %s", reason.text);
-	if (*u.master)
-		return why_set(why, CTL_USAGE, "--redis: give the master's own URL, redis://...: "
-			"`redis-cli -p 26379 sentinel get-master-addr-by-name %s` says where it is",
-			u.master);
 	if (url_is_cluster(&u))
 		return why_set(why, CTL_USAGE, "--redis: a Cluster is not reached from "
 			"here; speak to an actord that uses it by its --control socket");
@@ -233,7 +270,9 @@ int remote_open(struct link *l, const struct ctl *c, struct why *why)
 		return why_set(why, CTL_AWAY, "no random numbers");
 	snprintf(r->ct, sizeof r->ct, "actord:answers:%016llx%016llx", (unsigned long long)own[0],
 		(unsigned long long)own[1]);
-	rc = dial(l, &u, why);
+	rc = *u.master ? find_master(l, &u, why) : CTL_DONE;
+	if (rc == CTL_DONE)
+		rc = dial(l, &u, why);
 	if (rc != CTL_DONE)
 		return rc;
 	if (!c->node)

@@ -155,16 +155,27 @@ static void names(struct buf *out, struct packed list)
 	}
 }
 
+/* The global table's name is an empty text; elsewhere one says that there is nothing. */
+static bool is_name(const struct value *key)
+{
+	static const char *const names[] = { "name", "type", "actor", "value", "from", "asked" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (key->len == strlen(names[i]) && memcmp(key->str, names[i], key->len) == 0)
+			return true;
+	return false;
+}
+
 static void word(struct buf *out, struct packed one, const struct value *key, bool units)
 {
 	struct packed at = one;
 	struct value v = { .type = VALUE_NULL };
 
 	packed_next(&at, &v);
-	if (v.type == VALUE_STR)
-		show_text(out, v.str, v.len);
-	else if (v.type == VALUE_NULL)
+	if (v.type == VALUE_NULL || (v.type == VALUE_STR && !v.len && !is_name(key)))
 		buf_text(out, "-");
+	else if (v.type == VALUE_STR)
+		show_text(out, v.str, v.len);
 	else if (v.type == VALUE_BOOL)
 		buf_text(out, v.i ? "yes" : "no");
 	else if (is_names(one, key))
@@ -346,15 +357,30 @@ void show_table(struct buf *out, const struct ctl *c, struct packed list, int in
 
 /* --- maps --------------------------------------------------------------------- */
 
-static void label(struct buf *out, const struct ctl *c, const struct value *key)
+/* A key as words: without its unit, which its value has, but where the rest would be taken for
+ * something else. */
+static void key_words(struct buf *out, const struct value *key, struct packed map)
 {
-	size_t at = out->len, n, len = key->len;
+	size_t at = out->len, len = key->len;
+	char rest[NAME_MAX_LEN + 1];
+	struct value other = { .type = VALUE_NULL };
+	struct packed found;
 
 	len -= ends(key->str, len, "_ms") ? 3 : ends(key->str, len, "_bytes") ? 6 : 0;
-	show_text(out, key->str, len);
-	for (n = at; n < out->len; n++)
-		if (out->p[n] == '_')
-			out->p[n] = ' ';
+	snprintf(rest, sizeof rest, "%.*s", (int)len, key->str);
+	if (show_find(map, rest, &found))
+		packed_next(&found, &other);
+	show_text(out, key->str, other.type == VALUE_STR || !strcmp(rest, "max") ? key->len : len);
+	for (; at < out->len; at++)
+		if (out->p[at] == '_')
+			out->p[at] = ' ';
+}
+
+static void label(struct buf *out, const struct ctl *c, const struct value *key, struct packed map)
+{
+	size_t at = out->len, n;
+
+	key_words(out, key, map);
 	n = width(out->p + at, out->len - at);
 	if (c->colour) {
 		struct buf text = { 0 };
@@ -371,6 +397,7 @@ static void label(struct buf *out, const struct ctl *c, const struct value *key)
 static void words(struct buf *out, const struct ctl *c, struct packed map)
 {
 	size_t limit = c->columns ? (size_t)c->columns : LINE, used = LABEL + 1, i, n;
+	struct packed whole = map;
 	size_t pairs = enter(&map, VALUE_MAP);
 	struct buf pair = { 0 };
 	struct value key;
@@ -378,9 +405,9 @@ static void words(struct buf *out, const struct ctl *c, struct packed map)
 	for (i = 0; i < pairs; i++) {
 		packed_next(&map, &key);
 		pair.len = 0;
-		show_text(&pair, key.str, key.len);
+		key_words(&pair, &key, whole);
 		buf_text(&pair, " ");
-		word(&pair, take(&map), &key, false);
+		word(&pair, take(&map), &key, true);
 		n = width(pair.p, pair.len);
 		if (used > LABEL + 1 && used + 2 + n > limit) {
 			buf_text(out, "\n");
@@ -420,6 +447,7 @@ static void items(struct buf *out, const struct ctl *c, struct packed list)
 
 void show_map(struct buf *out, const struct ctl *c, struct packed map)
 {
+	struct packed whole = map;
 	size_t n = enter(&map, VALUE_MAP), i;
 	struct packed one, at;
 	struct value key, v;
@@ -428,7 +456,7 @@ void show_map(struct buf *out, const struct ctl *c, struct packed map)
 		packed_next(&map, &key);
 		one = at = take(&map);
 		packed_next(&at, &v);
-		label(out, c, &key);
+		label(out, c, &key, whole);
 		if (v.type == VALUE_MAP) {
 			words(out, c, one);
 		} else if (v.type == VALUE_LIST) {

@@ -15,6 +15,7 @@
  * Threads: all on the loop's. Knows no command: those are handlers, of `node` and of any
  * other actor. */
 #include "control.h"
+#include "ages.h"
 #include "asked.h"
 #include "commands.h"
 #include "door.h"
@@ -377,6 +378,7 @@ struct control *control_new(struct loop *l, const char *path, const struct contr
 	if (!k->commands || make_actor(k, why) != 0 || make_remote(k, sources, why) != 0)
 		goto fail;
 	k->tick = loop_timer_new(l, on_tick, k);
+	ages_begin(l);
 	k->listener = loop_listen(l, k->door.fd, on_accepted, k);
 	k->door.fd = -1;
 	return k;
@@ -405,6 +407,7 @@ void control_free(struct control *c)
 	while (c->clients)
 		drop(c->clients);
 	asked_free(&c->asked, question_free);
+	ages_end();
 	loop_timer_free(c->tick);
 	commands_free(c->commands);
 	commands_free(c->remote);

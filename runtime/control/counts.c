@@ -111,6 +111,7 @@ void counts_top(struct counts *s, actor *self, msg_caller caller, const struct t
 	snprintf(c->filter, sizeof c->filter, "%s", q->filter);
 	c->query = (struct top_query){ q->since, c->sort, c->filter, q->rows };
 	census_init(&c->census, (size_t)q->rows, c->filter);
+	c->census.self = actor_self(self);
 	c->walk = (struct walk){ .each = count_cell, .done = top_counted };
 	walk_begin(&s->walks, self, &c->walk);
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ages.h"
 #include "census.h"
 #include "dead.h"
 #include "ports.h"
@@ -52,13 +53,16 @@ static void add_mailboxes(struct pairs *out, const struct census *c,
                           const struct census_type *all)
 {
 	struct pairs p = { 0 };
-	struct actor_info a;
-	bool found = c->n && core_inspect(c->full[0].id, &a) == 0;
+	struct actor_info a, b;
+	struct age age = { 0, 0 };
+	bool found = c->n && core_inspect(c->full[0].id, &a) == 0, old = ages_oldest(&age, &b);
 
 	pairs_uint(&p, "waiting", all->waiting);
 	pairs_uint(&p, "bytes", all->mailbox_bytes);
 	pairs_text(&p, "fullest", !found ? NULL : a.name ? a.name : a.type);
 	pairs_uint(&p, "fullest_waiting", found ? c->full[0].depth : 0);
+	pairs_text(&p, "oldest_in", !old ? NULL : b.name ? b.name : b.type);
+	pairs_int(&p, "oldest_ms", age.least_ms);
 	pairs_close(&p, pairs_key(out, "mailboxes"));
 }
 

@@ -81,7 +81,9 @@ int lines_answer(const struct lines_query *q, struct buf *out, struct why *why)
 		at = oldest - 1;
 	}
 	while (at < newest && rows.n < (unsigned)q->most)
-		if (log_read(++at, k) && wanted(k, q, (enum log_level)level))
+		if (!log_read(++at, k))
+			missed++;
+		else if (wanted(k, q, (enum log_level)level))
 			line_row(&rows, k);
 	mem_free(k);
 	pairs_uint(&p, "next", at);

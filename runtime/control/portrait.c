@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "ages.h"
 #include "ports.h"
 #include "rows.h"
 
@@ -61,6 +62,7 @@ static void add_mailbox(struct pairs *out, const struct actor_info *a)
 	pairs_uint(&p, "max_waiting", a->max_count);
 	pairs_uint(&p, "bytes", a->bytes);
 	pairs_uint(&p, "max_bytes", a->max_bytes);
+	ages_pairs(a, &p);
 	pairs_close(&p, pairs_key(out, "mailbox"));
 }
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "ages.h"
 #include "ports.h"
 #include "rows.h"
 
@@ -224,6 +225,7 @@ static void mailbox_rows(struct rows *out, const struct census *m)
 {
 	struct pairs p = { 0 };
 	struct actor_info a;
+	struct age age;
 
 	for (size_t i = 0; i < m->n; i++) {
 		if (core_inspect(m->full[i].id, &a) != 0)
@@ -234,6 +236,7 @@ static void mailbox_rows(struct rows *out, const struct census *m)
 		pairs_uint(&p, "waiting", m->full[i].depth);
 		pairs_uint(&p, "max_waiting", a.max_count);
 		pairs_uint(&p, "bytes", a.bytes);
+		pairs_int(&p, "oldest_ms", ages_of(&a, &age) ? age.least_ms : 0);
 		rows_add(out, &p);
 	}
 }

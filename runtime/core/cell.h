@@ -52,10 +52,12 @@ struct actor {
 	/* What a send and a run touch. */
 	_Atomic uint64_t head;
 	_Atomic uint32_t gen;           /* owner, at birth and burial; senders read */
-	/* this and the next three: set at birth, read by senders that may be late */
-	_Atomic uint32_t max_count;
+	/* these and type: set at birth, read by senders that may be late */
+	_Atomic uint16_t max_count, type_id;
 	_Atomic uint32_t max_units;
-	_Atomic uint32_t type_id;
+	/* owner: messages that have left its count, ever: with the count it numbers them, so that
+	 * who looks at both twice knows which have waited since (control/ages.c) */
+	_Atomic uint32_t gone;
 	_Atomic(struct type *) type;
 	uint32_t q;                     /* owner: taken, in order, not yet handled */
 	_Atomic uint32_t link;          /* whoever has it ready: next in a queue */
@@ -154,6 +156,12 @@ static inline bool cell_takes(const struct actor *a, uint64_t h, uint64_t weight
 		return cell_room(a, h, weight);
 	return room == ROOM_SEEN || (HEAD_COUNT(h) + HEAD_COUNT(weight) <= COUNT_LIMIT + more &&
 				     HEAD_UNITS(h) + HEAD_UNITS(weight) <= UNITS_LIMIT + more);
+}
+
+/* Its owner, before so many leave the count: once it is idle it is not to be touched. */
+static inline void cell_gone(struct actor *a, uint64_t weight)
+{
+	COUNT_UP(&a->gone, HEAD_COUNT(weight));
 }
 
 /* Pushes onto the lane that overtakes; see lane() in post.c. */

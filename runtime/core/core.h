@@ -182,9 +182,16 @@ struct actor_info {
 	size_t state_size;
 	struct type *of;
 	const char *held_by;            /* in whose mailbox it waits for room; NULL: it does not */
+	uint32_t gone;                  /* messages that have left its mailbox; goes round */
 };
 /* One of all actors, as little as a million may cost. */
-struct cell_info { actor_id id; struct type *of; uint32_t depth, bytes; size_t state_bytes; };
+struct cell_info {
+	actor_id id;
+	struct type *of;
+	uint32_t depth, bytes;
+	size_t state_bytes;
+	uint32_t gone;                  /* as above */
+};
 struct worker_info {
 	const char *name;               /* "worker 0", "io", "gateway" */
 	const char *actor, *handler;    /* running now; NULL: none */

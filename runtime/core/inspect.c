@@ -39,10 +39,25 @@ static const char *state_of(const struct actor *a, uint64_t h)
 	return "ready";
 }
 
+/* The mailbox, and how many have left it: mostly of one moment. */
+static uint64_t head_of(const struct actor *a, uint32_t *gone)
+{
+	uint64_t h;
+
+	for (int i = 0; i < 3; i++) {
+		*gone = LOAD_ACQUIRE(&a->gone);
+		h = LOAD_ACQUIRE(&a->head);
+		if (LOAD(&a->gone) == *gone)
+			break;
+	}
+	return h;
+}
+
 /* False: nobody lives there. */
 static bool describe(struct actor *a, struct actor_info *out)
 {
-	uint64_t h = LOAD_ACQUIRE(&a->head), id = cell_id(a);
+	uint32_t gone;
+	uint64_t h = head_of(a, &gone), id = cell_id(a);
 	struct name *name = LOAD(&a->name);
 	uint32_t held = LOAD(&a->held_on);
 	struct type *type;
@@ -64,6 +79,7 @@ static bool describe(struct actor *a, struct actor_info *out)
 				   .asks = LOAD(&a->asks),
 				   .restarts = LOAD(&a->restarts),
 				   .held_by = hold_title(held),
+				   .gone = gone,
 				   .state_size = type->state};
 	return LOAD_ACQUIRE(&a->gen) == id >> 32;
 }
@@ -85,13 +101,15 @@ bool core_cells(uint32_t *at, uint32_t most, void (*each)(void *, const struct c
 
 	for (; i < n && most; i++, most--) {
 		struct actor *a = cell_at(i);
-		uint64_t h = LOAD_ACQUIRE(&a->head);
 		struct cell_info c;
+		uint32_t gone;
+		uint64_t h = head_of(a, &gone);
 
 		if (HEAD_TOP(h) == TOP_DEAD || !LOAD_ACQUIRE(&a->type))
 			continue;
 		c = (struct cell_info){ cell_id(a), cell_type(a), HEAD_COUNT(h),
-		                        HEAD_UNITS(h) * (uint32_t)sizeof(struct msg), sizeof *a };
+		                        HEAD_UNITS(h) * (uint32_t)sizeof(struct msg), sizeof *a,
+		                        gone };
 		c.state_bytes += c.of->state > STATE_INLINE ? c.of->state : 0;
 		each(arg, &c);
 	}

@@ -39,6 +39,7 @@ const char *log_level_name(enum log_level level)
 static struct place { uint64_t at; uint16_t len, text; uint8_t level; } places[LOG_KEPT];
 static char bytes[LOG_BYTES];
 static uint64_t end, newest, oldest = 1;        /* end: bytes ever written */
+static _Atomic uint32_t unkept;         /* lines since the newest; each takes a number, too */
 static atomic_flag busy = ATOMIC_FLAG_INIT;
 
 static bool enter(int patience)
@@ -73,8 +74,13 @@ static void keep(enum log_level level, const char *line, size_t len, size_t text
 {
 	size_t front;
 
-	if (!enter(PATIENCE))
+	/* Who has the flag may have been put aside by the kernel. */
+	if (!enter(PATIENCE)) {
+		atomic_fetch_add(&unkept, 1);
 		return;
+	}
+	for (uint32_t n = atomic_exchange(&unkept, 0); n; n--)
+		*place_of(++newest) = (struct place){ .at = end };
 	front = in_front(end, len);
 	memcpy(bytes + end % LOG_BYTES, line, front);
 	memcpy(bytes, line + front, len - front);
@@ -123,7 +129,7 @@ bool log_read(uint64_t number, struct log_kept *out)
 
 	while (!enter(PATIENCE))
 		sched_yield();
-	found = number >= oldest && number <= newest;
+	found = number >= oldest && number <= newest && place_of(number)->len;
 	if (found)
 		read_place(place_of(number), out);
 	leave();

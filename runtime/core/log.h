@@ -31,7 +31,8 @@ void log_types(void (*each)(void *arg, const char *type, enum log_level least, u
 uint64_t log_left_out(void);            /* as there were too many in a second */
 
 /* The last LOG_KEPT lines are kept, numbered from 1; fewer where they are longer than LOG_BYTES
- * altogether. */
+ * altogether. One whose thread could not get at the place has a number, too, once the next is
+ * kept. */
 enum { LOG_KEPT = 512, LOG_BYTES = 128 << 10, LOG_LINE = 4096, LOG_TIME = 24 };
 struct log_kept {
 	uint64_t number;

@@ -71,14 +71,12 @@ static COLD void failed(struct worker *w, struct actor *a, struct msg *m, const 
 /* --- one message -------------------------------------------------------------------------- */
 
 /* The handler's signature has come to differ from what m was checked against. */
-static COLD bool check_again(struct worker *w, struct actor *a, struct msg *m,
-			     const struct entry *e)
+static COLD bool check_again(struct worker *w, struct msg *m, const struct entry *e)
 {
 	struct arg args[VALUES_MAX];
 	const struct signature *sig = signature_get(e->sig);
 	struct why why;
 
-	(void)a;
 	for (unsigned i = 0; i < m->n; i++)
 		arg_of_message(&args[i], m, i);
 	if (args_fit(args, m->n, sig, e->name, e->args, &why) < 0) {
@@ -160,7 +158,7 @@ INLINE void ordinary(struct worker *w, struct actor *a, struct msg *m)
 
 	if (unlikely(LOAD(&a->started) & HAS_BECOME))
 		e = mode_entry(a, tab, e);
-	if (unlikely(e->sig != m->sig) && !check_again(w, a, m, e))
+	if (unlikely(e->sig != m->sig) && !check_again(w, m, e))
 		return;
 	call(w, a, m, e);
 }
@@ -351,6 +349,7 @@ static COLD uint32_t drop_oldest(struct worker *w, struct actor *a, uint32_t q)
 		post_dead(w, a, m, "the mailbox was full, its type drops the oldest");
 		message_free(&w->pool, m);
 	}
+	cell_gone(a, dropped);
 	atomic_fetch_sub(&a->head, dropped);
 	return q;
 }
@@ -361,6 +360,7 @@ static uint32_t take(struct worker *w, struct actor *a, uint64_t done, uint32_t 
 	uint64_t h = LOAD_ACQUIRE(&a->head);
 	uint32_t q;
 
+	cell_gone(a, done);
 	/* seq_cst: the count goes down before waiters is looked at; partner: wait_for() in hold.c.
 	 * acquire: the messages; partner: cell_push(). */
 	while (!atomic_compare_exchange_weak(&a->head, &h, HEAD_WITH(h, TOP_BUSY) - done))
@@ -390,10 +390,14 @@ enum step { STEP_IDLE, STEP_CHANGED, STEP_BACK };
  * BACK: it was idle, its count is 0, and it is ours again. */
 INLINE enum step rest(struct worker *w, struct actor *a, uint64_t head)
 {
-	/* seq_cst: idle before the second look; partners: wait_for() in hold.c, lane() in post.c.
-	 */
-	if (unlikely(!atomic_compare_exchange_strong(&a->head, &head, (uint64_t)TOP_IDLE)))
+	if (LOAD(&a->head) != head)
 		return STEP_CHANGED;
+	cell_gone(a, head);
+	/* seq_cst: idle before the second look; partners: hold.c, wait_for(); post.c, lane() */
+	if (unlikely(!atomic_compare_exchange_strong(&a->head, &(uint64_t){ head }, TOP_IDLE))) {
+		COUNT_UP(&a->gone, 0 - HEAD_COUNT(head));
+		return STEP_CHANGED;
+	}
 	if (likely(!(atomic_load(&a->waiters) | atomic_load(&a->control))))
 		return STEP_IDLE;
 	return after_step(w, a) ? STEP_BACK : STEP_IDLE;
@@ -479,6 +483,7 @@ INLINE bool lone(struct worker *w, struct actor *a, uint64_t h)
 /* What has been handled gives its room back, an eighth of the mailbox at a time. */
 static uint64_t give_room(struct worker *w, struct actor *a, uint64_t done)
 {
+	cell_gone(a, done);
 	atomic_fetch_sub(&a->head, done);
 	if (unlikely(atomic_load(&a->waiters)))
 		hold_release(w, a);

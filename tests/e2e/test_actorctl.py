@@ -9,9 +9,11 @@ import pathlib
 import re
 import socket
 import subprocess
+import time
 import unittest
 
-from harness import ACTORCTL, HERE, Case, actorctl, make_folder, run, source, vary, write_files
+from harness import (ACTORCTL, HERE, Case, actorctl, make_folder, run, source, until, vary,
+                     write_files)
 
 PATCH = r"""
 #include "actor.h"
@@ -285,16 +287,33 @@ class Stuck(Case):
         runtime = self.start("--workers", "2", *objects, env={"E2E_LET_GO": str(let_go)})
         self.addCleanup(let_go.touch)
         ws, caller = runtime.client(), runtime.caller()
+        sent = time.monotonic()
         for i in range(2):
             caller.send("stuck%d" % i, "hold")
             runtime.err.wait("stuck%d: holding" % i)
+        held = time.monotonic()
         good = write_files(make_folder(), {"good.c": vary(PATCH, '"texts"', '"echo"')}) / "good.c"
-        for command in (["ping"], ["inspect"], ["inspect", "stuck0"], ["ps"], ["patch", "list"],
-                        ["patch", "check", good], ["patch", "apply", good]):
-            done = runtime.actorctl("--timeout", "5000", *command)
-            self.assertEqual(done.code, 0, (command, done))
+        through = ("--redis", runtime.redis_url, "--node", runtime.json("inspect")[0]["node"])
+        looks = ["ping", "wait", "inspect", "inspect stuck0", "ps", "nodes", "top -n 1 -d 10",
+                 "log -n 1", "log level", "crash list", "dead list echo", "patch list", "patch log"]
+        does = ["patch check %s" % good, "patch apply %s" % good, "patch show 1", "patch revert 1",
+                "trace stuck0 --for 1", "send stuck0 hold", "stop echo", "start echo"]
+        for way, commands in ((), looks + does), (through, looks):
+            for command in commands:
+                done = actorctl("--control", runtime.control, *way, *command.split())
+                self.assertEqual(done.code, 0, (command, done))
+        # How long the first message has been there, as far as a look a second tells.
+        until(lambda: runtime.json("inspect", "stuck1")[0]["mailbox"]["oldest_ms"] > 0, "an age")
+        before = time.monotonic()
         state, = runtime.json("inspect", "stuck1")
+        after = time.monotonic()
         self.assertEqual(state["state"], "running")
+        self.assertLessEqual(state["mailbox"]["oldest_ms"], (after - sent) * 1000)
+        self.assertGreaterEqual(state["mailbox"]["oldest_most_ms"] + 1, (before - held) * 1000)
+        boxes = runtime.json("top", "-n", "1", "-d", "10")[0]["mailboxes"]
+        self.assertGreater({b["mailbox"]: b["oldest_ms"] for b in boxes}["stuck1"], 0)
+        self.assertRegex(runtime.get("/metrics")[2].decode(),
+                         r"\nactord_mailbox_oldest_seconds [0-9.]*[1-9]")
         self.assertIn("stuck0", runtime.actorctl("inspect").out)
         self.assertEqual(runtime.get("/healthz")[0], 200)
         self.assertEqual(runtime.actorctl("--timeout", "200", "call", "stuck0", "hold").code, 5)

@@ -4,7 +4,7 @@
 
 import unittest
 
-from harness import ANSWERS, EFAIL, HERE, Case, make_folder, write_files
+from harness import ANSWERS, EFAIL, HERE, Case, make_folder, until, write_files
 
 SPINNER = """#include "actor.h"
 static int spin(actor *self, const msg *m)
@@ -31,15 +31,19 @@ class Where(Case):
         self.assertEqual(self.home("echo"), "pool")
 
     def test_one_that_blocks_holds_up_nobody(self):
-        lines, calls = len(self.runtime.err.lines), 0
+        lines, told = len(self.runtime.err.lines), make_folder() / "told.c"
+        told.write_text(SPINNER % ("told", "told", "ACTOR_POOL"))
         for i in range(3):
-            self.caller.send("blocker", "busy", 300, id=i)
+            self.caller.send("blocker", "until", "told", id=i)
+        busy = ("blocker", "until")
+        until(lambda: busy in [(w["actor"], w["handler"])
+                               for w in self.runtime.json("inspect")[0]["workers"]], "it blocks")
         other = self.runtime.caller()
-        while other.db.llen(self.caller.ct) < 3:
-            self.assertEqual(other.call("echo", "say", calls), [calls])
-            self.assertEqual(other.call("clerk", "say", str(calls)), [str(calls)])
-            calls += 1
-        self.assertGreater(calls, 6)    # were they held up by it: one or two while it is busy once
+        for i in range(5):
+            self.assertEqual(other.call("echo", "say", i), [i])
+            self.assertEqual(other.call("clerk", "say", str(i)), [str(i)])
+        self.assertEqual(other.db.llen(self.caller.ct), 0)
+        self.runtime.json("start", told)
         self.assertEqual([self.caller.answer()["id"] for _ in range(3)], [0, 1, 2])
         self.assertFalse([x for x in self.runtime.err.lines[lines:] if "has been in blocker" in x])
 

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "control/ages.h"
 #include "core.h"
 #include "ports.h"
 
@@ -242,6 +243,9 @@ void metrics_core(struct buf *out)
 	core_counts(&t);
 	metrics_one(out, "actord_actors", "Actors that live now.", t.actors);
 	metrics_one(out, "actord_mailbox_messages", "Messages in all mailboxes.", t.waiting);
+	metrics_one(out, "actord_mailbox_oldest_seconds",
+	            "How long the oldest message of all mailboxes has waited, to a second.",
+	            (double)ages_longest_ms() / 1e3);
 	metrics_one(out, "actord_messages_sent_total", "Messages that went into a mailbox.",
 	            (double)t.sent);
 	metrics_one(out, "actord_messages_handled_total", "Messages that were handled.",

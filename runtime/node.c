@@ -27,7 +27,6 @@
 #include "bus/bus.h"
 #include "bus/server.h"
 #include "cast.h"
-#include "control/ages.h"
 #include "control/control.h"
 #include "debug.h"
 #include "gateway/gateway.h"
@@ -168,9 +167,6 @@ static int say_metrics(struct node *n, struct buf *b, const char **type)
 	metrics_one(b, "actord_ready", "The node has started and is not stopping.",
 	            n->ready && !n->stopping);
 	metrics_core(b);
-	metrics_one(b, "actord_mailbox_oldest_seconds",
-	            "How long the oldest message of all mailboxes has waited, to a second.",
-	            (double)ages_longest_ms() / 1e3);
 	report_patch_metrics(b);
 	if (n->bus)
 		report_redis_metrics(b, bus_connected(n->bus), counted(n));
@@ -268,6 +264,13 @@ static unsigned sections(void *arg, struct buf *b)
 	return pairs;
 }
 
+static unsigned memory(void *arg, struct buf *b)
+{
+	const struct node *n = arg;
+
+	return report_memory(b, n->gateway, n->bus);
+}
+
 static unsigned nodes(void *arg, struct buf *rows)
 {
 	struct node *n = arg;
@@ -327,7 +330,7 @@ static int rooms_start(struct node *n, struct why *why)
 		.probation = c->probation,
 	};
 	struct control_sources sources = { .node = n->name, .sections = sections,
-	                                   .nodes = nodes, .fields = patch_fields,
+	                                   .memory = memory, .nodes = nodes, .fields = patch_fields,
 	                                   .start = start_actor, .arg = n };
 	struct bus_config bus = {
 		.node = n->name, .identity = n->identity, .groups = c->groups,

@@ -62,6 +62,20 @@ void report_redis(struct buf *b, const char *kind, const struct bus_info *i)
 	report_int(b, "to_nodes", i->node_sent);
 }
 
+unsigned report_memory(struct buf *b, const struct gateway *g, const struct bus *bus)
+{
+	struct gateway_info clients = { .bytes = 0 };
+	struct bus_info redis = { .bytes = 0 };
+
+	if (g)
+		gateway_info(g, &clients);
+	if (bus)
+		bus_info(bus, &redis);
+	report_int(b, "clients_bytes", clients.bytes);
+	report_int(b, "redis_bytes", redis.bytes);
+	return 2;
+}
+
 struct patches { struct buf rows; uint32_t count; };
 
 static void patch_row(void *arg, const struct patch_info *p)

@@ -4,11 +4,14 @@
 #define REPORT_H
 
 #include "bus/bus.h"
+#include "gateway/gateway.h"
 
 /* Append a pair of a map. */
 void report_int(struct buf *b, const char *name, uint64_t v);
 void report_text(struct buf *b, const char *name, const char *v);
 void report_redis(struct buf *b, const char *kind, const struct bus_info *i);   /* "redis" */
+/* Pairs of the map of the memory by owner; how many. */
+unsigned report_memory(struct buf *b, const struct gateway *g, const struct bus *bus);
 void report_patches(struct buf *b);                                             /* "patches" */
 
 void report_redis_metrics(struct buf *b, bool connected, struct bus_info i);

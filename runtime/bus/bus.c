@@ -532,6 +532,7 @@ void bus_info(const struct bus *b, struct bus_info *out)
 		.published = answers.sent, .refused = in.refused + answers.dropped,
 		.pending = in.pending + in.held + answers.waiting + calls_waiting(b->calls) +
 		           nodes.in.pending + nodes.in.held + nodes.out.waiting,
+		.bytes = wire_unsent(b->wire) + answers.bytes + nodes.out.bytes,
 		.node_taken = nodes.in.taken, .node_again = nodes.in.again,
 		.node_doubles = nodes.in.doubles, .node_sent = nodes.out.sent,
 		.node_frames = nodes.out.frames,

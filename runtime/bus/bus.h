@@ -22,6 +22,7 @@ struct bus_info {
 	const char *trouble;            /* what kept it from being connected last; "": nothing */
 	uint64_t taken, answered, published, refused;
 	unsigned pending;
+	uint64_t bytes;                 /* that wait to be written to Redis, for other nodes, too */
 	/* from and to other nodes */
 	uint64_t node_taken, node_again, node_doubles, node_sent, node_frames;
 };

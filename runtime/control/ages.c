@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "ports.h"
+#include "rows.h"
 #include "sync.h"
 
 enum { TICK_MS = 1000, SLICE = 16384, PAUSE_MS = 1, CELLS_A_TICK = 100000, NOTES = 16,

@@ -4,7 +4,8 @@
 #define AGES_H
 
 #include "loop.h"
-#include "rows.h"
+
+struct pairs;
 
 /* Between the two: they are a second apart, or a tenth of the age. Where there are many actors a
  * second more for each 100,000. */

@@ -67,7 +67,8 @@ static void add_mailboxes(struct pairs *out, const struct census *c,
 }
 
 /* Whose it is, as far as that is known: the rest is the allocator's, stacks, libraries. */
-static void add_memory(struct pairs *out, const struct census *c, const struct census_type *all)
+static void add_memory(struct pairs *out, const struct control_sources *s, const struct census *c,
+                       const struct census_type *all)
 {
 	struct pairs p = { 0 };
 	uint64_t allocated = 0;
@@ -79,6 +80,8 @@ static void add_memory(struct pairs *out, const struct census *c, const struct c
 	pairs_uint(&p, "mailboxes_bytes", all->mailbox_bytes);
 	pairs_uint(&p, "allocated_bytes", allocated);
 	pairs_uint(&p, "code_bytes", core_code_bytes());
+	if (s->memory)
+		p.n += s->memory(s->arg, &p.b);
 	pairs_close(&p, pairs_key(out, "memory"));
 }
 
@@ -115,7 +118,7 @@ void glance_node(const struct glance *g, struct buf *out)
 	pairs_uint(&p, "actors", all.actors);
 	rows_close(&workers, pairs_key(&p, "workers"));
 	add_mailboxes(&p, g->census, &all);
-	add_memory(&p, g->census, &all);
+	add_memory(&p, g->sources, g->census, &all);
 	census_rows(g->census, TYPES_SHOWN, pairs_key(&p, "types"));
 	add_messages(&p, &t);
 	dead_letters(pairs_key(&p, "dead_letters"));

@@ -404,11 +404,17 @@ static void look_at(struct conn *c)
 
 void conns_sweep(struct conns *all)
 {
+	uint64_t bytes = 0;
+
 	all->tick++;
 	for (struct link *l = all->all.next, *next; l != &all->all; l = next) {
+		const struct conn *c = LINKED(l, struct conn, all);
+
 		next = l->next;
+		bytes += sizeof *c + c->part.cap + c->out.frames.cap;
 		look_at(LINKED(l, struct conn, all));
 	}
+	STORE(&all->bytes, bytes);
 	addresses_sweep(all->addresses, now_ns());
 }
 

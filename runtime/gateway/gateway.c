@@ -142,7 +142,7 @@ void gateway_info(const struct gateway *g, struct gateway_info *out)
 		.calls = s.calls, .answers = s.answers, .refused = s.refused,
 		.pushed = s.pushed, .encoded = s.encoded,
 		.turned_away = w.turned_away, .limited = w.limited, .late = w.late,
-		.lost = w.lost, .overflown = w.overflown, .dropped = w.dropped,
+		.bytes = w.bytes, .lost = w.lost, .overflown = w.overflown, .dropped = w.dropped,
 	};
 }
 

@@ -584,7 +584,7 @@ void ws_info(const struct ws *w, struct ws_info *out)
 	const struct conns *all = &w->conns;
 
 	*out = (struct ws_info){
-		LOAD(&all->clients), LOAD(&all->unsent), LOAD(&all->accepted),
+		LOAD(&all->clients), LOAD(&all->unsent), LOAD(&all->bytes), LOAD(&all->accepted),
 		LOAD(&all->turned_away) + LOAD(&w->door.turned_away), LOAD(&all->limited),
 		LOAD(&all->late), LOAD(&all->lost), LOAD(&all->overflown), LOAD(&all->dropped),
 	};

@@ -341,10 +341,14 @@ const struct command commands[] = {
 	 "  actord & actorctl wait && actorctl inspect\n",
 	 run_wait},
 	{"inspect", "[NAME]", 0, 1, -1, "the node at a glance, or one actor",
-	 "Without NAME: workers, actors, mailboxes, messages, Redis, clients, patches.\n"
-	 "With NAME: that actor's state, mailbox and handlers. Answers also while every\n"
-	 "worker is busy.\n\n"
-	 "  actorctl inspect\n  actorctl --json inspect counter\n",
+	 "Without NAME: workers, actors, mailboxes, memory by owner, messages, Redis, clients,\n"
+	 "patches. With NAME: that actor's state, mailbox, timers, whom it waits for, handlers.\n"
+	 "Answers also while every worker is busy.\n"
+	 "How long a mailbox's oldest message has been there is known to a second, or to a tenth\n"
+	 "of it (where there are many actors, to a second for each 100,000): at least `oldest`,\n"
+	 "at most `oldest most`. The one that is being handled counts, as it does in `waiting`.\n\n"
+	 "  actorctl inspect\n  actorctl --json inspect counter\n"
+	 "  actorctl --json inspect counter | jq .mailbox.oldest_ms\n",
 	 run_inspect},
 	{"ps", "", 0, 0, -1, "a row per actor",
 	 "With --json an object a line. At most 10,000 rows.\n\n"

@@ -237,11 +237,17 @@ static void cell_end(struct table *t, size_t row, size_t column, size_t at)
 		t->width[column] = c->width;
 }
 
+static bool is_bytes(const struct value *key)
+{
+	return ends(key->str, key->len, "_bytes");
+}
+
 static void heading(struct table *t, size_t column)
 {
+	const struct value *key = &t->key[column];
 	size_t at = t->text.len, i;
 
-	show_text(&t->text, t->key[column].str, t->key[column].len);
+	show_text(&t->text, key->str, key->len - (is_bytes(key) ? strlen("_bytes") : 0));
 	for (i = at; i < t->text.len; i++) {
 		char *c = &t->text.p[i];
 
@@ -259,7 +265,7 @@ static void fill_cell(struct table *t, size_t row, size_t column, struct packed 
 
 	snprintf(key, sizeof key, "%.*s", (int)t->key[column].len, t->key[column].str);
 	if (show_find(map, key, &one)) {
-		word(&t->text, one, &t->key[column], false);
+		word(&t->text, one, &t->key[column], is_bytes(&t->key[column]));
 		packed_next(&one, &v);
 		t->number[column] |= v.type == VALUE_INT || v.type == VALUE_NUM;
 	} else {

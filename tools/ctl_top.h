@@ -9,8 +9,8 @@
 	"A row per handler, by what it did since the last refresh: messages a second, CPU\n" \
 	"in percent of one core, mean time and p99 (of the calls that were timed: all slow\n" \
 	"ones, one in 64 of the fastest), failures, and what waits in the mailboxes of its\n" \
-	"type. Below them the fullest mailboxes, and what has been running for over 1 ms. Above\n" \
-	"them each thread's CPU.\n\n" \
+	"type. Below them the fullest mailboxes, with the age of the oldest message (to a\n" \
+	"second), and what has been running for over 1 ms. Above them each thread's CPU.\n\n" \
 	"  --sort KEY     rate (the default), cpu, mean, p99, failures, waiting, memory:\n" \
 	"                 by type: actors, and bytes of their states, mailboxes, allocations\n" \
 	"  --filter TEXT  only what has TEXT in TYPE.HANDLER\n" \

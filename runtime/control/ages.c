@@ -165,7 +165,8 @@ static void on_tick(void *arg)
 
 static int by_cell(const void *id, const void *mailbox)
 {
-	uint32_t x = cell_of(*(const actor_id *)id), y = cell_of(((const struct mailbox *)mailbox)->id);
+	const struct mailbox *m = mailbox;
+	uint32_t x = cell_of(*(const actor_id *)id), y = cell_of(m->id);
 
 	return (x > y) - (x < y);
 }

@@ -15,8 +15,8 @@ struct control_sources {
 	 * maps as a table (columns: the first map's keys), a list of strs one a line, in
 	 * the order given. No passwords: people paste what inspect says. */
 	unsigned (*sections)(void *arg, struct buf *pairs);     /* may be NULL */
-	/* Appends pairs to the map of the memory by owner, in bytes, as above: what actors, mailboxes
-	 * and code do not take. */
+	/* The same, of the memory by owner, in bytes: what actors, mailboxes and code do not
+	 * take. */
 	unsigned (*memory)(void *arg, struct buf *pairs);       /* may be NULL */
 	/* Appends a map for each node that shares this one's Redis, this one first; how many. */
 	unsigned (*nodes)(void *arg, struct buf *rows);         /* may be NULL */

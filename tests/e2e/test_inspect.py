@@ -50,14 +50,14 @@ class Inspect(Case):
         timers = sorted(self.look()["timers"], key=lambda t: t["due_in_ms"])
         self.assertEqual([(t["handler"], t["every_ms"]) for t in timers],
                          [("later", 3600000), ("later", 0)])
-        self.assertTrue(3000000 < timers[0]["due_in_ms"] <= 3600000, timers)
+        self.assertTrue(0 < timers[0]["due_in_ms"] <= 3600000, timers)
 
     def test_times_of_handlers(self):
         self.runtime.json("call", "museum", "pause", "20")
         loop = [h for h in self.look()["handlers"] if h["name"] == "pause"][0]
         self.assertEqual((loop["calls"], loop["failures"], loop["patch"]), (1, 0, 0))
         for key in "mean_us", "p50_us", "p99_us", "max_us":
-            self.assertTrue(15000 < loop[key] < 1000000, loop)
+            self.assertTrue(15000 < loop[key] < 60e6, loop)
 
     def test_family(self):
         self.runtime.json("call", "museum", "bear", "annex")
@@ -116,6 +116,11 @@ class Node(Case):
         self.assertGreaterEqual(memory["states_bytes"],
                                 sum(t["state_bytes"] for t in node["types"]))
         self.assertGreater(memory["resident_bytes"], memory["states_bytes"])
+        self.assertGreaterEqual(memory["redis_bytes"], 0)
+        client = self.runtime.client()
+        until(lambda: self.runtime.json("inspect")[0]["memory"]["clients_bytes"] > 0, "its bytes")
+        client.ws.close()
+        until(lambda: not self.runtime.json("inspect")[0]["memory"]["clients_bytes"], "it is gone")
 
         def spent():
             return sum(w["cpu_ms"] for w in self.runtime.json("inspect")[0]["workers"]

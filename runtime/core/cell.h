@@ -164,6 +164,12 @@ static inline void cell_gone(struct actor *a, uint64_t weight)
 	COUNT_UP(&a->gone, HEAD_COUNT(weight));
 }
 
+static inline void cell_leave(struct actor *a, uint64_t weight)
+{
+	cell_gone(a, weight);
+	atomic_fetch_sub(&a->head, weight);
+}
+
 /* Pushes onto the lane that overtakes; see lane() in post.c. */
 static inline void cell_overtake(struct actor *a, struct msg *m)
 {

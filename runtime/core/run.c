@@ -349,8 +349,7 @@ static COLD uint32_t drop_oldest(struct worker *w, struct actor *a, uint32_t q)
 		post_dead(w, a, m, "the mailbox was full, its type drops the oldest");
 		message_free(&w->pool, m);
 	}
-	cell_gone(a, dropped);
-	atomic_fetch_sub(&a->head, dropped);
+	cell_leave(a, dropped);
 	return q;
 }
 
@@ -483,8 +482,7 @@ INLINE bool lone(struct worker *w, struct actor *a, uint64_t h)
 /* What has been handled gives its room back, an eighth of the mailbox at a time. */
 static uint64_t give_room(struct worker *w, struct actor *a, uint64_t done)
 {
-	cell_gone(a, done);
-	atomic_fetch_sub(&a->head, done);
+	cell_leave(a, done);
 	if (unlikely(atomic_load(&a->waiters)))
 		hold_release(w, a);
 	return 0;

@@ -309,9 +309,10 @@ static inline uint64_t v_num_(double v) { union { double d; uint64_t u; } x; x.d
 #define EACH6_(F, z, a, ...) , F(a) EACH5_(F, z, __VA_ARGS__)
 #define EACH7_(F, z, a, ...) , F(a) EACH6_(F, z, __VA_ARGS__)
 #define EACH8_(F, z, a, ...) , F(a) EACH7_(F, z, __VA_ARGS__)
-#define PICK_(_0, _1, _2, _3, _4, _5, _6, _7, _8, N, ...) N
-#define EACH_(F, ...) PICK_(__VA_ARGS__, EACH8_, EACH7_, EACH6_, EACH5_, EACH4_, EACH3_, EACH2_, \
-	EACH1_, EACH0_, ~)(F, __VA_ARGS__)
+#define EACHN_(F, z, ...)    , eight_values_at_most__for_more_see_msg_out
+#define PICK_(_0, _1, _2, _3, _4, _5, _6, _7, _8, _9, _10, _11, _12, N, ...) N
+#define EACH_(F, ...) PICK_(__VA_ARGS__, EACHN_, EACHN_, EACHN_, EACHN_, EACH8_, EACH7_, EACH6_, \
+	EACH5_, EACH4_, EACH3_, EACH2_, EACH1_, EACH0_, ~)(F, __VA_ARGS__)
 #define VALUES_(...)  ((const uint64_t[]){ 0 EACH_(V_, __VA_ARGS__) } + 1)
 /* Only a literal names the same handler at every call (tcc has no __builtin_constant_p for it). */
 #define LITERAL_(what) ((#what)[0] == '"' && (#what)[sizeof #what - 2] == '"')

@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -148,6 +149,27 @@ static void later_done(void *arg)
 	mem_free(x);
 }
 
+/* The type that a file would bring, if it is here already. */
+static struct type *type_of_file(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+	char name[NAME_MAX_LEN + 1];
+
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(file, "."), file);
+	return core_type(name);
+}
+
+static int load_new(const char *path, struct why *why)
+{
+	struct type *type = type_of_file(path);
+
+	if (type)
+		return why_set(why, ACTOR_EFAIL, "%s: there is an actor type %s already: "
+		               "`actorctl start %s` starts an actor of it, a patch changes its "
+		               "code", path, type_name(type), type_name(type));
+	return load(&playing, path, why);
+}
+
 static void later_load(void *arg)
 {
 	struct later *x = arg;
@@ -158,7 +180,7 @@ static void later_load(void *arg)
 	else if (type)
 		x->rc = spawn(&playing, type, &x->why);
 	else
-		x->rc = load(&playing, x->what, &x->why);
+		x->rc = load_new(x->what, &x->why);
 	loop_post(x->loop, later_done, x);
 }
 

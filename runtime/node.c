@@ -7,9 +7,10 @@
  * the rooms that are actors (patch, bus, control: their names are then taken), the other actors,
  * and last the gateway, as from then on clients come.
  *
- * A stop: nothing new is taken, what is under way is finished (DRAIN_MS at most, a second signal
- * ends the wait), the loop ends, then all is freed in reverse. What hangs in that is cut off by an
- * alarm: whoever stops us was promised an end.
+ * A stop: nothing new is taken, what is under way is finished (DRAIN_MS at most; a signal more,
+ * AGAIN_MS later, ends the wait; sooner it is the same one: timeout(1) tells the process and its
+ * group), the loop ends, then all is freed in reverse. What hangs in that is cut off by an alarm:
+ * whoever stops us was promised an end.
  *
  * Threads: all of this is the main thread's, which turns the I/O loop, except http(), which the
  * gateway's thread calls. */
@@ -43,7 +44,7 @@
 
 enum {
 	REDIS_MS = 2000,        /* a Redis that is away holds `ready` up so long */
-	DRAIN_MS = 4000, DRAIN_LOOK_MS = 5, CORE_STOP_MS = 2000,
+	DRAIN_MS = 4000, AGAIN_MS = 1000, DRAIN_LOOK_MS = 5, CORE_STOP_MS = 2000,
 	ALARM_S = 9,
 	FILES_MOST = 65536,
 	COUNT_MS = 1000,        /* how old what is said of Redis on /metrics may be */
@@ -440,10 +441,10 @@ static void on_stop(void *arg, int signo)
 {
 	struct node *n = arg;
 
-	if (n->stopping)
-		n->stop_until_ms = 0;
-	else
+	if (!n->stopping)
 		begin_stop(n, strsignal(signo));
+	else if (now_ms() >= n->stop_until_ms - DRAIN_MS + AGAIN_MS)
+		n->stop_until_ms = 0;
 }
 
 static void end_given_up(void *arg)

@@ -157,11 +157,30 @@ TEXT(state, state)
 TEXT(patch_keys, patch_keys)
 TEXT(group, groups)
 TEXT(probation, probation)
-TEXT(allow_origin, origins)
 TEXT(token_key, token_key)
 TEXT(tls_cert, tls_cert)
 TEXT(files, files)
 TEXT(tls_key, tls_key)
+
+/* Browsers say http://host or http://host:port, and nothing behind that. */
+static int set_allow_origin(struct node_config *c, const char *value, struct why *why)
+{
+	size_t len;
+
+	for (const char *p = value; *(p += strspn(p, ", \t")); p += len) {
+		const char *host = strstr(p, "://");
+
+		len = strcspn(p, ", \t");
+		if (len == 1 && *p == '*')
+			continue;
+		if (!host || host == p || host + 3 >= p + len ||
+		    strcspn(host + 3, "/, \t") < (size_t)(p + len - host - 3))
+			return why_set(why, ACTOR_EARGS, "\"%.*s\" is no origin: write "
+			               "http://host or https://host:port, without a path",
+			               (int)len, p);
+	}
+	return filled(value, &c->origins, why);
+}
 
 static int set_workers(struct node_config *c, const char *value, struct why *why)
 {

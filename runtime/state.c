@@ -46,12 +46,11 @@ static char *default_path(void)
 static int refuse(const char *path, int error, struct why *why)
 {
 	const struct passwd *user = getpwuid(geteuid());
-	char number[24];
 
-	snprintf(number, sizeof number, "%u", (unsigned)geteuid());
-	return why_set(why, ACTOR_EFAIL, "--state %s: user %s cannot write there: %s; "
+	return why_set(why, ACTOR_EFAIL, "--state %s: user %s%s%u%s cannot write there: %s; "
 	               "name another folder with --state DIR, or give this one to the user",
-	               path, user ? user->pw_name : number, strerror(error));
+	               path, user ? user->pw_name : "", user ? " (" : "", (unsigned)geteuid(),
+	               user ? ")" : "", strerror(error));
 }
 
 /* Each folder on the way that is missing is made for us alone. */

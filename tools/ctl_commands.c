@@ -232,6 +232,9 @@ static int run_var(const struct ctl *c, const char *what, int argc, char **argv)
 	struct buf b = { 0 };
 	int rc;
 
+	if (!strchr(argv[0], '.'))
+		return ctl_fail(c, CTL_USAGE, "`%s` is no NAME.VAR: an actor and one of its "
+		                "variables, which `actorctl inspect NAME` lists", argv[0]);
 	for (int i = 0; i < argc; i++)
 		add_text(&q, argv[i], strlen(argv[i]));
 	rc = ask(c, &q, patience_ms(c, DEFAULT_MS));

@@ -34,8 +34,9 @@ struct stream {
 	struct streams *of;
 	struct topic *topic;
 	char *key, *dead;
-	enum { NEW, ASKED, READY, BAD } state;
+	enum { NEW, ASKED, READY } state;
 	struct delivery *first;         /* under way, or not acknowledged yet */
+	bool bad;                       /* its key is no stream, which has been said */
 	char cursor[ID_LEN + 1];        /* how far our own of before were looked at */
 };
 
@@ -207,6 +208,8 @@ static void pause_for(struct streams *s, int ms)
 	loop_timer_set(s->again, ms);
 }
 
+static void see_topics(struct streams *s);
+
 static void on_read(void *arg, const struct redis_reply *r)
 {
 	struct streams *s = arg;
@@ -228,6 +231,8 @@ static void on_read(void *arg, const struct redis_reply *r)
 		for (size_t k = 0; st && k < one->item[1].items; k++)
 			take_entry(s, st, &one->item[1].item[k], false);
 	}
+	if (r->type == REDIS_NIL)
+		see_topics(s);
 	streams_go(s);
 }
 
@@ -277,11 +282,17 @@ static void on_group(void *arg, const struct redis_reply *r)
 	if (r->type == REDIS_GONE || st->state != ASKED)
 		return;
 	if (r->type == REDIS_ERROR && strncmp(r->str, "BUSYGROUP", 9)) {
-		st->state = BAD;
-		log_line(LOG_WARN, "bus", "no messages for %s come by the stream %s: %s",
-		         st->topic->name, st->key, r->str);
+		st->state = NEW;        /* see_topics() tries again, now and then */
+		if (!st->bad)
+			log_line(LOG_WARN, "bus", "no messages for %s come by the stream %s: %s",
+			         st->topic->name, st->key, r->str);
+		st->bad = true;
 		return;
 	}
+	if (st->bad)
+		log_line(LOG_INFO, "bus", "messages for %s come by the stream %s again",
+		         st->topic->name, st->key);
+	st->bad = false;
 	snprintf(st->cursor, sizeof st->cursor, "-");
 	look_at_own(st);
 }
@@ -470,6 +481,7 @@ static void on_look(void *arg)
 
 	loop_timer_set(s->look, LOOK_MS);
 	streams_gone(s);
+	see_topics(s);
 }
 
 /* --- the face ----------------------------------------------------------------------------- */

@@ -211,6 +211,7 @@ void crash_log(const char *line, uint64_t number)
 	static _Atomic uint32_t logged, left_out;
 	int64_t now = now_ms() / 1000;
 	struct buf more = { 0 };
+	uint32_t left;
 
 	if (LOAD(&second) != now) {
 		STORE(&second, now);
@@ -220,8 +221,13 @@ void crash_log(const char *line, uint64_t number)
 		atomic_fetch_add(&left_out, 1);
 		return;
 	}
+	left = atomic_exchange(&left_out, 0);
+	if (left)
+		buf_printf(&more, "; %u like it not logged", left);
 	core_crash(number, say, &more);
-	log_line(LOG_WARN, "actor", "%s (%u like it not logged%.*s)", line,
-	         atomic_exchange(&left_out, 0), (int)more.len, more.len ? more.p : "");
+	if (more.len)
+		log_line(LOG_WARN, "actor", "%s (%.*s)", line, (int)more.len - 2, more.p + 2);
+	else
+		log_line(LOG_WARN, "actor", "%s", line);
 	buf_fini(&more);
 }

@@ -20,6 +20,7 @@ struct reader {
 	struct why *why;
 	int failed;             /* the first error: why tells of it */
 	unsigned seen;          /* bits of enum key */
+	bool broken;            /* an argument is no value at all */
 };
 
 enum key { TPC, FUNC, ARGS, CB, CT, ID, PID, ERR, TRACE, UNKNOWN };
@@ -149,7 +150,8 @@ static int read_args(struct reader *r)
 		if (packed_skip(&r->in) != 0)
 			return -1;
 	}
-	if (refused > 0)
+	r->broken = refused > 0;
+	if (r->broken)
 		return 0;
 	r->e->args = (struct packed){ v.inside, r->in.at };
 	r->e->count = (unsigned)v.len;
@@ -239,6 +241,7 @@ static int read_map(struct reader *r)
 	if (r->in.at < r->in.end)
 		return REFUSE(r, "msgpack: the map ends at byte %td of %zu", r->in.at - begin,
 		              size);
+	r->e->formed = !r->broken;
 	if (r->failed == 0 && r->e->func.len == 0 && r->e->err_code == 0)
 		return REFUSE(r, "func is missing or empty: name the handler to call");
 	return r->failed;

@@ -22,6 +22,7 @@ struct envelope {
 	struct packed id;               /* one packed str or int; at NULL: absent */
 	struct packed args; unsigned count;     /* the arguments, the list's head stripped */
 	int err_code; struct text err_text;     /* of an answer; 0: none */
+	bool formed;                    /* sound bytes: what may be wrong is the schema alone */
 };
 
 /* What a message is, by its first byte (white space before `{` is JSON's). */

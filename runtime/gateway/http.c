@@ -8,6 +8,7 @@
 #include "http.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "files.h"
 #include "gate.h"
@@ -40,9 +41,20 @@ void http_refuse(const struct http_config *c, struct http_reply *out, int status
 	buf_text(&out->body, "}\n");
 }
 
-bool http_is_call(const struct http_request *r)
+static bool for_an_actor(const struct http_request *r)
 {
 	return r->method == HTTP_POST && begins(r->path, "/call/");
+}
+
+static bool fits(const struct http_request *r)
+{
+	return r->length[0] && !r->length[strspn(r->length, "0123456789")] &&
+	       atoll(r->length) <= MESSAGE_MAX;
+}
+
+bool http_is_call(const struct http_request *r)
+{
+	return for_an_actor(r) && fits(r);
 }
 
 bool http_admits(const struct http_config *c, const struct http_request *r,
@@ -105,6 +117,11 @@ void http_answer(const struct http_config *c, const struct http_request *r,
 		out->allow = "GET, HEAD, POST, OPTIONS";
 		break;
 	default:
+		if (for_an_actor(r)) {
+			http_refuse(c, out, r->length[0] ? 413 : 411,
+			            "a call has a Content-Length, of 16 MiB at most", NULL);
+			break;
+		}
 		http_refuse(c, out, 405, "only GET and HEAD here; POST is for /call/ACTOR/HANDLER",
 		            r->path);
 		out->allow = "GET, HEAD";

@@ -11,6 +11,7 @@ struct http_request {
 	char path[2048];                /* decoded, without the query; "" where it was too long */
 	char origin[256], host[256];    /* "": absent */
 	char user[256], proof[2048];    /* Authorization: Basic; of Bearer the user is "bearer" */
+	char length[16];                /* Content-Length */
 	char trace[64];                 /* W3C's traceparent */
 	bool near;                      /* from this machine, and by no proxy */
 };
@@ -33,7 +34,8 @@ struct http_config {
 	size_t space;                   /* in front of a body, for whoever sends it */
 };
 
-/* A POST of /call/..., which takes a session; all others http_answer() answers at once. */
+/* A POST of /call/... whose body is to be read, which takes a session; all others http_answer()
+ * answers at once. */
 bool http_is_call(const struct http_request *r);
 /* r->origin may do that, and reads the answer; else out is a refusal. */
 bool http_admits(const struct http_config *c, const struct http_request *r,

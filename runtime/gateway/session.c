@@ -161,6 +161,19 @@ static int call(struct session *s, const struct envelope *e, struct why *why)
 	return rc;
 }
 
+/* Of a call that breaks only the schema (256 values, say) the caller is told, and stays. */
+static int malformed(struct session *s, const struct envelope *e, const char *why)
+{
+	if (s->in && e->formed && e->cb.len && e->cb.len <= NAME_MAX_LEN) {
+		s->enc = e->enc;
+		refuse(s, e, ACTOR_EARGS, why);
+		return 0;
+	}
+	COUNT_UP(&refused, 1);
+	session_close(s, CLOSE_MALFORMED, why);
+	return 0;
+}
+
 /* ACTOR_EFULL: try again later, nothing was done. last: do not. */
 static int take(struct session *s, const void *bytes, size_t len, bool last)
 {
@@ -171,11 +184,8 @@ static int take(struct session *s, const void *bytes, size_t len, bool last)
 	if (s->asking && !last)
 		return ACTOR_EFULL;
 	err = envelope_read(&e, &scratch, bytes, len, &why);
-	if (err) {
-		COUNT_UP(&refused, 1);
-		session_close(s, CLOSE_MALFORMED, why.text);
-		return 0;
-	}
+	if (err)
+		return malformed(s, &e, why.text);
 	s->enc = e.enc;
 	if (!s->in)
 		return stranger(s, &e, last);

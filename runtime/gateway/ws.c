@@ -213,6 +213,7 @@ static void read_request(struct lws *wsi, const char *path, struct http_request 
 		strcpy(r->path, path);
 	copy_header(wsi, WSI_TOKEN_ORIGIN, r->origin, sizeof r->origin);
 	copy_header(wsi, WSI_TOKEN_HOST, r->host, sizeof r->host);
+	copy_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, r->length, sizeof r->length);
 	if (lws_hdr_custom_copy(wsi, r->trace, sizeof r->trace, "traceparent:", 12) < 0)
 		r->trace[0] = 0;
 	read_login(wsi, r);
@@ -233,8 +234,6 @@ static int http(struct ws *w, struct lws *wsi, struct conn *c, const char *path)
 	read_request(wsi, path, &r);
 	if (!http_is_call(&r)) {
 		http_answer(&w->config.http, &r, &out);
-	} else if (!lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH)) {
-		http_refuse(&w->config.http, &out, 411, "a call has a Content-Length", NULL);
 	} else {
 		status = conn_post(c, &w->conns, wsi, &words);
 		c->posted = posted_new(&w->config.http, &r);

@@ -171,6 +171,27 @@ static void say_near(struct buf *out, const struct source *s, struct piece name)
 	buf_text(out, n.n ? "?" : "");
 }
 
+/* What libtcc says of a call of actor.h's macros, and what it means there. */
+static void say_meaning(struct buf *out, struct piece said, struct piece line)
+{
+	static const struct { const char *said, *near, *means; } meant[] = {
+		{ "does not match any association", "",
+		  "; a value is an integer, a floating point number, a string or a bool; for "
+		  "anything else see msg_out in actor.h" },
+		{ "makes integer from pointer", "actor_send",
+		  "; an actor is named by its reference, actor_find(\"its name\")" },
+		{ "makes integer from pointer", "actor_ask",
+		  "; an actor is named by its reference, actor_find(\"its name\")" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(meant); i++)
+		if (memmem(said.p, said.len, meant[i].said, strlen(meant[i].said)) &&
+		    memmem(line.p, line.len, meant[i].near, strlen(meant[i].near))) {
+			buf_text(out, meant[i].means);
+			return;
+		}
+}
+
 /* --- what a diagnostic speaks of ---------------------------------------------------------- */
 
 static struct piece behind(struct piece text, const char *words, const char *ends)
@@ -313,6 +334,8 @@ static void one(const struct source *s, struct buf *out, struct piece d)
 	note = note ? note : d.p + d.len;
 	buf_add(out, rest, (size_t)(note - rest));
 	say_near(out, s, unknown);
+	if (line)
+		say_meaning(out, d, line_text(s, better));
 	buf_add(out, note, (size_t)(d.p + d.len - note));
 	if (line)
 		show(out, s, better, t);

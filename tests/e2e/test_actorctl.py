@@ -119,7 +119,7 @@ class Commands(Case):
         for usage in ([], ["nonsense"], ["call"], ["call", "echo"], ["patch"],
                       ["patch", "nonsense"],
                       ["patch", "apply"], ["--nonsense", "ping"], ["ping", "extra"], ["--timeout"],
-                      ["--timeout", "x", "ping"], ["inspect", "a", "b"],
+                      ["--timeout", "x", "ping"], ["inspect", "a", "b"], ["var", "get", "arena"],
                       ["--timeout", "-5", "ping"]):
             with self.subTest(usage):
                 self.assertTrue(self.say(*usage, code=2))

@@ -350,6 +350,21 @@ class Ends(Faults):
         self.assertEqual(code, 1001)
         self.assertTrue(all(f["func"] == "callback" and f["err"]["code"] < 0 for f in frames))
 
+    def test_told_twice_at_once(self):
+        """As timeout(1) does, or a launcher beside a terminal: what is under way is finished."""
+        runtime = self.start(HERE / "actors/slow.c", "--workers", "1", stop=False)
+        tool = threading.Thread(target=lambda: said.append(
+            runtime.actorctl("call", "slow", "work", "700")))
+        said = []
+        tool.start()
+        until(lambda: any(w["actor"] == "slow" for w in runtime.json("inspect")[0]["workers"]),
+              "slow is busy")
+        runtime.process.send_signal(signal.SIGINT)
+        runtime.stop(signal.SIGTERM)
+        tool.join()
+        self.assertEqual((said[0].code, said[0].out), (0, "700\n"), said[0])
+        self.assertFalse([x for x in runtime.err.lines if "before all is done" in x])
+
     def test_under_load(self):
         runtime = self.start(stop=False)
         traffic = self.traffic(runtime.redis(socket_timeout=5))

@@ -133,6 +133,20 @@ class Call(Http):
             self.assertEqual(self.call("echo/say", body=body)[0], 400, body)
         self.assertEqual(self.call("echo/say", range(1000))[0], 400)
 
+    def test_a_body_that_is_too_long(self):
+        """Told before it is sent."""
+        host, port = self.runtime.listen.rsplit(":", 1)
+        for length in "16777217", "99999999999999999999", "-1", "1e9":
+            with self.subTest(length):
+                connection = http.client.HTTPConnection(host, int(port), timeout=10 * PATIENCE)
+                self.addCleanup(connection.close)
+                connection.putrequest("POST", "/call/echo/say")
+                connection.putheader("Content-Length", length)
+                connection.endheaders()
+                answer = connection.getresponse()
+                self.assertEqual(answer.status, 413)
+                self.assertIn(b"16 MiB", answer.read())
+
     def test_login(self):
         for headers in {}, {"Authorization": "Basic x"}, {"Authorization": "Digest x"}, \
                 {"Authorization": "Basic " + base64.b64encode(b":proof").decode()}:

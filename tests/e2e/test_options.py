@@ -52,6 +52,8 @@ class Options(Case):
                            (["--redis", "embedded/x"], "--redis"),
                 (["--redis-port", "99999"], "99999"), (["--redis-port", "x"], "redis-port"),
                 (["--config", "/nonexistent"], "/nonexistent"), (["--node", ""], "node"),
+                (["--allow-origin", "a.example"], "a.example"),
+                (["--allow-origin", "http://a.example,https://b.example/"], "b.example/"),
                 (["--topic", ""], "topic"), (["--control", "/" + "x" * 200], "control")):
             with self.subTest(args):
                 self.ends(*args, word=word)

@@ -109,7 +109,12 @@ class Bad(Streams):
         node.err.wait("no messages for echo come by the stream.*WRONGTYPE")
         self.db.xadd(key("sink"), {"m": message("put", 1, 1)})
         self.empty("sink")
-        self.assertEqual(Caller(self.server.client()).call("echo", "say", 1), [1])
+        caller = Caller(self.server.client(), "msgpack")
+        self.assertEqual(caller.call("echo", "say", 1), [1])
+        self.db.delete(key("echo"))
+        node.err.wait("messages for echo come by the stream .* again", 30)
+        self.db.xadd(key("echo"), {"m": message("say", "x", ct=caller.ct, cb="back")})
+        self.assertEqual(caller.answer()["args"], ["x"])
 
     def test_the_streams_are_deleted(self):
         node = self.node("alpha", SINK)

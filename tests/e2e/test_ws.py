@@ -246,6 +246,16 @@ class Frames(Case):
                 self.ends(1007, (text, data), login=False)
         self.check_alive()
 
+    def test_a_call_that_breaks_the_schema(self):
+        """Its caller can be told, and stays."""
+        for encoding in "json", "msgpack":
+            ws = self.runtime.client(encoding=encoding)
+            words = self.refused(EARGS, ws.call, "say", *range(300), tpc="echo")
+            self.assertIn("args holds 300 values", words)
+            ws.send({"func": "say", "tpc": "echo", "args": {"a": 1}, "cb": "callback"})
+            self.assertEqual(ws.receive()["err"]["code"], EARGS)
+            self.assertEqual(ws.call("say", 1, tpc="echo"), [1])
+
     def test_text_that_is_no_utf8(self):
         for data in b"\xff\xfe", b'{"func":"\xc3("}', b'{"func":"te\xed\xa0\x80st"}':
             with self.subTest(data):

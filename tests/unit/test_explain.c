@@ -83,6 +83,24 @@ static void near_names(void **state)
 	          "      |                     ^~~~");
 }
 
+static void mistakes_with_macros(void **state)
+{
+	static const char *const pairs[][2] = {
+		{ "return actor_send(self, \"counter\", \"hit\", 1)", "actor_find(\"its name\")" },
+		{ "return actor_ask(self, \"counter\", \"hit\", \"then\", 9) < 0", "actor_find(" },
+		{ "struct { int x; } v = { 1 }; return msg_reply(m, v)", "see msg_out in actor.h" },
+		{ "return msg_reply(m, 1, 2, 3, 4, 5, 6, 7, 8, 9)", "eight_values_at_most" },
+	};
+	char text[500];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		snprintf(text, sizeof text, "#include \"actor.h\"\nint f(actor *self, const msg *m)"
+		         "\n{\n\t%s;\n}\n", pairs[i][0]);
+		explained(text, NULL, pairs[i][1]);
+	}
+}
+
 static void only_so_many(void **state)
 {
 	struct source s = { .text = "x", .len = 1, .file = "a.c" };
@@ -104,6 +122,7 @@ int main(void)
 		cmocka_unit_test(lines_and_carets),
 		cmocka_unit_test(the_line_is_found),
 		cmocka_unit_test(near_names),
+		cmocka_unit_test(mistakes_with_macros),
 		cmocka_unit_test(only_so_many),
 	};
 

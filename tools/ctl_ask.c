@@ -23,6 +23,9 @@ static int refused(const struct ctl *c, const struct question *q)
 
 	if (code == ACTOR_ETIME)
 		return ctl_fail(c, CTL_LATE, "%s", text);
+	if (code == ACTOR_ENOENT && !strcmp(q->to, "bus") && strstr(text, " named bus "))
+		return ctl_fail(c, CTL_FAILED, "this node runs without a Redis, which that is "
+		                "about: actord --redis URL");
 	if (q->patch && code != ACTOR_EFULL)
 		return ctl_fail_bare(c, CTL_REJECTED, text);
 	return ctl_fail(c, code == ACTOR_ENOENT ? CTL_ABSENT : CTL_FAILED, "%s", text);

@@ -178,6 +178,9 @@ static void say_meaning(struct buf *out, struct piece said, struct piece line)
 		{ "does not match any association", "",
 		  "; a value is an integer, a floating point number, a string or a bool; for "
 		  "anything else see msg_out in actor.h" },
+		{ "initializer element is not constant", "actor_",
+		  "; a value that is itself a call with values (actor_send, actor_after, ...) goes "
+		  "into a variable first" },
 		{ "makes integer from pointer", "actor_send",
 		  "; an actor is named by its reference, actor_find(\"its name\")" },
 		{ "makes integer from pointer", "actor_ask",

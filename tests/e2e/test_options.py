@@ -158,6 +158,8 @@ node=file
         self.assertEqual(runtime.actorctl("inspect").code, 0)
         self.assertEqual(runtime.ready["redis"], "none")
         self.assertEqual(runtime.ready["listen"], "none")
+        for command in ["dead", "list", "echo"], ["patch", "rollouts"]:
+            self.assertIn("without a Redis", self.fails(runtime.actorctl(*command), 1))
 
     def test_one_worker_and_many(self):
         for workers in "1", "16":

@@ -89,6 +89,7 @@ static void mistakes_with_macros(void **state)
 		{ "return actor_send(self, \"counter\", \"hit\", 1)", "actor_find(\"its name\")" },
 		{ "return actor_ask(self, \"counter\", \"hit\", \"then\", 9) < 0", "actor_find(" },
 		{ "struct { int x; } v = { 1 }; return msg_reply(m, v)", "see msg_out in actor.h" },
+		{ "return msg_reply(m, actor_send(self, 1, \"x\", 1))", "into a variable first" },
 		{ "return msg_reply(m, 1, 2, 3, 4, 5, 6, 7, 8, 9)", "eight_values_at_most" },
 	};
 	char text[500];

@@ -20,7 +20,7 @@
 
 #include "../actor.h"
 
-enum { READ_BYTES = 16 << 10 };         /* what hiredis takes at a time */
+enum { READ_BYTES = 16 << 10, READS_MOST = 16 };        /* what hiredis takes at a time; in a row */
 
 struct waiting { redis_fn *fn; void *arg; };
 
@@ -45,6 +45,37 @@ static bool connected(const redisAsyncContext *ac)
 	return ac->c.flags & REDIS_CONNECTED;
 }
 
+/* hiredis 0.14 (Debian 12) has the place itself, 1.x (Debian 13) a pointer to it. */
+#if HIREDIS_MAJOR < 1
+#define OUTERMOST(r) (&(r)->rstack[0])
+#else
+#define OUTERMOST(r) ((r)->task[0])
+#endif
+
+/* All that was read was whole replies. */
+static bool is_between(const redisAsyncContext *ac)
+{
+	const redisReader *r = ac->c.reader;
+
+	return r->pos == r->len && (r->ridx < 0 || (!r->ridx && OUTERMOST(r)->type < 0));
+}
+
+/* What ends in the middle of a reply has more behind it, most likely, which is read at once. */
+static void read_on(struct lane *l)
+{
+	size_t had, have = 0;
+
+	for (int i = 0; i < READS_MOST && l->ac; i++) {
+		had = have;
+		redisAsyncHandleRead(l->ac);
+		if (!l->ac || is_between(l->ac))
+			return;
+		have = l->ac->c.reader->len;
+		if (have == had)                /* nothing came */
+			return;
+	}
+}
+
 /* ac may be freed by what it is asked to do here, and the watch with it. */
 static void on_watch(void *arg, bool write)
 {
@@ -53,7 +84,7 @@ static void on_watch(void *arg, bool write)
 	if (!l->ac)
 		return;
 	if (!write) {
-		redisAsyncHandleRead(l->ac);
+		read_on(l);
 		return;
 	}
 	l->writing = true;
@@ -217,26 +248,15 @@ void lane_subscribe(struct lane *l, int argc, const char **argv, const size_t *l
 		redisAsyncCommandArgv(l->ac, on_pushed, l, argc, argv, len);
 }
 
-/* hiredis 0.14 (Debian 12) has the place itself, 1.x (Debian 13) a pointer to it. */
-#if HIREDIS_MAJOR < 1
-#define OUTERMOST(r) (&(r)->rstack[0])
-#else
-#define OUTERMOST(r) ((r)->task[0])
-#endif
-
 bool lane_read(struct lane *l)
 {
-	const redisReader *r;
 	int bytes = 0;
 
 	if (l->ac)
 		ioctl(l->ac->c.fd, FIONREAD, &bytes);
 	for (; l->ac && bytes > 0; bytes -= READ_BYTES)
 		redisAsyncHandleRead(l->ac);
-	if (!l->ac)
-		return true;    /* what it held came too late to be heard */
-	r = l->ac->c.reader;
-	return r->pos == r->len && (r->ridx < 0 || (!r->ridx && OUTERMOST(r)->type < 0));
+	return !l->ac || is_between(l->ac);     /* none: what it held came too late to be heard */
 }
 
 /* --- there and gone ----------------------------------------------------------------------- */

@@ -29,7 +29,10 @@
 
 enum {
 	READ_FRAMES = 32, READ_MS = 2000, PAUSE_MS = 1000, RETRY_MS = 5, SAY_MS = 5000,
-	BATCHES_MOST = 64, LATE_BYTES_MOST = 64 << 20, TARGETS_MOST = 32, ANSWERS_FEW = 4,
+	/* Behind an actor that does not come back: each costs little here, as mailboxes have
+	 * limits of their own, but what they hold stays in Redis. */
+	BATCHES_MOST = 512,
+	LATE_BYTES_MOST = 64 << 20, TARGETS_MOST = 32, ANSWERS_FEW = 4,
 	TELL_MS = 3,            /* acknowledgements wait so long, or for so many batches; */
 	UNTOLD_MOST = 16, UNTOLD_SOME = 4,      /* for so many, where a frame goes anyway */
 };

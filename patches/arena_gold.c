@@ -19,6 +19,7 @@ static int eat(actor *self, const msg *m)
 {
 	struct arena *a = actor_state(self);
 
+	(void)m;
 	strcpy(a->prize, "gold: every gem is five points");
 	for (int g = 0; g < ARENA_GEMS; g++) {
 		a->gem[g].worth = GOLD;

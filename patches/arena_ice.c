@@ -19,6 +19,7 @@ static int move(actor *self, const msg *m)
 {
 	struct arena *a = actor_state(self);
 
+	(void)m;
 	strcpy(a->motion, "ice: you slide, walls throw you back");
 	for (int i = 0; i < ARENA_PLAYERS; i++) {
 		struct arena_player *p = &a->player[i];

@@ -12,6 +12,7 @@ static int drift(actor *self, const msg *m)
 {
 	struct arena *a = actor_state(self);
 
+	(void)m;
 	strcpy(a->field, "magnets: gems come to you");
 	for (int g = 0; g < ARENA_GEMS; g++)
 		for (int i = 0; i < ARENA_PLAYERS; i++) {

@@ -24,6 +24,8 @@ struct counted {
 	const struct type *of;
 	uint32_t slot;
 	uint64_t calls, failures, ns;
+	uint32_t patch;                 /* it came with; 0: with none */
+	bool on_probation;
 	struct handler_times times;
 };
 
@@ -76,7 +78,8 @@ static void read_handler(void *arg, const struct handler_info *h)
 	c = &s->row[s->n++];
 	*c = (struct counted){ .type = type_name(r->type), .handler = h->name, .of = r->type,
 	                       .slot = h->slot, .calls = h->calls, .failures = h->failures,
-	                       .ns = h->ns };
+	                       .ns = h->ns, .patch = h->version,
+	                       .on_probation = h->on_probation };
 	core_handler_times(h, &c->times);
 }
 
@@ -272,6 +275,9 @@ static void handler_rows(struct rows *out, const struct busy *d, size_t n, size_
 		pairs_num(&p, "p99_us", d->p99_us);
 		pairs_uint(&p, "failed", d->failures);
 		pairs_uint(&p, "waiting", d->waiting);
+		pairs_uint(&p, "patch", d->c->patch);
+		pairs_text(&p, "state", d->c->on_probation ? "probation" :
+		                        d->c->patch ? "patched" : "");
 		rows_add(out, &p);
 	}
 }

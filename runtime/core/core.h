@@ -167,6 +167,7 @@ struct handler_info {
 	uint32_t version;               /* number of the patch it came with; 0: from the start */
 	uint64_t calls, failures, ns;   /* ns: total, from calls that were timed */
 	uint32_t slot;
+	bool on_probation;              /* that patch is */
 };
 /* How many calls took how long, from those that were timed: places are half octaves. */
 enum { TIME_PLACES = 64 };

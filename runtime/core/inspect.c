@@ -10,6 +10,7 @@
 #include "home.h"
 #include "log.h"
 #include "ports.h"
+#include "probation.h"
 #include "times.h"
 
 /* Whom it waits for; NULL: for nobody. */
@@ -138,13 +139,15 @@ int core_inspect(actor_ref ref, struct actor_info *out)
 
 static void handler_info(const struct entry *e, struct handler_info *out)
 {
+	const struct probation *p = e->code ? probation_of(e->code) : NULL;
 	uint64_t cycles = 0;
 
 	*out = (struct handler_info){.name = e->name,
 				     .args = e->args,
 				     .flags = e->flags,
 				     .version = e->version,
-				     .slot = e->count};
+				     .slot = e->count,
+				     .on_probation = p && probation_runs(p)};
 	for (uint32_t i = 0; i < worker_count(); i++) {
 		struct worker *w = worker_at(i);
 		struct call_count *c = w ? worker_counted(w, e->count) : NULL;

@@ -491,38 +491,69 @@ static bool try(const struct source *s, struct reply *r, struct image *i, struct
 	return room_open(i, room) && receive_rest(r, i, said, until_ms);
 }
 
-static int died(const struct source *s, struct buf *said, int64_t began_ms)
+/* How it ended; signo 0: that is not known. */
+struct death { int signo; bool hung; };
+
+static struct death died(int64_t began_ms)
 {
 	int64_t took_ms = now_ms() - began_ms;
 	int status = end_of(took_ms >= TRIAL_WALL_MS);
 	int signo = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 
-	if (signo == SIGPROF || took_ms >= TRIAL_WALL_MS || (!signo && took_ms >= TRIAL_CPU_MS))
-		return diagnose(said, s->file, 0,
-		                "the compiler hung on this source (over %d ms of CPU time): it is "
-		                "refused", TRIAL_CPU_MS);
-	return diagnose(said, s->file, 0, "the compiler crashed on this source (%s), as it does on "
-	                "some broken code and on brackets nested by the thousand: it is refused",
-	                signo ? strsignal(signo) : "it ended");
+	return (struct death){
+		signo, signo == SIGPROF || took_ms >= TRIAL_WALL_MS ||
+		       (!signo && took_ms >= TRIAL_CPU_MS),
+	};
+}
+
+static void blame(const struct source *s, struct death d, struct buf *said)
+{
+	if (d.hung)
+		diagnose(said, s->file, 0, "the compiler hung on this source (over %d ms of CPU "
+		         "time): it is refused", TRIAL_CPU_MS);
+	else if (d.signo == SIGKILL)
+		diagnose(said, s->file, 0, "the compiler was killed twice on this source: by the "
+		         "kernel, as memory is short (dmesg), or by somebody; send it again");
+	else
+		diagnose(said, s->file, 0, "the compiler crashed on this source (%s), as it does "
+		         "on some broken code and on brackets nested by the thousand: it is "
+		         "refused",
+		         d.signo ? strsignal(d.signo) : "it ended");
 }
 
 enum outcome { SURVIVED, DIED, UNTRIED };
 
+/* What is killed from outside has no source to blame: another process tries it once more. (A
+ * compiler does not send itself SIGKILL.) */
 static enum outcome trial(const struct source *s, struct reply *r, struct image *i,
                           struct room *room, struct buf *said)
 {
-	int64_t began_ms = now_ms();
+	size_t said_len = said->len;
+	struct death d;
 	struct why why;
 
-	if (pid && gone())
-		end_of(false);
-	if (!pid && trial_start(&why) < 0) {
-		diagnose(said, s->file, 0, "it cannot be tried out now: %s", why.text);
-		return UNTRIED;
+	for (int attempt = 1;; attempt++) {
+		int64_t began_ms = now_ms();
+
+		if (pid && gone())
+			end_of(false);
+		if (!pid && trial_start(&why) < 0) {
+			diagnose(said, s->file, 0, "it cannot be tried out now: %s", why.text);
+			return UNTRIED;
+		}
+		if (try(s, r, i, room, said, began_ms + TRIAL_WALL_MS))
+			return SURVIVED;
+		d = died(began_ms);
+		said->len = said_len;           /* what came of it goes */
+		buf_clear(&i->stab);
+		buf_clear(&i->str);
+		room_shrink(room, 0);
+		room_new(room);
+		if (attempt == 2 || d.hung || (d.signo && d.signo != SIGKILL))
+			break;
+		log_line(LOG_WARN, "patch", "%s: the trial was killed, once more", s->file);
 	}
-	if (try(s, r, i, room, said, began_ms + TRIAL_WALL_MS))
-		return SURVIVED;
-	died(s, said, began_ms);
+	blame(s, d, said);
 	if (trial_start(&why) < 0)      /* the next source tries again */
 		log_line(LOG_ERROR, "patch", "%s", why.text);
 	return DIED;

@@ -228,7 +228,8 @@ class Restarts(Journal):
 
 
 class Migrations(Journal):
-    BEST = (pathlib.Path(__file__).resolve().parents[2] / "patches" / "counter_best.c").read_text()
+    PATCHES = pathlib.Path(__file__).resolve().parents[2] / "patches"
+    BEST = (PATCHES / "counter_best.c").read_text()
 
     def best(self):
         return int(self.r.actorctl("call", "counter", "best").out)
@@ -249,6 +250,25 @@ class Migrations(Journal):
         self.assertEqual(self.hit(), 28)
         self.apply(self.BEST)
         self.assertEqual((self.hit(2), self.best()), (30, 2))
+
+    def test_several_at_once(self):
+        """The worked patch: counter and echo, there, back, there again and over a restart."""
+        def call(*words):
+            return self.r.actorctl("call", *words).out.split()
+
+        self.begin()
+        self.assertEqual(self.hit(7), 7)
+        self.apply((self.PATCHES / "tallies.c").read_text())
+        self.assertEqual((self.hit(3), call("echo", "say", "a", "b")), (10, ["a", "b"]))
+        self.assertEqual((call("counter", "calls"), call("echo", "calls")), (["1"], ["1"]))
+        self.revert(1)
+        self.assertEqual((self.hit(1), call("echo", "say", "c")), (11, ["c"]))
+        for name in "counter", "echo":
+            self.assertEqual(self.r.actorctl("call", name, "calls").code, 3)
+        self.apply((self.PATCHES / "tallies.c").read_text())
+        self.assertEqual((self.hit(1), call("counter", "calls")), (12, ["1"]))
+        self.again(killed=True)
+        self.assertEqual((self.hit(1), call("counter", "calls")), (1, ["1"]))
 
     def test_later_patches_and_restarts(self):
         self.begin()

@@ -84,6 +84,12 @@ class Probation(Case):
     def state(self, number):
         return {p["number"]: p["state"] for p in self.r.json("patch", "list")}[number]
 
+    def top(self, handler):
+        """What it says since the start of the one handler."""
+        seen = self.r.json("call", "node", "top", "0", "rate", handler, "9")[0]["args"][0]
+        row, = seen["handlers"]
+        return row["patch"], row["state"]
+
     def events(self):
         return [(line["event"], line["patch"]) for line in self.r.json("patch", "log")[1:]]
 
@@ -94,9 +100,11 @@ class TakenBack(Probation):
         self.begin()
         blunder = (HERE / "../../patches/counter_blunder.c").read_text()
         self.assertEqual(self.value("counter", "hit", 5), 5)
+        self.assertEqual(self.top("counter.hit"), (0, ""))
         self.apply(blunder)
         self.assertEqual(self.state(1), "probation")
         self.assertEqual(self.value("counter", "hit", 5), 10)
+        self.assertEqual(self.top("counter.hit"), (1, "probation"))
         said = self.call("counter", "hit", 0, code=1)
         self.assertIn("counter.hit of patch 1: a division by zero at ", said)
         self.assertRegex(self.wait(1, code=6), "^quarantined: counter.hit of patch 1: a division")

@@ -2,6 +2,7 @@
  * test_trial.c - sources that crash the compiler, hang it or eat memory: refused in words, and the
  * next one compiles. What passes the trial compiles here. */
 #include <glob.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -95,18 +96,25 @@ static void crashes(void **state)
 	refused("int x;\n#include<", "error");
 }
 
-/* Not endless, only longer than anyone would wait. */
-static void hangs(void **state)
+/* Not endless, only longer than anyone would wait. Gives. */
+static char *endless(void)
 {
 	enum { TIMES = 30000 };
 	static const char again[] = "[0 ... 999999] = 1,";
 	char *text = malloc(TIMES * sizeof again + 100);
 	size_t at = (size_t)sprintf(text, "char a[1000000] = {");
 
-	(void)state;
 	for (int i = 0; i < TIMES; i++, at += sizeof again - 1)
 		strcpy(text + at, again);
 	strcpy(text + at, "};\n");
+	return text;
+}
+
+static void hangs(void **state)
+{
+	char *text = endless();
+
+	(void)state;
 	refused(text, "the compiler hung on this source");
 	free(text);
 }
@@ -146,7 +154,8 @@ static pid_t child(void)
 	snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
 	f = fopen(path, "r");
 	if (f) {
-		assert_non_null(fgets(line, sizeof line, f));
+		if (!fgets(line, sizeof line, f))
+			*line = 0;
 		fclose(f);
 	}
 	return (pid_t)atoi(line);
@@ -164,6 +173,66 @@ static void one_that_was_killed_is_replaced(void **state)
 	assert_int_equal(waitid(P_PID, (id_t)before, &ended, WEXITED | WNOWAIT), 0);
 	assert_int_equal(try(fine, sizeof fine - 1), 0);
 	assert_int_not_equal(child(), before);
+}
+
+/* Ticks of CPU time that it has used; 0: it is gone. */
+static long used(pid_t p)
+{
+	char path[64], line[1024] = "";
+	long user = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)p);
+	f = fopen(path, "r");
+	if (!f)
+		return 0;
+	if (fgets(line, sizeof line, f) && strrchr(line, ')'))
+		sscanf(strrchr(line, ')'),
+		       ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld", &user);
+	fclose(f);
+	return user;
+}
+
+enum { BUSY = 3 };      /* ticks more, and it is compiling */
+static struct killer { pthread_t thread; pid_t first; long used; _Atomic bool all, over; } killer;
+
+/* The first, once it is at work, and then no other, or all. */
+static void *kill_those_at_work(void *arg)
+{
+	static const struct timespec pause = { 0, 1000000 };
+
+	for (bool any = false; !killer.over && (!any || killer.all); nanosleep(&pause, NULL)) {
+		pid_t p = child();
+
+		if (p && used(p) >= (p == killer.first ? killer.used : 0) + BUSY)
+			any = !kill(p, SIGKILL);
+	}
+	return arg;
+}
+
+static void refused_while_killed(bool all, const char *words)
+{
+	char *text = endless();
+
+	killer = (struct killer){ .first = child(), .used = used(child()), .all = all };
+	pthread_create(&killer.thread, NULL, kill_those_at_work, NULL);
+	assert_int_equal(try(text, strlen(text)), ACTOR_EARGS);
+	killer.over = true;
+	pthread_join(killer.thread, NULL);
+	if (!strstr(said.p, words))
+		fail_msg("wanted `%s` in: %s", words, said.p);
+	free(text);
+}
+
+/* By whom is not the source's fault: once it is tried again, twice it is told so. */
+static void one_that_is_killed_at_work_is_no_verdict(void **state)
+{
+	(void)state;
+	if (!child())
+		skip();
+	refused_while_killed(false, "the compiler hung on this source");
+	refused_while_killed(true, "killed twice on this source");
+	assert_int_equal(try(fine, sizeof fine - 1), 0);
 }
 
 /* It has nothing: no file but its socket and /dev/null, no way to more. */
@@ -246,6 +315,7 @@ int main(void)
 		cmocka_unit_test(bombs),
 		cmocka_unit_test(headers_of_folders),
 		cmocka_unit_test(one_that_was_killed_is_replaced),
+		cmocka_unit_test(one_that_is_killed_at_work_is_no_verdict),
 		cmocka_unit_test(it_is_shut_in),
 		cmocka_unit_test(what_it_costs),
 	};

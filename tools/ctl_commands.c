@@ -386,8 +386,9 @@ const struct command commands[] = {
 	 run_crash_list},
 	{"crash show", "N", 1, 1, -1, "one of them: why, where, the message, the state",
 	 "The reason, for compiled code with the calls that led there; the message with its\n"
-	 "arguments; the state's fields as they stood; messages that this actor had failed at\n"
-	 "before.\n\n"
+	 "arguments; the state's fields as they stood; the last messages that it had handled, and\n"
+	 "those that it had failed at. To note the last messages costs, so that begins with the\n"
+	 "first failure of its type, and ends ten minutes after the last.\n\n"
 	 "  actorctl crash show 3\n  actorctl --json crash show 3 | jq .fields\n",
 	 run_crash_show},
 	{"log level", "[TYPE LEVEL]", 0, 2, -1, "what actors of a type may log",

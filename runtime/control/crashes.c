@@ -85,6 +85,24 @@ static void letter(void *arg, const struct dead_letter *d)
 	rows_add(&b->rows, &p);
 }
 
+static void add_last(struct pairs *out, const struct crash *c)
+{
+	struct rows rows = { 0 };
+
+	for (unsigned i = 0; i < c->befores; i++) {
+		const struct crash_before *b = &c->before[i];
+		struct pairs p = { 0 };
+
+		pairs_int(&p, "ago_ms", b->ago_ms);
+		pairs_text(&p, "handler", b->handler);
+		pack_list(pairs_key(&p, "args"), b->count);
+		buf_add(&p.b, b->args.at, (size_t)(b->args.end - b->args.at));
+		pairs_text(&p, "from", *b->from ? b->from : NULL);
+		rows_add(&rows, &p);
+	}
+	rows_close(&rows, pairs_key(out, "last_messages"));
+}
+
 static void portrait(void *arg, const struct crash *c)
 {
 	struct before before = { .of = c };
@@ -104,6 +122,7 @@ static void portrait(void *arg, const struct crash *c)
 	else
 		pack_list(pairs_key(&p, "fields"), (uint32_t)n);
 	buf_add(&p.b, fields.p, n < 0 ? 0 : fields.len);
+	add_last(&p, c);
 	rows_close(&before.rows, pairs_key(&p, "failed_messages"));
 	pairs_close(&p, out);
 	buf_fini(&fields);

@@ -234,6 +234,13 @@ struct crash {
 	struct packed args; unsigned count;     /* of the message; none where too large */
 	uint32_t bytes;                 /* that they are */
 	const void *state; size_t state_size;   /* 4 KiB of it at most are kept */
+	/* What it handled before, the oldest first; noted where its type had failed before. */
+	const struct crash_before *before; unsigned befores;
+};
+struct crash_before {
+	const char *handler, *from;     /* as above */
+	int64_t ago_ms;                 /* before the crash */
+	struct packed args; unsigned count;     /* none where too large */
 };
 uint64_t core_crash_count(void);        /* ever: the highest number */
 /* c is valid in look only. False: gone, or left out. */

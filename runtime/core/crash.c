@@ -5,8 +5,8 @@
  * the message, the state's bytes, how much waits. What the bytes mean (fields by name) is found out
  * when somebody looks, by who knows the layout of types.
  *
- * Threads: one lock, a leaf; reports are read as copies. What is not there: earlier messages of the
- * actor. Nobody notes those while nothing is wrong, as each would pay for it. */
+ * Threads: one lock, a leaf; reports are read as copies. Earlier messages of the actor are noted
+ * only where its type has failed before (recall.h), as each would pay for it. */
 #include "crash.h"
 
 #include <pthread.h>
@@ -15,6 +15,7 @@
 #include "json.h"
 #include "log.h"
 #include "ports.h"
+#include "recall.h"
 
 enum { CRASHES = 64, STATE_MOST = 4096, ARGS_MOST = 512, WINDOW_MS = 100, A_WINDOW = 16,
        LOGGED_A_SECOND = 10 };
@@ -24,6 +25,9 @@ struct report {
 	char reason[512];
 	unsigned char args[ARGS_MOST];
 	unsigned char state[STATE_MOST];
+	struct crash_before before[RECALLED_MOST];
+	unsigned char before_args[RECALLED_MOST][RECALLED_BYTES];
+	size_t before_len[RECALLED_MOST];
 };
 
 static struct {
@@ -57,6 +61,30 @@ static const char *title_of(uint64_t id)
 	return id && LOAD_ACQUIRE(&a->gen) == id >> 32 ? title(a) : "";
 }
 
+/* What it did before; from now on that is noted of its type. */
+static void recollect(struct report *r, struct actor *a, const struct msg *m)
+{
+	struct recalled was[RECALLED_MOST];
+	unsigned n = recall_before(a, m, was);
+	struct buf args = { 0 };
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned count = recall_args(&was[i], &args);
+		bool fits = args.len <= RECALLED_BYTES;
+
+		r->before[i] = (struct crash_before){
+			was[i].handler, title_of(was[i].from), now_ms() - was[i].at_ms,
+			{ NULL, NULL }, fits ? count : 0 };
+		r->before_len[i] = fits ? args.len : 0;
+		if (r->before_len[i])
+			memcpy(r->before_args[i], args.p, args.len);
+		buf_clear(&args);
+	}
+	r->c.befores = n;
+	buf_fini(&args);
+	recall_begin(cell_type(a));
+}
+
 static void fill(struct report *r, struct actor *a, const struct msg *m,
 		 const struct crash_about *about)
 {
@@ -82,6 +110,7 @@ static void fill(struct report *r, struct actor *a, const struct msg *m,
 	utf8_mend(r->reason, strlen(r->reason));
 	r->c.reason = r->reason;
 	buf_fini(&args);
+	recollect(r, a, m);
 }
 
 static bool flood(void)
@@ -142,6 +171,10 @@ static bool copy(uint64_t number, struct report *out)
 	out->c.args = (struct packed){ out->args, out->args + (out->c.count ? out->c.bytes : 0) };
 	out->c.state = out->state;
 	out->c.reason = out->reason;
+	out->c.before = out->before;
+	for (unsigned i = 0; i < out->c.befores; i++)
+		out->before[i].args = (struct packed){
+			out->before_args[i], out->before_args[i] + out->before_len[i] };
 	return true;
 }
 

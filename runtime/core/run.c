@@ -139,7 +139,7 @@ INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct 
 	w->origin = m->flags >> MSG_ORIGIN_SHIFT;
 	STORE(&w->handler, e->name);
 	COUNT_UP(&count->calls, 1);
-	if (unlikely((--w->sample_left == 0) | LOAD(&e->traced)))
+	if (unlikely((--w->sample_left == 0) | LOAD(&e->looked)))
 		began = look(w, a, m, e);
 	rc = unlikely(e->code) ? contain_handler(w, a, m, e) : e->fn(a, m);
 	left = w->in_handler;

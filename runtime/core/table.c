@@ -348,15 +348,19 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 }
 
 /* Under the lock, as tables are copied there. */
-void type_trace(struct type *t, const char *what, bool on)
+void type_look(struct type *t, const char *what, enum entry_looked why, bool on)
 {
 	struct table *tab;
 
 	pthread_mutex_lock(&lock);
 	tab = type_table(t);
 	for (uint32_t i = 0; i < tab->n; i++)
-		if (!what || tab->entry[i].name == what)
-			STORE(&tab->entry[i].traced, on);
+		if (!what || tab->entry[i].name == what) {
+			if (on)
+				atomic_fetch_or(&tab->entry[i].looked, why);
+			else
+				atomic_fetch_and(&tab->entry[i].looked, ~why);
+		}
 	pthread_mutex_unlock(&lock);
 }
 

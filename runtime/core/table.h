@@ -22,7 +22,7 @@ struct entry {
 	struct code *code;              /* NULL: part of the program */
 	const char *args;
 	uint32_t version;
-	_Atomic uint8_t traced;         /* its calls are looked at; by type_trace() */
+	_Atomic uint8_t looked;         /* its calls are looked at: see type_look() */
 };
 
 struct table {
@@ -56,6 +56,7 @@ struct type {
 	uint32_t budget_ms;             /* of a compiled handler; 0: the default */
 	bool retry;                     /* see actor.h */
 	bool at_most_once;
+	_Atomic int64_t recalled_until_ms;      /* see recall.h */
 	_Atomic uint64_t allocated;     /* bytes that its actors have by actor_alloc() */
 	struct code *code;
 	/* A type whose actors' state changes its shape is followed by another of its name; see
@@ -90,8 +91,9 @@ int table_missing(const struct type *type, const struct table *t, const char *wh
 		  struct why *why);
 /* taken back: no handler any more, its place is kept */
 bool entry_gone(const struct entry *e);
-/* Calls of that handler (NULL: of all) are looked at by trace.c, or not (any more). */
-void type_trace(struct type *t, const char *what, bool on);
+/* Calls of that handler (NULL: of all) are looked at by trace.c, or recall.c; or not (any more). */
+enum entry_looked { ENTRY_TRACED = 1, ENTRY_RECALLED = 2 };
+void type_look(struct type *t, const char *what, enum entry_looked why, bool on);
 const char *type_title(const struct type *t);   /* its name, or "the global table" */
 
 /* --- what is in force --------------------------------------------------------------------- */

@@ -25,6 +25,7 @@
 #include <x86intrin.h>
 
 #include "ports.h"
+#include "recall.h"
 #include "ring.h"
 #include "times.h"
 
@@ -149,7 +150,7 @@ static bool takes(struct trace *t, struct worker *w, int who, const struct actor
 {
 	bool sampled = !w->sample_left;
 
-	if (t->wide ? !sampled : !LOAD(&e->traced))
+	if (t->wide ? !sampled : !(LOAD(&e->looked) & ENTRY_TRACED))
 		return false;
 	return LOAD(&t->left) > 0 && wanted(t, a, m, e) &&
 	       its_turn(ring_of(w), who, t, t->wide ? w->sample_every : 1) &&
@@ -211,6 +212,8 @@ void trace_begin(struct worker *w, struct actor *a, const struct msg *m, const s
 	struct ring_own *r = w->ring;
 	struct trace *t;
 
+	if (LOAD(&e->looked) & ENTRY_RECALLED)
+		recall_note(a, m, e);
 	if (r && r->span.mark.trace) {
 		charge(r, r->span.mark.trace);
 		meet(w, a, m, e, r->span.mark.trace);
@@ -457,13 +460,13 @@ bool core_trace_goes(const msg *m, const char *to, const char *what, struct trac
 static void look_at(void)
 {
 	for (uint32_t id = 1; type_at(id); id++)
-		type_trace(type_at(id), NULL, false);
+		type_look(type_at(id), NULL, ENTRY_TRACED, false);
 	for (int i = 0; i < TRACES_MAX; i++) {
 		struct trace *t = LOAD_ACQUIRE(&traces[i]);
 
 		for (uint32_t id = 1; t && !t->wide && type_at(id); id++)
 			if (!t->type || t->type == type_at(id))
-				type_trace(type_at(id), t->handler, true);
+				type_look(type_at(id), t->handler, ENTRY_TRACED, true);
 	}
 }
 

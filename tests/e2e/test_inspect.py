@@ -21,9 +21,14 @@ static int faults(actor *self, const msg *m)
 {
 	return msg_reply(m, deep((int *)(long)msg_int(m, 0)));
 }
+static int fine(actor *self, const msg *m)
+{
+	return msg_reply(m, msg_int(m, 1));
+}
 const struct actor_type shaky = {
 	.name = "shaky", .state = sizeof(struct shaky),
-	.on = ON({ "breaks", "n:int", breaks, 0 }, { "faults", "at:int", faults, 0 }),
+	.on = ON({ "breaks", "n:int", breaks, 0 }, { "faults", "at:int", faults, 0 },
+	         { "fine", "what:str n:int", fine, 0 }),
 };
 """
 
@@ -150,7 +155,7 @@ class Crashes(Case):
         self.assertEqual({f["field"]: f["value"] for f in one["fields"]}, {"hits": 7, "who": "x"})
         self.assertEqual((one["message"]["args"], one["message"]["origin"]), ([7], "control"))
         self.assertLessEqual({"number", "time", "type", "patch", "reason", "restarts", "waiting",
-                              "state_bytes", "failed_messages"}, set(one))
+                              "state_bytes", "failed_messages", "last_messages"}, set(one))
         line = self.runtime.err.wait(r"shaky\.breaks failed: EARGS .*; crash %d: hits=7, "
                                      r"who=\"x\"; 0 wait" % row["number"])
         self.assertIsNotNone(line)
@@ -162,6 +167,31 @@ class Crashes(Case):
         row = [c for c in self.runtime.json("crash", "list") if c["handler"] == "faults"][-1]
         self.assertEqual(row["ended"], "message")
         self.assertRegex(row["reason"], r"shaky\.c:11 in deep\(\).*shaky\.c:14 in faults\(\)")
+
+    def crash(self, n):
+        """Its report."""
+        before = len(self.runtime.json("crash", "list"))
+        self.runtime.json("send", "shaky", "breaks", n)
+        until(lambda: len(self.runtime.json("crash", "list")) > before, "it is reported")
+        number = self.runtime.json("crash", "list")[-1]["number"]
+        return self.runtime.json("crash", "show", number)[0]
+
+    def test_what_it_did_before(self):
+        """From the first failure on the messages that went well are noted, too."""
+        self.crash("1")
+        for i, what in enumerate(("short", "x" * 150, "y" * 5000)):
+            self.assertEqual(self.runtime.json("call", "shaky", "fine", what, str(i)),
+                             [{"args": [i]}])
+        one = self.crash("2")
+        self.assertEqual([(m["handler"], m["args"], m["from"]) for m in one["last_messages"][-3:]],
+                         [("fine", args, "node")
+                          for args in (["short", 0], ["x" * 150, 1], [])])
+        self.assertTrue(all(0 <= m["ago_ms"] < 60e3 for m in one["last_messages"][-3:]), one)
+        for i in range(20):
+            self.runtime.json("call", "shaky", "fine", "many", str(i))
+        last = self.crash("3")["last_messages"]
+        # Of eight, one of which is what it failed at.
+        self.assertEqual([m["args"] for m in last], [["many", i] for i in range(13, 20)])
 
     def test_none(self):
         for args, code, words in ((["99999"], 3, "actorctl crash list"),

@@ -297,11 +297,13 @@ class Stuck(Case):
         looks = ["ping", "wait", "inspect", "inspect stuck0", "ps", "nodes", "top -n 1 -d 10",
                  "log -n 1", "log level", "crash list", "dead list echo", "patch list", "patch log"]
         does = ["patch check %s" % good, "patch apply %s" % good, "patch show 1", "patch revert 1",
-                "trace stuck0 --for 1", "send stuck0 hold", "stop echo", "start echo"]
+                "trace stuck0 --for 1", "send stuck0 hold", "stop echo"]
         for way, commands in ((), looks + does), (through, looks):
             for command in commands:
                 done = actorctl("--control", runtime.control, *way, *command.split())
                 self.assertEqual(done.code, 0, (command, done))
+        until(lambda: runtime.actorctl("inspect", "echo").code == 3, "echo has ended")
+        self.assertEqual(runtime.actorctl("start", "echo").code, 0)
         # How long the first message has been there, as far as a look a second tells.
         until(lambda: runtime.json("inspect", "stuck1")[0]["mailbox"]["oldest_ms"] > 0, "an age")
         before = time.monotonic()

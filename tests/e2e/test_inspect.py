@@ -156,7 +156,7 @@ class Crashes(Case):
         self.assertEqual((one["message"]["args"], one["message"]["origin"]), ([7], "control"))
         self.assertLessEqual({"number", "time", "type", "patch", "reason", "restarts", "waiting",
                               "state_bytes", "failed_messages", "last_messages"}, set(one))
-        line = self.runtime.err.wait(r"shaky\.breaks failed: EARGS .*; crash %d: hits=7, "
+        line = self.runtime.err.wait(r"shaky\.breaks failed: EARGS .*crash %d: hits=7, "
                                      r"who=\"x\"; 0 wait" % row["number"])
         self.assertIsNotNone(line)
         self.assertRegex(self.runtime.actorctl("crash", "show", row["number"]).out,

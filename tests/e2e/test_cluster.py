@@ -61,8 +61,11 @@ class Cluster:
         return redis.Redis(port=port)
 
     def whole(self, port):
-        info = self.node(port).execute_command("CLUSTER INFO")
-        return info["cluster_state"] == "ok" and info["cluster_known_nodes"] == "3"
+        db = self.node(port)
+        info = db.execute_command("CLUSTER INFO")
+        flags = [n["flags"] for n in db.execute_command("CLUSTER NODES").values()]
+        return info["cluster_state"] == "ok" and len(flags) == 3 and \
+            not [f for f in flags if "fail" in f]
 
     def client(self):
         return redis.RedisCluster("127.0.0.1", self.ports[0])

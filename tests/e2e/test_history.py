@@ -8,6 +8,9 @@ Beta stands in a network namespace of its own, where we may make one, so that it
 that can be cut; else it is not cut. Redis drops those that do not read fast enough
 (client-output-buffer-limit) and those that it is told to (CLIENT KILL).
 
+The same with a master that fails over, as Sentinels say (it takes writes only while a replica has
+them, min-replicas-to-write), and with a Cluster, whose slots move and whose masters are killed.
+
 What was handled is written down outside, by the handler, before it returns; what was sent is known
 to the sender, which counts what actor_send() took. A sender that is killed takes with it what Redis
 did not have yet, so of it only a beginning must be there, without a gap. HISTORY_SECONDS lengthens
@@ -16,6 +19,7 @@ it, E2E_SEED repeats it."""
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import subprocess
@@ -23,6 +27,8 @@ import time
 import unittest
 
 from harness import HERE, SEED, Case, Lines, RedisServer, make_folder, running, until
+from test_cluster import Cluster
+from test_failover import Watched
 
 SECONDS = float(os.environ.get("HISTORY_SECONDS", "6"))
 
@@ -84,18 +90,16 @@ class Kept(RedisServer):
             raise AssertionError("redis-server did not start")
 
 
-class History(Case):
+class Nodes(Case):
+    """Of alpha sending to beta, and what all of these histories have in common."""
+
     options = None
+    share = 1                   # of the time: where it is short, once is enough
 
     def setUp(self):
         super().setUp()
-        self.wire = Wire()
-        self.addCleanup(self.wire.end)
-        self.server = Kept(*[self.wire.here] * self.wire.is_there)
-        self.addCleanup(self.server.stop)
-        self.url = {"alpha": self.server.url, "beta": self.server.url}
-        if self.wire.is_there:
-            self.url["beta"] = self.server.url.replace("127.0.0.1", self.wire.here)
+        self.wire = None
+        self.url = self.make_redis()
         self.folder = make_folder()
         self.book = self.folder / "book"
         self.book.touch()
@@ -115,7 +119,7 @@ class History(Case):
     def up(self, name):
         self.nodes[name] = self.start(
             "--node", name, self.what[name], redis=self.url[name], listen="none", stop=False,
-            prefix=self.wire.prefix() if name == "beta" else (),
+            prefix=self.wire.prefix() if self.wire and name == "beta" else (),
             folder=self.folders[name], env={"LEDGER": str(self.book)})
         if name == "alpha":
             self.who += 1
@@ -128,18 +132,9 @@ class History(Case):
                 node.process.send_signal(signal.SIGCONT)
                 node.stop()
 
-    def kill_node(self, name):
-        self.nodes[name].kill()
-        self.up(name)
-
-    def kill_redis(self):
-        self.server.stop()
-        self.server.start()
-
     def pass_time(self, seconds):
         """Not waiting for anything: the pause is what is tried."""
-        with self.assertRaises(subprocess.TimeoutExpired):
-            self.server.process.wait(seconds)
+        select.select([], [], [], seconds)
 
     def hold(self, process, seconds):
         process.send_signal(signal.SIGSTOP)
@@ -148,45 +143,22 @@ class History(Case):
         finally:
             process.send_signal(signal.SIGCONT)
 
-    def cut(self, seconds):
-        self.wire.set("down")
-        self.pass_time(seconds)
-        self.wire.set("up")
+    # Each is something that goes wrong, and says what did.
 
-    def drop(self):
-        """Redis drops who is connected: all of a kind, or who has more than a little to read."""
-        db = self.server.client()
-        if self.random.random() < 0.5:
-            kind = self.random.choice(["normal", "pubsub"])
-            db.execute_command("CLIENT", "KILL", "TYPE", kind)
-            return "the %s clients dropped" % kind
-        # What one read brings is more than that, so each reader is cut off while it reads.
-        db.config_set("client-output-buffer-limit", "normal 512 0 0 pubsub 512 0 0")
-        self.pass_time(0.5)
-        db.config_set("client-output-buffer-limit", "normal 0 0 0 pubsub 32mb 8mb 60")
-        return "output buffers overrun"
+    def kill_beta(self):
+        return self.kill_node("beta")
 
-    def trouble(self):
-        """One random thing that goes wrong; in words."""
-        kind = self.random.randrange(8 if self.wire.is_there else 7)
-        if kind < 2:
-            self.kill_node("beta")
-            return "beta killed"
-        if kind == 2:
-            self.kill_node("alpha")
-            return "alpha killed"
-        if kind == 3:
-            self.kill_redis()
-            return "Redis killed"
-        if kind == 6:
-            return self.drop()
-        if kind == 7:
-            seconds = self.random.choice([0.5, 5])
-            self.cut(seconds)
-            return "link cut for %s s" % seconds
-        name = self.random.choice(["alpha", "beta", "Redis"])
-        seconds = self.random.choice([0.5, 4])
-        self.hold(self.server.process if name == "Redis" else self.nodes[name].process, seconds)
+    def kill_alpha(self):
+        return self.kill_node("alpha")
+
+    def kill_node(self, name):
+        self.nodes[name].kill()
+        self.up(name)
+        return name + " killed"
+
+    def stop_node(self):
+        name, seconds = self.random.choice(["alpha", "beta"]), self.random.choice([0.5, 4])
+        self.hold(self.nodes[name].process, seconds)
         return "%s stopped for %s s" % (name, seconds)
 
     def check(self, taken):
@@ -207,12 +179,14 @@ class History(Case):
     def lines(self, who):
         return sum(line.startswith("%d " % who) for line in self.book.read_text().splitlines())
 
-    def test_history(self):
+    def history(self):
         until(lambda: self.lines(1) > 100, "messages come")
-        log, end = [], time.monotonic() + SECONDS
+        log, end = [], time.monotonic() + SECONDS * self.share
         try:
             while time.monotonic() < end:
-                log.append(self.trouble())
+                # Of its own kind comes first, as there may be no second.
+                kinds = self.troubles()
+                log.append((self.random.choice(kinds) if log else kinds[-1])())
                 # Between two, some hundred messages go through.
                 before = self.book.stat().st_size
                 until(lambda: self.book.stat().st_size > before + 2000, "it goes on", 30)
@@ -227,8 +201,120 @@ class History(Case):
             raise AssertionError("E2E_SEED=%d HISTORY_SECONDS=%g: %s\n%s"
                                  % (SEED, SECONDS, ", ".join(log), failed)) from failed
         self.assertGreater(handled, 100)
-        print("history: %d messages handled, %d marked; %s; E2E_SEED=%d"
-              % (handled, again, ", ".join(log), SEED))
+        print("\n%s: %d messages handled, %d marked; %s; E2E_SEED=%d"
+              % (self.id(), handled, again, ", ".join(log), SEED))
+
+
+class OneRedis(Nodes):
+    def make_redis(self):
+        self.wire = Wire()
+        self.addCleanup(self.wire.end)
+        self.server = Kept(*[self.wire.here] * self.wire.is_there)
+        self.addCleanup(self.server.stop)
+        url = self.server.url
+        there = url.replace("127.0.0.1", self.wire.here) if self.wire.is_there else url
+        return {"alpha": url, "beta": there}
+
+    def troubles(self):
+        return [self.kill_beta, self.kill_beta, self.kill_alpha, self.stop_node, self.stop_node,
+                self.stop_redis, self.drop] + [self.cut] * self.wire.is_there + [self.kill_redis]
+
+    def kill_redis(self):
+        self.server.stop()
+        self.server.start()
+        return "Redis killed"
+
+    def stop_redis(self):
+        seconds = self.random.choice([0.5, 4])
+        self.hold(self.server.process, seconds)
+        return "Redis stopped for %s s" % seconds
+
+    def cut(self):
+        seconds = self.random.choice([0.5, 5])
+        self.wire.set("down")
+        self.pass_time(seconds)
+        self.wire.set("up")
+        return "link cut for %s s" % seconds
+
+    def drop(self):
+        """Redis drops who is connected: all of a kind, or who has more than a little to read."""
+        db = self.server.client()
+        if self.random.random() < 0.5:
+            kind = self.random.choice(["normal", "pubsub"])
+            db.execute_command("CLIENT", "KILL", "TYPE", kind)
+            return "the %s clients dropped" % kind
+        # What one read brings is more than that, so each reader is cut off while it reads.
+        db.config_set("client-output-buffer-limit", "normal 512 0 0 pubsub 512 0 0")
+        self.pass_time(0.5)
+        db.config_set("client-output-buffer-limit", "normal 0 0 0 pubsub 32mb 8mb 60")
+        return "output buffers overrun"
+
+    def test_history(self):
+        self.history()
+
+
+class Sentinels(Nodes):
+    share = 1 if SECONDS >= 120 else 0.2
+
+    def make_redis(self):
+        self.watched = Watched(self)
+        for port in self.watched.ports:
+            self.watched.client(port).config_set("min-replicas-to-write", 1)
+            self.watched.client(port).config_set("min-replicas-max-lag", 1)
+        return {"alpha": self.watched.url, "beta": self.watched.url}
+
+    def troubles(self):
+        return [self.kill_beta, self.kill_alpha, self.stop_node, self.fail_over, self.fail_over]
+
+    def fail_over(self):
+        """The old master comes back, and is a replica of the new one before anything else."""
+        old = self.watched.master()
+        self.watched.process[old].send_signal(signal.SIGSTOP)
+        until(lambda: self.watched.master() != old, "a failover", 30)
+        self.watched.process[old].send_signal(signal.SIGCONT)
+        new = self.watched.client(self.watched.master())
+        until(lambda: new.info("replication")["connected_slaves"] == 1, "it has a replica", 30)
+        return "failed over"
+
+    def test_history(self):
+        self.history()
+
+
+class Clustered(Nodes):
+    share = 1 if SECONDS >= 120 else 0.2
+
+    def make_redis(self):
+        self.cluster = Cluster(self)
+        return {"alpha": self.cluster.url, "beta": self.cluster.url}
+
+    def troubles(self):
+        return [self.kill_beta, self.kill_alpha, self.stop_node, self.kill_master,
+                self.stop_master, self.move, self.move]
+
+    def move(self):
+        key = "actord:{node:%s}" % self.random.choice(["alpha", "beta", "beta"])
+        self.cluster.move(key, lambda: self.pass_time(self.random.choice([0, 0.2, 1])))
+        return "a slot moved"
+
+    def kill_master(self):
+        port = self.random.choice(self.cluster.ports)
+        self.cluster.kill(port)
+        self.cluster.start(port)
+        self.until_whole()
+        return "a master killed"
+
+    def until_whole(self):
+        until(lambda: all(self.cluster.whole(p) for p in self.cluster.ports), "all are back", 60)
+
+    def stop_master(self):
+        # A longer one the others take for dead, for six seconds more at least.
+        seconds = self.random.choice([0.5, 5]) if SECONDS >= 120 else 0.5
+        self.hold(self.cluster.process[self.random.choice(self.cluster.ports)], seconds)
+        self.until_whole()
+        return "a master stopped for %s s" % seconds
+
+    def test_history(self):
+        self.history()
 
 
 if __name__ == "__main__":

@@ -140,6 +140,20 @@ class Reach(Rollouts):
                           for r in a.json("patch", "rollouts", i)], [(1, "ran"), (2, "reverted")])
 
 
+    def test_one_that_was_away_for_long(self):
+        """It takes what has come meanwhile one behind the other, not one every half second."""
+        a, b = self.node("alpha"), self.node("beta")
+        self.knows(a, 2)
+        b.stop()
+        db = self.server.client()
+        for i in range(100):
+            last = db.xadd("actord:{rollouts}", {"source": SAYS % i, "for": "beta"}).decode()
+        b = self.node("beta", folder=b.folder)
+        until(lambda: self.rollout_of(b, "beta") == last, "it has all", 20)
+        self.assertEqual(self.says(b), 99)
+        self.assertEqual(len(b.json("patch", "list")), 100)
+
+
 class Refuse(Rollouts):
     def test_each_says_why(self):
         a = self.node("alpha")

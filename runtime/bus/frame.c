@@ -13,6 +13,7 @@ static const struct { unsigned words; bool values; } shapes[] = {
 	[PART_SEND] = { 3, true }, [PART_ASK] = { 5, true }, [PART_ANSWER] = { 2, true },
 	[PART_REFUSAL] = { 4, false }, [PART_WATCH] = { 3, false }, [PART_DOWN] = { 4, false },
 	[PART_TRACE] = { 5, false }, [PART_CLIENT] = { 2, false },
+	[PART_UNWATCH] = { 2, false },
 };
 
 /* --- writing ------------------------------------------------------------------------------ */
@@ -77,6 +78,12 @@ void part_watch(struct buf *out, uint64_t number, const char *to)
 	begin(out, PART_WATCH, 0);
 	pack_uint(out, number);
 	pack_text(out, to);
+}
+
+void part_unwatch(struct buf *out, uint64_t number)
+{
+	begin(out, PART_UNWATCH, 0);
+	pack_uint(out, number);
 }
 
 void part_down(struct buf *out, uint64_t number, const char *name, const char *reason)
@@ -195,6 +202,7 @@ static bool read_inside(struct packed *in, struct part *p)
 		return read_uint(in, &p->number) && read_int(in, &p->ms) && p->ms >= 0 &&
 		       read_name(in, p->to) && read_name(in, p->what);
 	case PART_ANSWER:
+	case PART_UNWATCH:
 		return read_uint(in, &p->number);
 	case PART_REFUSAL:
 		return read_uint(in, &p->number) && read_int(in, &p->code) && p->code < 0 &&

@@ -9,6 +9,7 @@
  *   [WATCH, number, to]                 tell me when that actor ends:
  *   [DOWN, number, name, reason]
  *   [TRACE, trace, step, depth, noted]  the part behind it belongs to that trace (core.h)
+ *   [UNWATCH, number]                   I want no DOWN of that number any more
  *   [CLIENT, true]                      the SEND or ASK behind it is what a client called itself
  *
  * What comes from Redis may be forged: reading checks every bound. No state; any thread. */
@@ -18,7 +19,7 @@
 #include "core.h"
 
 enum part_kind { PART_SEND, PART_ASK, PART_ANSWER, PART_REFUSAL, PART_WATCH, PART_DOWN,
-                 PART_TRACE, PART_CLIENT };
+                 PART_TRACE, PART_CLIENT, PART_UNWATCH };
 
 struct frame { char node[NAME_MAX_LEN + 1]; uint64_t life, sequence; };
 
@@ -44,6 +45,7 @@ void part_ask(struct buf *out, uint64_t number, int ms, const char *to, const ch
 void part_answer(struct buf *out, uint64_t number, unsigned values);
 void part_refusal(struct buf *out, uint64_t number, int code, const char *text);
 void part_watch(struct buf *out, uint64_t number, const char *to);
+void part_unwatch(struct buf *out, uint64_t number);
 void part_down(struct buf *out, uint64_t number, const char *name, const char *reason);
 void part_trace(struct buf *out, const struct trace_link *l);
 void part_client(struct buf *out);

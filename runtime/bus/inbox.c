@@ -57,7 +57,7 @@ struct inbox {
 	actor_ref found;
 	actor_id answered;              /* of the batch being read, last; */
 	unsigned answers, stirring;     /* so many were; batches whose answers are being handled */
-	struct places marks, served, watched;
+	struct places marks, served, monitors;
 	bool up, joined_once, reading;
 	bool telling;                   /* `tell` is set */
 	struct loop_timer *retry, *tell;
@@ -213,7 +213,8 @@ static void take_part(struct inbox *in, struct peer *p, const struct part *part,
 		ask_part(in, p, part, again, id);
 		break;
 	case PART_WATCH:
-		peer_watch(p, in->self, &in->watched, part);
+	case PART_UNWATCH:
+		peer_watch(p, in->self, &in->monitors, part);
 		break;
 	default:
 		in->answered = peer_came(p, part);
@@ -465,7 +466,7 @@ static int answered(actor *self, const msg *m)
 
 static int down(actor *self, const msg *m)
 {
-	peer_tell_down(&inbox_of(self)->watched, m);
+	peer_tell_down(&inbox_of(self)->monitors, m);
 	return 0;
 }
 
@@ -556,7 +557,7 @@ void inbox_free(struct inbox *in)
 	senders_free(in->senders);
 	peer_forget(&in->marks);
 	peer_forget(&in->served);
-	peer_forget(&in->watched);
+	places_fini(&in->monitors);     /* they are the peers' */
 	mem_free(in->key);
 	mem_free(in->seen);
 	mem_free(in);

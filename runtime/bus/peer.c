@@ -27,6 +27,7 @@
 
 #include "log.h"
 #include "places.h"
+#include "watches.h"
 
 enum {
 	QUESTIONS_MOST = 16384,
@@ -41,7 +42,6 @@ enum {
 };
 
 struct question { struct place place; actor *holder; msg_caller caller; actor_id who; };
-struct watch { struct place place; actor_id who; int64_t number; char name[NAME_MAX_LEN + 1]; };
 struct served { struct place place; struct peer *peer; uint64_t number; };
 
 struct peer {
@@ -57,7 +57,8 @@ struct peer {
 	unsigned parts, flying_parts;
 	unsigned usual_16, hasty;       /* parts of a frame, on average, times 16; see HASTY */
 	uint64_t sequence, serial;
-	struct places questions, watches, served;
+	struct places questions, served;
+	struct watches watches;
 	struct loop_timer *flush, *again;
 	struct peer_info info;
 	int64_t said_ms;
@@ -275,22 +276,27 @@ static int refuse(actor *self, const msg *m, int code, const char *text)
 static int watch(struct peer *p, const msg *m)
 {
 	const char *to = msg_str(m, 0);
-	struct watch *w;
+	int64_t number = msg_int(m, 2);
 	struct why why;
 
+	if (early_take(p->c->early, msg_from(m), number))
+		return 0;
 	if (!p->here) {
 		why_set(&why, 0, "the node %s is gone", p->name);
-		core_down(msg_from(m), msg_int(m, 2), to, why.text);
+		core_down(msg_from(m), number, to, why.text);
 		return 0;
 	}
-	w = mem_alloc(sizeof *w);
-	w->place.number = ++p->serial;
-	w->who = msg_from(m);
-	w->number = msg_int(m, 2);
-	memcpy(w->name, to, strlen(to) + 1);
-	places_add(&p->watches, &w->place);
-	part_watch(next_part(p), w->place.number, to);
+	part_watch(next_part(p), watches_begin(&p->watches, msg_from(m), number, to), to);
 	return 0;
+}
+
+bool peer_unwatch(struct peer *p, actor_id who, int64_t number)
+{
+	uint64_t said = watches_end(&p->watches, who, number);
+
+	if (said && p->here)
+		part_unwatch(next_part(p), said);
+	return said != 0;
 }
 
 static int ask(struct peer *p, actor *self, const msg *m, bool client, int left_ms)
@@ -359,11 +365,7 @@ actor_id peer_came(struct peer *p, const struct part *part)
 	struct place *at;
 
 	if (part->kind == PART_DOWN) {
-		struct watch *w = (struct watch *)places_take(&p->watches, part->number);
-
-		if (w)
-			core_down(w->who, w->number, w->name, text);
-		mem_free(w);
+		watches_down(&p->watches, part->number, text);
 	} else {
 		at = places_take(&p->questions, part->number);
 		if (at)
@@ -410,29 +412,22 @@ void peer_answered(struct places *served, const msg *m)
 	places_drop(served, s);
 }
 
-void peer_watch(struct peer *p, actor *self, struct places *watched, const struct part *part)
+void peer_watch(struct peer *p, actor *self, struct places *monitors, const struct part *part)
 {
-	int64_t number = actor_monitor(self, actor_find(part->to), "down");
-	struct served *s;
-
-	if (number < 0) {
+	if (part->kind == PART_UNWATCH)
+		watches_cease(&p->watches, part->number);
+	else if (watches_serve(&p->watches, p, self, monitors, part->number,
+	                       actor_find(part->to)) < 0)
 		part_down(next_part(p), part->number, part->to, "there is no such actor there");
-		return;
-	}
-	s = mem_alloc(sizeof *s);
-	s->place.number = (uint64_t)number;
-	s->peer = p;
-	s->number = part->number;
-	places_add(watched, &s->place);
 }
 
-void peer_tell_down(struct places *watched, const msg *m)
+void peer_tell_down(struct places *monitors, const msg *m)
 {
-	struct served *s = (struct served *)places_take(watched, (uint64_t)msg_int(m, 0));
+	uint64_t number = 0;
+	struct peer *p = watches_served(monitors, msg_int(m, 0), &number);
 
-	if (s)
-		part_down(next_part(s->peer), s->number, msg_str(m, 1), msg_str(m, 2));
-	mem_free(s);
+	if (p)
+		part_down(next_part(p), number, msg_str(m, 1), msg_str(m, 2));
 }
 
 void peer_forget(struct places *table)
@@ -453,12 +448,7 @@ static void refuse_all(struct peer *p, const char *reason)
 
 	while ((at = places_any(&p->questions)))
 		settle(p, (struct question *)at, &part, reason);
-	while ((at = places_any(&p->watches))) {
-		struct watch *w = (struct watch *)at;
-
-		core_down(w->who, w->number, w->name, reason);
-		mem_free(w);
-	}
+	watches_all_down(&p->watches, reason);
 }
 
 void peer_here(struct peer *p, uint64_t life)
@@ -469,6 +459,8 @@ void peer_here(struct peer *p, uint64_t life)
 		why_set(&why, 0, "the node %s was started again", p->name);
 		refuse_all(p, why.text);
 	}
+	if (p->life != life)
+		watches_forget_theirs(&p->watches);
 	p->here = true;
 	p->life = life;
 }
@@ -502,6 +494,14 @@ static int answered(actor *self, const msg *m)
 	return 0;
 }
 
+static void unwatched(actor *self, actor_id who, int64_t number)
+{
+	struct peer *p = peer_of(self);
+
+	if (!peer_unwatch(p, who, number))
+		early_note(p->c->early, who, number);
+}
+
 static const struct actor_type peer_type = {
 	.name = "peer",
 	.state = sizeof(struct peer *),
@@ -514,7 +514,7 @@ static int make_proxy(struct peer *p, struct why *why)
 {
 	static const struct type_options options = {
 		.max_count = MAILBOX_COUNT, .max_bytes = MAILBOX_BYTES,
-		.proxy = true, .clients = true, .native = true,
+		.proxy = true, .clients = true, .native = true, .unwatched = unwatched,
 	};
 	struct spawn s = { .type = core_type("peer"), .home = loop_home(p->c->loop),
 	                   .init = &p, .size = sizeof p };
@@ -558,7 +558,7 @@ void peer_free(struct peer *p)
 	loop_timer_free(p->flush);
 	loop_timer_free(p->again);
 	peer_forget(&p->questions);
-	peer_forget(&p->watches);
+	watches_fini(&p->watches);
 	peer_forget(&p->served);
 	buf_fini(&p->writing);
 	buf_fini(&p->flying);

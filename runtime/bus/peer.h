@@ -8,6 +8,7 @@
 #include "loop.h"
 #include "ports.h"
 
+struct early;
 struct peer_config {
 	struct loop *loop;
 	const struct redis_port *port;          /* borrowed */
@@ -17,6 +18,7 @@ struct peer_config {
 	void *arg;
 	void (*going)(void *arg);               /* a frame is about to go */
 	void *going_arg;
+	struct early *early;            /* (watches.h) */
 	bool busy;              /* of what was read lately, some is being handled: peers_busy() */
 };
 struct peer_info { uint64_t sent, frames, refused; unsigned waiting; size_t bytes; };
@@ -49,9 +51,12 @@ actor_id peer_came(struct peer *p, const struct part *part);
 void peer_ask(struct peer *p, actor *self, actor_ref to, struct places *served,
               const struct part *part);
 void peer_answered(struct places *served, const msg *m);
-void peer_watch(struct peer *p, actor *self, struct places *watched, const struct part *part);
-void peer_tell_down(struct places *watched, const msg *m);      /* number name reason */
-void peer_forget(struct places *table);         /* served or watched, when the core has stopped */
+/* WATCH, UNWATCH: self monitors for it, and tells what `down` says: number name reason. */
+void peer_watch(struct peer *p, actor *self, struct places *monitors, const struct part *part);
+void peer_tell_down(struct places *monitors, const msg *m);
+/* who here, by its monitor of that number. False: it watches nobody there by that. */
+bool peer_unwatch(struct peer *p, actor_id who, int64_t number);
+void peer_forget(struct places *table);         /* served, when the core has stopped */
 /* The peer's own actor and its tables. */
 actor *peer_actor(const struct peer *p);
 struct places *peer_served(struct peer *p);

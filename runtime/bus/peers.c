@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "log.h"
+#include "watches.h"
 
 enum { PEERS_MOST = 4096, MAILBOX_COUNT = 8192, MAILBOX_BYTES = 8 << 20 };
 
@@ -32,6 +33,7 @@ struct peers {
 	void *hosts;                    /* tree of struct host, by name */
 	actor *others;                  /* the proxy of names that several have */
 	actor_id others_id;
+	struct early early;
 	bool open;
 };
 
@@ -259,6 +261,16 @@ static int called(actor *self, const msg *m)
 	return take(self, m, true);
 }
 
+static void unwatched(actor *self, actor_id who, int64_t number)
+{
+	struct peers *s = *(struct peers **)actor_state(self);
+
+	for (unsigned i = 0; i < s->n; i++)
+		if (peer_unwatch(s->peer[i], who, number))
+			return;
+	early_note(&s->early, who, number);
+}
+
 static const struct actor_type others_type = {
 	.name = "peers",
 	.state = sizeof(struct peers *),
@@ -270,7 +282,7 @@ static int make_proxy(struct peers *s, struct why *why)
 {
 	static const struct type_options options = {
 		.max_count = MAILBOX_COUNT, .max_bytes = MAILBOX_BYTES,
-		.proxy = true, .clients = true, .native = true,
+		.proxy = true, .clients = true, .native = true, .unwatched = unwatched,
 	};
 	struct spawn spawn = { .type = core_type("peers"), .home = loop_home(s->c.loop),
 	                       .init = &s, .size = sizeof s };
@@ -295,6 +307,7 @@ struct peers *peers_new(const struct peer_config *c, struct why *why)
 	s->arg = c->arg;
 	s->c.gate = on_gate;
 	s->c.arg = s;
+	s->c.early = &s->early;
 	s->open = true;
 	if (make_proxy(s, why) == 0)
 		return s;

@@ -68,6 +68,9 @@ struct type_options {
 	bool clients;                   /* a proxy that clients may call, too: see below */
 	/* of the runtime itself: no patch may touch it, and nobody holds it */
 	bool native;
+	/* Of a proxy, in its turn: the monitor of that number (core_down()) is wanted no more. It
+	 * may not have come to the message that said it was. */
+	void (*unwatched)(actor *self, actor_id who, int64_t number);
 };
 /* Borrows t and all it points at (for ever, or as long as code, which may be NULL, is held).
  * NULL with why: a signature that is none, two handlers of one name, a name taken. */

@@ -40,8 +40,13 @@ static void watched(struct worker *w, struct actor *a, const struct msg *m)
 
 static void unwatched(struct actor *a, const struct msg *m)
 {
+	const struct type *type = cell_type(a);
 	struct kin *k = a->kin;
 
+	if (type->unwatched) {
+		type->unwatched(a, m->from, (int64_t)m->corr);
+		return;
+	}
 	for (uint32_t i = 0; k && i < k->watcher_count; i++)
 		if (k->watchers[i].who == m->from && k->watchers[i].number == m->corr) {
 			k->watchers[i] = k->watchers[--k->watcher_count];

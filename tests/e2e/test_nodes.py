@@ -122,6 +122,33 @@ class Called(Nodes):
             self.call(a, "sink", "told")
         b.kill()
 
+    def watched(self, runtime, count):
+        def look():         # None: it did not answer in time
+            found = runtime.json("inspect", "sink")[0]["monitored_by"]
+            return found is not None and len(found) == count
+        until(look, "%d watch it" % count, 30)
+
+    def test_watched_no_more(self):
+        """A monitor that is taken back, or whose actor or node has ended, is none there either."""
+        a, b = self.pair()
+        number, = self.call(a, "spring", "watch", "sink")
+        self.watched(b, 1)
+        self.assertEqual(self.call(a, "spring", "unwatch", number), [0])
+        self.watched(b, 0)
+        for _ in range(20):
+            self.assertEqual(self.call(a, "spring", "glance", "sink"), [0])
+        self.call(a, "spring", "watch", "sink")
+        self.watched(b, 1)
+        a.kill()
+        until(lambda: len(b.json("nodes")) == 1, "alpha is gone")
+        a = self.node("alpha", "spring.c", folder=a.folder)
+        self.watched(b, 0)
+        self.reach(a, "sink")
+        self.call(a, "spring", "watch", "sink")
+        self.watched(b, 1)
+        self.assertEqual(a.actorctl("stop", "spring").code, 0)
+        self.watched(b, 0)
+
     def test_it_ends_there(self):
         a, b = self.pair()
         self.call(a, "spring", "watch", "sink")

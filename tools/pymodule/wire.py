@@ -12,7 +12,7 @@ import msgpack
 
 EARGS, ENOENT, EFULL, ETIME, EFAIL = -1, -2, -3, -4, -5     # as in actor.h
 MESSAGE_MOST = 16 << 20
-SEND, ASK, ANSWER, REFUSAL, WATCH, DOWN, TRACE, CLIENT = range(8)
+SEND, ASK, ANSWER, REFUSAL, WATCH, DOWN, TRACE, CLIENT, UNWATCH = range(9)
 FRAME_VERSION = 1
 
 
@@ -62,7 +62,8 @@ def unframe(data):
         raise ValueError("not a frame: %s" % wrong) from None
     if version != FRAME_VERSION:
         raise ValueError("a frame of version %s, not %d" % (version, FRAME_VERSION))
-    words = {SEND: 3, ASK: 5, ANSWER: 2, REFUSAL: 4, WATCH: 3, DOWN: 4, TRACE: 5, CLIENT: 2}
+    words = {SEND: 3, ASK: 5, ANSWER: 2, REFUSAL: 4, WATCH: 3, DOWN: 4, TRACE: 5, CLIENT: 2,
+             UNWATCH: 2}
     for part in parts:
         if not isinstance(part, list) or not part or len(part) < words.get(part[0], 1 << 30):
             raise ValueError("a part of no known form")

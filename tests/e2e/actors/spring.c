@@ -115,6 +115,18 @@ static int watch(actor *self, const msg *m)
 	return rc < 0 ? msg_fail(m, "%d: %s", (int)rc, actor_why(self)) : msg_reply(m, rc);
 }
 
+static int unwatch(actor *self, const msg *m)
+{
+	return msg_reply(m, actor_demonitor(self, msg_int(m, 0)));
+}
+
+/* For no longer than this handler takes. */
+static int glance(actor *self, const msg *m)
+{
+	return msg_reply(m, actor_demonitor(self, actor_monitor(self, actor_find(msg_str(m, 0)),
+	                                                        "down")));
+}
+
 static int down(actor *self, const msg *m)
 {
 	struct spring *s = actor_state(self);
@@ -144,6 +156,7 @@ const struct actor_type spring = {
 	.on = ON({ "run", "to:str who:int count:int slow_ms:int", run, 0 }, { "go", "", go, 0 },
 	         { "ask", "to:str what:str ms:int", ask, 0 }, { "answered", "...", answered, 0 },
 	         { "watch", "to:str", watch, 0 }, { "down", "n:int name:str why:str", down, 0 },
+	         { "unwatch", "n:int", unwatch, 0 }, { "glance", "to:str", glance, 0 },
 	         { "wait", "", wait, 0 }, { "bus", "what:str ...", bus, 0 },
 	         { "lost", "name:str", lost, 0 }),
 };

@@ -58,8 +58,9 @@ bool id_after(const struct id *a, const struct id *b)
 
 /* --- telling Redis ------------------------------------------------------------------------ */
 
-/* Nobody knows whether that was heard. It is said again when the link is back, also where nothing
- * more comes: the sender may be waiting until the stream is shorter. */
+/* Nobody knows whether that was heard, or it was refused. It is said again, when the link is back
+ * or a little later, also where nothing more comes: the sender may be waiting until the stream is
+ * shorter. */
 static void unheard(struct acks *a)
 {
 	a->acked = (struct id){ 0, 0 };
@@ -72,10 +73,8 @@ static void on_acked(void *arg, const struct redis_reply *r)
 	struct acks *a = arg;
 
 	a->acking = false;
-	if (r->type == REDIS_GONE) {
+	if (r->type == REDIS_GONE || r->type == REDIS_ERROR)
 		unheard(a);
-		return;
-	}
 	if (r->type == REDIS_ERROR)
 		a->handled(a->arg, r->str);
 }

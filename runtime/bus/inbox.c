@@ -502,10 +502,13 @@ static void handled(void *arg, const char *trouble)
 {
 	struct inbox *in = arg;
 
-	if (trouble)
+	if (trouble) {          /* a failover, a full Redis: it is said again */
 		complain(in, "that an inbox is handled", trouble);
-	else
+		in->telling = true;
+		loop_timer_set(in->tell, PAUSE_MS);
+	} else {
 		read_on(in);
+	}
 	tell_soon(in);
 	look_settled(in);
 }

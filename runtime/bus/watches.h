@@ -18,11 +18,12 @@ uint64_t watches_end(struct watches *w, actor_id who, int64_t number);
 void watches_down(struct watches *w, uint64_t number, const char *reason);
 void watches_all_down(struct watches *w, const char *reason);
 
-/* Of those there, owner's: self monitors `to` for them, and is told `down` with its own number,
- * by which `monitors` has them, too. An error: there is no such actor. */
+/* Of those there, owner's: self monitors `to` for them, and hears `down` with its own number,
+ * by which `monitors` has them, too. Negative: there is no such actor. */
 int watches_serve(struct watches *w, void *owner, actor *self, struct places *monitors,
                   uint64_t number, actor_ref to);
-/* The one that self is told of by that number: its owner, and the number given there. NULL: none. */
+/* The one that self is told of by that number: its owner, and the number given there. NULL: none.
+ */
 void *watches_served(struct places *monitors, int64_t monitor, uint64_t *number);
 void watches_cease(struct watches *w, uint64_t number); /* they watch it no more */
 void watches_forget_theirs(struct watches *w);  /* all of a node that began anew */

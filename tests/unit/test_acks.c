@@ -32,15 +32,17 @@ static int command(void *link, redis_fn *fn, void *arg, int argc, const char **a
 
 static const struct redis_port port = { command, NULL };
 
+static int troubles;
+
 static void handled(void *arg, const char *trouble)
 {
 	(void)arg;
-	assert_null(trouble);
+	troubles += trouble != NULL;
 }
 
 static void reply(int type)
 {
-	told.fn(told.arg, &(struct redis_reply){ .type = type });
+	told.fn(told.arg, &(struct redis_reply){ .type = type, .str = "NOREPLICAS" });
 }
 
 static void batch(struct acks *a, struct sender *s, uint64_t sequence, uint64_t ms)
@@ -128,11 +130,33 @@ static void test_lost_is_told_again(void **state)
 	lost(true);
 }
 
+/* A full Redis, a failover: or a sender waits for ever until the stream is shorter. */
+static void test_refused_is_told_again(void **state)
+{
+	struct acks *a = fresh();
+
+	(void)state;
+	troubles = 0;
+	batch(a, s, 1, 100);
+	reply(REDIS_ERROR);
+	assert_int_equal(troubles, 1);
+	assert_false(acks_idle(a));
+	acks_tell(a);
+	assert_int_equal(n_told, 2);
+	assert_string_equal(told.id, "100-1");
+	assert_string_equal(told.sender, "alpha 7 1");
+	reply(REDIS_INT);
+	assert_int_equal(troubles, 1);
+	assert_true(acks_idle(a));
+	end(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_at_a_time),
 		cmocka_unit_test(test_lost_is_told_again),
+		cmocka_unit_test(test_refused_is_told_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

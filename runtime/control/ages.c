@@ -20,7 +20,8 @@
 enum { TICK_MS = 1000, SLICE = 16384, PAUSE_MS = 1, CELLS_A_TICK = 100000, NOTES = 16,
        MAILBOXES_MOST = 65536 };
 
-struct note { uint32_t newest; int64_t at_ms; };
+/* It was looked at between at_ms and late_ms after that. */
+struct note { uint32_t newest, late_ms; int64_t at_ms; };
 
 /* note[0]: what came before it is gone, or it was empty then. */
 struct mailbox { actor_id id; uint32_t n; struct note note[NOTES]; };
@@ -54,7 +55,7 @@ static struct age age_of(const struct mailbox *m, uint32_t gone, int64_t at_ms)
 
 	while (i < m->n && !there(&m->note[i], gone + 1))
 		i++;
-	return (struct age){ i < m->n ? at_ms - m->note[i].at_ms : 0,
+	return (struct age){ i < m->n ? at_ms - m->note[i].at_ms - m->note[i].late_ms : 0,
 	                     at_ms - m->note[i ? i - 1 : 0].at_ms };
 }
 
@@ -90,7 +91,7 @@ static void thin_out(struct mailbox *m, int64_t at_ms)
 /* As it was at the last walk; else it was empty then. */
 static struct mailbox before(const struct cell_info *c)
 {
-	struct mailbox m = { .id = c->id, .n = 1, .note = { { c->gone, ages.last_ms } } };
+	struct mailbox m = { .id = c->id, .n = 1, .note = { { c->gone, 0, ages.last_ms } } };
 
 	while (ages.passed < ages.now.n && cell_of(ages.now.of[ages.passed].id) < cell_of(c->id))
 		ages.passed++;
@@ -122,7 +123,8 @@ static void look_at(void *arg, const struct cell_info *c)
 	}
 	if (m->n == NOTES)
 		thin_out(m, ages.begun_ms);
-	m->note[m->n++] = (struct note){ c->gone + c->depth, ages.begun_ms };
+	m->note[m->n++] = (struct note){ c->gone + c->depth,
+	                                 (uint32_t)(now_ms() - ages.begun_ms), ages.begun_ms };
 }
 
 static void begin(void)

@@ -270,6 +270,35 @@ class Migrations(Journal):
         self.again(killed=True)
         self.assertEqual((self.hit(1), call("counter", "calls")), (1, ["1"]))
 
+    def test_on_a_thread_of_its_own(self):
+        """It does not rehearse: who cannot go over begins anew, in the new shape."""
+        def add(by):
+            return self.r.actorctl("call", "counter", "hit", str(by)).out
+
+        path = self.folder / "counter.c"
+        path.write_text('''#include "actor.h"
+struct counter { int64_t hits; };
+static int hit(actor *self, const msg *m)
+{
+	struct counter *c = actor_state(self);
+	return msg_reply(m, c->hits += msg_int(m, 0));
+}
+const struct actor_type counter = { .name = "counter", .state = sizeof(struct counter),
+	.where = ACTOR_THREAD, .on = ON({ "hit", "by:int", hit, ON_CLIENT }) };
+''')
+        picky = self.BEST.replace("b->hits = c->hits;", "b->hits = c->hits;\n\tif (c->hits == 7)"
+                                  "\n\t\treturn 5;")
+        self.begin(path)
+        self.assertEqual(add(6), "6\n")
+        self.apply(picky)
+        self.assertEqual((add(2), self.best()), ("8\n", 2))
+        self.revert(1)
+        self.assertEqual(add(-1), "7\n")
+        self.apply(picky)
+        self.r.err.wait("counter ended .its state could not be taken over: counter.migrate "
+                        "returned 5. and is to start again")
+        self.assertEqual((add(4), self.best()), ("4\n", 4))
+
     def test_later_patches_and_restarts(self):
         self.begin()
         self.apply(hit(10))

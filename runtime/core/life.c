@@ -12,7 +12,9 @@
 
 int (*life_place)(struct actor *a, struct why *why);
 
-static _Atomic uint64_t births;
+/* How many, and of those without a parent. */
+static _Atomic uint64_t births, roots;
+enum { LOT = 64 };
 
 const char *life_title(const struct actor *a)
 {
@@ -95,6 +97,30 @@ static void free_state(struct actor *a)
 		mem_free(state);
 }
 
+/* Numbers grow with time, so that what is younger ends first. A child's is out of a lot that its
+ * worker has drawn, as long as nobody without a parent was born since and it is more than its elder
+ * siblings': a locked instruction behind all that was written to a cell is a twentieth of a birth
+ * (actor-bench spawn). */
+static uint64_t birth_number(struct worker *w, const struct actor *parent)
+{
+	const struct actor *elder = parent && parent->kin ? kin_child(parent->kin->youngest) : NULL;
+	uint64_t n;
+
+	if (!parent) {
+		n = atomic_fetch_add(&births, 1);
+		atomic_fetch_add(&roots, 1);
+		return n;
+	}
+	if (unlikely(!w->births || w->roots != atomic_load(&roots)) ||
+	    unlikely(elder && LOAD(&elder->born) >= w->birth)) {
+		w->roots = atomic_load(&roots);
+		w->birth = atomic_fetch_add(&births, LOT);
+		w->births = LOT;
+	}
+	w->births--;
+	return w->birth++;
+}
+
 /* NULL with why. */
 static struct actor *conceive(struct worker *w, const struct spawn *s, struct name *name,
 			      uint8_t home, struct why *why)
@@ -128,7 +154,6 @@ static struct actor *conceive(struct worker *w, const struct spawn *s, struct na
 	a->pending = NULL;
 	a->kept = (struct chain){ 0 };
 	STORE(&a->held_on, 0);
-	STORE(&a->born, atomic_fetch_add(&births, 1));
 	STORE(&a->asks, 0);
 	if (!LOAD(&a->gen))
 		STORE_RELEASE(&a->gen, 1);
@@ -274,10 +299,13 @@ static actor_id born(struct worker *w, const struct spawn *s, const struct birth
 	struct msg *init = NULL;
 	actor_id id;
 
-	*rc = a ? prepare(w, a, s, b, &init, why) : ACTOR_ENOMEM;
+	*rc = ACTOR_ENOMEM;
+	if (!a)
+		return 0;
+	STORE(&a->born, birth_number(w, b->parent));
+	*rc = prepare(w, a, s, b, &init, why);
 	if (*rc < 0) {
-		if (a)
-			unborn(w, a);
+		unborn(w, a);
 		return 0;
 	}
 	id = cell_id(a);
@@ -408,8 +436,10 @@ void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)
 		hold_release(w, a);
 	if (atomic_load(&a->control))           /* partner: lane() in post.c */
 		drop_chain(w, a, atomic_exchange(&a->control, 0), 0, &why);
-	drop_chain(w, a, queue, 0, &why);
-	drop_chain(w, a, HEAD_TOP(h), keep, &why);
+	if (unlikely(queue))
+		drop_chain(w, a, queue, 0, &why);
+	if (unlikely(HEAD_TOP(h) != keep))
+		drop_chain(w, a, HEAD_TOP(h), keep, &why);
 	free_state(a);
 	kin_free(a);
 	w->buried = true;

@@ -43,6 +43,7 @@ struct pooler {
 	_Alignas(128) uint32_t slice;
 	uint32_t rounds, wake_tick, shared_tick;
 	uint32_t looks;                                 /* before it parks */
+	uint64_t many_turn;                             /* see many() in queue.c */
 	struct sample samples[THREADS_MAX];             /* how others' rings move, see queue.c */
 	pthread_t thread;
 	int number;

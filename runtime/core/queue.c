@@ -19,7 +19,7 @@
 #include "pool.h"
 #include "run.h"
 
-enum { SHARE_MOST = 128, NEXT_IN_A_ROW = 2048, SHARED_EVERY = 64, STEAL_CYCLES = 50000 };
+enum { MANY = 32, SHARE_MOST = 128, NEXT_IN_A_ROW = 2048, SHARED_EVERY = 64, STEAL_CYCLES = 50000 };
 
 struct pool pool;
 
@@ -100,6 +100,17 @@ static COLD void spill(struct pooler *p, struct actor *a)
 	p->w.left = 1;
 }
 
+/* Whoever has made so many ready in one turn has had it: what it has woken (a parent: what it has
+ * borne) is warm now, and is run before it makes more. */
+static void many(struct pooler *p)
+{
+	uint64_t turn = LOAD(&p->w.turn);
+
+	if (p->many_turn == turn)
+		p->w.left = 1;
+	p->many_turn = turn;
+}
+
 static void ring_put(struct pooler *p, struct actor *a)
 {
 	uint32_t tail = LOAD(&p->tail);
@@ -108,6 +119,8 @@ static void ring_put(struct pooler *p, struct actor *a)
 		spill(p, a);
 		return;
 	}
+	if (unlikely(tail % MANY == 0))
+		many(p);
 	STORE(&p->ring[tail % RING], cell_index(a));
 	STORE_RELEASE(&p->tail, tail + 1);              /* partner: steal_ring() */
 }

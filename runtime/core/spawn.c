@@ -85,6 +85,10 @@ static int stop(struct worker *w, actor *self, actor_ref who, int drain_ms, stru
 
 int actor_stop(actor *self, actor_ref who)
 {
+	if (likely(self && who == cell_id(self)) && !cell_type(self)->native) {
+		kin_end(self, END_ITSELF);
+		return 0;
+	}
 	return actor_drain(self, who, 0);
 }
 

@@ -40,6 +40,9 @@ struct worker {
 	_Alignas(128) _Atomic uint64_t turn;
 	struct message_pool pool;
 	struct cell_pool cells;
+	/* the next number for a child, how many are left, and as of when; see life.c */
+	uint64_t birth, roots;
+	uint32_t births;
 	/* From the second message in a row that a handler sends to one actor on, they gather here,
 	 * a chain as it will hang in a mailbox, and go with one CAS: when another target comes, or
 	 * the handler ends. */

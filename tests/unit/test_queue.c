@@ -88,15 +88,35 @@ static void test_spill(void **state)
 
 	(void)state;
 	memset(seen, 0, sizeof seen);
-	busy->w.left = 100;
 	fill(busy, RING);
-	assert_int_equal(busy->w.left, 100);
+	busy->w.left = 100;
 	assert_int_equal(LOAD(&pool.shared), 0);
 	queue_again(busy, cell_at(RING + 1));
 	assert_int_equal(busy->w.left, 1);
 	assert_int_equal(drain(other), RING / 2 + 1);
 	assert_true(seen[1] && seen[RING / 2] && seen[RING + 1]);
 	assert_int_equal(drain(busy), RING / 2);
+}
+
+/* A turn that makes many ready ends; as many by several turns do not end one. */
+static void test_many(void **state)
+{
+	struct pooler *p = pool.worker[0];
+
+	(void)state;
+	for (uint32_t i = 1; i <= 200; i++) {
+		p->w.left = 100;
+		STORE(&p->w.turn, 2 * i);
+		queue_again(p, cell_at(i));
+		assert_int_equal(p->w.left, 100);
+	}
+	memset(seen, 0, sizeof seen);
+	drain(p);
+	STORE(&p->w.turn, 1000);
+	fill(p, 64);
+	assert_int_equal(p->w.left, 1);
+	memset(seen, 0, sizeof seen);
+	drain(p);
 }
 
 /* More than a ring holds is for both, and all come once. */
@@ -113,6 +133,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_slow, two_workers, no_workers),
 		cmocka_unit_test_setup_teardown(test_spill, two_workers, no_workers),
+		cmocka_unit_test_setup_teardown(test_many, two_workers, no_workers),
 		cmocka_unit_test_setup_teardown(test_overflow, two_workers, no_workers),
 	};
 

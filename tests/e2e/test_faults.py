@@ -15,7 +15,8 @@ import unittest
 import redis
 
 from harness import (ACTORD, ANSWERS, HERE, PATIENCE, Caller, Case, Late, RedisServer, Refused,
-                     Runtime, actord, free_port, make_folder, run, until, write_files)
+                     Runtime, actord, free_port, make_folder, run, source, until, vary,
+                     write_files)
 
 class Traffic(threading.Thread):
     """Calls through Redis, one at a time, on through every loss of the connection."""
@@ -352,7 +353,9 @@ class Ends(Faults):
 
     def test_told_twice_at_once(self):
         """As timeout(1) does, or a launcher beside a terminal: what is under way is finished."""
-        runtime = self.start(HERE / "actors/slow.c", "--workers", "1", stop=False)
+        patient = vary(source("slow.c"), '.name = "slow",', '.name = "slow", .budget_ms = 60000,')
+        folder = write_files(make_folder(), {"slow.c": patient})
+        runtime = self.start(folder / "slow.c", "--workers", "1", stop=False)
         tool = threading.Thread(target=lambda: said.append(
             runtime.actorctl("call", "slow", "work", "700")))
         said = []

@@ -272,6 +272,8 @@ void metrics_clients(struct buf *out, const struct gateway_info *i)
 {
 	const struct { const char *name, *help; double value; } lines[] = {
 		{ "clients", "WebSocket clients connected.", i->clients },
+		{ "clients_bytes", "Memory of the connections, and of what is buffered for them.",
+		  (double)i->bytes },
 		{ "clients_accepted_total", "Clients ever let in.", (double)i->accepted },
 		{ "clients_turned_away_total", "Clients for whom there was no place or descriptor.",
 		  (double)i->turned_away },

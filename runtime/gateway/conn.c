@@ -411,7 +411,7 @@ void conns_sweep(struct conns *all)
 		const struct conn *c = LINKED(l, struct conn, all);
 
 		next = l->next;
-		bytes += sizeof *c + c->part.cap + c->out.frames.cap;
+		bytes += c->part.cap + c->out.frames.cap;
 		look_at(LINKED(l, struct conn, all));
 	}
 	STORE(&all->bytes, bytes);

@@ -29,7 +29,7 @@ struct conns {
 	bool gathers, gathering;        /* gathers: whoever turns the loop calls conns_gathered() */
 	uint32_t tick;                  /* half seconds: what messages are stamped by */
 	_Atomic unsigned clients, posts, unsent;        /* these are read by any thread */
-	_Atomic uint64_t bytes;         /* of their records and buffers, at the last sweep */
+	_Atomic uint64_t bytes;         /* buffered for them, at the last sweep */
 	_Atomic uint64_t accepted, turned_away, limited, late, lost, overflown, dropped;
 };
 void conns_init(struct conns *all, const struct wire *wire, const struct gateway_limits *l);

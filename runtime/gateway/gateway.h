@@ -23,7 +23,7 @@ struct gateway_config {
 struct gateway_info {
 	unsigned clients;
 	uint64_t accepted, calls, answers, refused, pushed, encoded;
-	uint64_t bytes;                 /* of their connections, half a second ago */
+	uint64_t bytes;                 /* of memory: see ws.h */
 	uint64_t turned_away, limited, late, lost, overflown, dropped;  /* see ws.h */
 };
 

@@ -26,6 +26,7 @@
 
 #include "conn.h"
 #include "gate.h"
+#include "heap.h"
 #include "log.h"
 #include "posted.h"
 #include "sync.h"
@@ -312,14 +313,9 @@ static int take_in(struct ws *w)
 
 	if (LOAD(&w->phase) != RUNNING)
 		return -1;
-	for (int i = 0; i < ACCEPT_MAX; i++) {
-		int fd = door_accept(&w->door);
-
-		if (fd == DOOR_EMPTY)
-			return 0;
+	for (int i = 0, fd; i < ACCEPT_MAX && (fd = door_accept(&w->door)) != DOOR_EMPTY; i++)
 		if (fd >= 0)
 			lws_adopt_socket_vhost(vhost, fd);
-	}
 	return 0;
 }
 
@@ -467,6 +463,7 @@ static struct lws_context *start_lws(struct ws *w)
 	if (w->config.cert)
 		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 	lws_set_log_level(LLL_ERR, note);
+	lws_set_allocator(heap_resize);
 	info.foreign_loops = &loop;
 	w->loop = loop;
 	if (loop)
@@ -583,7 +580,8 @@ void ws_info(const struct ws *w, struct ws_info *out)
 	const struct conns *all = &w->conns;
 
 	*out = (struct ws_info){
-		LOAD(&all->clients), LOAD(&all->unsent), LOAD(&all->bytes), LOAD(&all->accepted),
+		LOAD(&all->clients), LOAD(&all->unsent), LOAD(&all->bytes) + heap_bytes(),
+		LOAD(&all->accepted),
 		LOAD(&all->turned_away) + LOAD(&w->door.turned_away), LOAD(&all->limited),
 		LOAD(&all->late), LOAD(&all->lost), LOAD(&all->overflown), LOAD(&all->dropped),
 	};

@@ -122,10 +122,15 @@ class Node(Case):
                                 sum(t["state_bytes"] for t in node["types"]))
         self.assertGreater(memory["resident_bytes"], memory["states_bytes"])
         self.assertGreaterEqual(memory["redis_bytes"], 0)
+        self.assertGreater(memory["clients_bytes"], 0)
         client = self.runtime.client()
-        until(lambda: self.runtime.json("inspect")[0]["memory"]["clients_bytes"] > 0, "its bytes")
+
+        def clients():
+            return self.runtime.json("inspect")[0]["memory"]["clients_bytes"]
+        until(lambda: clients() > memory["clients_bytes"], "its bytes")
+        most = clients()
         client.ws.close()
-        until(lambda: not self.runtime.json("inspect")[0]["memory"]["clients_bytes"], "it is gone")
+        until(lambda: clients() < most, "it is gone")
 
         def spent():
             return sum(w["cpu_ms"] for w in self.runtime.json("inspect")[0]["workers"]

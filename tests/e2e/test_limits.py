@@ -9,12 +9,13 @@ import select
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import unittest
 
 import websocket
 
-from harness import PATIENCE, Case, actord, deadline, make_folder, until
+from harness import PATIENCE, Case, actord, deadline, make_folder, until, write_files
 
 # "Try again later" (registered since) is unknown to python3-websocket.
 websocket._abnf.VALID_CLOSE_STATUS += (1013,)
@@ -237,6 +238,19 @@ class Unread(Limited):
         deaf.ws.shutdown()
         self.assertEqual(runtime.client().call("say", 1, tpc="echo"), [1])
 
+    def test_bytes(self):
+        """What waits for a client is told, by name, and given back."""
+        runtime = self.start(redis="none")
+
+        def told():
+            return runtime.json("inspect")[0]["memory"]["clients_bytes"]
+        before = told()
+        deaf = self.flood(runtime, 160)
+        until(lambda: told() > before + (1 << 19), "much waits for it", 30)
+        self.assertGreater(self.metric(runtime, "clients_bytes"), 1 << 19)
+        deaf.ws.shutdown()
+        until(lambda: told() < before + (1 << 18), "they are given back", 30)
+
     def test_drop_oldest(self):
         """The newest answers are those that come, in their order, once it reads."""
         runtime = self.start("--max-unread", "100000", "--when-unread", "drop-oldest",
@@ -249,6 +263,54 @@ class Unread(Limited):
         self.assertEqual(seen, sorted(set(seen)))
         self.assertLess(len(seen), 400)
         self.assertEqual(runtime.client().call("say", 1, tpc="echo"), [1])
+
+
+class Flood(Limited):
+    """A full mailbox holds the socket of who fills it: what it sends waits there, in its order."""
+    SWALLOW = """
+#include "actor.h"
+static int take(actor *self, const msg *m)
+{
+	int64_t end = actor_now() + 1;
+
+	(void)self;
+	while (actor_now() < end)
+		;
+	return msg_reply(m, msg_len(m, 0));
+}
+const struct actor_type swallow = {
+	.name = "swallow", .mailbox = { .bytes = 1 << 20 },
+	.on = ON({ "take", "text:str", take, ON_CLIENT }),
+};
+"""
+    COUNT, SIZE = 1000, 60000
+    # On their way at most: 1 MiB in the mailbox, the rest in the kernel's buffers.
+    ON_THE_WAY = 40 << 20
+
+    @classmethod
+    def setUpClass(cls):
+        cls.actors = (write_files(make_folder(), {"swallow.c": cls.SWALLOW}) / "swallow.c",)
+        super().setUpClass()
+
+    def test_it(self):
+        flood, other = self.runtime.client(), self.runtime.client()
+        sent = [0]
+
+        def send():
+            for i in range(self.COUNT):
+                flood.send({"tpc": "swallow", "func": "take", "args": ["x" * self.SIZE],
+                            "cb": "took", "id": i})
+                sent[0] = i + 1
+        sender = threading.Thread(target=send)
+        sender.start()
+        for i in range(self.COUNT):
+            answer = flood.receive()
+            self.assertEqual((answer["id"], answer["args"]), (i, [self.SIZE]))
+            self.assertLess((sent[0] - i) * self.SIZE, self.ON_THE_WAY)
+            if i % 100 == 0:
+                self.assertEqual(other.call("say", i, tpc="echo"), [i])
+        sender.join()
+        self.assertEqual(self.metric(self.runtime, "client_refused_total"), 0)
 
 
 class Tls(Limited):

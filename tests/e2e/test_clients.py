@@ -4,6 +4,8 @@
 refusals, and a connection that comes back. The one for JavaScript is test_page's."""
 
 import concurrent.futures
+import contextlib
+import io
 import queue
 import sys
 import unittest
@@ -39,6 +41,25 @@ class Clients(Case):
             self.assertEqual(news.get(timeout=self.SECONDS), "hush")
         with self.assertRaises(actord.Lost):
             ann.call("echo", "say").result(self.SECONDS)
+
+    def test_what_its_user_does_wrong(self):
+        """A handler that raises, and a future that was cancelled, end nothing."""
+        runtime = self.start(HERE / "actors/club.c")
+        news = queue.Queue()
+
+        def raises(text):
+            news.put(text)
+            raise ValueError("of the handler")
+        with self.client(runtime, user="ann") as ann:
+            ann.on("whispered", raises)
+            with contextlib.redirect_stderr(io.StringIO()) as said:
+                for text in "once", "twice":
+                    ann.call("club", "whisper", "ann", text).result(self.SECONDS)
+                    self.assertEqual(news.get(timeout=self.SECONDS), text)
+                gone = ann.call("echo", "say", 1)
+                gone.cancel()
+                self.assertEqual(ann.call("echo", "say", 2).result(self.SECONDS), [2])
+            self.assertIn("ValueError: of the handler", said.getvalue())
 
     def test_a_restart(self):
         runtime = self.start()

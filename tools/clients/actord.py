@@ -9,13 +9,15 @@ python3-websocket.
 
 When the connection is lost, calls under way fail (nobody knows whether they were done) and a new
 one is tried, later and later; calls made meanwhile wait for it. A refused login is final. What is
-pushed is handled on the client's own thread: a handler must not wait for a call's result."""
+pushed is handled on the client's own thread: a handler must not wait for a call's result; what it
+raises is printed. A future may be cancelled: its answer is passed over."""
 
 import concurrent.futures
 import json
 import random
 import socket
 import threading
+import traceback
 
 import websocket
 
@@ -33,6 +35,15 @@ class Refused(Exception):
 
 class Lost(Exception):
     """The connection was lost with the call under way."""
+
+
+def settle(future, values=None, error=None):
+    if not future.set_running_or_notify_cancel():
+        return                                  # nobody wants to know any more
+    if error:
+        future.set_exception(error)
+    else:
+        future.set_result(values)
 
 
 class Client:
@@ -64,9 +75,12 @@ class Client:
     def send(self, actor, handler, *args):
         """Wants no answer; without a connection it is dropped, and False returned."""
         with self._lock:
-            if self._ready:
-                self._socket.send(json.dumps({"tpc": actor, "func": handler, "args": args}))
-            return self._ready
+            try:
+                if self._ready:
+                    self._socket.send(json.dumps({"tpc": actor, "func": handler, "args": args}))
+                return self._ready
+            except (OSError, websocket.WebSocketException):
+                return False
 
     def on(self, func, handler):
         self._handlers[func] = handler
@@ -107,7 +121,7 @@ class Client:
                 lost = [i for i, call in self._calls.items() if call[2]]
                 lost = [self._calls.pop(i)[0] for i in lost]
             for future in lost:
-                future.set_exception(Lost("the connection was lost"))
+                settle(future, error=Lost("the connection was lost"))
             if self._ended.wait(wait * random.uniform(0.5, 1.5)):
                 break
             wait = min(2 * wait, LAST_S)
@@ -119,7 +133,7 @@ class Client:
             self._over = self._over or why
             left, self._calls = [call[0] for call in self._calls.values()], {}
         for future in left:
-            future.set_exception(self._over)
+            settle(future, error=self._over)
 
     def _connection(self):
         """One, from its beginning to its end. True: it was logged in."""
@@ -152,9 +166,12 @@ class Client:
         with self._lock:
             call = self._calls.pop(message.get("id"), None)
         if call and message.get("err"):
-            call[0].set_exception(Refused(message["err"]["code"], message["err"]["text"]))
+            settle(call[0], error=Refused(message["err"]["code"], message["err"]["text"]))
         elif call:
-            call[0].set_result(message["args"])
+            settle(call[0], message["args"])
         elif message["func"] in self._handlers:
-            self._handlers[message["func"]](*message["args"])
+            try:
+                self._handlers[message["func"]](*message["args"])
+            except Exception:                   # the connection's thread outlives it
+                traceback.print_exc()
         return ready

@@ -200,8 +200,8 @@ static int by_p99(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Sessions that change something of theirs ten times a second each: the same calls to the same actor,
- * whose handler sets what goes to the disk, or what stays in memory. */
+/* Sessions that change something of theirs ten times a second each: the same calls to the same
+ * actor, whose handler sets what goes to the disk, or what stays in memory. */
 int bench_ws_save(const struct bench_options *o)
 {
 	struct load kept[TURNS], held[TURNS];

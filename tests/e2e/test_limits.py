@@ -283,9 +283,9 @@ const struct actor_type swallow = {
 	.on = ON({ "take", "text:str", take, ON_CLIENT }),
 };
 """
-    COUNT, SIZE = 1000, 60000
-    # On their way at most: 1 MiB in the mailbox, the rest in the kernel's buffers.
-    ON_THE_WAY = 40 << 20
+    COUNT, SIZE = 1000, 120000
+    # On their way at most: 1 MiB in the mailbox, the rest in what the kernel lets pile up.
+    ON_THE_WAY = 80 << 20
 
     @classmethod
     def setUpClass(cls):

@@ -19,7 +19,7 @@ struct ws_config {
 };
 struct ws_info {
 	unsigned clients, unsent;       /* unsent: clients with bytes to come */
-	uint64_t bytes;                 /* the library's without TLS, and what was buffered lately */
+	uint64_t bytes;                 /* the library's without TLS, and what is buffered */
 	uint64_t accepted;
 	uint64_t turned_away;           /* no place, no descriptor */
 	uint64_t limited;               /* over a rate */

@@ -127,11 +127,11 @@ class Node(Case):
         def of_clients():
             return self.runtime.json("inspect")[0]["memory"]["clients_bytes"]
         clients = [self.runtime.client() for _ in range(10)]    # others may be just going
-        until(lambda: of_clients() > memory["clients_bytes"], "their bytes")
+        until(lambda: of_clients() > memory["clients_bytes"], "their bytes", 30)
         most = of_clients()
         for client in clients:
             client.ws.close()
-        until(lambda: of_clients() < most, "they are gone")
+        until(lambda: of_clients() < most, "they are gone", 30)
 
         def spent():
             return sum(w["cpu_ms"] for w in self.runtime.json("inspect")[0]["workers"]

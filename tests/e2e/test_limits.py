@@ -246,10 +246,10 @@ class Unread(Limited):
             return runtime.json("inspect")[0]["memory"]["clients_bytes"]
         before = told()
         deaf = self.flood(runtime, 160)
-        until(lambda: told() > before + (1 << 19), "much waits for it", 30)
+        until(lambda: told() > before + (1 << 19), "much waits for it", 60)
         self.assertGreater(self.metric(runtime, "clients_bytes"), 1 << 19)
         deaf.ws.shutdown()
-        until(lambda: told() < before + (1 << 18), "they are given back", 30)
+        until(lambda: told() < before + (1 << 18), "they are given back", 60)
 
     def test_drop_oldest(self):
         """The newest answers are those that come, in their order, once it reads."""

@@ -207,40 +207,43 @@ void core_gathered(void)
 
 /* --- orders ------------------------------------------------------------------------------- */
 
-/* a was buried before it could see what was pushed. What a newborn there is to get stays. */
+static void lane_wake(struct worker *w, struct actor *a);
+
+/* a was buried before it could see what was pushed. What a newborn there is to get stays, in its
+ * order; it may have looked for it while it was here, and have gone idle without. */
 static COLD void sweep(struct worker *w, struct actor *a)
 {
-	uint32_t i = atomic_exchange(&a->control, 0);
+	uint32_t i = atomic_exchange(&a->control, 0), stays = 0, next;
 
-	while (i) {
+	for (; i; i = next) {
 		struct msg *m = msg_at(i);
 
-		i = m->next;
+		next = m->next;
 		if (m->gen && m->gen == LOAD_ACQUIRE(&a->gen)) {
-			cell_overtake(a, m);
+			m->next = stays;
+			stays = i;
 			continue;
 		}
 		post_dead(w, a, m, "it has ended");
 		message_free(&w->pool, m);
 	}
+	if (!stays)
+		return;
+	for (; stays; stays = next) {
+		next = msg_at(stays)->next;
+		cell_overtake(a, msg_at(stays));
+	}
+	if (HEAD_TOP(atomic_load(&a->head)) != TOP_DEAD)
+		lane_wake(w, a);
 }
 
-static void leave_lane(struct worker *w, struct actor *self, struct draft_item *i);
-
-static void lane(struct worker *w, struct actor *a, struct msg *m)
+/* Something hangs in the lane now. Partner: the owner steps to IDLE, or parks, or buries, then
+ * looks at control; all sequentially consistent. */
+static void lane_wake(struct worker *w, struct actor *a)
 {
+	uint64_t h = atomic_load(&a->head);
 	uint8_t one = 1;
-	uint64_t h;
 
-	if (unlikely(draft_is_open(w))) {
-		draft_message(leave_lane, a, m);
-		return;
-	}
-	cell_overtake(a, m);
-	COUNT_UP(&w->sent, 1);
-	/* Partner: the owner steps to IDLE, or parks, or buries, then looks at control; all
-	 * sequentially consistent. */
-	h = atomic_load(&a->head);
 	while (HEAD_TOP(h) == TOP_IDLE)
 		if (atomic_compare_exchange_weak(&a->head, &h, HEAD_WITH(h, TOP_BUSY))) {
 			post_ready(w, a);
@@ -252,6 +255,19 @@ static void lane(struct worker *w, struct actor *a, struct msg *m)
 		post_ready(w, a);
 	else if (unlikely(atomic_load(&a->held_on)))
 		post_held(w, a);
+}
+
+static void leave_lane(struct worker *w, struct actor *self, struct draft_item *i);
+
+static void lane(struct worker *w, struct actor *a, struct msg *m)
+{
+	if (unlikely(draft_is_open(w))) {
+		draft_message(leave_lane, a, m);
+		return;
+	}
+	cell_overtake(a, m);
+	COUNT_UP(&w->sent, 1);
+	lane_wake(w, a);
 }
 
 static void leave_lane(struct worker *w, struct actor *self, struct draft_item *i)

@@ -52,7 +52,7 @@ class Vars(Case):
         self.assertIn("shop has no variable twice (it has limit, factor)",
                       self.ctl("var", "get", "shop.twice", code=3))
         self.assertIn("no actor named `nobody`", self.ctl("var", "get", "nobody.x", code=3))
-        self.assertIn("is no NAME.VAR", self.ctl("var", "get", "shop", code=1))
+        self.assertIn("is no NAME.VAR", self.ctl("var", "get", "shop", code=2))
         self.assertEqual(self.ctl("var", "get", "shop.limit"), before)
 
     def test_patches_have_them(self):

@@ -33,7 +33,8 @@ static struct {
 	struct notes now, next;         /* next: under way */
 	uint32_t at;                    /* the walk's, 0: it has not begun */
 	size_t passed;                  /* of now, by the walk */
-	int64_t begun_ms, last_ms;      /* the walk, and the one before it */
+	int64_t begun_ms, last_ms;      /* the walk, and the one before it; */
+	int64_t first_ms;               /* the first of all */
 	actor_id whose, whose_next;     /* has the oldest; 0: nobody */
 	int64_t longest_next_ms;
 } ages;
@@ -88,10 +89,11 @@ static void thin_out(struct mailbox *m, int64_t at_ms)
 	memmove(m->note + least, m->note + least + 1, (m->n - least) * sizeof *m->note);
 }
 
-/* As it was at the last walk; else it was empty then. */
+/* As it was at the last walk; else it was empty then, or one too many. */
 static struct mailbox before(const struct cell_info *c)
 {
-	struct mailbox m = { .id = c->id, .n = 1, .note = { { c->gone, 0, ages.last_ms } } };
+	int64_t at_ms = ages.now.n < MAILBOXES_MOST ? ages.last_ms : ages.first_ms;
+	struct mailbox m = { .id = c->id, .n = 1, .note = { { c->gone, 0, at_ms } } };
 
 	while (ages.passed < ages.now.n && cell_of(ages.now.of[ages.passed].id) < cell_of(c->id))
 		ages.passed++;
@@ -218,7 +220,7 @@ int64_t ages_longest_ms(void)
 
 void ages_begin(struct loop *l)
 {
-	ages.last_ms = now_ms();
+	ages.first_ms = ages.last_ms = now_ms();
 	ages.timer = loop_timer_new(l, on_tick, NULL);
 	loop_timer_set(ages.timer, TICK_MS);
 }

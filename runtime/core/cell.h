@@ -77,7 +77,7 @@ struct actor {
 	_Alignas(64) _Atomic(struct name *) name;       /* NULL: none */
 	/* owner: asks, kept callers, timers; see ask.h. NULL: none so far */
 	struct pending *pending;
-	/* number of its birth, which restarts keep: actors stop in reverse order */
+	/* number of its birth, which restarts keep: see birth_number() in life.c */
 	_Atomic uint64_t born;
 	_Atomic uint16_t asks;          /* owner: how many wait for an answer */
 	/* its parent's owner: what the parent knows of it, see kin.h */

@@ -9,15 +9,13 @@
  * The idea: a user's things are loaded when its first session logs in, before that is answered, so
  * reading is a look into memory and never waits. What is set is marked and the store is told once
  * that there is something; it takes what is marked when it comes to it, however often it was set
- * meanwhile. A user's record goes with the last session, when nothing is left to be saved: what is
- * loaded after that was written before, as the store handles its messages in order.
+ * meanwhile. A user's record goes with the last session, when all of it is on the disk.
  *
  * What is shared is set here at once, too, but Redis decides: who hears of a change reads it there.
  * Answers come in its order; none is taken before that to the last change of our own.
  *
  * Locks, in this order: a shard (sessions by number) or the table (users by name), then the
- * user's. None is held while something is sent, and nothing blocks under them.
- * Threads: any. */
+ * user's. None is held while something is sent, and nothing blocks under them. Any thread. */
 #include "keep.h"
 
 #include <pthread.h>
@@ -46,7 +44,7 @@ struct user {
 	struct kept *first;
 	unsigned count;
 	unsigned sessions;              /* under the table's lock */
-	bool loaded, queued;            /* queued: the store has been told */
+	bool loaded, queued;            /* queued: in saves.h, or in the store's hands */
 	char name[];
 };
 
@@ -447,8 +445,7 @@ void keep_written(const char *name, const char *key, const int64_t *total)
 	let_go(u);
 }
 
-/* Key with its NUL, 1 or 0, and the value: copied, so that the disk is not waited for under a
- * lock. */
+/* Key with its NUL, and the value: copied, so that the disk is not waited for under a lock. */
 static void copy_changes(struct user *u, struct buf *out)
 {
 	for (struct kept *k = u->first; k; k = k->next) {
@@ -471,7 +468,6 @@ static void copy_changes(struct user *u, struct buf *out)
 		len = (uint32_t)(out->len - at - sizeof len);
 		memcpy(out->p + at, &len, sizeof len);
 	}
-	u->queued = false;
 }
 
 void keep_changes(const char *name, void (*each)(void *arg, const char *key, struct packed value),
@@ -497,16 +493,20 @@ void keep_changes(const char *name, void (*each)(void *arg, const char *key, str
 	buf_fini(&b);
 }
 
-void keep_unsaved(const char *name)
+bool keep_saved(const char *name, bool saved)
 {
 	struct user *u = take(name);
+	bool more = false;
 
 	if (!u)
-		return;
-	for (struct kept *k = u->first; k; k = k->next)
-		k->dirty |= k->keep == KEEP_LOCAL || k->keep == KEEP_TODAY;
-	u->queued = true;
+		return false;
+	for (struct kept *k = u->first; k; k = k->next) {
+		k->dirty |= !saved && (k->keep == KEEP_LOCAL || k->keep == KEEP_TODAY);
+		more |= k->dirty;
+	}
+	u->queued = more;
 	let_go(u);
+	return more;
 }
 
 /* --- for client.c ------------------------------------------------------------------------- */

@@ -26,7 +26,9 @@ void keep_written(const char *user, const char *key, const int64_t *total);
 /* To the store: each thing that was set since the last time; value.at NULL: it is gone. */
 void keep_changes(const char *user, void (*each)(void *arg, const char *key, struct packed value),
 		  void *arg);
-void keep_unsaved(const char *user);    /* it could not be written: all of it, once more */
+/* It is on the disk; or could not be written: all of it, once more. True: there is something, also
+ * what was set meanwhile; whoever sets more now tells nobody. */
+bool keep_saved(const char *user, bool saved);
 unsigned keep_users(void);              /* in memory now */
 
 /* For client.c. What is to be done once no lock is held. */

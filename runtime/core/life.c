@@ -97,10 +97,10 @@ static void free_state(struct actor *a)
 		mem_free(state);
 }
 
-/* Numbers grow with time, so that what is younger ends first. A child's is out of a lot that its
- * worker has drawn, as long as nobody without a parent was born since and it is more than its elder
- * siblings': a locked instruction behind all that was written to a cell is a twentieth of a birth
- * (actor-bench spawn). */
+/* What is younger ends first: of siblings, and of those without a parent. A child's number is out
+ * of a lot that its worker has drawn, as long as nobody without a parent was born since and it is
+ * more than its elder siblings': a locked instruction behind all that was written to a cell is a
+ * twentieth of a birth (actor-bench spawn). */
 static uint64_t birth_number(struct worker *w, const struct actor *parent)
 {
 	const struct actor *elder = parent && parent->kin ? kin_child(parent->kin->youngest) : NULL;
@@ -430,6 +430,9 @@ void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)
 		name_unbind(name, cell_id(a));
 		name_changed();
 	}
+	/* Before DEAD: who finds that and the generation it meant has met a newborn. Partner:
+	 * sweep() in post.c. */
+	STORE_RELEASE(&a->gen, cell_next_gen(LOAD(&a->gen)));
 	/* seq_cst: dead before waiters is looked at; partner: wait_for() in hold.c. */
 	h = atomic_exchange(&a->head, (uint64_t)TOP_DEAD);
 	if (atomic_load(&a->waiters))
@@ -444,7 +447,6 @@ void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)
 	kin_free(a);
 	w->buried = true;
 	COUNT_UP(&w->living, -1);
-	STORE_RELEASE(&a->gen, cell_next_gen(LOAD(&a->gen)));
 	if (!parent || !post_ended(w, parent, cell_index(a)))
 		cell_free(&w->cells, a);
 }

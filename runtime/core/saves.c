@@ -15,16 +15,26 @@ static struct {
 	bool told;
 } saves = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-bool saves_add(const char *user)
+static bool add(const char *user, bool telling)
 {
-	bool tell;
+	bool told;
 
 	pthread_mutex_lock(&saves.lock);
 	buf_add(&saves.users, user, strlen(user) + 1);
-	tell = !saves.told;
-	saves.told = true;
+	told = saves.told;
+	saves.told |= telling;
 	pthread_mutex_unlock(&saves.lock);
-	return tell;
+	return told;
+}
+
+bool saves_add(const char *user)
+{
+	return !add(user, true);
+}
+
+void saves_later(const char *user)
+{
+	add(user, false);
 }
 
 void saves_untold(const char *user)

@@ -15,6 +15,7 @@
 #include "group.h"
 #include "keep.h"
 #include "mode.h"
+#include "saves.h"
 #include "supervise.h"
 
 enum { TEXT_MAX = 8192 };
@@ -435,8 +436,8 @@ static void keep_again(struct worker *w, actor *self, struct draft_item *i)
 		keep_add(x->who, x->keep, x->key, -x->by, &sum, &t);
 	else
 		keep_write(x->who, x->keep, x->key, old, &t);
-	if (*t.user)
-		keep_not_queued(t.user);
+	if (*t.user && (x->keep == KEEP_LOCAL || x->keep == KEEP_TODAY))
+		saves_later(t.user);
 	buf_fini(&x->value);
 }
 

@@ -15,8 +15,9 @@
  *     caller kept, job -> waiting ->      try, compile, core_change ->        process, answer
  *
  * Threads: handlers and jobs on the compile thread, which has a stack for whatever passed the
- * trial; what others put in is behind `lock`. A process that does not come back holds up patches,
- * and nobody else. */
+ * trial; what others put in is behind `lock`. During a compile its messages wait (list, show and
+ * log, too). A process that does not come back holds up patches and the verdicts on those that are
+ * on probation, and nobody else. */
 #include "patch.h"
 
 #include <errno.h>

@@ -16,8 +16,8 @@
  * next change that is answered, so a thousand that save ten times a second cost 50 transactions.
  *
  * Invariants: a transaction is open only while `commit` is under way, or until the change that
- * found no room for it in the mailbox is done; an error in it is told to
- * everyone whose change was in it, and nothing of it is done. Reads see what is not yet committed.
+ * found no room for it in the mailbox is done; an error in it is told to everyone whose change was
+ * in it, and nothing of it is done. Reads see what is not yet committed.
  * A value that has a term is listed in `terms` by its end, so that finding what is over costs what
  * there is to remove.
  *
@@ -52,15 +52,13 @@ struct write {                        /* that is in the transaction */
 static struct {
 	MDB_env *env;
 	MDB_dbi values, terms;
-	MDB_txn *txn;                   /* NULL: no changes */
-	int error;                      /* the first in it */
+	MDB_txn *txn; int error;        /* NULL: no changes; the first error in it */
 	bool sent;                      /* `commit` is under way; else the mailbox is full */
-	struct write *write;
-	unsigned writes, room;
+	struct write *write; unsigned writes, room;
 	struct buf saved;               /* users in it, each with a NUL */
-	bool waiting;                   /* `write` will come for those in saves.h */
-	struct buf bytes;
-	int64_t said_ms;
+	bool waiting;                   /* `write` will come for those in saves.h, */
+	bool failed;                    /* and until then they wait, as they could not be written */
+	struct buf bytes; int64_t said_ms;
 } store;
 
 /* EIO: LMDB says so where a part of what it wrote fitted. */
@@ -134,16 +132,18 @@ static void write_after(actor *self, int ms)
 		store.waiting = actor_after(self, ms, "write") > 0;
 }
 
-/* What sessions keep is tried again, until the disk takes it. */
-static void saved_again(actor *self)
+/* What sessions keep is tried again, not with others' changes: those may be what makes room. */
+static void after(actor *self, bool saved)
 {
 	const char *user = store.saved.p, *end = user + store.saved.len;
 
-	for (; user < end; user += strlen(user) + 1) {
-		keep_unsaved(user);
-		saves_add(user);
-	}
-	write_after(self, RETRY_MS);
+	store.failed |= !saved && user < end;
+	for (; user < end; user += strlen(user) + 1)
+		if (keep_saved(user, saved))
+			saves_add(user);
+	if (saves_any())
+		write_after(self, saved ? GATHER_MS : RETRY_MS);
+	buf_clear(&store.saved);
 }
 
 static int commit(actor *self, const msg *m)
@@ -153,7 +153,8 @@ static int commit(actor *self, const msg *m)
 	(void)m;
 	if (!store.txn)
 		return 0;
-	save_due();
+	if (!store.failed)
+		save_due();
 	error = store.error;
 	if (error)
 		mdb_txn_abort(store.txn);
@@ -169,9 +170,7 @@ static int commit(actor *self, const msg *m)
 	for (unsigned i = 0; i < store.writes; i++)
 		answer(self, &store.write[i], error);
 	store.writes = 0;
-	if (error)
-		saved_again(self);
-	buf_clear(&store.saved);
+	after(self, !error);
 	return 0;
 }
 
@@ -301,9 +300,8 @@ static int get(actor *self, const msg *m)
 {
 	struct packed p = { NULL, NULL };
 	MDB_txn *own;
-	bool is;
+	bool is = look(reading(&own), val(msg_str(m, 0), msg_len(m, 0)), &p);
 
-	is = look(reading(&own), val(msg_str(m, 0), msg_len(m, 0)), &p);
 	core_answer(self, msg_defer(m), p, is, 0, NULL);
 	mdb_txn_abort(own);
 	return 0;
@@ -416,6 +414,8 @@ static int sweep(actor *self, const msg *m)
 
 	(void)m;
 	actor_after(self, SWEEP_MS, "sweep");
+	if (saves_any())                /* who was to tell could not (saves.h) */
+		write_after(self, GATHER_MS);
 	if (!writing(self) || store.error || mdb_cursor_open(store.txn, store.terms, &c))
 		return store.txn ? settle(self) : 0;
 	while (n++ < SWEEP_MOST && !mdb_cursor_get(c, &term, &nothing, MDB_FIRST) &&
@@ -469,8 +469,9 @@ static void save_due(void)
 
 static int write(actor *self, const msg *m)
 {
-	(void)m;
-	store.waiting = false;
+	if (store.failed)
+		commit(self, m);
+	store.failed = store.waiting = false;
 	if (saves_any() && !writing(self)) {
 		store.error = 0;
 		write_after(self, RETRY_MS);
@@ -521,8 +522,7 @@ static int begin(actor *self)
 
 static void end(actor *self)
 {
-	if (saves_any())
-		writing(self);
+	write(self, NULL);
 	commit(self, NULL);
 }
 

@@ -41,6 +41,7 @@ static void expect_changes(const char *user, const char *text)
 	saves_take(&changes);
 	buf_clear(&changes);
 	keep_changes(user, note_change, NULL);
+	assert_false(keep_saved(user, true));
 	buf_add(&changes, "", 1);
 	assert_string_equal(changes.p, text);
 }
@@ -206,12 +207,30 @@ static void the_store_is_told_once(void **state)
 		assert_true(ask(11, KEEP_LOCAL, "n", 1, i == 1) >= 0);
 	assert_int_equal(saves, before + 1);
 	expect_changes("cat", "ln 5,");
-	keep_unsaved("cat");                            /* the disk was full */
+	assert_true(keep_saved("cat", false));          /* the disk was full */
 	expect_changes("cat", "ln 5,");
 	ask(11, KEEP_LOCAL, "n", 1, 1);
 	assert_int_equal(saves, before + 2);
 	expect_changes("cat", "ln 6,");
 	keep_close(11);
+	assert_int_equal(keep_users(), 0);
+}
+
+static void outlasts_the_session_on_a_full_disk(void **state)
+{
+	int before = saves;
+
+	(void)state;
+	keep_open(11, "cat");
+	ask(11, KEEP_LOCAL, "n", 1, 1);
+	saves_take(&changes);
+	keep_changes("cat", note_change, NULL);
+	ask(11, KEEP_LOCAL, "m", 1, 0);                 /* while that is being written */
+	assert_int_equal(saves, before + 1);
+	keep_close(11);
+	assert_int_equal(keep_users(), 1);
+	assert_true(keep_saved("cat", false));
+	expect_changes("cat", "lm 1,ln 1,");
 	assert_int_equal(keep_users(), 0);
 }
 
@@ -315,6 +334,7 @@ int main(void)
 		cmocka_unit_test_setup(what_is_set_meanwhile_stays, setup),
 		cmocka_unit_test_setup(what_redis_says_last, setup),
 		cmocka_unit_test_setup(the_store_is_told_once, setup),
+		cmocka_unit_test_setup(outlasts_the_session_on_a_full_disk, setup),
 		cmocka_unit_test_setup(of_many_users_at_once, setup),
 		cmocka_unit_test_setup(refusals, setup),
 		cmocka_unit_test_setup(many_users, setup),

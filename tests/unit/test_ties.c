@@ -13,6 +13,7 @@ static void test_monitors(void **state)
 	expect("top watches a: yes");
 	actor_send(NULL, actor_find("a"), "fail");
 	expect("top hears of a (as asked): fail failed: EFAIL");
+	expect_from("a starts", expect("a starts") + 1);
 	actor_send(NULL, actor_find("top"), "watch", "a");
 	expect_from("top watches a: yes", expect("top watches a: yes") + 1);
 	actor_send(NULL, actor_find("top"), "end", "a");

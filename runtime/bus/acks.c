@@ -105,10 +105,12 @@ void acks_tell(struct acks *a)
 	for (int i = 0; i < n; i++)
 		len[i] = strlen(argv[i]);
 	a->acking = !a->port->command(a->port->link, on_acked, a, n, argv, len);
-	if (a->acking) {
-		a->acked = a->to_ack;
-		a->untold = 0;
+	if (!a->acking) {
+		unheard(a);
+		return;
 	}
+	a->acked = a->to_ack;
+	a->untold = 0;
 }
 
 /* --- batches ------------------------------------------------------------------------------ */

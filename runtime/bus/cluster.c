@@ -584,8 +584,8 @@ size_t cluster_unsent(const struct cluster *c)
 {
 	size_t n = 0;
 
-	for (int i = 0; i < c->masters; i++)
-		n += c->master[i].link ? link_unsent(c->master[i].link) : 0;
+	for (int i = 0; i < c->masters && c->state == UP; i++)
+		n += link_unsent(c->master[i].link);
 	return n;
 }
 

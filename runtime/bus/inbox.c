@@ -257,6 +257,7 @@ static void take_frame(struct inbox *in, const struct id *id, const struct redis
 	case SENDER_NEXT:
 		break;
 	}
+	peer_speaks(p, f.life);
 	while ((rc = frame_next(&at, &part, &why)) > 0) {
 		if (part.kind == PART_TRACE) {
 			link = part.link;

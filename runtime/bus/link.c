@@ -272,7 +272,7 @@ static void end_watch(struct end *e, int64_t now)
 			return;
 		if (e->which == LINK_CHANNELS)
 			link_beat(e->link);
-		else if (e->which == LINK_COMMANDS)
+		else            /* a Redis's `timeout`, or a NAT's, would end it */
 			end_words(e, on_pong, 1, "PING", NULL, NULL);
 	} else if (silent_ms > SILENT_MS) {
 		link_fail(e->link, "no answer in %d s", SILENT_MS / 1000);

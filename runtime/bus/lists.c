@@ -41,6 +41,8 @@ struct batch {
 	struct buf bytes;       /* of each message: its length, itself, a NUL */
 };
 
+struct typing { struct lists *of; struct topic *topic; };
+
 struct lists {
 	struct lists_config c;
 	const struct redis_port *port;
@@ -52,7 +54,7 @@ struct lists {
 	const char **argv;
 	size_t *len;
 	unsigned room;
-	unsigned typed, to_type;        /* looking for keys that are no lists */
+	unsigned typing;                /* keys that are asked whether they are lists */
 	struct batch *first, **last;
 	unsigned batches;
 	struct loop_timer *again;
@@ -151,32 +153,41 @@ static void pause_for(struct lists *l, int ms)
 
 static void on_type(void *arg, const struct redis_reply *r)
 {
-	struct lists *l = arg;
-	struct topic *t = topics_get(l->c.topics, l->typed++);
+	struct typing *asked = arg;
+	struct lists *l = asked->of;
+	struct topic *t = asked->topic;
 
+	mem_free(asked);
 	t->shunned = r->type == REDIS_STR && strcmp(r->str, "list") && strcmp(r->str, "none");
 	if (t->shunned)
 		log_line(LOG_WARN, "bus",
 		         "the Redis key %s is a %s, no list: calls for %s come by PUBLISH only",
 		         t->name, r->str, t->name);
-	if (l->typed == l->to_type)
+	if (!--l->typing)
 		pause_for(l, 0);
 }
 
-/* One such key would keep the others from being read. */
+/* One such key would keep the others from being read. A Cluster's answers come in any order. */
 static void look_for_others(struct lists *l)
 {
-	l->typed = l->to_type = 0;
-	l->shun_until_ms = now_ms() + SHUN_MS;
-	for (unsigned i = 0; i < topics_count(l->c.topics); i++) {
-		const struct topic *t = topics_get(l->c.topics, i);
+	unsigned n = l->typing ? 0 : topics_count(l->c.topics);
+
+	if (n)
+		l->shun_until_ms = now_ms() + SHUN_MS;
+	pause_for(l, PAUSE_MS);
+	for (unsigned i = 0; i < n; i++) {
+		struct topic *t = topics_get(l->c.topics, i);
 		const char *argv[] = { "TYPE", t->name };
 		size_t len[] = { 4, t->len };
+		struct typing *ask = mem_alloc(sizeof *ask);
 
-		if (!l->port->command(l->port->link, on_type, l, 2, argv, len))
-			l->to_type++;
+		*ask = (struct typing){ l, t };
+		l->typing++;
+		if (l->port->command(l->port->link, on_type, ask, 2, argv, len)) {
+			l->typing--;
+			mem_free(ask);
+		}
 	}
-	pause_for(l, PAUSE_MS);
 }
 
 static void failed(struct lists *l, const struct redis_reply *r)

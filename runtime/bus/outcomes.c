@@ -234,13 +234,15 @@ static void read_options(struct sent *s, const msg *m)
 	struct msg_item key, value;
 
 	while (msg_next(&map, &key) && msg_next(&map, &value)) {
-		if (value.type == MSG_BOOL && value.i)
-			value = (struct msg_item){ .type = MSG_STR, .str = "1", .len = 1 };
-		for (int i = 0; i < OPTIONS; i++)
-			if (key.type == MSG_STR && value.type == MSG_STR && value.len &&
-			    key.len == strlen(option_name[i]) && !s->option[i] &&
-			    !memcmp(key.str, option_name[i], key.len))
+		for (int i = 0; i < OPTIONS; i++) {
+			if (key.type != MSG_STR || key.len != strlen(option_name[i]) ||
+			    memcmp(key.str, option_name[i], key.len) || s->option[i])
+				continue;
+			if (value.type == MSG_STR && value.len)
 				s->option[i] = mem_string(value.str, value.len);
+			else if (i == LOSE && value.type == MSG_BOOL && value.i)
+				s->option[i] = mem_string("1", 1);
+		}
 		if (key.type == MSG_STR && key.len == 7 && !memcmp(key.str, "wait_ms", 7) &&
 		    value.type == MSG_INT && value.i >= 0 && value.i < INT32_MAX)
 			s->until_ms = now_ms() + value.i;
@@ -306,7 +308,8 @@ static void on_looked_for(void *arg, const struct redis_reply *reply)
 	struct listing *l = arg;
 	struct why why;
 
-	if (reply->type != REDIS_GONE && !(reply->type == REDIS_LIST && reply->items)) {
+	if (reply->type == REDIS_ERROR ? strstr(reply->str, "Invalid stream ID") != NULL :
+	    reply->type == REDIS_LIST && !reply->items) {
 		why_set(&why, 0, "there is no rollout %s; see `actorctl patch rollouts`", l->id);
 		core_answer(l->of->c.self, l->caller, (struct packed){ NULL, NULL }, 0,
 		            ACTOR_ENOENT, why.text);

@@ -47,8 +47,7 @@ struct served { struct place place; struct peer *peer; uint64_t number; };
 struct peer {
 	const struct peer_config *c;
 	char *name, *key;               /* of its inbox */
-	actor *self;
-	actor_id id;
+	actor *self; actor_id id;       /* the proxy */
 	uint64_t life;
 	bool here, open;
 	bool in_redis;                  /* the frame that flies is under way to Redis */
@@ -358,19 +357,21 @@ static actor_id settle(struct peer *p, struct question *q, const struct part *pa
 	return who;
 }
 
+void peer_speaks(struct peer *p, uint64_t life)
+{
+	watches_life(&p->watches, life);
+}
+
 actor_id peer_came(struct peer *p, const struct part *part)
 {
 	actor_id who = 0;
 	char *text = part->kind == PART_ANSWER ? NULL : mem_string(part->text, part->len);
 	struct place *at;
 
-	if (part->kind == PART_DOWN) {
+	if (part->kind == PART_DOWN)
 		watches_down(&p->watches, part->number, text);
-	} else {
-		at = places_take(&p->questions, part->number);
-		if (at)
-			who = settle(p, (struct question *)at, part, text);
-	}
+	else if ((at = places_take(&p->questions, part->number)))
+		who = settle(p, (struct question *)at, part, text);
 	mem_free(text);
 	return who;
 }
@@ -455,12 +456,11 @@ void peer_here(struct peer *p, uint64_t life)
 {
 	struct why why;
 
-	if (p->here && p->life != life) {
+	if (p->life != life) {
 		why_set(&why, 0, "the node %s was started again", p->name);
 		refuse_all(p, why.text);
+		watches_life(&p->watches, life);
 	}
-	if (p->life != life)
-		watches_forget_theirs(&p->watches);
 	p->here = true;
 	p->life = life;
 }

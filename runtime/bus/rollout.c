@@ -174,6 +174,7 @@ static void pack_call(struct rollout *r, struct buf *out, const struct redis_rep
                       const struct redis_reply *builds, const struct redis_reply *fields)
 {
 	static const char *const texts[] = { "file", "author", "note", "probation" };
+	const struct redis_reply *lose = field(fields, "lose_changes");
 
 	pack_str(out, source->str, source->len);
 	pack_map(out, 3 + ARRAY_LEN(texts));
@@ -181,7 +182,7 @@ static void pack_call(struct rollout *r, struct buf *out, const struct redis_rep
 		pack_option(out, texts[i], field(fields, texts[i]));
 	pack_option(out, "builds", builds);
 	pack_text(out, "lose_changes");
-	pack_bool(out, field(fields, "lose_changes")->type == REDIS_STR);
+	pack_bool(out, lose->type == REDIS_STR && lose->len == 1 && *lose->str == '1');
 	pack_text(out, "rollout");
 	pack_text(out, r->id);
 }

@@ -4,7 +4,7 @@
  *
  *   actord:{rollouts}          stream, an entry a rollout: source, and of these what is known:
  *                              for (a group, a node, `*`: all; default), file, author, note,
- *                              probation, lose_changes (a revert may lose what a state
+ *                              probation, lose_changes (1: a revert may lose what a state
  *                              gained), and ct, cb: where each node's outcome is told to
  *   actord:{rollouts}:seen     hash: by a node's identity, the last one that it took
  *   actord:{rollouts}:builds   hash: by rollout, the builds of the types that it was made for

@@ -11,7 +11,8 @@
  *      XREADGROUP ... BLOCK ms STREAMS KEYS >s -> XREADGROUP ... STREAMS KEY >
  *
  * Invariants: one command of ours at a time, so nothing is popped that nobody asked for; whoever
- * stops it gets what is on its way. The loop's thread. */
+ * stops it gets what is on its way; a round is gone through to its end, however short the wait is
+ * to be, so no key is left out. The loop's thread. */
 #include "rounds.h"
 
 #include <stdlib.h>
@@ -74,7 +75,7 @@ static void on_next(void *arg)
 
 	if (!r->fn || r->asking)
 		return;
-	if (r->stop || now_ms() >= r->until_ms)
+	if (r->stop || (!r->at && now_ms() >= r->until_ms))
 		finish(r, &nil);
 	else
 		ask(r);
@@ -174,7 +175,7 @@ static int port_command(void *arg, redis_fn *fn, void *fn_arg, int argc, const c
 	r->argc = argc;
 	r->at = 0;
 	r->stop = false;
-	r->until_ms = now_ms() + WAIT_MS;
+	r->until_ms = now_ms() + (r->first == 9 ? atoi(argv[7]) : WAIT_MS);      /* BLOCK ms */
 	if (!r->asking)
 		loop_timer_set(r->next, 0);
 	return 0;

@@ -13,7 +13,7 @@
  *
  * Threads: the one that forks must live as long as the node, as the kernel means that thread by
  * "parent"; it is the main thread, which runs the loop too. Does not speak Redis beyond AUTH and
- * PING: hiredis belongs to lane.c. */
+ * PING: hiredis belongs to lane.c and sentinel.c. */
 #include "server.h"
 
 #include <arpa/inet.h>

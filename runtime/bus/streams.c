@@ -53,6 +53,7 @@ struct streams {
 	const struct redis_port *port, *commands;
 	struct stream **stream;         /* as many as there are topics */
 	unsigned n, room, turn, open;
+	unsigned window;                /* topics from turn on that are read */
 	bool up, reading, stale, quiet, paused;
 	const struct topic *skipped;    /* one that is not read, as it has too much */
 	struct loop_timer *again, *look;
@@ -217,6 +218,7 @@ static void on_read(void *arg, const struct redis_reply *r)
 	s->reading = s->stale = false;
 	if (r->type == REDIS_GONE)
 		return;
+	s->turn += r->type == REDIS_NIL ? s->window : 1;
 	if (r->type == REDIS_ERROR) {
 		if (strncmp(r->str, "NOGROUP", 7))
 			say(s, "the streams of topics cannot be read", r->str);
@@ -252,10 +254,11 @@ static void read_on(struct streams *s)
 	const char *argv[WORDS_MOST] = { "XREADGROUP", "GROUP", "actord", s->c.node, "COUNT", count,
 	                                 "BLOCK", ms, "STREAMS" };
 	enum { FIXED = 9, MOST = (WORDS_MOST - FIXED) / 2 };
+	unsigned i = 0;
 	int n = 0;
 
 	s->skipped = NULL;
-	for (unsigned i = 0; i < s->n && n < MOST; i++) {
+	for (; i < s->n && n < MOST; i++) {
 		const struct stream *st = s->stream[(s->turn + i) % s->n];
 
 		if (readable(s, st))
@@ -263,9 +266,9 @@ static void read_on(struct streams *s)
 	}
 	if (!n)
 		return;
-	s->turn++;
-	for (int i = 0; i < n; i++)
-		argv[FIXED + n + i] = ">";
+	s->window = i < s->n ? i : 1;
+	for (int k = 0; k < n; k++)
+		argv[FIXED + n + k] = ">";
 	snprintf(count, sizeof count, "%d", READ_ENTRIES);
 	snprintf(ms, sizeof ms, "%d", s->n > MOST ? 50 : READ_MS);      /* turn by turn */
 	s->reading = !command(s->port, on_read, s, FIXED + 2 * n, argv);

@@ -133,12 +133,13 @@ void watches_cease(struct watches *w, uint64_t number)
 		cease((struct theirs *)at);
 }
 
-void watches_forget_theirs(struct watches *w)
+void watches_life(struct watches *w, uint64_t life)
 {
 	struct place *at;
 
-	while ((at = places_any(&w->theirs)))
+	while (w->life != life && (at = places_any(&w->theirs)))
 		cease((struct theirs *)at);
+	w->life = life;
 }
 
 void watches_fini(struct watches *w)

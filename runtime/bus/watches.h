@@ -9,7 +9,10 @@
 
 /* Zero-initialised is none. ours: by the number that the other node knows them by; theirs: by the
  * number that it gave. */
-struct watches { struct places ours, theirs; };
+struct watches {
+	struct places ours, theirs;
+	uint64_t life;          /* that theirs are of */
+};
 
 /* `who` monitors name there by its own number: the number to say there. */
 uint64_t watches_begin(struct watches *w, actor_id who, int64_t number, const char *name);
@@ -26,7 +29,8 @@ int watches_serve(struct watches *w, void *owner, actor *self, struct places *mo
  */
 void *watches_served(struct places *monitors, int64_t monitor, uint64_t *number);
 void watches_cease(struct watches *w, uint64_t number); /* they watch it no more */
-void watches_forget_theirs(struct watches *w);  /* all of a node that began anew */
+/* Their node speaks in this life: if it began anew, what was watched before is watched no more. */
+void watches_life(struct watches *w, uint64_t life);
 
 /* The core has stopped: frees all, and takes no monitor back. Before that, of all nodes. */
 void watches_fini(struct watches *w);

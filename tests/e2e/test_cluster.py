@@ -173,6 +173,10 @@ class Messages(Case):
         done = node.actorctl("patch", "apply", fix, "--group", "*")
         self.assertEqual(done.code, 0, done)
         self.assertEqual(caller.call("echo", "seven"), [7])
+        self.db.set("echo", "no list")
+        self.assertTrue(node.err.wait("the Redis key echo is a string"))
+        self.assertEqual(caller.call("rpc", "test", "x", "y"), ["args: x, y."])
+        self.assertFalse([x for x in node.err.lines if ", no list:" in x and " echo " not in x])
 
 
 if __name__ == "__main__":

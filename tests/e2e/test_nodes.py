@@ -48,13 +48,18 @@ class Nodes(Case):
             raise AssertionError(done)
         return json.loads(done.out)["args"]
 
-
     def came(self, runtime, count):
         """So many messages have come to the sink there, once each and in order."""
         def look():
             done = runtime.actorctl("--json", "call", "sink", "told")
             return not done.code and json.loads(done.out)["args"] == [count, 0, 0]
         until(look, "%d messages have come" % count, 60)
+
+    def watched(self, runtime, count):
+        def look():         # None: it did not answer in time
+            found = runtime.json("inspect", "sink")[0]["monitored_by"]
+            return found is not None and len(found) == count
+        until(look, "%d watch it" % count, 30)
 
 
 class Found(Nodes):
@@ -121,12 +126,6 @@ class Called(Nodes):
         with self.assertRaisesRegex(AssertionError, "no actor named"):
             self.call(a, "sink", "told")
         b.kill()
-
-    def watched(self, runtime, count):
-        def look():         # None: it did not answer in time
-            found = runtime.json("inspect", "sink")[0]["monitored_by"]
-            return found is not None and len(found) == count
-        until(look, "%d watch it" % count, 30)
 
     def test_watched_no_more(self):
         """A monitor that is taken back, or whose actor or node has ended, is none there either."""
@@ -251,6 +250,35 @@ class Bad(Nodes):
         self.call(a, "spring", "run", "sink", 1, 1000, 0)
         self.came(b, 1100)
         self.assertTrue(b.err.wait("or it is forged"))
+
+    def test_watches_before_their_node_is_known(self):
+        """Which life of a node watches says its frame, which may come before that life is known."""
+        _, b = self.pair()
+        db = self.server.client()
+
+        def watch(life, sequence):
+            frame = self.frame(sequence, [4, sequence, "sink"], life=life)
+            db.xadd(self.INBOX, {"f": frame})
+
+        def live(life):
+            db.hset("actord:{nodes}:mallory", mapping={
+                "identity": "m", "life": life, "info": msgpack.packb({"topics": ["of%d" % life]})})
+            db.zadd("actord:{nodes}", {"mallory": (db.time()[0] + 3600) * 1000})
+            db.incr("actord:{nodes}:version")
+            self.reach(b, "of%d" % life)
+        watch(7, 1)
+        self.watched(b, 1)
+        live(7)
+        watch(7, 2)
+        self.watched(b, 2)
+        watch(8, 1)
+        self.watched(b, 1)
+        live(8)
+        watch(8, 2)
+        self.watched(b, 2)
+        live(9)
+        self.watched(b, 0)
+        db.zrem("actord:{nodes}", "mallory")
 
     def test_an_inbox_of_another_type(self):
         self.server.client().set(self.INBOX, "not a stream")

@@ -176,6 +176,9 @@ class Refuse(Rollouts):
         self.fails(a.actorctl("patch", "revert", "7", "--group", "*"), 2)
         self.assertRegex(self.fails(a.actorctl("patch", "rollouts", "1-0"), 3),
                          "no rollout 1-0; see `actorctl patch rollouts`")
+        self.assertRegex(self.fails(a.actorctl("patch", "rollouts", "one"), 3), "no rollout one")
+        self.server.client().set("actord:{rollouts}", "no stream")
+        self.assertRegex(a.actorctl("patch", "rollouts", "1-0").err, "WRONGTYPE")
 
     def test_waits_for_each_and_loses_what_it_may(self):
         a, b = self.node("alpha"), self.node("beta")
@@ -191,6 +194,11 @@ class Refuse(Rollouts):
         back = ("--json", "patch", "revert", first["rollout"], "--group", "*")
         _, nodes = self.outcome(b.actorctl(*back), 6)
         self.assertRegex(nodes["alpha"]["why"], "add --lose-changes")
+        caller = Caller(self.server.client())
+        redis_cli(self.server.url, "xadd", "actord:{rollouts}", "*", "ct", caller.ct, "cb", "heard",
+                  "lose_changes", "0", "source", "//revert " + first["rollout"])
+        for _ in a, b:
+            self.assertRegex(caller.answer()["args"][0]["why"], "add --lose-changes")
         _, nodes = self.outcome(b.actorctl(*back, "--lose-changes"))
         self.assertEqual({x["state"] for x in nodes.values()}, {"reverted"})
 

@@ -10,6 +10,7 @@
  * Main thread, before any other. Opens no file but --config; what a value means for the machine
  * (is the port free, may the folder be written) the rooms find out. */
 #include "options.h"
+#include "bus/url.h"
 #include "core/log.h"
 
 #include <arpa/inet.h>
@@ -18,7 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LISTEN_PORT = 8080, REDIS_PORT = 6379, WORKERS_MAX = 100, DATABASES = 1024,
+enum { LISTEN_PORT = 8080, WORKERS_MAX = 100, DATABASES = 1024,
        ACTORS_LEAST = 100, ACTORS_MOST = 200000000 };
 enum { FILE_MAX = 1 << 20 };    /* bytes of --config */
 
@@ -104,6 +105,8 @@ static bool starts(const char *text, const char *with)
 
 static int set_redis(struct node_config *c, const char *value, struct why *why)
 {
+	struct url url;
+
 	if (strcmp(value, "none") == 0) {
 		c->redis = REDIS_IS_NONE;
 	} else if (strcmp(value, "embedded") == 0) {
@@ -112,16 +115,14 @@ static int set_redis(struct node_config *c, const char *value, struct why *why)
 	} else if (starts(value, "embedded/")) {
 		c->redis = REDIS_IS_EMBEDDED;
 		return number(value + 9, 0, DATABASES - 1, &c->redis_db, why);
-	} else if (starts(value, "redis://") || starts(value, "unix://") ||
-	           starts(value, "sentinel://") || starts(value, "cluster://")) {
+	} else if (strstr(value, "://")) {
 		c->redis = REDIS_IS_ELSEWHERE;
 		c->redis_url = value;
+		return url_parse(&url, value, why);
 	} else {
-		return why_set(why, ACTOR_EARGS, "this version knows no \"%.*s\"; write embedded, "
-		               "embedded/DB, redis://[user:password@]host:port/db, "
-		               "unix:///path?db=N, sentinel://host:port,.../master/db, "
-		               "cluster://host:port,... or none",
-		               (int)strcspn(value, ":/"), value);
+		return why_set(why, ACTOR_EARGS, "\"%s\" is no Redis; write embedded, embedded/DB, "
+		               "redis://[user:password@]host:port/db or another URL "
+		               "(actord --help), or none", value);
 	}
 	return 0;
 }

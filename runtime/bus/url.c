@@ -135,8 +135,8 @@ static int scheme(const char *text, enum kind *kind, const char **rest, struct w
 			return 0;
 		}
 	return why_set(why, ACTOR_EARGS,
-	               "the Redis URL must begin with redis://, unix://, sentinel:// or "
-	               "cluster://");
+	               "the Redis URL begins with %.*s, but must begin with redis://, unix://, "
+	               "sentinel:// or cluster://", (int)strcspn(text, ":/"), text);
 }
 
 bool url_host(const struct url *u, int i, char *host, size_t size, int *port)

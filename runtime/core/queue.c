@@ -84,11 +84,13 @@ static void share(const uint32_t *cells, uint32_t n)
 	spin_unlock(&pool.lock);
 }
 
-/* The older half of a full ring goes to the list, and a behind it. Whoever has made so many ready
- * has had its turn: what it has woken is warm now. */
-static COLD void spill(struct pooler *p, struct actor *a)
+/* The older half of the ring, which was full when it began at `first`, goes to the list, and a
+ * behind it. (Looked for anew, its beginning may have moved on: the ring may hold less than half
+ * then, and what lies behind its end has been taken before.) Whoever has made so many ready has had
+ * its turn: what it has woken is warm now. */
+static COLD void spill(struct pooler *p, uint32_t first, struct actor *a)
 {
-	uint32_t first = LOAD_ACQUIRE(&p->first), moved[RING / 2 + 1], n = RING / 2;
+	uint32_t moved[RING / 2 + 1], n = RING / 2;
 
 	for (uint32_t i = 0; i < n; i++)
 		moved[i] = LOAD(&p->ring[(first + i) % RING]);
@@ -113,10 +115,10 @@ static void many(struct pooler *p)
 
 static void ring_put(struct pooler *p, struct actor *a)
 {
-	uint32_t tail = LOAD(&p->tail);
+	uint32_t tail = LOAD(&p->tail), first = LOAD_ACQUIRE(&p->first);
 
-	if (unlikely(tail - LOAD_ACQUIRE(&p->first) >= RING)) {
-		spill(p, a);
+	if (unlikely(tail - first >= RING)) {
+		spill(p, first, a);
 		return;
 	}
 	if (unlikely(tail % MANY == 0))

@@ -65,6 +65,11 @@ void *mem_try(size_t size)
 	return mem_refused() ? NULL : calloc(1, size ? size : 1);
 }
 
+void *mem_room(size_t size)
+{
+	return mem_refused() ? NULL : malloc(size);
+}
+
 void *mem_resize(void *p, size_t size)
 {
 	p = realloc(p, size ? size : 1);

@@ -37,7 +37,8 @@ const char *error_name(int code);
 void *mem_alloc(size_t size);           /* zeroed; gives; ends the process when there is none */
 /* The same for what the world makes large: NULL where there is none. */
 void *mem_try(size_t size);
-/* A test's: true where this one is to fail, in mem_try() and where a limit may be reached.
+void *mem_room(size_t size);            /* as mem_try(), but whatever was there before */
+/* A test's: true where this one is to fail, in those two and where a limit may be reached.
  * NULL outside tests. */
 extern bool (*mem_refuse)(void);
 static inline bool mem_refused(void) { return unlikely(mem_refuse != NULL) && mem_refuse(); }

@@ -28,7 +28,14 @@ static struct {
 	_Atomic uint32_t in_window;
 } letters = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static bool flood(void)
+bool letters_flood(void)
+{
+	return LOAD(&letters.in_window) >= A_WINDOW &&
+	       LOAD(&letters.window) == now_ms() / WINDOW_MS;
+}
+
+/* One more. In a flood nothing is written that other threads read. */
+static bool kept_no_more(void)
 {
 	int64_t window = now_ms() / WINDOW_MS;
 
@@ -36,7 +43,8 @@ static bool flood(void)
 		STORE(&letters.window, window);
 		STORE(&letters.in_window, 0);
 	}
-	return atomic_fetch_add(&letters.in_window, 1) >= A_WINDOW;
+	return LOAD(&letters.in_window) >= A_WINDOW ||
+	       atomic_fetch_add(&letters.in_window, 1) >= A_WINDOW;
 }
 
 static const char *title(const struct actor *a)
@@ -59,7 +67,7 @@ void letters_add_to(const struct actor *a, const char *what, const struct msg *m
 	struct buf values = { 0 };
 	struct letter_kept *k;
 
-	if (flood())
+	if (kept_no_more())
 		return;
 	message_pack(m, 0, &values);
 	pthread_mutex_lock(&letters.lock);

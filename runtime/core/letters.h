@@ -13,4 +13,7 @@ void letters_add(const struct actor *a, const struct msg *m, const char *reason)
 void letters_add_to(const struct actor *a, const char *what, const struct msg *m,
                     const char *reason);
 
+/* So many have come just now that the next would be counted only. */
+bool letters_flood(void);
+
 #endif

@@ -205,6 +205,23 @@ size_t message_size(const struct arg *args, unsigned n)
 	return size;
 }
 
+/* The class whose messages hold so many bytes of values; CLASSES: they are on the heap. */
+static int class_of(size_t size)
+{
+	int cls = 0;
+
+	while (cls < CLASSES && offsetof(struct msg, slot) + size > sizeof(struct msg) << cls)
+		cls++;
+	return cls;
+}
+
+uint32_t message_units(size_t size)
+{
+	int cls = class_of(size);
+
+	return cls < CLASSES ? 1u << cls : 1 + (uint32_t)((size + 63) >> 6);
+}
+
 static void fill(char *body, const struct arg *args, unsigned n)
 {
 	size_t at = 8 * n + (n > SLOTS_INLINE ? n : 0);
@@ -227,19 +244,17 @@ static void fill(char *body, const struct arg *args, unsigned n)
 
 struct msg *message_make(struct message_pool *p, const struct arg *args, unsigned n)
 {
-	size_t size = message_size(args, n), head = offsetof(struct msg, slot);
-	void *body;
-	int cls = 0;
+	size_t size = message_size(args, n);
+	int cls = class_of(size);
 	struct msg *m;
+	void *body;
 
 	if (size > MESSAGE_MAX)
 		return NULL;
-	while (cls < CLASSES && head + size > (size_t)sizeof *m << cls)
-		cls++;
 	if (cls < CLASSES) {
 		m = message_new(p, cls);
 	} else {
-		body = mem_try(size);
+		body = mem_room(size);
 		if (!body)
 			return NULL;
 		m = message_new(p, 0);
@@ -258,7 +273,7 @@ struct msg *message_make(struct message_pool *p, const struct arg *args, unsigne
 struct msg *message_copy(struct message_pool *p, const struct msg *m)
 {
 	int cls = m->flags & MSG_CLASS;
-	void *body = m->flags & MSG_HEAP ? mem_try(m->slot[1]) : NULL;
+	void *body = m->flags & MSG_HEAP ? mem_room(m->slot[1]) : NULL;
 	struct msg *copy;
 
 	if (m->flags & MSG_HEAP && !body)

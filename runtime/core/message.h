@@ -181,6 +181,8 @@ int args_fit(struct arg *args, unsigned n, const struct signature *s, const char
 
 /* Bytes that these values take behind a header. */
 size_t message_size(const struct arg *args, unsigned n);
+/* Of a message with so many bytes of values: as msg_units(). */
+uint32_t message_units(size_t size);
 /* A message with these values; the header's other fields are the caller's to set. NULL: over
  * MESSAGE_MAX, or there is no memory for a large one; up to 900 bytes of values always go in. */
 struct msg *message_make(struct message_pool *p, const struct arg *args, unsigned n);

@@ -30,10 +30,7 @@ static int push(struct worker *w, struct actor *a, struct msg *m, enum room room
 		message_free(&w->pool, m);
 		return said == PUSH_FULL ? ACTOR_EFULL : ACTOR_ENOENT;
 	}
-	if (said == PUSH_READY)
-		post_ready(w, a);
-	COUNT_UP(&w->sent, 1);
-	return 0;
+	return post_pushed(w, a, said);
 }
 
 /* Behind what has gathered for a, where there is room for both. */

@@ -13,6 +13,15 @@ extern void (*post_ready)(struct worker *w, struct actor *a);
 /* hold.c's: a is held, and has just got an order. */
 extern void (*post_held)(struct worker *w, struct actor *a);
 
+/* After cell_push(), where that took it. 0. */
+INLINE int post_pushed(struct worker *w, struct actor *a, enum push said)
+{
+	if (said == PUSH_READY)
+		post_ready(w, a);
+	COUNT_UP(&w->sent, 1);
+	return 0;
+}
+
 /* Pushes, makes ready, frees m where it cannot be taken. 0, or ACTOR_ENOENT: the actor has ended.
  * Where more waits than any type's limits allow, m overtakes. */
 int post_beyond(struct worker *w, struct actor *a, struct msg *m);

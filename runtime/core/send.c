@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "draft.h"
-#include "hold.h"
+#include "full.h"
 #include "trace.h"
 
 static _Atomic uint64_t route;
@@ -117,60 +117,10 @@ int target_here(actor_ref to, struct target *t, struct why *why)
 
 /* --- pushing ------------------------------------------------------------------------------ */
 
-/* m found no room. What its type says is done with it; where that is nothing, the sender is told.
- */
-static COLD int no_room(struct worker *w, struct actor *a, struct msg *m)
-{
-	struct type *type = cell_type(a);
-	struct actor *self = LOAD(&w->actor);
-
-	if (w->in_handler && self && type->full == FULL_HOLD && !cell_type(self)->native &&
-	    (w->hold_on == a || hold_begin(w, self, a)) && hold_keep(w, m) == 0)
-		return 0;
-	if (type->full == FULL_DROP_NEWEST || type->full == FULL_DROP_OLDEST) {
-		COUNT_UP(&w->sent, 1);
-		post_dead(w, a, m, "the mailbox is full, its type drops");
-		message_free(&w->pool, m);
-		return 0;
-	}
-	COUNT_UP(&w->refused, 1);
-	message_free(&w->pool, m);
-	return ACTOR_EFULL;
-}
-
 static COLD int gone(struct worker *w, struct msg *m)
 {
 	message_free(&w->pool, m);
 	return ACTOR_ENOENT;
-}
-
-/* Where the type drops the oldest there is room for twice as much: the owner drops when it takes
- * them. */
-static bool may_overfill(const struct actor *a, const struct msg *m)
-{
-	uint64_t h = LOAD(&a->head);
-
-	return cell_type(a)->full == FULL_DROP_OLDEST &&
-	       HEAD_COUNT(h) < 2 * LOAD(&a->max_count) &&
-	       HEAD_UNITS(h) + msg_units(m) <= 2 * LOAD(&a->max_units);
-}
-
-INLINE int pushed(struct worker *w, struct actor *a, enum push said)
-{
-	if (said == PUSH_READY)
-		post_ready(w, a);
-	COUNT_UP(&w->sent, 1);
-	return 0;
-}
-
-static COLD int push_full(struct worker *w, struct actor *a, struct msg *m)
-{
-	enum push said = !may_overfill(a, m) ? PUSH_FULL
-			 : cell_push(a, msg_index(m), m, HEAD_WEIGHT(msg_units(m)), ROOM_PROMISED);
-
-	if (said < PUSH_FULL)
-		return pushed(w, a, said);
-	return said == PUSH_DEAD ? gone(w, m) : no_room(w, a, m);
 }
 
 /* Room is looked at as each message joins, so a mailbox is overdrawn by what others push meanwhile
@@ -186,7 +136,7 @@ static int box_add(struct worker *w, struct actor *a, struct msg *m)
 	if (unlikely(!cell_room(a, h + w->box.weight, weight))) {
 		if (w->box.top)
 			post_box(w);
-		return push_full(w, a, m);
+		return full_push(w, a, m);
 	}
 	post_join(w, a, m);
 	return 0;
@@ -208,7 +158,7 @@ static void leave(struct worker *w, struct actor *self, struct draft_item *i)
 		said = cell_push(i->to, msg_index(i->m), i->m, HEAD_WEIGHT(msg_units(i->m)),
 				 ROOM_PROMISED);
 	}
-	pushed(w, i->to, said);
+	post_pushed(w, i->to, said);
 	if (said < PUSH_FULL)
 		return;
 	post_dead(w, i->to, i->m, said == PUSH_DEAD ? "the actor has just ended"
@@ -241,7 +191,7 @@ static bool joins(struct worker *w, struct actor *a, struct msg *m, int *rc)
 		return true;
 	}
 	if (w->hold_on == a) {                  /* behind what is kept back already */
-		*rc = no_room(w, a, m);
+		*rc = full_keep(w, a, m);
 		return true;
 	}
 	if (a == w->last_to && a != LOAD(&w->actor) && likely(msg_units(m) <= BOX_UNITS)) {
@@ -258,8 +208,8 @@ INLINE int push_now(struct worker *w, struct actor *a, struct msg *m, uint64_t w
 	enum push said = cell_push(a, msg_index(m), m, weight, ROOM_LIMITED);
 
 	if (unlikely(said >= PUSH_FULL))
-		return said == PUSH_DEAD ? gone(w, m) : push_full(w, a, m);
-	return pushed(w, a, said);
+		return said == PUSH_DEAD ? gone(w, m) : full_push(w, a, m);
+	return post_pushed(w, a, said);
 }
 
 /* In a handler that has refused its message, or is traced; for a trace from outside; gathering. */
@@ -305,15 +255,6 @@ int send_push(struct worker *w, struct actor *a, struct msg *m)
 
 /* --- from values -------------------------------------------------------------------------- */
 
-static int full(struct actor *a, const char *who, struct why *why)
-{
-	uint64_t h = LOAD(&a->head);
-
-	return why_set(why, ACTOR_EFULL,
-		       "%s: the mailbox is full (%u messages, %u bytes): try again later", who,
-		       HEAD_COUNT(h), HEAD_UNITS(h) * (unsigned)sizeof(struct msg));
-}
-
 /* The handler in the table now, or -1 with why. A client is not told of what it may not call. */
 static int find_handler(const struct type *type, const struct table *tab, const struct letter *l,
 			struct why *why)
@@ -347,12 +288,14 @@ static COLD int not_sent(int rc, const struct target *t, const char *what,
 	const struct entry *e = &tab->entry[fn];
 	char who[2 * NAME_MAX_LEN + 2];
 
+	if (!why && rc != ACTOR_ENOMEM)
+		return rc;
 	snprintf(who, sizeof who, "%s.%s", t->name && *t->name ? t->name :
 		 type_title(LOAD_ACQUIRE(&t->cell->type)), what);
 	switch (rc) {
 	case ACTOR_EARGS: return args_fit(args, n, signature_get(e->sig), who, e->args, why);
 	case ACTOR_ENOMEM: return no_message(args, n, who, why);
-	case ACTOR_EFULL: return full(t->cell, who, why);
+	case ACTOR_EFULL: return full_why(t->cell, who, why);
 	default: return why_set(why, rc, "%s: the actor has just ended", who);
 	}
 }
@@ -431,6 +374,8 @@ int send_args(struct worker *w, const struct letter *l, struct arg *args, unsign
 	if (fn < 0)
 		return ACTOR_ENOENT;
 	rc = args_fit(args, n, signature_get(tab->entry[fn].sig), "", tab->entry[fn].args, NULL);
+	if (!rc && full_spares(w, t.cell, message_size(args, n), l->corr, &rc))
+		return rc < 0 ? not_sent(rc, &t, l->what, tab, fn, args, n, why) : 0;
 	m = rc < 0 ? NULL : message_make(&w->pool, args, n);
 	if (!m)
 		return not_sent(rc < 0 ? rc : ACTOR_ENOMEM, &t, l->what, tab, fn, args, n, why);

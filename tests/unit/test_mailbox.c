@@ -35,6 +35,26 @@ static const struct actor_type small = {
 	.name = "small", .on = ON({ "block", "", block, 0 }, { "count", "text:str?", count, 0 }),
 };
 
+static pthread_t asker;
+static int asked;
+
+static bool count_asked(void)
+{
+	asked += pthread_equal(pthread_self(), asker) != 0;
+	return false;
+}
+
+/* What is refused is not made before: no memory is asked for, however large it would be. */
+static void expect_cheap_refusal(actor_id id, const char *text)
+{
+	asker = pthread_self();
+	asked = 0;
+	mem_refuse = count_asked;
+	assert_int_equal(actor_send(NULL, id, "count", text), ACTOR_EFULL);
+	mem_refuse = NULL;
+	assert_int_equal(asked, 0);
+}
+
 static void test_bounded_mailbox(void **state)
 {
 	struct type_options o = { .max_count = 8, .max_bytes = 4096 };
@@ -52,10 +72,11 @@ static void test_bounded_mailbox(void **state)
 		sent++;
 	assert_int_equal(actor_send(NULL, id, "count"), ACTOR_EFULL);
 	assert_int_equal(sent, 7);                      /* the one being handled counts */
+	memset(big, 'x', sizeof big - 1);
+	expect_cheap_refusal(id, big);
 	pthread_mutex_unlock(&gate);
 	expect_events(1 + sent);
 	/* one message may be larger than all the room */
-	memset(big, 'x', sizeof big - 1);
 	while (({ struct actor_info i; core_inspect(id, &i); strcmp(i.state, "idle"); }))
 		sched_yield();
 	assert_int_equal(actor_send(NULL, id, "count", big), 0);

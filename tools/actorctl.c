@@ -18,8 +18,8 @@ enum { TIMEOUT_MAX_MS = 3600000, WORDS_MAX = 4096 };
 static const char options_text[] =
 	"  --control PATH  the runtime's socket; also ACTORD_CONTROL. Without either the\n"
 	"                  places where actord listens by default\n"
-	"  --redis URL     through that Redis (redis://, unix://, sentinel://) instead of the\n"
-	"                  socket, to any node that uses it:\n"
+	"  --redis URL     through that Redis (as actord's --redis) instead of the socket, to\n"
+	"                  any node that uses it:\n"
 	"  --node NAME     to this one\n"
 	"  --json          one JSON object a line, errors too\n"
 	"  --note TEXT, --author NAME, --probation TERMS, --group NAME, --wait,\n"

@@ -3,7 +3,11 @@
  *
  * Each node hosts the topic actord:control:NODE, whose handlers are those that the socket reaches.
  * A question is published there, so that none is left behind for a node that has gone, and the
- * answer comes to a list of our own. A wait is never longer than the deadline. */
+ * answer comes to a list of our own. A wait is never longer than the deadline.
+ *
+ * In a Cluster any master takes what is published, but counts only who hears it there: whether
+ * anybody does is asked of each. The list is popped at the master that Redis says has it (MOVED).
+ */
 #include "ctl_redis.h"
 
 #include <hiredis.h>
@@ -12,13 +16,16 @@
 #include <sys/random.h>
 
 #include "actor.h"
+#include "bus/slots.h"
 #include "bus/url.h"
 
 #define TOPIC "actord:control:"
-enum { NAME_MOST = 256, ANSWER_MS_MOST = 30000, SENTINEL_S = 1 };
+enum { NAME_MOST = 256, ANSWER_MS_MOST = 30000,
+       ONE_OF_MANY_S = 1 };             /* so long it may take before the next is tried */
 
 struct remote {
-	redisContext *redis;
+	struct url url;
+	redisContext *redis;            /* in a Cluster: one of the masters */
 	char topic[sizeof TOPIC + NAME_MOST], ct[64];
 	int64_t number;
 };
@@ -32,50 +39,55 @@ static struct timeval left(const struct link *l)
 	return (struct timeval){ ms / 1000, ms % 1000 * 1000 };
 }
 
+static struct timeval left_for_one(const struct link *l)
+{
+	struct timeval t = left(l);
+
+	return t.tv_sec < ONE_OF_MANY_S ? t : (struct timeval){ ONE_OF_MANY_S, 0 };
+}
+
 /* What Redis says, or why it does not. NULL with why. */
-static redisReply *said(struct remote *r, redisReply *reply, struct why *why)
+static redisReply *said(redisContext *c, redisReply *reply, struct why *why)
 {
 	if (reply && reply->type != REDIS_REPLY_ERROR)
 		return reply;
 	why_set(why, CTL_AWAY, "Redis: %s (`redis-cli -u URL ping` asks it "
-		"alone)", reply ? reply->str : r->redis->errstr);
+		"alone)", reply ? reply->str : c->errstr);
 	if (reply)
 		freeReplyObject(reply);
 	return NULL;
 }
 
-static int simple(struct remote *r, redisReply *reply, struct why *why)
+static int simple(redisContext *c, redisReply *reply, struct why *why)
 {
-	reply = said(r, reply, why);
+	reply = said(c, reply, why);
 	if (!reply)
 		return CTL_AWAY;
 	freeReplyObject(reply);
 	return CTL_DONE;
 }
 
-static int sign_in(struct remote *r, const struct url *u, struct why *why)
+static int sign_in(redisContext *c, const struct url *u, struct why *why)
 {
 	int rc = CTL_DONE;
 
 	if (*u->password && *u->user)
-		rc = simple(r, redisCommand(r->redis, "AUTH %s %s", u->user, u->password), why);
+		rc = simple(c, redisCommand(c, "AUTH %s %s", u->user, u->password), why);
 	else if (*u->password)
-		rc = simple(r, redisCommand(r->redis, "AUTH %s", u->password), why);
+		rc = simple(c, redisCommand(c, "AUTH %s", u->password), why);
 	if (rc == CTL_DONE && u->db)
-		rc = simple(r, redisCommand(r->redis, "SELECT %d", u->db), why);
+		rc = simple(c, redisCommand(c, "SELECT %d", u->db), why);
 	return rc;
 }
 
 /* What one Sentinel says; false with why. */
 static bool ask_sentinel(struct link *l, struct url *u, const char *host, int port, struct why *why)
 {
-	struct timeval t = left(l);
+	struct timeval t = left_for_one(l);
 	redisContext *c;
 	redisReply *r = NULL;
 	bool known;
 
-	if (t.tv_sec >= SENTINEL_S)
-		t = (struct timeval){ SENTINEL_S, 0 };
 	c = redisConnectWithTimeout(host, port, t);
 	if (c && !c->err && redisSetTimeout(c, t) == REDIS_OK)
 		r = redisCommand(c, "SENTINEL get-master-addr-by-name %s", u->master);
@@ -107,19 +119,94 @@ static int find_master(struct link *l, struct url *u, struct why *why)
 	return CTL_NOT_YET;
 }
 
-static int dial(struct link *l, const struct url *u, struct why *why)
+/* A connection that is signed in, to host ("": the URL's socket), in place of the one *c had. */
+static int dial(struct link *l, const char *host, int port, redisContext **c, struct why *why)
 {
-	struct remote *r = l->remote;
+	const struct url *u = &((struct remote *)l->remote)->url;
+	struct timeval t = url_is_cluster(u) ? left_for_one(l) : left(l);
 
-	r->redis = *u->host ? redisConnectWithTimeout(u->host, u->port, left(l)) :
-	                      redisConnectUnixWithTimeout(u->path, left(l));
-	if (!r->redis)
+	if (*c)
+		redisFree(*c);
+	*c = *host ? redisConnectWithTimeout(host, port, t) :
+	             redisConnectUnixWithTimeout(u->path, t);
+	if (!*c)
 		return why_set(why, CTL_AWAY, "Redis: out of memory");
-	if (r->redis->err)
+	if ((*c)->err)
 		return why_set(why, CTL_NOT_YET, "no Redis answers at %s%s: %s; is it started? "
 			"The runtime says where its own is: actorctl inspect, on its machine",
-			u->host, u->path, r->redis->errstr);
-	return sign_in(r, u, why);
+			host, *host ? "" : u->path, (*c)->errstr);
+	redisSetTimeout(*c, left(l));
+	return sign_in(*c, u, why);
+}
+
+/* --- a Cluster ---------------------------------------------------------------- */
+
+/* One of the URL's nodes that answers: the last's reason, where none does. */
+static int dial_any(struct link *l, struct why *why)
+{
+	struct remote *r = l->remote;
+	char host[sizeof r->url.host];
+	int port, rc = CTL_NOT_YET;
+
+	for (int at = 0; rc != CTL_DONE && url_host(&r->url, at, host, sizeof host, &port); at++)
+		rc = dial(l, host, port, &r->redis, why);
+	return rc;
+}
+
+/* To the master of a row of CLUSTER SLOTS: [first, last, [host, port, ...], replicas...]. */
+static bool dial_row(struct link *l, const redisReply *row, redisContext **c)
+{
+	const redisReply *at = row->elements > 2 ? row->element[2] : row;
+	const char *host = ((struct remote *)l->remote)->redis->tcp.host;
+	struct why why;
+
+	if (at->elements < 2)
+		return false;
+	if (at->element[0]->len)
+		host = at->element[0]->str;
+	return dial(l, host, (int)at->element[1]->integer, c, &why) == CTL_DONE;
+}
+
+/* Asks its masters one by one, until one says what is `good`: that, or NULL. */
+static redisReply *ask_masters(struct link *l, bool (*good)(const redisReply *r), const char *what,
+                               const char *of)
+{
+	struct remote *r = l->remote;
+	redisReply *slots = redisCommand(r->redis, "CLUSTER SLOTS"), *reply = NULL;
+	redisContext *c = NULL;
+
+	for (size_t i = 0; slots && !reply && i < slots->elements; i++) {
+		if (!dial_row(l, slots->element[i], &c))
+			continue;
+		reply = redisCommand(c, "PUBSUB %s %s", what, of);
+		if (reply && !good(reply)) {
+			freeReplyObject(reply);
+			reply = NULL;
+		}
+	}
+	if (c)
+		redisFree(c);
+	if (slots)
+		freeReplyObject(slots);
+	return reply;
+}
+
+static bool is_heard(const redisReply *numsub)
+{
+	return numsub->elements == 2 && numsub->element[1]->integer > 0;
+}
+
+static bool has_any(const redisReply *channels)
+{
+	return channels->type == REDIS_REPLY_ARRAY && channels->elements > 0;
+}
+
+/* Where the list of our answers is instead. False: that is not what the error says. */
+static bool moved(const redisReply *error, struct redirect *to)
+{
+	const struct redis_reply e = { .type = REDIS_ERROR, .str = error->str, .len = error->len };
+
+	return error->type == REDIS_REPLY_ERROR && slot_redirect(to, &e);
 }
 
 /* --- asking ------------------------------------------------------------------- */
@@ -155,34 +242,55 @@ static void compose(struct link *l, const char *to, const char *what, const stru
 static int publish(struct link *l, struct why *why)
 {
 	struct remote *r = l->remote;
-	redisReply *reply = said(r, redisCommand(r->redis, "PUBLISH %s %b", r->topic, l->out.p,
-	                                         l->out.len), why);
+	redisReply *reply = said(r->redis, redisCommand(r->redis, "PUBLISH %s %b", r->topic,
+	                                                l->out.p, l->out.len), why);
 	bool heard;
 
 	if (!reply)
 		return CTL_AWAY;
 	heard = reply->integer > 0;
 	freeReplyObject(reply);
+	if (!heard && url_is_cluster(&r->url)) {
+		reply = ask_masters(l, is_heard, "NUMSUB", r->topic);
+		heard = reply;
+		if (reply)
+			freeReplyObject(reply);
+	}
 	if (heard)
 		return CTL_DONE;
 	return why_set(why, CTL_ABSENT, "no node `%s` on that Redis; `actorctl --redis URL nodes` "
 		"lists those that are", r->topic + sizeof TOPIC - 1);
 }
 
+static redisReply *blpop(struct link *l)
+{
+	struct remote *r = l->remote;
+	struct timeval t = left(l);
+
+	t.tv_sec += 1;
+	redisSetTimeout(r->redis, t);
+	return redisCommand(r->redis, "BLPOP %s %d", r->ct, (int)t.tv_sec);
+}
+
 /* One answer, or none in time. */
 static int pop(struct link *l, struct why *why)
 {
 	struct remote *r = l->remote;
-	struct timeval t = left(l);
-	redisReply *reply;
+	redisReply *reply = blpop(l);
+	struct redirect to;
 
-	t.tv_sec += 1;
-	redisSetTimeout(r->redis, t);
-	reply = redisCommand(r->redis, "BLPOP %s %d", r->ct, (int)t.tv_sec);
+	while (reply && moved(reply, &to)) {
+		freeReplyObject(reply);
+		if (!*to.host)          /* that of whoever says so */
+			snprintf(to.host, sizeof to.host, "%s", r->redis->tcp.host);
+		if (dial(l, to.host, to.port, &r->redis, why) != CTL_DONE)
+			return CTL_AWAY;
+		reply = blpop(l);
+	}
 	if (!reply && r->redis->err == REDIS_ERR_IO)
 		return why_set(why, CTL_LATE, "no answer in time; --timeout MS waits longer, "
 			"`actorctl --redis URL nodes` lists the nodes");
-	reply = said(r, reply, why);
+	reply = said(r->redis, reply, why);
 	if (!reply)
 		return CTL_AWAY;
 	buf_clear(&l->in);
@@ -236,33 +344,33 @@ int remote_call(struct link *l, const char *to, const char *what, const struct b
 static int find_node(struct link *l, struct why *why)
 {
 	struct remote *r = l->remote;
-	redisReply *reply = said(r, redisCommand(r->redis, "PUBSUB CHANNELS " TOPIC "*"), why);
+	bool cluster = url_is_cluster(&r->url);
+	redisReply *reply = cluster ? ask_masters(l, has_any, "CHANNELS", TOPIC "*") :
+		said(r->redis, redisCommand(r->redis, "PUBSUB CHANNELS " TOPIC "*"), why);
 	int rc = CTL_DONE;
 
-	if (!reply)
+	if (!reply && !cluster)
 		return CTL_AWAY;
-	if (reply->elements > 0)
+	if (reply && has_any(reply))
 		snprintf(r->topic, sizeof r->topic, "%s", reply->element[0]->str);
 	else
 		rc = why_set(why, CTL_NOT_YET, "no runtime is on that Redis; start one with "
 			"`actord --redis URL`");
-	freeReplyObject(reply);
+	if (reply)
+		freeReplyObject(reply);
 	return rc;
 }
 
 int remote_open(struct link *l, const struct ctl *c, struct why *why)
 {
 	struct remote *r = l->remote = mem_alloc(sizeof *r);
+	struct url *u = &r->url;
 	struct why reason;
 	uint64_t own[2];
-	struct url u;
 	int rc;
 
-	if (url_parse(&u, c->redis, &reason) != 0)
+	if (url_parse(u, c->redis, &reason) != 0)
 		return why_set(why, CTL_USAGE, "--redis: %s", reason.text);
-	if (url_is_cluster(&u))
-		return why_set(why, CTL_USAGE, "--redis: a Cluster is not reached from "
-			"here; speak to an actord that uses it by its --control socket");
 	if (c->node && strlen(c->node) >= NAME_MOST)
 		return why_set(why, CTL_USAGE, "--node: a name has at most %d bytes",
 			NAME_MOST - 1);
@@ -270,9 +378,10 @@ int remote_open(struct link *l, const struct ctl *c, struct why *why)
 		return why_set(why, CTL_AWAY, "no random numbers");
 	snprintf(r->ct, sizeof r->ct, "actord:answers:%016llx%016llx", (unsigned long long)own[0],
 		(unsigned long long)own[1]);
-	rc = *u.master ? find_master(l, &u, why) : CTL_DONE;
+	rc = *u->master ? find_master(l, u, why) : CTL_DONE;
 	if (rc == CTL_DONE)
-		rc = dial(l, &u, why);
+		rc = url_is_cluster(u) ? dial_any(l, why) :
+		                         dial(l, u->host, u->port, &r->redis, why);
 	if (rc != CTL_DONE)
 		return rc;
 	if (!c->node)
@@ -287,6 +396,8 @@ void remote_close(struct link *l)
 
 	if (r && r->redis)
 		redisFree(r->redis);
+	if (r)
+		explicit_bzero(&r->url, sizeof r->url);
 	mem_free(r);
 	l->remote = NULL;
 }

@@ -9,10 +9,12 @@ import subprocess
 import unittest
 import uuid
 
+import msgpack
 import redis
 
-from harness import (ANSWERS, HERE, PATIENCE, Caller, Case, Lines, free_port, make_folder, pack,
-                     run, running, until)
+from harness import (ANSWERS, HERE, PATIENCE, Caller, Case, Lines, actorctl, free_port,
+                     make_folder, pack, run, running, until)
+from test_pymodule import Python
 
 ACTORS = HERE / "actors"
 logging.getLogger("redis.cluster").disabled = True      # it prints each redirect that it follows
@@ -177,6 +179,38 @@ class Messages(Case):
         self.assertTrue(node.err.wait("the Redis key echo is a string"))
         self.assertEqual(caller.call("rpc", "test", "x", "y"), ["args: x, y."])
         self.assertFalse([x for x in node.err.lines if ", no list:" in x and " echo " not in x])
+
+    def through(self, *args, **more):
+        """actorctl by way of the Cluster."""
+        return actorctl("--redis", self.cluster.url, *args, **more)
+
+    def test_tools(self):
+        self.fails(self.through("ping"), 4)
+        node = self.node("alpha")
+        self.fails(self.through("--node", "nobody", "ping"), 3)
+        for args in (), ("--node", "alpha"):
+            until(lambda: not self.through(*args, "ping").code, "the node is heard")
+        for total in range(5):          # the answers' list is a new one each time: at any master
+            done = self.through("call", "counter", "hit", "1")
+            self.assertEqual((done.code, done.out), (0, "%d\n" % (total + 1)), done)
+        python = Python(self, url=self.cluster.url)
+        until(lambda: any("sums" in row["topics"] for row in node.json("nodes")), "it is found")
+        self.assertEqual(node.actorctl("call", "sums", "add", "2", "3").out, "5\n")
+        self.assertEqual(python.do("ask", "counter", "hit", 2), [[7]])
+        caller = Caller(self.db)
+        for n in range(3):              # by its list, its channel and its stream
+            self.assertEqual(caller.call("old python", "add", n, 1), [n + 1])
+            self.assertEqual(caller.call("old python", "add", n, 2, via="publish"), [n + 2])
+            self.db.xadd("actord:{sums}", {"m": pack(
+                {"func": "add", "args": [n, 3], "cb": "back", "ct": caller.ct}, "msgpack")})
+            self.assertEqual(msgpack.unpackb(self.db.blpop(caller.ct, 10)[1])["args"], [n + 3])
+            for key in "actord:{node:python}", "actord:{nodes}", "actord:{sums}":
+                self.cluster.move(key)
+            self.assertEqual(node.actorctl("call", "sums", "add", "2", n).out, "%d\n" % (n + 2))
+        self.assertEqual(list(python.do("send_patch", ANSWERS % 9 + 'const struct actor_type patch'
+                                        ' = { .name = "echo",\n\t.on = ON({ "nine", "", answers,'
+                                        ' 0 }) };\n')[0]), ["alpha"])
+        self.assertEqual(python.do("ask", "echo", "nine"), [[9]])
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ from harness import ENOENT, HERE, Case, Lines, Refused, running, until
 class Python:
     """A process of pymodule_node.py."""
 
-    def __init__(self, test, name="python"):
+    def __init__(self, test, name="python", url=None):
         self.process = subprocess.Popen(
-            ["/usr/bin/python3", HERE / "pymodule_node.py", test.runtime.redis_url, name],
+            ["/usr/bin/python3", HERE / "pymodule_node.py", url or test.runtime.redis_url, name],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         running.add(self.process)
         test.addCleanup(self.end)

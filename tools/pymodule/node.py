@@ -23,6 +23,7 @@ from gevent.queue import Queue
 import msgpack
 
 from . import rollout, wire
+from .link import connect, publish
 from .module import Module
 from .wire import (ANSWER, ASK, CLIENT, DOWN, EFULL, ENOENT, ETIME, REFUSAL, SEND, TRACE, WATCH,
                    Refused)
@@ -76,6 +77,11 @@ redis.call('XTRIM', KEYS[1], 'MINID', ARGV[1])
 for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
 return 1"""
 
+# Of a shared stream: acknowledged and gone.
+SHARE_DONE = """
+redis.call('XACK', KEYS[1], 'actord', ARGV[1])
+return redis.call('XDEL', KEYS[1], ARGV[1])"""
+
 
 def entry_id(text):
     ms, number = text.split(b"-" if isinstance(text, bytes) else "-")
@@ -125,12 +131,11 @@ class Peer:
 class Node(Module):
     """A node named `name` that hosts `topics` (its name, where there are none): a message to one
     calls the function of the app that it names. streams: also from the topics' shared streams.
-    conf: url=, or what redis.Redis() takes."""
+    conf: url=, or what redis.Redis() takes; see link.py."""
 
     def __init__(self, name, topics=(), streams=False, **conf):
         Module.__init__(self, name)
-        url = conf.pop("url", None)
-        self.db = redis.Redis.from_url(url, **conf) if url else redis.Redis(**conf)
+        self.db = connect(**conf)
         self.topics, self.streams, self.again = list(topics) or [name], streams, False
         self.joined = Event()
         self.life, self.identity = time.time_ns() >> 10, uuid.uuid4().hex
@@ -401,7 +406,7 @@ class Node(Module):
                 for m in self._messages(key, fields or {}):
                     with wire.tracing(wire.trace_of(m)):
                         self._shared(key, m)
-                self.db.pipeline().xack(key, "actord", name).xdel(key, name).execute()
+                self.db.eval(SHARE_DONE, 1, key, name)
             return at if at != ">" and entries else ">"
         except redis.RedisError as wrong:
             self.complain("%s: %s" % (key, wrong))
@@ -432,5 +437,5 @@ class Node(Module):
             answer["err"] = {"code": wrong.code, "text": wrong.text}
         if m.get("cb") and m.get("ct"):
             data = wire.encode(answer, False)
-            if not self.db.publish(m["ct"], data):
+            if not publish(self.db, m["ct"], data):
                 self.db.rpush(m["ct"], data)

@@ -9,6 +9,7 @@ import redis
 from gevent.event import AsyncResult
 
 from . import rollout
+from .link import connect, publish
 from .module import Module
 from .wire import (EARGS, ETIME, Refused, decode, encode, is_json, trace_key, trace_of,
                    tracing)
@@ -20,13 +21,12 @@ ANSWER_EXPIRE_S = 3600          # of a list that an answer made and nobody reads
 
 
 class RPCModule(Module):
-    """conf: url=, or what redis.Redis() takes; topic=, else RPC_TOPIC."""
+    """conf: url=, or what redis.Redis() takes (see link.py); topic=, else RPC_TOPIC."""
 
     def __init__(self, **conf):
         Module.__init__(self, conf.pop("topic", RPC_TOPIC))
-        url = conf.pop("url", None)
         self.conf = conf
-        self.db = redis.Redis.from_url(url, **conf) if url else redis.Redis(**conf)
+        self.db = connect(**conf)
         self._numbers, self._asks = itertools.count(1), {}
 
     # --- calling ---
@@ -120,7 +120,7 @@ class RPCModule(Module):
         except (TypeError, ValueError, OverflowError) as wrong:
             answer.update(args=[], err={"code": EARGS, "text": "the answer: %s" % wrong})
             data = encode(answer, as_json)
-        if not self.db.publish(topic, data) and self.db.rpush(topic, data) == 1:
+        if not publish(self.db, topic, data) and self.db.rpush(topic, data) == 1:
             self.db.expire(topic, ANSWER_EXPIRE_S)
 
     def _settle(self, number, args, wrong):

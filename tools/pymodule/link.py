@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""The Redis of a URL: one, the master that Sentinels name, or a Cluster."""
+
+from urllib.parse import unquote, urlsplit
+
+import redis
+from redis.cluster import ClusterNode, RedisCluster
+from redis.commands import RedisClusterCommands
+from redis.exceptions import RedisClusterException
+from redis.sentinel import Sentinel
+
+REDIS_PORT, SENTINEL_PORT = 6379, 26379
+
+
+class Cluster(RedisClusterCommands):
+    """Connected by the first command, and what goes wrong is a redis.RedisError, as with one Redis:
+    RedisCluster itself wants a Cluster that is whole before there is anything to call."""
+
+    def __init__(self, hosts, **conf):
+        self.conf = dict(conf, startup_nodes=[ClusterNode(*host) for host in hosts])
+        self.cluster = None
+
+    def _do(self, what, *args, **options):
+        try:
+            if self.cluster is None:
+                self.cluster = RedisCluster(**self.conf)
+            return getattr(self.cluster, what)(*args, **options)
+        except RedisClusterException as wrong:
+            self.cluster = None         # where its masters are is asked again
+            raise redis.ConnectionError("the Cluster: %s" % wrong) from wrong
+
+    def execute_command(self, *args, **options):
+        return self._do("execute_command", *args, **options)
+
+    def pubsub(self, **options):
+        return self._do("pubsub", **options)
+
+
+def connect(url=None, **conf):
+    """As redis.Redis.from_url(), or redis.Redis() without; and as actord's --redis:
+    cluster://[[USER]:PASSWORD@]HOST:PORT,... and
+    sentinel://[[USER]:PASSWORD@]HOST:PORT,.../MASTER[/DB]."""
+    if not url:
+        return redis.Redis(**conf)
+    parts = urlsplit(url)
+    if parts.scheme not in ("cluster", "sentinel"):
+        return redis.Redis.from_url(url, **conf)
+    who, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = (unquote(x) for x in who.partition(":"))
+    conf = {**({"username": user} if user else {}), **({"password": password} if password else {}),
+            **conf}
+    default = REDIS_PORT if parts.scheme == "cluster" else SENTINEL_PORT
+    hosts = [urlsplit("//" + host) for host in hosts.split(",")]
+    hosts = [(host.hostname, host.port or default) for host in hosts]
+    if parts.scheme == "cluster":
+        return Cluster(hosts, **conf)
+    master, _, db = parts.path[1:].partition("/")
+    return Sentinel(hosts).master_for(unquote(master), db=int(db or 0), **conf)
+
+
+def publish(db, channel, data):
+    """How many hear it; a Cluster's PUBLISH counts only those at one master, so there all are
+    asked first, as who has heard it may be gone after."""
+    if not isinstance(db, Cluster):
+        return db.publish(channel, data)
+    heard = sum(n for _, n in db.pubsub_numsub(channel, target_nodes=RedisCluster.PRIMARIES))
+    return max(heard, db.publish(channel, data))

@@ -87,13 +87,15 @@ static void say_ready(struct node *n)
 	const char *listen = n->gateway ? gateway_address(n->gateway) : "none";
 	const char *port = strrchr(listen, ':'), *redis = n->bus ? n->config->redis_url : "none";
 	bool all = strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0;
+	int any;                /* as much of it as any client takes */
 
 	n->ready = true;
 	loop_timer_set(n->redis_late, -1);
 	if (n->server)
 		redis = server_url(n->server);
-	printf("ready listen=%s%s redis=%s control=%s node=%s state=%s version=%s\n",
-	       all ? "127.0.0.1" : "", all ? port : listen, redis, control_path(n->control),
+	any = strncmp(redis, "rediss:", 7) == 0 ? (int)strcspn(redis, "?") : -1;
+	printf("ready listen=%s%s redis=%.*s control=%s node=%s state=%s version=%s\n",
+	       all ? "127.0.0.1" : "", all ? port : listen, any, redis, control_path(n->control),
 	       n->name, state_path(n->state), ACTORD_VERSION);
 	fflush(stdout);
 	control_ready(n->control);

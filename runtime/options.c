@@ -10,7 +10,7 @@
  * Main thread, before any other. Opens no file but --config; what a value means for the machine
  * (is the port free, may the folder be written) the rooms find out. */
 #include "options.h"
-#include "bus/url.h"
+#include "bus/tls.h"
 #include "core/log.h"
 
 #include <arpa/inet.h>
@@ -118,7 +118,7 @@ static int set_redis(struct node_config *c, const char *value, struct why *why)
 	} else if (strstr(value, "://")) {
 		c->redis = REDIS_IS_ELSEWHERE;
 		c->redis_url = value;
-		return url_parse(&url, value, why);
+		return url_parse(&url, value, why) ? ACTOR_EARGS : tls_check(&url, why);
 	} else {
 		return why_set(why, ACTOR_EARGS, "\"%s\" is no Redis; write embedded, embedded/DB, "
 		               "redis://[user:password@]host:port/db or another URL "
@@ -298,6 +298,7 @@ static const struct option table[] = {
 	{ "listen", "ADDR:PORT", "WebSocket and HTTP (127.0.0.1:8080); port 0 takes a free one;\n"
 	  "none for none", set_listen },
 	{ "redis", "URL", "redis://[user:password@]host:port/db, unix:///path?db=N,\n"
+	  "rediss://...?cacert=FILE&cert=FILE&key=FILE (TLS; see README),\n"
 	  "sentinel://[user:password@]host:port,host:port/master/db,\n"
 	  "cluster://[user:password@]host:port,host:port;\n"
 	  "embedded or embedded/DB starts a private redis-server (the\n"

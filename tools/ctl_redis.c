@@ -17,7 +17,7 @@
 
 #include "actor.h"
 #include "bus/slots.h"
-#include "bus/url.h"
+#include "bus/tls.h"
 
 #define TOPIC "actord:control:"
 enum { NAME_MOST = 256, ANSWER_MS_MOST = 30000,
@@ -25,6 +25,7 @@ enum { NAME_MOST = 256, ANSWER_MS_MOST = 30000,
 
 struct remote {
 	struct url url;
+	struct tls *tls;                /* NULL: none */
 	redisContext *redis;            /* in a Cluster: one of the masters */
 	char topic[sizeof TOPIC + NAME_MOST], ct[64];
 	int64_t number;
@@ -122,7 +123,10 @@ static int find_master(struct link *l, struct url *u, struct why *why)
 /* A connection that is signed in, to host ("": the URL's socket), in place of the one *c had. */
 static int dial(struct link *l, const char *host, int port, redisContext **c, struct why *why)
 {
-	const struct url *u = &((struct remote *)l->remote)->url;
+	const struct remote *r = l->remote;
+	const struct url *u = &r->url;
+	const struct ssl_st *session;
+	struct why reason;
 	struct timeval t = url_is_cluster(u) ? left_for_one(l) : left(l);
 
 	if (*c)
@@ -136,6 +140,8 @@ static int dial(struct link *l, const char *host, int port, redisContext **c, st
 			"The runtime says where its own is: actorctl inspect, on its machine",
 			host, *host ? "" : u->path, (*c)->errstr);
 	redisSetTimeout(*c, left(l));
+	if (r->tls && tls_begin(r->tls, *c, &session, &reason) != 0)
+		return why_set(why, CTL_AWAY, "Redis at %s:%d: %s", host, port, reason.text);
 	return sign_in(*c, u, why);
 }
 
@@ -371,6 +377,8 @@ int remote_open(struct link *l, const struct ctl *c, struct why *why)
 
 	if (url_parse(u, c->redis, &reason) != 0)
 		return why_set(why, CTL_USAGE, "--redis: %s", reason.text);
+	if (u->tls && !(r->tls = tls_new(u, &reason)))
+		return why_set(why, CTL_USAGE, "--redis: %s", reason.text);
 	if (c->node && strlen(c->node) >= NAME_MOST)
 		return why_set(why, CTL_USAGE, "--node: a name has at most %d bytes",
 			NAME_MOST - 1);
@@ -394,10 +402,12 @@ void remote_close(struct link *l)
 {
 	struct remote *r = l->remote;
 
-	if (r && r->redis)
+	if (!r)
+		return;
+	if (r->redis)
 		redisFree(r->redis);
-	if (r)
-		explicit_bzero(&r->url, sizeof r->url);
+	tls_free(r->tls);
+	explicit_bzero(&r->url, sizeof r->url);
 	mem_free(r);
 	l->remote = NULL;
 }

@@ -12,6 +12,9 @@
  * reply stands in a ring of our own, in the order of the commands; hiredis's own calls with no
  * reply are passed over, as it loses some: lane_drop() empties the ring.
  *
+ * TLS, where there is any, is between hiredis and the socket (tls.c), and seen here only by its
+ * records.
+ *
  * The loop's thread only. Limits neither time nor bytes, and does not connect again. */
 #include "lane.h"
 
@@ -20,7 +23,10 @@
 
 #include "../actor.h"
 
-enum { READ_BYTES = 16 << 10, READS_MOST = 16 };        /* what hiredis takes at a time; in a row */
+enum {
+	READ_BYTES = 16 << 10, READS_MOST = 16,         /* what hiredis takes at a time; in a row */
+	RECORD_LEAST = 22,      /* of TLS, in bytes: a read takes one record, however small */
+};
 
 struct waiting { redis_fn *fn; void *arg; };
 
@@ -29,6 +35,7 @@ struct lane {
 	const struct lane_events *events;
 	void *arg;
 	redisAsyncContext *ac;          /* NULL: none */
+	const struct ssl_st *session;   /* of ac; NULL: it is not encrypted */
 	struct loop_watch *watch;       /* of its socket */
 	bool writing;                   /* hiredis is: what it asks for now is to wait for */
 	struct waiting *ring;           /* of room, a power of two: from first to next */
@@ -248,14 +255,24 @@ void lane_subscribe(struct lane *l, int argc, const char **argv, const size_t *l
 		redisAsyncCommandArgv(l->ac, on_pushed, l, argc, argv, len);
 }
 
-bool lane_read(struct lane *l)
+static int held(const struct lane *l)
 {
 	int bytes = 0;
 
 	if (l->ac)
 		ioctl(l->ac->c.fd, FIONREAD, &bytes);
-	for (; l->ac && bytes > 0; bytes -= READ_BYTES)
+	return bytes;
+}
+
+bool lane_read(struct lane *l)
+{
+	int least = l->session ? RECORD_LEAST : READ_BYTES;
+
+	for (int bytes = held(l); l->ac && bytes > 0; bytes -= least) {
 		redisAsyncHandleRead(l->ac);
+		if (l->session && !held(l))
+			break;
+	}
 	return !l->ac || is_between(l->ac);     /* none: what it held came too late to be heard */
 }
 
@@ -264,9 +281,14 @@ bool lane_read(struct lane *l)
 static void lost(const redisAsyncContext *ac, const char *otherwise)
 {
 	struct lane *l = ac->data;
+	const char *reason = ac->c.errstr[0] ? ac->c.errstr : otherwise;
+	struct why why;
 
+	if (l->session && tls_trouble(l->session, &why))
+		reason = why.text;
 	l->ac = NULL;           /* hiredis frees it when this returns */
-	l->events->lost(l->arg, ac->c.errstr[0] ? ac->c.errstr : otherwise);
+	l->session = NULL;
+	l->events->lost(l->arg, reason);
 }
 
 static void on_connect(const redisAsyncContext *ac, int status)
@@ -281,7 +303,8 @@ static void on_disconnect(const redisAsyncContext *ac, int status)
 	lost(ac, "it closed the connection");
 }
 
-int lane_join(struct lane *l, const char *address, int port, const char *path, struct why *why)
+int lane_join(struct lane *l, const char *address, int port, const char *path,
+              const struct tls *tls, struct why *why)
 {
 	redisAsyncContext *ac = address ? redisAsyncConnect(address, port)
 	                                : redisAsyncConnectUnix(path);
@@ -289,16 +312,20 @@ int lane_join(struct lane *l, const char *address, int port, const char *path, s
 	if (!ac || ac->err) {
 		why_set(why, ACTOR_EFAIL, "%s",
 		        ac && ac->c.errstr[0] ? ac->c.errstr : "no memory for a connection");
-		if (ac)
-			redisAsyncFree(ac);
-		return ACTOR_EFAIL;
+		goto fail;
 	}
+	if (tls && tls_begin(tls, &ac->c, &l->session, why))
+		goto fail;
 	ac->data = l;
 	l->ac = ac;
 	attach(l, ac);
 	redisAsyncSetConnectCallback(ac, on_connect);
 	redisAsyncSetDisconnectCallback(ac, on_disconnect);
 	return 0;
+fail:
+	if (ac)
+		redisAsyncFree(ac);
+	return ACTOR_EFAIL;
 }
 
 void lane_drop(struct lane *l)
@@ -307,6 +334,7 @@ void lane_drop(struct lane *l)
 	redisAsyncContext *ac = l->ac;
 
 	l->ac = NULL;
+	l->session = NULL;
 	if (ac)
 		redisAsyncFree(ac);
 	while (l->first != l->next) {

@@ -5,6 +5,7 @@
 
 #include "loop.h"
 #include "ports.h"
+#include "tls.h"
 
 /* Never from inside a call of lane.h but lane_read(). */
 struct lane_events {
@@ -16,9 +17,10 @@ struct lane;
 /* arg: of events, which is borrowed. */
 struct lane *lane_new(struct loop *l, const struct lane_events *events, void *arg);
 void lane_free(struct lane *l);         /* drops it */
-/* Begins to connect: to an address, or (NULL) to the socket at path. Commands may follow at once.
- * ACTOR_EFAIL with why. */
-int  lane_join(struct lane *l, const char *address, int port, const char *path, struct why *why);
+/* Begins to connect: to an address, or (NULL) to the socket at path; encrypted, unless tls is NULL.
+ * Commands may follow at once. ACTOR_EFAIL with why. */
+int  lane_join(struct lane *l, const char *address, int port, const char *path,
+               const struct tls *tls, struct why *why);
 /* Ends the connection, if there is one; what waits is answered with REDIS_GONE. */
 void lane_drop(struct lane *l);
 /* As a redis_port's command: fn gets a reply that lives until the next one of this lane. What is

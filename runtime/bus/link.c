@@ -158,24 +158,31 @@ static void on_lost(void *arg, const char *reason)
 	link_fail(((struct end *)arg)->link, "%s", reason);
 }
 
-static void end_join(struct end *e)
+static void end_join(struct end *e, const struct tls *tls)
 {
 	struct link *k = e->link;
 	const char *address = k->where ? k->addresses.text[k->address] : NULL;
 	struct why why;
 
-	if (lane_join(e->lane, address, k->port, k->url.path, &why))
+	if (lane_join(e->lane, address, k->port, k->url.path, tls, &why))
 		link_fail(k, "%s", why.text);
 	else
 		end_sign_in(e);
 }
 
+/* Certificates are read each time, as they are renewed while a node runs. */
 static void link_join(struct link *k)
 {
+	struct tls *tls = NULL;
+	struct why why;
+
 	k->state = JOINING;
 	k->since_ms = now_ms();
+	if (k->url.tls && !(tls = tls_new(&k->url, &why)))
+		link_fail(k, "%s", why.text);
 	for (int i = 0; i < LINK_LANES && k->state == JOINING; i++)
-		end_join(&k->end[i]);
+		end_join(&k->end[i], tls);
+	tls_free(tls);
 }
 
 static void on_found(void *arg, const struct addresses *a, int port, const char *error)

@@ -108,26 +108,66 @@ static int host_port(struct url *u, const char *p, const char *end, struct why *
 	return u->port ? 0 : why_set(why, ACTOR_EARGS, "the Redis URL's port cannot be 0");
 }
 
-/* ?db=N is all that may follow a question mark. */
-static int query(struct url *u, const char *p, const char *end, struct why *why)
+static bool is(const char *p, size_t n, const char *word)
 {
-	if (p == end)
-		return 0;
-	if (end - p < 4 || memcmp(p, "?db=", 4))
-		return why_set(why, ACTOR_EARGS, "after ? the Redis URL takes db=N only");
-	return number(p + 4, end, INT32_MAX, &u->db, "database", why);
+	return n == strlen(word) && !memcmp(p, word, n);
 }
 
-enum kind { TCP, LOCAL, SENTINEL, CLUSTER, KINDS };
-static const char *const begins[KINDS] = { "redis://", "unix://", "sentinel://",
+static int verify(struct url *u, const char *p, const char *end, struct why *why)
+{
+	static const char *const words[] = { "full", "ca", "none" };
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (is(p, (size_t)(end - p), words[i])) {
+			u->verify = (typeof(u->verify))i;
+			return 0;
+		}
+	return why_set(why, ACTOR_EARGS, "the Redis URL's verify is full (the certificate names "
+	               "the host), ca (an authority has signed it) or none");
+}
+
+/* NAME=VALUE, of what stands behind the question mark. */
+static int setting(struct url *u, const char *p, const char *end, struct why *why)
+{
+	const struct { const char *name; char *out; } texts[] = {
+		{ "cacert", u->cacert }, { "cert", u->cert }, { "key", u->key }, { "sni", u->sni },
+	};
+	const char *sign = memchr(p, '=', (size_t)(end - p)), *v = sign ? sign + 1 : end;
+	size_t n = sign ? (size_t)(sign - p) : 0;
+
+	if (!u->tls && is(p, n, "db"))
+		return number(v, end, INT32_MAX, &u->db, "database", why);
+	if (u->tls && is(p, n, "verify"))
+		return verify(u, v, end, why);
+	for (size_t i = 0; u->tls && i < ARRAY_LEN(texts); i++)
+		if (is(p, n, texts[i].name))
+			return decode(v, end, texts[i].out, sizeof u->cacert, texts[i].name, why);
+	return why_set(why, ACTOR_EARGS, "after ? the Redis URL takes %s", u->tls ?
+	               "cacert=FILE, cert=FILE, key=FILE, sni=NAME and verify=full|ca|none" :
+	               "db=N only (and rediss://, which is TLS, its certificates)");
+}
+
+static int query(struct url *u, const char *p, const char *end, struct why *why)
+{
+	const char *next;
+
+	for (p += p < end; p < end; p = next + (next < end)) {
+		next = memchr(p, '&', (size_t)(end - p));
+		next = next ? next : end;
+		if (setting(u, p, next, why))
+			return ACTOR_EARGS;
+	}
+	if (!u->cert[0] != !u->key[0])
+		return why_set(why, ACTOR_EARGS, "the Redis URL's cert and key go together");
+	return 0;
+}
+
+enum kind { TCP, TLS, LOCAL, SENTINEL, CLUSTER, KINDS };
+static const char *const begins[KINDS] = { "redis://", "rediss://", "unix://", "sentinel://",
                                            "cluster://" };
 
 static int scheme(const char *text, enum kind *kind, const char **rest, struct why *why)
 {
-	if (!strncmp(text, "rediss://", 9))
-		return why_set(why, ACTOR_EARGS, "rediss:// is TLS, which needs hiredis 1.0 or "
-		               "newer and is not in this build: reach Redis through a TLS "
-		               "proxy, by redis:// or unix://");
 	for (int i = 0; i < KINDS; i++)
 		if (!strncmp(text, begins[i], strlen(begins[i]))) {
 			*kind = (enum kind)i;
@@ -135,8 +175,8 @@ static int scheme(const char *text, enum kind *kind, const char **rest, struct w
 			return 0;
 		}
 	return why_set(why, ACTOR_EARGS,
-	               "the Redis URL begins with %.*s, but must begin with redis://, unix://, "
-	               "sentinel:// or cluster://", (int)strcspn(text, ":/"), text);
+	               "the Redis URL begins with %.*s, but must begin with redis://, rediss://, "
+	               "unix://, sentinel:// or cluster://", (int)strcspn(text, ":/"), text);
 }
 
 bool url_host(const struct url *u, int i, char *host, size_t size, int *port)
@@ -213,6 +253,7 @@ int url_parse(struct url *u, const char *text, struct why *why)
 		return ACTOR_EARGS;
 	ask = p + strcspn(p, "?");
 	end = p + strlen(p);
+	got.tls = kind == TLS;
 	if (query(&got, ask, end, why))
 		return ACTOR_EARGS;
 	slash = memchr(p, '/', (size_t)(ask - p));
@@ -259,7 +300,7 @@ void url_write(const struct url *u, bool secret, struct buf *out)
 	bool v6 = strchr(u->host, ':');
 
 	buf_text(out, begins[u->master[0] ? SENTINEL : url_is_cluster(u) ? CLUSTER :
-	                     u->host[0] ? TCP : LOCAL]);
+	                     !u->host[0] ? LOCAL : u->tls ? TLS : TCP]);
 	if (secret && u->password[0]) {
 		encode(out, u->user, "-._~");
 		buf_text(out, ":");

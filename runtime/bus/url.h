@@ -14,15 +14,23 @@ struct url {
 	char path[108];
 	char user[128], password[512];  /* "": none */
 	int db;
+	/* of TLS: files, "" for the system's authorities, or for no certificate of our own; the
+	 * name to ask for and to check in place of host */
+	bool tls;
+	enum { URL_VERIFY_FULL, URL_VERIFY_CA, URL_VERIFY_NONE } verify;
+	char cacert[256], cert[256], key[256], sni[256];
 };
 
-/* Reads redis://[[user]:password@]host[:port][/db], unix://[[user]:password@]/path[?db=N],
+/* Reads redis://[[user]:password@]host[:port][/db], rediss:// alike (TLS), with
+ * ?cacert=FILE&cert=FILE&key=FILE&sni=NAME&verify=full|ca|none,
+ * unix://[[user]:password@]/path[?db=N],
  * sentinel://[[user]:password@]host[:port],.../master[/db] (user and password are the master's) or
  * cluster://[[user]:password@]host[:port],...;
- * user, password and path are percent-decoded. 0, or ACTOR_EARGS with why, which never repeats
- * the password. */
+ * user, password, path and files are percent-decoded. 0, or ACTOR_EARGS with why, which never
+ * repeats the password. */
 int url_parse(struct url *u, const char *text, struct why *why);
-/* Appends it in a form that url_parse() reads; without the password unless secret, for logs. */
+/* Appends it in a form that url_parse() and other clients read, so without what only we know of
+ * TLS; without the password unless secret, for logs. */
 void url_write(const struct url *u, bool secret, struct buf *out);
 
 static inline bool url_is_cluster(const struct url *u)

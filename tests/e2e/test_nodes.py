@@ -382,7 +382,8 @@ class Odd(Nodes):
                            "-xreadgroup", "-xgroup")
         url = self.server.url.replace("redis://", "redis://little:pw@")
         runtime = self.start(redis=url, listen="none")
-        self.assertTrue(runtime.err.wait("other nodes cannot reach this one: .*(NOPERM|can't run)"))
+        self.assertTrue(runtime.err.wait("other nodes cannot reach this one: "
+                                         ".*(NOPERM|can't run|no permission)"))
         self.assertEqual(Caller(db).call("counter", "hit", 3), [3])
         self.assertLess(len(runtime.err.lines), 10)
 

@@ -114,6 +114,26 @@ static void sentinels(void **state)
 	assert_false(url_host(&u, 3, host, sizeof host, &port));
 }
 
+static void encrypted(void **state)
+{
+	struct url u = parsed("rediss://:hunter2@h:1/2?cacert=/a%26b&cert=/c&key=/k&sni=n"
+	                      "&verify=ca");
+
+	(void)state;
+	assert_true(u.tls);
+	assert_string_equal(u.host, "h");
+	assert_int_equal(u.db, 2);
+	assert_string_equal(u.cacert, "/a&b");
+	assert_string_equal(u.cert, "/c");
+	assert_string_equal(u.key, "/k");
+	assert_string_equal(u.sni, "n");
+	assert_int_equal(u.verify, URL_VERIFY_CA);
+	u = parsed("rediss://h?");
+	assert_int_equal(u.verify, URL_VERIFY_FULL);
+	assert_string_equal(u.cacert, "");
+	assert_false(parsed("redis://h").tls);
+}
+
 static void refusals_say_why(void **state)
 {
 	char longest[600] = "redis://";
@@ -121,7 +141,6 @@ static void refusals_say_why(void **state)
 	(void)state;
 	refused("", "begin with");
 	refused("http://h", "begin with");
-	refused("rediss://:hunter2@h", "TLS");
 	refused("sentinel://h:1,h:2", "MASTER");
 	refused("sentinel://h:1,h:2/", "MASTER");
 	refused("sentinel:///m", "MASTER");
@@ -142,6 +161,14 @@ static void refusals_say_why(void **state)
 	refused("redis://h/x", "database");
 	refused("redis://h/-1", "database");
 	refused("redis://h/0?ssl=1", "db=N");
+	refused("redis://h/0?cacert=/a", "rediss://");
+	refused("rediss://h/0?ssl=1", "cacert=FILE");
+	refused("rediss://h/0?cacert", "cacert=FILE");
+	refused("rediss://h?db=1", "cacert=FILE");
+	refused("rediss://h/0?cert=/a", "cert and key");
+	refused("rediss://h/0?verify=no", "verify is full");
+	refused("rediss://h/0?verify=", "verify is full");
+	refused("rediss://h/0?cacert=%", "hexadecimal");
 	refused("redis://[::1", "]");
 	refused("redis://[::1]x:1", "]");
 	refused("redis://:hunter2%4@h", "hexadecimal");
@@ -158,6 +185,7 @@ static void writes_what_it_reads(void **state)
 	written("redis://:p%40ss@h:1/2", true, "redis://:p%40ss@h:1/2");
 	written("redis://u:p%40ss@h:1/2", false, "redis://h:1/2");
 	written("redis://[::1]", true, "redis://[::1]:6379/0");
+	written("rediss://:x@h?cacert=/a", true, "rediss://:x@h:6379/0");
 	written("unix:///a%20b?db=1", true, "unix:///a%20b?db=1");
 	written("unix://:x@/a", true, "unix://:x@/a");
 	written("cluster://u:x@a:1,b:2", true, "cluster://u:x@a:1,b:2");
@@ -172,6 +200,7 @@ int main(void)
 		cmocka_unit_test(users_and_passwords),
 		cmocka_unit_test(sockets),
 		cmocka_unit_test(sentinels),
+		cmocka_unit_test(encrypted),
 		cmocka_unit_test(refusals_say_why),
 		cmocka_unit_test(writes_what_it_reads),
 	};

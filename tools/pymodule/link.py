@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The Redis of a URL: one, the master that Sentinels name, or a Cluster."""
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import redis
 from redis.cluster import ClusterNode, RedisCluster
@@ -10,6 +10,8 @@ from redis.exceptions import RedisClusterException
 from redis.sentinel import Sentinel
 
 REDIS_PORT, SENTINEL_PORT = 6379, 26379
+TLS = {"cacert": "ssl_ca_certs", "cert": "ssl_certfile", "key": "ssl_keyfile"}
+VERIFY = {"full": ("required", True), "ca": ("required", False), "none": ("none", False)}
 
 
 class Cluster(RedisClusterCommands):
@@ -36,13 +38,27 @@ class Cluster(RedisClusterCommands):
         return self._do("pubsub", **options)
 
 
+def encrypted(parts, conf):
+    """Of rediss://, whose settings are redis-py's or those of actord's --redis."""
+    settings, more = dict(parse_qsl(parts.query)), {}
+    for ours, theirs in TLS.items():
+        if ours in settings:
+            more[theirs] = settings.pop(ours)
+    more["ssl_cert_reqs"], more["ssl_check_hostname"] = VERIFY[settings.pop("verify", "full")]
+    return redis.Redis.from_url(parts._replace(query=urlencode(settings)).geturl(),
+                                **{**more, **conf})
+
+
 def connect(url=None, **conf):
     """As redis.Redis.from_url(), or redis.Redis() without; and as actord's --redis:
-    cluster://[[USER]:PASSWORD@]HOST:PORT,... and
-    sentinel://[[USER]:PASSWORD@]HOST:PORT,.../MASTER[/DB]."""
+    cluster://[[USER]:PASSWORD@]HOST:PORT,...,
+    sentinel://[[USER]:PASSWORD@]HOST:PORT,.../MASTER[/DB], and rediss:// with
+    ?cacert=FILE&cert=FILE&key=FILE&verify=full|ca|none."""
     if not url:
         return redis.Redis(**conf)
     parts = urlsplit(url)
+    if parts.scheme == "rediss":
+        return encrypted(parts, conf)
     if parts.scheme not in ("cluster", "sentinel"):
         return redis.Redis.from_url(url, **conf)
     who, _, hosts = parts.netloc.rpartition("@")

@@ -116,13 +116,16 @@ static void *work(void *arg)
 	return NULL;
 }
 
-int pool_add(int number, struct why *why)
+/* Where its thread could not be made the record stays, for the next attempt: others may have seen
+ * it meanwhile. */
+static struct pooler *record(int number)
 {
-	struct pooler *p = aligned_alloc(128, sizeof *p);
-	sigset_t all, before;
+	struct pooler *p = pool.worker[number];
 	char name[24];
-	int rc;
 
+	if (p)
+		return p;
+	p = aligned_alloc(128, sizeof *p);
 	memset(p, 0, sizeof *p);
 	p->number = number;
 	p->looks = LOOKS_LEAST;
@@ -130,6 +133,15 @@ int pool_add(int number, struct why *why)
 	snprintf(name, sizeof name, number < pool.n ? "worker %d" : "spare %d", number);
 	worker_add(&p->w, name);
 	pool.worker[number] = p;
+	return p;
+}
+
+int pool_add(int number, struct why *why)
+{
+	struct pooler *p = record(number);
+	sigset_t all, before;
+	int rc;
+
 	STORE_RELEASE(&pool.threads, number + 1);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);    /* signals are the main thread's */
@@ -138,7 +150,5 @@ int pool_add(int number, struct why *why)
 	if (!rc)
 		return 0;
 	STORE_RELEASE(&pool.threads, number);
-	worker_remove(&p->w);
-	free(p);
-	return why_set(why, ACTOR_ENOMEM, "cannot start %s: %s", name, strerror(rc));
+	return why_set(why, ACTOR_ENOMEM, "cannot start %s: %s", p->w.name, strerror(rc));
 }

@@ -92,9 +92,11 @@ static bool look_at(struct pooler *p)
 	return stuck;
 }
 
-/* All are stuck and work waits: somebody else must do it. */
+/* All are stuck and work waits: somebody else must do it. What cannot be had is tried again at each
+ * tick, and said once. */
 static void relieve(void)
 {
+	static bool refused;
 	int threads = LOAD(&pool.threads);
 	struct why why;
 
@@ -104,8 +106,17 @@ static void relieve(void)
 		queue_wake(0);
 		return;
 	}
-	if (threads < pool.n + SPARES && pool_add(threads, &why) < 0)
-		log_line(LOG_ERROR, "sched", "%s", why.text);
+	if (threads == pool.n + SPARES)
+		return;
+	if (pool_add(threads, &why) == 0) {
+		refused = false;
+	} else if (!refused) {
+		refused = true;
+		log_line(LOG_ERROR, "sched",
+			 "all workers are inside handlers, and what waits has to wait on: %s; it "
+			 "is tried again (see the limits on threads and memory)",
+			 why.text);
+	}
 }
 
 static void *watch(void *arg)

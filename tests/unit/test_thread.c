@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * test_thread.c - actors with a thread of their own, which may block, actors on the loop, and what
- * a home gives to others at once. */
+ * test_thread.c - actors with a thread of their own, which may block, actors on the loop, what a
+ * home gives to others at once, and a thread more for a pool whose workers all block. */
+#include "log.h"
+#include "run.h"
 #include "thread.h"
 #include "running.h"
 
@@ -371,6 +373,62 @@ static void test_what_is_gathered_for_nobody(void **state)
 	left(0);
 }
 
+/* --- a pool that blocks ------------------------------------------------------------------- */
+
+static void nothing(void *arg, const struct worker_info *w)
+{
+	(void)arg, (void)w;
+}
+
+/* Somebody looks at the workers as long. */
+static void wait_ticks(uint32_t n)
+{
+	for (uint32_t from = LOAD(&run_tick); LOAD(&run_tick) - from < n;)
+		core_workers(nothing, NULL);
+}
+
+static int lines_with(const char *text)
+{
+	struct log_kept line;
+	int n = 0;
+
+	for (uint64_t i = log_oldest(); i <= log_newest(); i++)
+		n += log_read(i, &line) && strstr(line.line, text);
+	return n;
+}
+
+/* All workers block, and a thread more cannot be had: that is said once, and it comes when it can.
+ * The watch tries at each tick. */
+static void test_no_thread_for_a_spare(void **state)
+{
+	actor_id blocked[2], other = spawn(pooled, NULL);
+	pthread_attr_t usual, none;
+
+	(void)state;
+	pthread_mutex_lock(&gate);
+	for (int i = 0; i < 2; i++) {
+		blocked[i] = spawn(pooled, NULL);
+		tell(blocked[i], "block");
+		expect_events(i + 1);
+	}
+	pthread_getattr_default_np(&usual);
+	pthread_getattr_default_np(&none);
+	pthread_attr_setstacksize(&none, (size_t)1 << 47);      /* more than there can be */
+	assert_int_equal(pthread_setattr_default_np(&none), 0);
+	tell(other, "where");
+	wait_ticks(20);
+	expect_events(2);
+	assert_int_equal(lines_with("cannot start spare 2"), 1);
+	assert_int_equal(pthread_setattr_default_np(&usual), 0);
+	expect_events(3);
+	pthread_mutex_unlock(&gate);
+	gone(blocked[0]);
+	gone(blocked[1]);
+	gone(other);
+	pthread_attr_destroy(&usual);
+	pthread_attr_destroy(&none);
+}
+
 static int own_setup(void **state)
 {
 	if (group_setup(state))
@@ -407,6 +465,7 @@ int main(void)
 		cmocka_unit_test_setup(test_what_is_gathered_is_in_order, setup),
 		cmocka_unit_test_setup(test_what_is_gathered_finds_no_room, setup),
 		cmocka_unit_test_setup(test_what_is_gathered_for_nobody, setup),
+		cmocka_unit_test_setup(test_no_thread_for_a_spare, setup),
 	};
 
 	return cmocka_run_group_tests(tests, own_setup, own_teardown);

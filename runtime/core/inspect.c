@@ -273,8 +273,11 @@ static void count(struct core_totals *out)
 	}
 	out->actors = living > 0 ? (uint32_t)living : 0;
 	/* Last, so that what is handled meanwhile does not seem never to have been sent. */
-	for (uint32_t i = 0; i < worker_count(); i++)
-		out->sent += worker_at(i) ? LOAD(&worker_at(i)->sent) : 0;
+	for (uint32_t i = 0; i < worker_count(); i++) {
+		struct worker *w = worker_at(i);
+
+		out->sent += w ? LOAD(&w->sent) : 0;
+	}
 }
 
 void core_totals(struct core_totals *out)

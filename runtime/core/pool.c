@@ -109,8 +109,11 @@ static void *work(void *arg)
 				break;
 		}
 		worker_turn_next(&p->w);
-		if (run_turn(&p->w, a))
+		pool_check(a, LINK_RUNS);
+		if (run_turn(&p->w, a)) {
+			pool_check(a, LINK_READY);
 			queue_again(p, a);
+		}
 	}
 	run_rest(&p->w);
 	return NULL;

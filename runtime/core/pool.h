@@ -8,6 +8,7 @@
 #ifndef POOL_H
 #define POOL_H
 
+#include <assert.h>
 #include <pthread.h>
 
 #include "life.h"
@@ -61,6 +62,25 @@ struct pool {
 	_Atomic uint32_t shared;                        /* how many are in it */
 };
 extern struct pool pool;
+
+/* Debug builds hold cell.h's invariant 1, where a is made ready and where it is taken: it is an
+ * actor, somebody's, and in one queue or run by one thread. Its link says which while no list has
+ * it. Relaxed: what TSan is to see is not ordered by that. */
+enum { LINK_READY = 0xffffffff, LINK_RUNS = 0xfffffffe };
+static inline void pool_check(struct actor *a, uint32_t now)
+{
+#ifndef NDEBUG
+	uint32_t top = HEAD_TOP(LOAD(&a->head));
+	uint32_t was = atomic_exchange_explicit(&a->link, now, memory_order_relaxed);
+
+	assert(cell_index(a) && cell_type(a));
+	assert(top != TOP_IDLE && top != TOP_DEAD && !LOAD(&a->parked));
+	assert(was != now);
+#else
+	(void)a;
+	(void)now;
+#endif
+}
 
 /* queue.c */
 void          queue_ready(struct worker *w, struct actor *a);   /* post_ready of pool actors */

@@ -117,6 +117,7 @@ static void ring_put(struct pooler *p, struct actor *a)
 {
 	uint32_t tail = LOAD(&p->tail), first = LOAD_ACQUIRE(&p->first);
 
+	assert(tail - first <= RING);
 	if (unlikely(tail - first >= RING)) {
 		spill(p, first, a);
 		return;
@@ -140,6 +141,7 @@ static struct actor *take_shared(struct pooler *p)
 	n = n > have ? have : n;
 	n = n > SHARE_MOST ? SHARE_MOST : n;
 	for (uint32_t i = 0; i < n; i++) {
+		assert(pool.first);             /* as many as it says */
 		got[i] = pool.first;
 		pool.first = LOAD(&cell_at(pool.first)->link);
 	}
@@ -194,6 +196,7 @@ void queue_ready(struct worker *w, struct actor *a)
 		home_ready(a);
 		return;
 	}
+	pool_check(a, LINK_READY);
 	if (unlikely(!w->pooled)) {
 		share(&(uint32_t){ cell_index(a) }, 1);
 		work_added(NULL);

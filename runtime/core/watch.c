@@ -52,7 +52,7 @@ static void name_stuck(struct pooler *p, uint32_t ticks)
 		return;
 	p->named = ticks;
 	log_line(LOG_WARN, "sched", "%s has been in %s.%s for %u ms", p->w.name,
-		 a && cell_type(a) ? life_title(a) : "?", in ? in : "?", ticks * TICK_US / 1000);
+		 a ? life_title(a) : "?", in ? in : "?", ticks * TICK_US / 1000);
 }
 
 /* Who did not park between two ticks computes. */

@@ -48,6 +48,9 @@ class Models(unittest.TestCase):
     def test_reclaim(self):
         self.each("reclaim")
 
+    def test_ring(self):
+        self.each("ring")
+
     def test_hijack(self):
         self.each("hijack")
 

@@ -46,6 +46,10 @@ FAULTS = {      # name: file, text, what it is planted as, what finds it
     "the next place is taken without the fence": (
         "queue.c", "STORE(&victim->hijacked, 1);\n\tworker_heavy_fence();",
         "STORE(&victim->hijacked, 1);", ["hijack NO_HEAVY"]),
+    "a full ring is spilled from where it begins by then": (
+        "queue.c", "	uint32_t moved[RING / 2 + 1], n = RING / 2;\n",
+        "	uint32_t moved[RING / 2 + 1], n = RING / 2;\n\n	first = LOAD_ACQUIRE(&p->first);\n",
+        ["ring SPILL_LOOKS_AGAIN"]),
     "a table is freed without grace": (
         "worker.c", "static bool is_safe(const struct retired *r)\n{",
         "static bool is_safe(const struct retired *r)\n{\n\treturn r != NULL;",

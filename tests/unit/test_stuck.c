@@ -130,8 +130,9 @@ static void test_a_drain_has_an_end(void **state)
 	expect("a stops");
 	gone("a");
 	assert_int_equal(count_of("a hits 20"), 0);
-	core_totals(&after);
-	assert_true(after.dead_letters > before.dead_letters);
+	do      /* what it had not handled is dropped after its generation has ended */
+		core_totals(&after);
+	while (after.dead_letters == before.dead_letters);
 	put_away();
 }
 

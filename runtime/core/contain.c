@@ -88,16 +88,13 @@ static int run(struct worker *w, struct guard *g, void *fn, actor *self, const m
 /* "counter.hit of patch 3: a bad pointer (0) at fix.c:12 in hit()" */
 static COLD void explain(struct actor *a, struct guard *g, const char *what, struct why *why)
 {
-	struct name *name = LOAD(&a->name);
 	struct buf text = { 0 };
 	char of[32] = "";
 
 	if (g->version)
 		snprintf(of, sizeof of, " of patch %u", g->version);
 	guard_explain(g, budget_of(a), &text);
-	why_set(why, 0, "%s.%s%s: %.*s",
-		name && *name_text(name) ? name_text(name) : type_title(cell_type(a)), what, of,
-		(int)text.len, text.p);
+	why_set(why, 0, "%s.%s%s: %.*s", type_title_of(a), what, of, (int)text.len, text.p);
 	buf_fini(&text);
 }
 

@@ -47,20 +47,6 @@ void core_set_fields(int (*of)(struct type *, const void *, size_t, struct buf *
 
 /* --- noting ------------------------------------------------------------------------------- */
 
-static const char *title(const struct actor *a)
-{
-	struct name *name = LOAD(&a->name);
-
-	return name && *name_text(name) ? name_text(name) : type_title(cell_type(a));
-}
-
-static const char *title_of(uint64_t id)
-{
-	struct actor *a = cell_at((uint32_t)id);
-
-	return id && LOAD_ACQUIRE(&a->gen) == id >> 32 ? title(a) : "";
-}
-
 /* What it did before; from now on that is noted of its type. */
 static void recollect(struct report *r, struct actor *a, const struct msg *m)
 {
@@ -73,7 +59,7 @@ static void recollect(struct report *r, struct actor *a, const struct msg *m)
 		bool fits = args.len <= RECALLED_BYTES;
 
 		r->before[i] = (struct crash_before){
-			was[i].handler, title_of(was[i].from), now_ms() - was[i].at_ms,
+			was[i].handler, type_title_at(was[i].from), now_ms() - was[i].at_ms,
 			{ NULL, NULL }, fits ? count : 0 };
 		r->before_len[i] = fits ? args.len : 0;
 		if (r->before_len[i])
@@ -94,8 +80,8 @@ static void fill(struct report *r, struct actor *a, const struct msg *m,
 
 	message_pack(m, 0, &args);
 	r->c = (struct crash){
-		.wall_ms = wall_ms(), .actor = title(a), .type = type->name, .of = type,
-		.handler = about->handler, .from = title_of(m->from), .patch = about->patch,
+		.wall_ms = wall_ms(), .actor = type_title_of(a), .type = type->name, .of = type,
+		.handler = about->handler, .from = type_title_at(m->from), .patch = about->patch,
 		.origin = (enum origin)(m->flags >> MSG_ORIGIN_SHIFT), .ends = about->ends,
 		.restarts = LOAD(&a->restarts), .waiting = HEAD_COUNT(head) - !!HEAD_COUNT(head),
 		.bytes = (uint32_t)args.len, .count = args.len <= ARGS_MOST ? m->n : 0,

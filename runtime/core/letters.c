@@ -47,13 +47,6 @@ static bool kept_no_more(void)
 	       atomic_fetch_add(&letters.in_window, 1) >= A_WINDOW;
 }
 
-static const char *title(const struct actor *a)
-{
-	struct name *name = LOAD(&a->name);
-
-	return name && *name_text(name) ? name_text(name) : type_title(LOAD_ACQUIRE(&a->type));
-}
-
 static const char *handler_of(const struct actor *a, const struct msg *m)
 {
 	struct table *tab = type_table(LOAD_ACQUIRE(&a->type));
@@ -73,7 +66,7 @@ void letters_add_to(const struct actor *a, const char *what, const struct msg *m
 	pthread_mutex_lock(&letters.lock);
 	k = &letters.ring[letters.n++ % LETTERS];
 	k->wall_ms = wall_ms();
-	k->actor = a ? title(a) : "";
+	k->actor = a ? type_title_of(a) : "";
 	k->handler = what;
 	k->whole = (uint32_t)values.len;
 	k->len = values.len <= VALUES_BYTES ? (uint32_t)values.len : 0;

@@ -18,9 +18,7 @@ enum { LOT = 64 };
 
 const char *life_title(const struct actor *a)
 {
-	struct name *name = LOAD(&a->name);     /* once: who looks on may meet another birth */
-
-	return name && *name_text(name) ? name_text(name) : type_title(cell_type(a));
+	return type_title_of(a);
 }
 
 void *actor_state(actor *self)

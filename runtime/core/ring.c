@@ -2,11 +2,15 @@
  * ring.c - see ring.h.
  *
  * The idea: each thread writes what happened into a ring of its own, whoever asked about it; who
- * looks reads all rings and picks what belongs to its trace. So nothing has to be found, or locked
- * for long, where things happen.
+ * looks reads all rings and picks what belongs to its trace. So nothing has to be found, locked or
+ * packed where things happen: a note is a dozen words, and a message is copied as it is.
  *
- * Threads: a ring is written by its thread and read by others, under its lock. Rings are never
- * freed: that of a thread that has ended serves the next. */
+ * Threads: a ring is written by its thread and read by others meanwhile. A note counts once r->n
+ * says so (release), and its place is written again RING notes later. Who reads looks at r->n after
+ * the note: as each word is stored with release and loaded with acquire, one who met a word of a
+ * later note finds r->n grown as well, and passes it over. That is a seqlock (H. Boehm, "Can
+ * seqlocks get along with programming language memory models?", 2012); on x86 its stores are plain.
+ * Rings are never freed: that of a thread that has ended serves the next. */
 #include "ring.h"
 
 #include <pthread.h>
@@ -16,16 +20,20 @@
 #include "ports.h"
 #include "times.h"
 
-enum { RING = 1024 };
+/* Of a message no word is kept that says where it hangs. */
+enum { RING = 1024, NOTE_WORDS = sizeof(struct note) / 8, MESSAGE_WORDS = 32,
+       MESSAGE_FROM = offsetof(struct msg, fn) / 8 };
+_Static_assert(sizeof(struct note) % 8 == 0 && offsetof(struct msg, fn) % 8 == 0, "whole words");
+
+struct slot { _Atomic uint64_t note[NOTE_WORDS], message[MESSAGE_WORDS]; };
 
 struct ring {
 	struct ring_own own;            /* first: a worker knows its ring by this */
 	struct ring *next;
-	_Atomic(struct worker *) owner;
+	struct worker *owner;           /* under rings_lock, as is name */
 	char name[24];
-	spinlock lock;
-	uint64_t n;                     /* ever written; the last RING of them are here */
-	struct kept kept[RING];
+	_Alignas(64) _Atomic uint64_t n;        /* ever written; the last RING of them are here */
+	struct slot slot[RING];
 };
 
 static _Atomic(struct ring *) rings;
@@ -46,7 +54,7 @@ static COLD struct ring *ring_make(struct worker *w)
 	struct ring *r;
 
 	pthread_mutex_lock(&rings_lock);
-	for (r = LOAD(&rings); r && !has_gone(LOAD(&r->owner)); r = r->next)
+	for (r = LOAD(&rings); r && !has_gone(r->owner); r = r->next)
 		;
 	if (!r) {
 		r = mem_alloc(sizeof *r);
@@ -54,10 +62,8 @@ static COLD struct ring *ring_make(struct worker *w)
 		r->own.steps = random_u64();
 		STORE_RELEASE(&rings, r);
 	}
-	STORE(&r->owner, w);
-	spin_lock(&r->lock);
+	r->owner = w;
 	memcpy(r->name, w->name, sizeof r->name);
-	spin_unlock(&r->lock);
 	r->own.span = r->own.entered = (struct span){ .mark = { .trace = 0 } };
 	pthread_mutex_unlock(&rings_lock);
 	return r;
@@ -70,26 +76,49 @@ struct ring_own *ring_of(struct worker *w)
 	return w->ring;
 }
 
-void ring_write(struct worker *w, const struct kept *k)
+INLINE void put(_Atomic uint64_t *to, const void *from, unsigned at, unsigned end)
+{
+	uint64_t word;
+
+	for (; at < end; at++) {
+		memcpy(&word, (const char *)from + 8 * at, 8);
+		STORE_RELEASE(&to[at], word);           /* partner: get() */
+	}
+}
+
+void ring_write(struct worker *w, const struct note *n, const struct msg *m)
 {
 	struct ring *r = (struct ring *)(void *)w->ring;
+	uint64_t at = LOAD(&r->n);
+	struct slot *s = &r->slot[at % RING];
+	unsigned words = m && !(m->flags & MSG_HEAP) ? 8u << (m->flags & MSG_CLASS) : 0;
 
-	spin_lock(&r->lock);
-	memcpy(&r->kept[r->n++ % RING], k, offsetof(struct kept, args) + k->len);
-	spin_unlock(&r->lock);
+	if (words > MESSAGE_WORDS)
+		words = 0;
+	put(s->note, n, 0, NOTE_WORDS - 1);
+	STORE_RELEASE(&s->note[NOTE_WORDS - 1], n->what | (uint64_t)words << WHAT_WORDS);
+	put(s->message, m, MESSAGE_FROM, words);
+	STORE_RELEASE(&r->n, at + 1);
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
+
+/* A note as it was read, with its message. */
+struct noted {
+	struct note note;
+	union { struct msg msg; uint64_t all[MESSAGE_WORDS]; } of;
+};
 
 struct trace_reader {
 	uint64_t id;
 	uint64_t began;                 /* both clocks at one moment */
 	int64_t began_ms;
-	struct { const struct ring *of; uint64_t seen; } *read;
+	struct { struct ring *of; uint64_t seen; } *read;
 	size_t rings;
+	struct buf values;              /* of one message, packed */
 };
 
-static uint64_t *seen_of(struct trace_reader *t, const struct ring *r, uint64_t from)
+static uint64_t *seen_of(struct trace_reader *t, struct ring *r, uint64_t from)
 {
 	for (size_t i = 0; i < t->rings; i++)
 		if (t->read[i].of == r)
@@ -100,6 +129,12 @@ static uint64_t *seen_of(struct trace_reader *t, const struct ring *r, uint64_t 
 	return &t->read[t->rings - 1].seen;
 }
 
+/* The first that is surely not being written over. */
+static uint64_t oldest(uint64_t n)
+{
+	return n >= RING ? n - RING + 1 : 0;
+}
+
 struct trace_reader *core_trace_reader(uint64_t id)
 {
 	struct trace_reader *t = mem_alloc(sizeof *t);
@@ -107,18 +142,17 @@ struct trace_reader *core_trace_reader(uint64_t id)
 	t->id = id;
 	t->began = __rdtsc();
 	t->began_ms = wall_ms();
-	for (struct ring *r = LOAD_ACQUIRE(&rings); r; r = r->next) {
-		spin_lock(&r->lock);
-		seen_of(t, r, r->n > RING ? r->n - RING : 0);
-		spin_unlock(&r->lock);
-	}
+	for (struct ring *r = LOAD_ACQUIRE(&rings); r; r = r->next)
+		seen_of(t, r, oldest(LOAD_ACQUIRE(&r->n)));
 	return t;
 }
 
 void core_trace_reader_free(struct trace_reader *t)
 {
-	if (t)
-		mem_free(t->read);
+	if (!t)
+		return;
+	buf_fini(&t->values);
+	mem_free(t->read);
 	mem_free(t);
 }
 
@@ -130,20 +164,49 @@ static int64_t at_wall_ns(const struct trace_reader *t, uint64_t at)
 	return t->began_ms * 1000000 + (int64_t)since;
 }
 
-static void tell(const struct trace_reader *t, const struct kept *k, const char *worker,
+/* Whom a message was sent to, and its handler, where the sender did not say it in words. */
+static void name_receiver(struct note *n)
+{
+	struct worker *w = worker_acquire();    /* its table stays */
+	const struct type *type = type_at((uint32_t)n->type);
+	const struct table *tab = type_table(type);
+
+	n->actor = type_title_at(n->whom);
+	if (!*n->actor)
+		n->actor = type_title(type);
+	n->handler = n->fn < tab->n ? tab->entry[n->fn].name : "";
+	worker_release(w);
+}
+
+static void tell(struct trace_reader *t, struct noted *k, const char *worker,
 		 void (*each)(void *, const struct trace_event *), void *arg)
 {
 	double per_ns = times_cycles_per_ns();
-	struct trace_event e = {
-		.trace = k->trace, .step = k->step, .parent = k->parent, .kind = k->kind,
-		.actor = k->actor, .handler = k->handler, .from = k->from, .cell = k->cell,
-		.answer = k->flags & MSG_ANSWER, .error = k->flags & MSG_ERR, .rc = k->rc,
-		.origin = k->origin, .worker = worker, .count = k->count,
-		.args = { k->args, k->args + k->len }, .at_ns = at_wall_ns(t, k->at),
-		.wait_ns = (int64_t)((double)k->wait / per_ns),
-		.took_ns = (int64_t)((double)k->took / per_ns),
-	};
+	struct note *n = &k->note;
+	uint8_t flags = (uint8_t)(n->what >> WHAT_FLAGS), first = (uint8_t)(n->what >> WHAT_FIRST);
+	struct trace_event e;
 
+	if (!n->actor)
+		name_receiver(n);
+	buf_clear(&t->values);
+	if (n->what >> WHAT_WORDS)
+		message_pack(&k->of.msg, first, &t->values);
+	e = (struct trace_event){
+		.trace = n->trace, .step = n->step, .kind = n->what & 0xff, .actor = n->actor,
+		.handler = n->handler, .from = n->from, .cell = (uint32_t)n->whom,
+		.answer = flags & MSG_ANSWER, .error = flags & MSG_ERR, .worker = worker,
+		.origin = flags >> MSG_ORIGIN_SHIFT, .at_ns = at_wall_ns(t, n->at),
+		.args = { (uint8_t *)t->values.p, (uint8_t *)t->values.p + t->values.len },
+		.count = t->values.len ? k->of.msg.n - first : 0,
+	};
+	if (e.kind == TRACE_SENT)
+		e.parent = n->parent;
+	else
+		e.rc = (int)n->rc;
+	if (e.kind == TRACE_HANDLED) {
+		e.wait_ns = (int64_t)((double)n->wait / per_ns);
+		e.took_ns = (int64_t)((double)n->took / per_ns);
+	}
 	each(arg, &e);
 }
 
@@ -152,35 +215,64 @@ static bool is_of(const struct trace_reader *t, uint64_t trace)
 	return (uint32_t)t->id ? trace == t->id : trace >> 32 == t->id >> 32;
 }
 
-/* The next that was not read; false: there is none. */
-static bool next(struct ring *r, uint64_t *seen, struct kept *out, uint64_t *missed)
+static void get(void *to, const _Atomic uint64_t *from, unsigned at, uint64_t end)
 {
-	bool found;
+	for (; at < end; at++) {
+		uint64_t word = LOAD_ACQUIRE(&from[at]);        /* partner: put() */
 
-	spin_lock(&r->lock);
-	if (r->n - *seen > RING) {
-		*missed += r->n - *seen - RING;
-		*seen = r->n - RING;
+		memcpy((char *)to + 8 * at, &word, 8);
 	}
-	found = *seen < r->n;
-	if (found)
-		*out = r->kept[(*seen)++ % RING];
-	spin_unlock(&r->lock);
-	return found;
+}
+
+enum look { LOOK_OURS, LOOK_OTHERS, LOOK_MISSED };
+
+static enum look look(const struct trace_reader *t, struct ring *r, uint64_t at, struct noted *out)
+{
+	const struct slot *s = &r->slot[at % RING];
+	uint64_t words;
+	bool ours;
+
+	get(&out->note, s->note, 0, NOTE_WORDS);
+	words = out->note.what >> WHAT_WORDS;
+	ours = is_of(t, out->note.trace);
+	if (ours && words <= MESSAGE_WORDS)
+		get(&out->of, s->message, MESSAGE_FROM, words);
+	if (at < oldest(LOAD(&r->n)))           /* written over meanwhile; partner: put() */
+		return LOOK_MISSED;
+	return ours ? LOOK_OURS : LOOK_OTHERS;
+}
+
+static uint64_t read_ring(struct trace_reader *t, struct ring *r,
+			  void (*each)(void *arg, const struct trace_event *e), void *arg)
+{
+	uint64_t end = LOAD_ACQUIRE(&r->n), missed = 0;
+	uint64_t *seen = seen_of(t, r, 0);
+	char name[sizeof r->name];
+	struct noted k;
+
+	pthread_mutex_lock(&rings_lock);
+	memcpy(name, r->name, sizeof name);
+	pthread_mutex_unlock(&rings_lock);
+	if (*seen < oldest(end)) {
+		missed = oldest(end) - *seen;
+		*seen = oldest(end);
+	}
+	for (; *seen < end; ++*seen) {
+		enum look found = look(t, r, *seen, &k);
+
+		if (found == LOOK_OURS)
+			tell(t, &k, name, each, arg);
+		missed += found == LOOK_MISSED;
+	}
+	return missed;
 }
 
 uint64_t core_trace_read(struct trace_reader *t,
 			 void (*each)(void *arg, const struct trace_event *e), void *arg)
 {
 	uint64_t missed = 0;
-	struct kept k;
 
-	for (struct ring *r = LOAD_ACQUIRE(&rings); r; r = r->next) {
-		uint64_t *seen = seen_of(t, r, 0);
-
-		while (next(r, seen, &k, &missed))
-			if (is_of(t, k.trace))
-				tell(t, &k, r->name, each, arg);
-	}
+	for (struct ring *r = LOAD_ACQUIRE(&rings); r; r = r->next)
+		missed += read_ring(t, r, each, arg);
 	return missed;
 }

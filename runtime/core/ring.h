@@ -6,24 +6,38 @@
 
 #include "table.h"
 
-enum { ARGS_BYTES = 160 };
+/* Of a message that is traced. sent: in units of 16 cycles, and what is left of them: who waited
+ * for longer than some hours seems to have waited for less. 0: it was not. */
+enum { SENT_SHIFT = 4, SENT_BITS = 41 };
+#define SENT_MASK ((1ull << SENT_BITS) - 1)
+struct mark { uint64_t trace, step, sent : SENT_BITS, depth : 7, fn : 16; };
 
-/* Ids of a message that is traced, and when it was sent. */
-struct mark { uint64_t trace, step, sent; uint16_t fn; uint8_t depth; };
-
-struct kept {
-	uint64_t trace, step, parent, at, wait, took;
+/* A step, or a message, as it is noted: nothing is packed, and where actor is NULL no name has been
+ * looked up either. Times are the cycle counter's. All are words, as they are copied by words: one
+ * that was written in parts would be waited for. */
+struct note {
+	uint64_t trace, step;
+	uint64_t at;                    /* sent, begun, lost */
+	union { uint64_t parent, wait; };       /* SENT: the step it was sent in; HANDLED */
+	union { uint64_t type, took; };         /* SENT: the receiver's; HANDLED */
+	union { uint64_t fn; int64_t rc; };     /* SENT; HANDLED, LOST */
 	const char *actor, *handler, *from;     /* interned */
-	enum trace_kind kind;
-	uint8_t origin, flags;
-	int rc;
-	uint32_t cell, count, len;              /* values, their bytes here */
-	uint8_t args[ARGS_BYTES];
+	uint64_t whom;                  /* id */
+	uint64_t what;                  /* see note_what() */
 };
 
+/* flags: the message's; first: of its values that count. Above that, how many words of it stand
+ * behind the note. */
+enum { WHAT_FLAGS = 8, WHAT_FIRST = 16, WHAT_WORDS = 24 };
+static inline uint64_t note_what(enum trace_kind kind, uint8_t flags, unsigned first)
+{
+	return (uint64_t)kind | (uint64_t)flags << WHAT_FLAGS | (uint64_t)first << WHAT_FIRST;
+}
+
 struct span {
-	struct kept step;               /* what will be written when it ends */
+	struct note step;               /* what will be noted when it ends */
 	struct mark mark;               /* of the message that arrives; trace 0: none does */
+	const struct msg *begins;       /* the message that the trace begins with; else NULL */
 	uint32_t sample_left;           /* as it was before */
 	uint64_t last;                  /* the step sent last */
 	uint64_t next;                  /* the step that what is sent next is, if known already */
@@ -37,10 +51,10 @@ struct ring_own {
 	uint64_t steps;
 	int64_t credit[TRACES_MAX];
 	const void *credit_of[TRACES_MAX];
-	struct buf scratch;
 };
 
 struct ring_own *ring_of(struct worker *w);     /* made when it is first asked for */
-void ring_write(struct worker *w, const struct kept *k);
+/* m: the message it is about, NULL: none. It is copied as it is, but for a large one. */
+void ring_write(struct worker *w, const struct note *n, const struct msg *m);
 
 #endif

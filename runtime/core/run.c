@@ -93,14 +93,13 @@ static COLD bool check_again(struct worker *w, struct msg *m, const struct entry
 /* A call that is timed, one that may be traced, or both. */
 static COLD uint64_t look(struct worker *w, struct actor *a, struct msg *m, const struct entry *e)
 {
-	trace_begin(w, a, m, e);
-	return __rdtsc();
+	return trace_begin(w, a, m, e);
 }
 
 static COLD void looked(struct worker *w, struct call_count *count, uint64_t began, int rc)
 {
 	if (w->span)
-		trace_ran(w, rc, began, __rdtsc());
+		trace_ran(w, rc);
 	if (!w->sample_left)
 		times_add(w, count, began);
 }

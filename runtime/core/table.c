@@ -24,6 +24,20 @@ const char *type_title(const struct type *t)
 	return *t->name ? t->name : "the global table";
 }
 
+const char *type_title_of(const struct actor *a)
+{
+	struct name *name = LOAD(&a->name);     /* once: who looks on may meet another birth */
+
+	return name && *name_text(name) ? name_text(name) : type_title(cell_type(a));
+}
+
+const char *type_title_at(uint64_t id)
+{
+	struct actor *a = cell_at((uint32_t)id);
+
+	return id && LOAD_ACQUIRE(&a->gen) == id >> 32 ? type_title_of(a) : "";
+}
+
 /* --- tables ------------------------------------------------------------------------------- */
 
 int table_find(const struct table *t, const char *name, size_t len)

@@ -96,6 +96,8 @@ bool entry_gone(const struct entry *e);
 enum entry_looked { ENTRY_TRACED = 1, ENTRY_RECALLED = 2 };
 void type_look(struct type *t, const char *what, enum entry_looked why, bool on);
 const char *type_title(const struct type *t);   /* its name, or "the global table" */
+const char *type_title_of(const struct actor *a);       /* the actor's own name, else its type's */
+const char *type_title_at(uint64_t id);         /* the same by its id; "": nobody (any more) */
 
 /* --- what is in force --------------------------------------------------------------------- */
 static inline const struct gate *table_gate(const struct table *t)

@@ -114,13 +114,6 @@ void tie_order(struct worker *w, struct actor *a, const struct msg *m)
 
 /* --- the end ---------- */
 
-static const char *title(const struct actor *a)
-{
-	struct name *name = LOAD(&a->name);
-
-	return name && *name_text(name) ? name_text(name) : type_title(cell_type(a));
-}
-
 void tie_end(struct worker *w, struct actor *a, bool failed)
 {
 	struct kin *k = a->kin;
@@ -129,9 +122,10 @@ void tie_end(struct worker *w, struct actor *a, bool failed)
 
 	if (!k)
 		return;
-	why_set(&why, 0, "%s: %s", title(a), kin_reason(a));
+	why_set(&why, 0, "%s: %s", type_title_of(a), kin_reason(a));
 	for (uint32_t i = 0; i < k->watcher_count; i++)
-		post_down(w, k->watchers[i].who, k->watchers[i].number, title(a), kin_reason(a));
+		post_down(w, k->watchers[i].who, k->watchers[i].number, type_title_of(a),
+		          kin_reason(a));
 	for (uint32_t i = 0; i < k->link_count; i++)
 		post_order(w, k->links[i], &(struct order){ FN_EXIT, id, failed, why.text });
 	for (uint32_t i = 0; i < k->monitor_count; i++)
@@ -221,8 +215,8 @@ static int64_t monitor(struct worker *w, struct actor *self, actor_ref whom, con
 			k->monitor_count--;
 		return rc < 0 ? rc : (int64_t)k->serial;
 	}
-	if (!post_order(w, x->whom,
-	                &(struct order){ FN_MONITOR, cell_id(self), k->serial, title(t.cell) }))
+	if (!post_order(w, x->whom, &(struct order){ FN_MONITOR, cell_id(self), k->serial,
+	                                             type_title_of(t.cell) }))
 		post_down(w, cell_id(self), k->serial, t.name ? t.name : "", "it has ended");
 	return k->serial;
 }
@@ -270,7 +264,7 @@ int actor_link(actor *self, actor_ref with)
 		rc = why_set(&kin_why, ACTOR_EARGS, "an actor is not linked to itself");
 	if (!rc && cell_type(t.cell)->native)
 		rc = why_set(&kin_why, ACTOR_EARGS, "%s is part of the runtime: monitor it instead",
-		             title(t.cell));
+		             type_title_of(t.cell));
 	if (!rc) {
 		uint64_t id = (uint64_t)t.gen << 32 | cell_index(t.cell);
 

@@ -12,14 +12,16 @@
  * here as sent and there as handled, so the parts of a tree that nodes have fit together.
  *
  * What it costs: nothing is looked at but where a call is timed anyway (one in 64 of the fastest;
- * one in so many of all is taken there) or where the entry of its handler says so. After the limit
- * no trace begins; those that have begun go on, DEPTH_MOST steps deep.
+ * one in so many of all is taken there) or where the entry of its handler says so. A step is two
+ * looks at the clock and a note, what is sent in it a third and another. After the limit no trace
+ * begins; those that have begun go on, DEPTH_MOST steps deep.
  *
  * Threads: who traces what is published by a pointer and freed when no turn can see it. Does not
  * survive a message that waits for a timer or in a stash. */
 #include "trace.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <x86intrin.h>
@@ -30,6 +32,7 @@
 #include "times.h"
 
 enum { DEPTH_MOST = 64 };
+_Static_assert(sizeof(struct mark) == 8 * (SLOTS_INLINE - 1), "fits the slots but the first");
 
 struct trace {
 	const struct type *type;        /* NULL: any, as are those below */
@@ -39,51 +42,16 @@ struct trace {
 	char text[NAME_MAX_LEN + 1];
 	int64_t every;
 	bool wide;                      /* taken where calls are timed */
+	int64_t most;
 	_Atomic int64_t left;           /* so many may still begin */
 	bool (*sender)(actor_id from, const char *client);
 	char client[NAME_MAX_LEN + 1];
 	uint64_t id;                    /* its number, 32 bits of nothing below */
-	_Atomic uint32_t begun;
 	_Atomic uint64_t met[TRACES_MET_MOST];  /* traces of others that came by */
 };
 
 static _Atomic(struct trace *) traces[TRACES_MAX];
-static _Atomic uint32_t under_way;
-
-static void keep_values(struct ring_own *r, struct kept *k, const struct msg *m, unsigned first)
-{
-	buf_clear(&r->scratch);
-	message_pack(m, first, &r->scratch);
-	k->len = r->scratch.len <= ARGS_BYTES ? (uint32_t)r->scratch.len : 0;
-	k->count = m->n - first;
-	if (k->len)
-		memcpy(k->args, r->scratch.p, k->len);
-}
-
-/* --- who is who --------------------------------------------------------------------------- */
-
-static const char *title(const struct actor *a)
-{
-	struct name *name = LOAD(&a->name);
-
-	return name && *name_text(name) ? name_text(name) : type_title(LOAD_ACQUIRE(&a->type));
-}
-
-static const char *title_of(uint64_t id)
-{
-	struct actor *a = cell_at((uint32_t)id);
-
-	return id && LOAD_ACQUIRE(&a->gen) == id >> 32 ? title(a) : "";
-}
-
-static const char *handler_of(const struct actor *a, uint16_t fn)
-{
-	struct table *tab = type_table(cell_type(a));
-
-	if (fn == FN_ANSWER)
-		return "";
-	return fn < tab->n ? tab->entry[fn].name : "";
-}
+static _Atomic int under_way;           /* all lie below this place; 0: none is */
 
 /* --- does a trace begin here? ------------------------------------------------------------- */
 
@@ -101,8 +69,7 @@ static bool value_is(const struct trace *t, const struct msg *m)
 		return strlen(t->text) == a.len && memcmp(t->text, a.p, a.len) == 0;
 	if (a.type == VALUE_NUM) {
 		memcpy(&num, &a.bits, sizeof num);
-		return (t->value.type == VALUE_NUM || t->value.type == VALUE_INT) &&
-		       num == t->value.num;
+		return t->value.type != VALUE_BOOL && num == t->value.num;
 	}
 	return a.type == t->value.type && (int64_t)a.bits == t->value.i;
 }
@@ -114,21 +81,10 @@ static bool wanted(const struct trace *t, const struct actor *a, const struct ms
 
 	if (!t->type && !t->handler && type->native)
 		return false;
-	return (!t->type || t->type == type) && (!t->actor || t->actor == title(a)) &&
-	       (!t->handler || t->handler == e->name) &&
-	       (!t->from || t->from == title_of(m->from)) && value_is(t, m) &&
+	return (!t->type || t->type == type) && (!t->handler || t->handler == e->name) &&
+	       (!t->actor || t->actor == type_title_of(a)) &&
+	       (!t->from || t->from == type_title_at(m->from)) && value_is(t, m) &&
 	       (!*t->client || t->sender(m->from, t->client));
-}
-
-/* What a trace sets off counts, too, so that of all messages one in `every` is traced. */
-static void charge(struct ring_own *r, uint64_t trace)
-{
-	for (int i = 0; i < TRACES_MAX; i++) {
-		const struct trace *t = LOAD_ACQUIRE(&traces[i]);
-
-		if (t && t->wide && t->id >> 32 == trace >> 32 && r->credit_of[i] == t)
-			r->credit[i] -= t->every;
-	}
 }
 
 /* One in `every`, of those that are looked at: a timed call stands for so many. */
@@ -145,111 +101,146 @@ static bool its_turn(struct ring_own *r, int who, const struct trace *t, int64_t
 	return true;
 }
 
-static bool takes(struct trace *t, struct worker *w, int who, const struct actor *a,
-		  const struct msg *m, const struct entry *e)
+/* How manieth it is of those that t takes; 0: it does not. */
+static int64_t takes(struct trace *t, struct worker *w, int who, const struct actor *a,
+		     const struct msg *m, const struct entry *e)
 {
 	bool sampled = !w->sample_left;
+	int64_t left;
 
 	if (t->wide ? !sampled : !(LOAD(&e->looked) & ENTRY_TRACED))
-		return false;
-	return LOAD(&t->left) > 0 && wanted(t, a, m, e) &&
-	       its_turn(ring_of(w), who, t, t->wide ? w->sample_every : 1) &&
-	       atomic_fetch_sub(&t->left, 1) > 0;
+		return 0;
+	if (LOAD(&t->left) <= 0 || !wanted(t, a, m, e) ||
+	    !its_turn(ring_of(w), who, t, t->wide ? w->sample_every : 1))
+		return 0;
+	left = atomic_fetch_sub(&t->left, 1);
+	return left > 0 ? t->most - left + 1 : 0;
 }
 
-/* Whose trace begins; NULL: nobody's. */
-static struct trace *chosen(struct worker *w, const struct actor *a, const struct msg *m,
-				  const struct entry *e)
+/* The trace that begins here; 0: none. */
+static uint64_t chosen(struct worker *w, const struct actor *a, const struct msg *m,
+		       const struct entry *e)
 {
-	for (int i = 0; i < TRACES_MAX; i++) {
-		struct trace *t = LOAD_ACQUIRE(&traces[i]);
+	int n = LOAD(&under_way);
 
-		if (t && takes(t, w, i, a, m, e))
-			return t;
+	for (int i = 0; i < n; i++) {
+		struct trace *t = LOAD_ACQUIRE(&traces[i]);
+		int64_t number = t ? takes(t, w, i, a, m, e) : 0;
+
+		if (number)
+			return t->id | (uint32_t)number;
 	}
-	return NULL;
+	return 0;
 }
 
 /* --- a step ------------------------------------------------------------------------------- */
 
-static void open_step(struct worker *w, struct actor *a, const struct msg *m,
-		      const struct entry *e, const struct mark *k)
+static uint64_t open_step(struct worker *w, struct actor *a, const struct msg *m,
+			  const struct entry *e, const struct mark *k)
 {
-	struct ring_own *r = w->ring;
-	struct kept *s = &r->span.step;
+	struct span *s = &w->ring->span;
+	struct note *n = &s->step;
 
-	*s = (struct kept){ .trace = k->trace, .step = k->step,
-	                    .kind = TRACE_HANDLED, .actor = title(a), .handler = e->name,
-	                    .from = title_of(m->from), .origin = w->origin, .flags = m->flags,
-	                    .cell = cell_index(a), .at = __rdtsc() };
-	s->wait = k->sent ? s->at - k->sent : 0;
-	r->span.depth = k->depth;
-	r->span.next = 0;
-	w->span = &r->span;
+	n->trace = k->trace;
+	n->step = k->step;
+	n->actor = type_title_of(a);
+	n->handler = e->name;
+	n->from = type_title_at(m->from);
+	n->whom = cell_id(a);
+	n->what = note_what(TRACE_HANDLED, m->flags, 0);
+	s->depth = k->depth;
+	s->next = 0;
+	w->span = s;
 	w->in_handler |= IN_TRACE;
+	n->at = __rdtsc();
+	n->wait = k->sent ? (((n->at >> SENT_SHIFT) - k->sent) & SENT_MASK) << SENT_SHIFT : 0;
+	return n->at;
 }
 
-/* A trace that began otherwise comes to what somebody asked about: that one sees it, too. */
-static void meet(struct worker *w, const struct actor *a, const struct msg *m,
-		 const struct entry *e, uint64_t trace)
+/* A trace that began otherwise comes to what t asks about: that one sees it, too. */
+static void meet(struct trace *t, struct worker *w, int who, const struct actor *a,
+		 const struct msg *m, const struct entry *e, uint64_t trace)
 {
-	for (int i = 0; i < TRACES_MAX && LOAD(&under_way); i++) {
-		struct trace *t = LOAD_ACQUIRE(&traces[i]);
-		int at = 0;
+	int at = 0;
 
-		if (!t || t->wide || t->id >> 32 == trace >> 32)
+	while (at < TRACES_MET_MOST && LOAD(&t->met[at]) && LOAD(&t->met[at]) != trace)
+		at++;
+	if (at < TRACES_MET_MOST && !LOAD(&t->met[at]) && takes(t, w, who, a, m, e))
+		STORE(&t->met[at], trace);
+}
+
+/* A trace goes on here: by whom it was begun, and who asks about this, hear of it. What it sets off
+ * counts, too, so that of all messages one in `every` is traced. */
+static void goes_on(struct worker *w, const struct actor *a, const struct msg *m,
+		    const struct entry *e, uint64_t trace)
+{
+	struct ring_own *r = w->ring;
+	int n = LOAD(&under_way);
+
+	for (int i = 0; i < n; i++) {
+		struct trace *t = LOAD_ACQUIRE(&traces[i]);
+
+		if (!t)
 			continue;
-		while (at < TRACES_MET_MOST && LOAD(&t->met[at]) && LOAD(&t->met[at]) != trace)
-			at++;
-		if (at < TRACES_MET_MOST && !LOAD(&t->met[at]) && takes(t, w, i, a, m, e))
-			STORE(&t->met[at], trace);
+		if (t->id >> 32 != trace >> 32 && !t->wide)
+			meet(t, w, i, a, m, e, trace);
+		else if (t->id >> 32 == trace >> 32 && t->wide && r->credit_of[i] == t)
+			r->credit[i] -= t->every;
 	}
 }
 
-void trace_begin(struct worker *w, struct actor *a, const struct msg *m, const struct entry *e)
+uint64_t trace_begin(struct worker *w, struct actor *a, const struct msg *m, const struct entry *e)
 {
-	struct mark first = { .trace = 0 };
 	struct ring_own *r = w->ring;
-	struct trace *t;
+	struct mark first = { .trace = 0 };
+	uint64_t now;
 
 	if (LOAD(&e->looked) & ENTRY_RECALLED)
 		recall_note(a, m, e);
 	if (r && r->span.mark.trace) {
-		charge(r, r->span.mark.trace);
-		meet(w, a, m, e, r->span.mark.trace);
-		open_step(w, a, m, e, &r->span.mark);
+		goes_on(w, a, m, e, r->span.mark.trace);
+		now = open_step(w, a, m, e, &r->span.mark);
+		r->span.begins = NULL;
 		trace_arrived(w);
-		return;
+		return now;
 	}
-	if (!LOAD(&under_way) || !(t = chosen(w, a, m, e)))
-		return;
-	r = ring_of(w);
-	first.trace = t->id | (atomic_fetch_add(&t->begun, 1) + 1);
-	first.step = ++r->steps;
-	open_step(w, a, m, e, &first);
-	keep_values(r, &r->span.step, m, 0);
+	if (LOAD(&under_way))
+		first.trace = chosen(w, a, m, e);
+	if (!first.trace)
+		return __rdtsc();
+	first.step = ++ring_of(w)->steps;
+	now = open_step(w, a, m, e, &first);
+	w->span->begins = m;
+	return now;
 }
 
-void trace_ran(struct worker *w, int rc, uint64_t began, uint64_t now)
+void trace_ran(struct worker *w, int rc)
 {
 	w->span->step.rc = rc;
-	w->span->step.at = began;
-	w->span->step.took = now - began;
+	w->span->step.took = __rdtsc() - w->span->step.at;
 }
 
 void trace_end(struct worker *w)
 {
-	ring_write(w, &w->span->step);
+	ring_write(w, &w->span->step, w->span->begins);
 	w->span = NULL;
 }
 
 /* --- marks -------------------------------------------------------------------------------- */
 
+/* It stands in the slots of a message of one number at most, else behind it. */
 static struct mark *mark_at(struct msg *m)
 {
 	size_t size = sizeof *m << (m->flags & MSG_CLASS);
 
 	return (struct mark *)(void *)((char *)m + size - sizeof(struct mark));
+}
+
+/* Are the slots but the first free? */
+static bool has_room(const struct msg *m)
+{
+	return m->n <= 1 && !(m->flags & (MSG_CLASS | MSG_HEAP)) &&
+	       (!m->n || msg_tag(m, 0) < VALUE_STR || msg_tag(m, 0) > VALUE_MAP);
 }
 
 /* The same message in a block that has room for a mark. The largest block's body goes to the heap.
@@ -277,57 +268,53 @@ static struct msg *enlarge(struct worker *w, struct msg *m)
 	return larger;
 }
 
-static void write_lost(struct worker *w, uint64_t trace, uint64_t step, int rc)
+static void note_lost(struct worker *w, uint64_t trace, uint64_t step, int rc)
 {
-	struct kept k = { .trace = trace, .step = step, .kind = TRACE_LOST, .rc = rc,
-	                  .at = __rdtsc(), .actor = "", .handler = "", .from = "" };
+	struct note n = { .trace = trace, .step = step, .rc = rc, .at = __rdtsc(),
+	                  .actor = "", .handler = "", .from = "",
+	                  .what = note_what(TRACE_LOST, 0, 0) };
 
 	ring_of(w);
-	ring_write(w, &k);
+	ring_write(w, &n, NULL);
 }
 
 void trace_refused(struct worker *w, int rc)
 {
 	if (w->span)
-		write_lost(w, w->span->step.trace, w->span->last, rc);
+		note_lost(w, w->span->step.trace, w->span->last, rc);
 }
 
 /* Noted as sent in this step, but for what another node has noted already. */
-static uint64_t note_sent(struct worker *w, struct kept *k, const struct msg *m, unsigned first)
+static void note_sent(struct worker *w, struct note *n, const struct msg *m, unsigned first)
 {
-	struct ring_own *r = ring_of(w);
 	struct span *s = w->span;
-	uint64_t step = s->next;
 
+	n->at = __rdtsc();
+	n->step = s->next;
 	s->next = 0;
-	s->last = step ? step : ++r->steps;
-	if (step)
-		return step;
-	k->trace = s->step.trace;
-	k->step = s->last;
-	k->parent = s->step.step;
-	k->kind = TRACE_SENT;
-	k->at = __rdtsc();
-	k->from = s->step.actor;
-	k->flags = m->flags;
-	keep_values(r, k, m, first);
-	ring_write(w, k);
-	return k->step;
+	if (!n->step) {
+		n->trace = s->step.trace;
+		n->step = ++ring_of(w)->steps;
+		n->parent = s->step.step;
+		n->from = s->step.actor;
+		n->what = note_what(TRACE_SENT, m->flags, first);
+		ring_write(w, n, m);
+	}
+	s->last = n->step;
 }
 
 struct msg *trace_out(struct worker *w, const struct actor *to, struct msg *m)
 {
 	struct span *s = w->span;
-	struct kept k = { .actor = title(to), .handler = handler_of(to, m->fn),
-	                  .cell = cell_index(to) };
-	uint64_t step;
+	struct note n = { .whom = cell_id(to), .type = LOAD(&to->type_id), .fn = m->fn };
 
 	if ((m->fn >= FN_SPECIAL && m->fn != FN_ANSWER) || s->depth == DEPTH_MOST)
 		return m;
-	step = note_sent(w, &k, m, 0);
-	m = enlarge(w, m);
-	*mark_at(m) = (struct mark){ s->step.trace, step, __rdtsc(), m->fn,
-	                              (uint8_t)(s->depth + 1) };
+	note_sent(w, &n, m, 0);
+	if (!has_room(m))
+		m = enlarge(w, m);
+	*mark_at(m) = (struct mark){ s->step.trace, n.step, n.at >> SENT_SHIFT, s->depth + 1u,
+	                             m->fn };
 	m->fn = FN_TRACED;
 	return m;
 }
@@ -361,7 +348,7 @@ void trace_lost(struct worker *w, struct msg *m)
 	struct mark k = *mark_at(m);
 
 	m->fn = k.fn;
-	write_lost(w, k.trace, k.step, ACTOR_ENOENT);
+	note_lost(w, k.trace, k.step, ACTOR_ENOENT);
 }
 
 /* --- from and to outside ------------------------------------------------------------------ */
@@ -374,7 +361,7 @@ void core_trace_enter(const struct trace_link *l)
 
 	if (!s || w->span == s)
 		return;
-	s->step = (struct kept){ .trace = l->trace, .step = l->step, .actor = "" };
+	s->step = (struct note){ .trace = l->trace, .step = l->step, .actor = "" };
 	s->depth = l->depth;
 	s->next = l->noted ? l->step : 0;
 	r->before = w->span;
@@ -440,15 +427,16 @@ static const char *interned(const char *text)
 bool core_trace_goes(const msg *m, const char *to, const char *what, struct trace_link *out)
 {
 	const char *name, *does;
-	struct kept k = { .actor = "", .handler = "" };
+	struct note n = { .at = 0 };
 
 	if (!core_trace_here(out))
 		return false;
-	if ((name = interned(to)))
-		k.actor = name;
-	if ((does = interned(what)))
-		k.handler = does;
-	out->step = note_sent(worker_self, &k, m, *to ? 2 : 0);
+	name = interned(to);
+	does = interned(what);
+	n.actor = name ? name : "";
+	n.handler = does ? does : "";
+	note_sent(worker_self, &n, m, *to ? 2 : 0);
+	out->step = n.step;
 	out->depth++;
 	out->noted = true;
 	return true;
@@ -475,14 +463,29 @@ static void read_value(struct trace *t, const struct trace_query *q)
 	char *end;
 
 	snprintf(t->text, sizeof t->text, "%s", q->value);
+	errno = 0;
 	t->value = (struct value){ .type = VALUE_INT, .i = strtoll(q->value, &end, 10) };
-	t->value.num = (double)t->value.i;
+	if (errno == ERANGE && *q->value != '-')
+		t->value = (struct value){ .type = VALUE_UINT,
+		                           .i = (int64_t)strtoull(q->value, &end, 10) };
+	t->value.num = strtod(q->value, NULL);
 	if (*q->value && !*end)
 		return;
 	t->value = (struct value){ .type = VALUE_NUM, .num = strtod(q->value, &end) };
 	if (*q->value && !*end)
 		return;
 	t->value = (struct value){ .type = VALUE_BOOL, .i = strcmp(q->value, "true") == 0 };
+}
+
+static void begun(int place, struct trace *t)
+{
+	int n = TRACES_MAX;
+
+	STORE_RELEASE(&traces[place], t);
+	while (n > 0 && !LOAD(&traces[n - 1]))
+		n--;
+	STORE(&under_way, n);
+	look_at();
 }
 
 int core_trace_begin(const struct trace_query *q, struct why *why)
@@ -493,7 +496,8 @@ int core_trace_begin(const struct trace_query *q, struct why *why)
 	*t = (struct trace){ .type = q->type, .actor = interned(q->actor),
 	                     .from = interned(q->from),
 	                     .handler = interned(q->handler), .arg = q->arg,
-	                     .every = q->every > 0 ? q->every : 1, .left = q->most,
+	                     .every = q->every > 0 ? q->every : 1, .most = q->most,
+	                     .left = q->most,
 	                     .sender = q->sender, .id = (random_u64() | 1) << 32 };
 	t->wide = !q->type && !t->handler && t->every >= TRACE_SAMPLED;
 	read_value(t, q);
@@ -505,9 +509,7 @@ int core_trace_begin(const struct trace_query *q, struct why *why)
 		return why_set(why, ACTOR_ENOMEM, "%d traces are under way already: wait until "
 			"one has ended", TRACES_MAX);
 	}
-	STORE_RELEASE(&traces[i], t);
-	atomic_fetch_add(&under_way, 1);
-	look_at();
+	begun(i, t);
 	return i;
 }
 
@@ -515,9 +517,7 @@ void core_trace_end(int trace)
 {
 	struct trace *t = LOAD(&traces[trace]);
 
-	STORE_RELEASE(&traces[trace], NULL);
-	atomic_fetch_sub(&under_way, 1);
-	look_at();
+	begun(trace, NULL);
 	worker_retire(mem_free, t);
 }
 

@@ -14,7 +14,7 @@ typedef int workload(const struct bench_options *o);
 
 workload bench_ping_pong, bench_ping_pong_pairs, bench_ask_pairs, bench_fan_in, bench_ring,
 	bench_spawn,
-	bench_scrape,
+	bench_scrape, bench_trace_cost,
 	bench_idle_memory, bench_big, bench_fairness, bench_redis_list, bench_redis_call,
 	bench_redis_stream, bench_patch_latency,
 	bench_patch_memory, bench_patch_swap,
@@ -23,7 +23,7 @@ workload bench_ping_pong, bench_ping_pong_pairs, bench_ask_pairs, bench_fan_in, 
 
 void   bench_print(const char *name, double value, const char *unit, const struct bench_options *o,
                    const char *more, ...) PRINTF(5, 6);    /* more: further keys, or NULL */
-void   bench_trace(const struct bench_options *o);     /* from now on, if that was asked for */
+void   bench_trace(const struct bench_options *o);     /* for good, if that was asked for */
 /* Scrapes, and top, of the core as it is. */
 int    bench_look(const struct bench_options *o);
 double bench_now(void);                 /* seconds */

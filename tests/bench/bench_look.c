@@ -1,56 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * bench_look.c - what looking costs: traces beside any workload, and a scrape at many actors. */
-#include <pthread.h>
-#include <stdio.h>
+ * bench_look.c - what looking costs: a scrape, and a refresh of top, at many actors. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "bench.h"
 #include "control/top.h"
 #include "metrics.h"
 
-enum { ROUNDS = 21, PAUSE_NS = 100000000 };
-
-/* --- a trace ------------------------------------------------------------------ */
-
-static void pass(void *arg, const struct trace_event *e)
-{
-	(void)e;
-	++*(uint64_t *)arg;
-}
-
-/* Reads as the node does. */
-static void *read_traces(void *arg)
-{
-	struct trace_reader *trace = arg;
-	struct timespec pause = { .tv_nsec = PAUSE_NS };
-	uint64_t n = 0;
-
-	for (;;) {
-		core_trace_look();
-		core_trace_read(trace, pass, &n);
-		nanosleep(&pause, NULL);
-	}
-	return NULL;
-}
-
-void bench_trace(const struct bench_options *o)
-{
-	struct trace_query q = { .arg = -1, .value = "", .every = o->trace, .most = INT64_MAX / 2 };
-	pthread_t thread;
-	struct why why;
-	int trace;
-
-	if (o->trace < 1)
-		return;
-	trace = core_trace_begin(&q, &why);
-	if (trace < 0)
-		bench_fail("%s", why.text);
-	pthread_create(&thread, NULL, read_traces, core_trace_reader(core_trace_id(trace)));
-	pthread_detach(thread);
-}
-
-/* --- a scrape, and top -------------------------------------------------------- */
+enum { ROUNDS = 21 };
 
 static int by_size(const void *a, const void *b)
 {

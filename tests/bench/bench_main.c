@@ -21,6 +21,8 @@ static const struct { const char *name, *what; workload *run;
 	{"scrape", "ms, a scrape of /metrics at 1,000,000 actors, median; and one refresh of top",
 	 bench_scrape},
 	{"big", "1,000 actors, each asks random others: messages/s with answers", bench_big},
+	{"trace", "% more time a message that is traced takes with a handler of 1 us; before it\n"
+	 "                   one in 1,000, and handlers that do nothing", bench_trace_cost},
 	{"fairness", "us, p99 from due to reply of a paced pair beside actors that compute 10 ms",
 	 bench_fairness},
 	{"redis-call", "256 questions under way from one node to another, and bare: calls/s",
@@ -117,7 +119,7 @@ static void usage(FILE *to)
 	      "Prints one JSON object a line, the headline figure last. Workloads:\n", to);
 	for (size_t i = 0; i < ARRAY_LEN(workloads); i++)
 		fprintf(to, "  %-16s %s\n", workloads[i].name, workloads[i].what);
-	fputs("\n  --trace N     with one in N messages traced\n"
+	fputs("\n  --trace N     any of the core's workloads with one in N messages traced\n"
 	      "  --workers N   threads of the pool (2)\n  --seconds S   how long to measure "
 	      "(2)\n",
 	      to);

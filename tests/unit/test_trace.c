@@ -50,13 +50,38 @@ static int on_stop(actor *self, const msg *m)
 	return 0;
 }
 
+/* The ball goes with one value, and with two, in turn; whatever they are marked with, they come as
+ * they were sent. */
+static int on_ball(actor *self, const msg *m)
+{
+	int64_t n = msg_int(m, 0);
+
+	if (msg_count(m) == 2 && msg_int(m, 1) != 2 * n)
+		happened(-1, "spoilt");
+	if (n == 0)
+		happened(0, "over");
+	else if (n % 2)
+		actor_send(self, msg_from(m), "ball", n - 1);
+	else
+		actor_send(self, msg_from(m), "ball", n - 1, 2 * (n - 1));
+	return 0;
+}
+
+static int on_serve(actor *self, const msg *m)
+{
+	return actor_send(self, second, "ball", msg_int(m, 0));
+}
+
 static const struct actor_type first_type = {
 	.name = "first", .on = ON({ "go", "n:int", on_go, 0 }, { "taken", "...", on_taken, 0 },
-	                          { "stop", "", on_stop, 0 }),
+	                          { "stop", "", on_stop, 0 }, { "ball", "...", on_ball, 0 },
+	                          { "serve", "n:int", on_serve, 0 }),
 }, second_type = {
-	.name = "second", .on = ON({ "take", "text:str n:int ...", on_take, 0 }),
+	.name = "second", .on = ON({ "take", "text:str n:int ...", on_take, 0 },
+	                          { "ball", "...", on_ball, 0 }),
 }, third_type = {
-	.name = "third", .on = ON({ "hear", "n:int", on_hear, 0 }),
+	.name = "third", .on = ON({ "hear", "n:int", on_hear, 0 },
+	                         { "any", "...", on_hear, 0 }),
 };
 
 static int make(void **state)
@@ -71,16 +96,27 @@ static int make(void **state)
 	return 0;
 }
 
-static void go(int64_t n)
+static void tell(const char *to, const char *what, const struct buf *values, unsigned count)
 {
-	struct buf b = { 0 };
-	struct call c = { .to = actor_find("one"), .what = "go", .count = 1 };
+	struct call c = { .to = actor_find(to), .what = what, .count = count,
+	                  .args = { (uint8_t *)values->p, (uint8_t *)values->p + values->len } };
 	struct why why = { "" };
 
-	pack_int(&b, n);
-	c.args = (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len };
 	assert_int_equal(core_send(NULL, &c, &why), 0);
+}
+
+static void tell_int(const char *to, const char *what, int64_t n)
+{
+	struct buf b = { 0 };
+
+	pack_int(&b, n);
+	tell(to, what, &b, 1);
 	buf_fini(&b);
+}
+
+static void go(int64_t n)
+{
+	tell_int("one", "go", n);
 }
 
 static struct trace_reader *reader;
@@ -159,6 +195,105 @@ static void test_steps(void **state)
 	assert_non_null(strstr(s.said, "two.take"));
 	assert_non_null(strstr(s.said, "three.hear"));
 	assert_non_null(strstr(s.said, "one.taken"));
+	end(trace);
+}
+
+struct values { struct buf b; unsigned count; bool seen; };
+
+static void compare(void *arg, const struct trace_event *e)
+{
+	struct values *v = arg;
+
+	if (e->kind != TRACE_HANDLED)
+		return;
+	v->seen = true;
+	assert_int_equal(e->count, v->count);
+	assert_int_equal(e->args.end - e->args.at, v->b.len);
+	assert_memory_equal(v->b.len ? (const void *)e->args.at : "", v->b.len ? v->b.p : "",
+	                    v->b.len);
+}
+
+static void pack_kind(struct values *v, int kind)
+{
+	static const char text[100] = "a text that is longer than the slots of a message have room";
+
+	v->count = kind == 9 ? 7 : kind > 0;
+	switch (kind) {
+	case 0: break;
+	case 1: pack_null(&v->b); break;
+	case 2: pack_bool(&v->b, true); break;
+	case 3: pack_int(&v->b, INT64_MIN); break;
+	case 4: pack_uint(&v->b, UINT64_MAX); break;
+	case 5: pack_num(&v->b, -2.5e300); break;
+	case 6: pack_str(&v->b, "short", 5); break;
+	case 7: pack_bytes(&v->b, text, sizeof text); break;
+	case 8: pack_list(&v->b, 1); pack_text(&v->b, text); break;
+	case 9:
+		for (int i = 0; i < 7; i++)
+			pack_int(&v->b, i - 3);
+	}
+}
+
+/* What a trace begins with is told with its values, whatever they are. */
+static void test_values(void **state)
+{
+	int trace = begin(&(struct trace_query){ .type = core_type("third"), .handler = "any",
+	                                         .arg = -1, .value = "", .most = 100 });
+	struct timespec ms = { 0, 1000000 };
+
+	(void)state;
+	for (int kind = 0; kind < 10; kind++) {
+		struct values v = { .seen = false };
+
+		pack_kind(&v, kind);
+		tell("three", "any", &v.b, v.count);
+		for (int i = 0; i < 20000 && !v.seen; i++) {
+			core_trace_read(reader, compare, &v);
+			clock_nanosleep(CLOCK_MONOTONIC, 0, &ms, NULL);
+		}
+		assert_true(v.seen);
+		buf_fini(&v.b);
+	}
+	end(trace);
+}
+
+static void is_whole(void *arg, const struct trace_event *e)
+{
+	struct packed at = e->args;
+	struct value v = { .i = 0 }, twice = { .i = 0 };
+
+	++*(uint64_t *)arg;
+	assert_true(strcmp(e->handler, "ball") == 0 || strcmp(e->handler, "serve") == 0);
+	if (e->kind == TRACE_HANDLED)
+		return;
+	assert_true(strcmp(e->actor, e->from) != 0 && e->parent && e->step);
+	assert_true(e->count > 0 && packed_next(&at, &v) == 1);
+	if (e->count == 2)
+		assert_true(packed_next(&at, &twice) == 1 && twice.i == 2 * v.i);
+}
+
+/* Rings that are written faster than they are read: what is read is whole, the rest is counted. */
+static void test_flood(void **state)
+{
+	enum { BALLS = 100000 };
+	int trace = begin(&(struct trace_query){ .arg = -1, .value = "", .every = 1,
+	                                         .most = INT64_MAX });
+	uint64_t read = 0, missed = 0;
+	bool over = false;
+
+	(void)state;
+	tell_int("one", "serve", BALLS);
+	while (!over) {
+		pthread_mutex_lock(&lock);
+		over = events > 0;
+		pthread_mutex_unlock(&lock);
+		missed += core_trace_read(reader, is_whole, &read);
+	}
+	assert_string_equal(last_text, "over");
+	missed += core_trace_read(reader, is_whole, &read);
+	/* Each ball is sent and handled, but one in 65 or so begins a trace anew. */
+	assert_in_range(read + missed, BALLS, 2 * BALLS + 10);
+	assert_true(read > 0);
 	end(trace);
 }
 
@@ -272,6 +407,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_steps, setup),
+		cmocka_unit_test_setup(test_values, setup),
+		cmocka_unit_test_setup(test_flood, setup),
 		cmocka_unit_test_setup(test_filter, setup),
 		cmocka_unit_test_setup(test_one_in_many, setup),
 		cmocka_unit_test_setup(test_limit, setup),

@@ -337,8 +337,7 @@ static int rooms_start(struct node *n, struct why *why)
 	                                   .start = start_actor, .arg = n };
 	struct bus_config bus = {
 		.node = n->name, .identity = n->identity, .groups = c->groups,
-		.patches = report_in_force,
-		.refused = on_name_refused, .arg = n,
+		.patches = report_in_force, .refused = on_name_refused, .arg = n,
 	};
 	struct store_config store = { .state = state_path(n->state) };
 	struct cast cast = { c->topic, c->actors, c->actor_count };
@@ -352,6 +351,7 @@ static int rooms_start(struct node *n, struct why *why)
 		return ACTOR_EFAIL;
 	n->patch = true;
 	bus.url = n->server ? server_url(n->server) : c->redis_url;
+	bus.socket = n->server ? server_socket(n->server) : NULL;
 	if (bus.url && !(n->bus = bus_new(n->loop, &bus, &reason)))
 		return why_set(why, ACTOR_EARGS, "--redis: %s", reason.text);
 	n->control = control_new(n->loop, c->control, &sources, &reason);

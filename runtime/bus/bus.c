@@ -494,12 +494,13 @@ struct bus *bus_new(struct loop *l, const struct bus_config *c, struct why *why)
 		mem_free(b);
 		return NULL;
 	}
-	buf_printf(&reply, "actord:reply:%s", c->node);
-	b->reply = mem_string(reply.p, reply.len);
-	buf_fini(&reply);
+	buf_printf(&reply, "actord:reply:%s%c", c->node, 0);
+	b->reply = reply.p;
 	b->node = mem_string(c->node, strlen(c->node));
 	url_write(&b->url, false, &b->shown);
 	buf_add(&b->shown, "", 1);
+	if (c->socket)
+		snprintf(b->url.path, sizeof b->url.path, "%s", c->socket);
 	parts_new(b);
 	if (member_start(b, c, why)) {
 		bus_free(b);
@@ -568,8 +569,7 @@ bool bus_idle(struct bus *b)
 	intake_info(b->intake, &in);
 	outbox_info(b->outbox, &out);
 	return member_idle(b->member, !in.pending && !in.held && lists_idle(b->lists) &&
-	                              streams_idle(b->streams) &&
-	                              (!out.waiting || !b->ready));
+	                              streams_idle(b->streams) && (!out.waiting || !b->ready));
 }
 
 void bus_free(struct bus *b)

@@ -7,6 +7,7 @@
 
 struct bus_config {
 	const char *url;        /* redis://[user:password@]host:port/db or unix:///path?db=N */
+	const char *socket;     /* a way to it that is shorter, by its path; NULL or "": none */
 	const char *node;       /* this node's name: a broadcast with it as its `pid` is our own */
 	const char *identity;   /* of its state folder, which the name belongs to */
 	const char *groups;     /* that it is in: "a,b"; NULL: none */

@@ -111,10 +111,15 @@ void part_client(struct buf *out)
 
 /* --- reading ------------------------------------------------------------------------------ */
 
+/* What is one byte is most of it. */
 static bool read_uint(struct packed *in, uint64_t *out)
 {
 	struct value v;
 
+	if (likely(in->at < in->end && *in->at < 0x80)) {
+		*out = *in->at++;
+		return true;
+	}
 	if (packed_next(in, &v) != 1 || (v.type != VALUE_INT && v.type != VALUE_UINT) ||
 	    (v.type == VALUE_INT && v.i < 0))
 		return false;
@@ -137,10 +142,27 @@ static bool read_text(struct packed *in, struct value *v)
 	return packed_next(in, v) == 1 && v->type == VALUE_STR && utf8_valid(v->str, v->len);
 }
 
+/* The name that is in `name` already, as parts in a row are for few? */
+static bool is_again(struct packed *in, const char *name)
+{
+	size_t len = in->at < in->end && (*in->at & 0xe0) == 0xa0 ? *in->at & 31 : 0, i = 0;
+
+	if (!len || len >= (size_t)(in->end - in->at))
+		return false;
+	while (i < len && name[i] && name[i] == (char)in->at[1 + i])
+		i++;
+	if (i < len || name[len])
+		return false;
+	in->at += 1 + len;
+	return true;
+}
+
 static bool read_name(struct packed *in, char name[NAME_MAX_LEN + 1])
 {
 	struct value v;
 
+	if (is_again(in, name))
+		return true;
 	if (!read_text(in, &v) || v.len > NAME_MAX_LEN || memchr(v.str, 0, v.len))
 		return false;
 	memcpy(name, v.str, v.len);

@@ -52,7 +52,8 @@ void part_client(struct buf *out);
 
 /* The frame's head; in is left at its first part. ACTOR_EARGS with why. */
 int frame_read(struct packed *in, struct frame *f, struct why *why);
-/* 1: the next part; 0: there is none; ACTOR_EARGS with why: the rest cannot be read. */
+/* 1: the next part; 0: there is none; ACTOR_EARGS with why: the rest cannot be read. p begins
+ * zeroed, and is the same for all parts of a frame: a name that comes again is not read again. */
 int frame_next(struct packed *in, struct part *p, struct why *why);
 
 #endif

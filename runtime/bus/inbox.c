@@ -172,7 +172,7 @@ static void send_part(struct inbox *in, const struct peer *p, const struct part 
 		.what = part->what, .args = part->args, .count = part->count,
 		.owner = in->filling, .from = again ? in->self : peer_actor(p),
 		.client = part->client };
-	struct why why = { "" };
+	struct why why;
 	int rc = late_waits(in->late, to) ? ACTOR_EFULL : hand(to, &m, &why);
 
 	if (rc == ACTOR_EFULL || rc == ACTOR_ENOMEM) {

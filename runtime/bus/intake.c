@@ -290,7 +290,7 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 	bool wanted = e->cb.len && e->ct.len, barrier;
 	struct trace_link link = core_trace_link(e->trace.p);
 	struct handler_info info;
-	struct why why = { "" };
+	struct why why;
 	int64_t ask;
 
 	barrier = !core_handler(t->ref, c.what, &info) && info.flags & ON_BARRIER;

@@ -382,7 +382,7 @@ void peer_ask(struct peer *p, actor *self, actor_ref to, struct places *served,
 	struct call c = { .to = to, .what = part->what, .args = part->args,
 	                  .count = part->count, .client = part->client,
 	                  .origin = part->client ? FROM_CLIENT : FROM_REDIS };
-	struct why why = { "" };
+	struct why why;
 	int64_t number = core_ask(self, &c, "answered", part->ms ? part->ms : PATIENCE_MS, &why);
 	struct served *s;
 

@@ -45,8 +45,11 @@ enum {
 	STEADY_MS = 10000,      /* lived so long: the next death is a new story */
 };
 
+#define SOCKET "redis.sock"
+
 struct server {
 	char dir[PATH_MAX];
+	char socket[sizeof ((struct url *)0)->path];
 	struct url url;         /* where clients reach it */
 	char bind[sizeof ((struct url *)0)->host];
 	struct buf text;        /* the URL with the password */
@@ -110,6 +113,16 @@ static int password_get(const char *state, char *out, size_t size, struct why *w
 	                            "new one is made", path);
 }
 
+/* --- its socket --------------------------------------------------------------------------- */
+
+/* For this process alone, as a socket costs Redis and us less than TCP; others have the port. "":
+ * the folder's path is too long for one. */
+static void socket_choose(struct server *s)
+{
+	if (snprintf(s->socket, sizeof s->socket, "%s/" SOCKET, s->dir) >= (int)sizeof s->socket)
+		s->socket[0] = 0;
+}
+
 /* --- its configuration -------------------------------------------------------------------- */
 
 /* Redis reads "..." with \xHH in it: then no byte has a meaning of its own. */
@@ -126,6 +139,8 @@ static void configure(const struct server *s, struct buf *b)
 	quoted(b, "dir", s->dir);
 	quoted(b, "bind", s->bind);
 	quoted(b, "requirepass", s->url.password);
+	if (s->socket[0])
+		buf_text(b, "unixsocket " SOCKET "\nunixsocketperm 700\n");
 	buf_printf(b, "port %d\ndatabases %d\n", s->url.port, s->url.db < 16 ? 16 : s->url.db + 1);
 	buf_text(b, "daemonize no\nsupervised no\nsave \"\"\n"
 	         "appendonly yes\nappendfsync everysec\n"
@@ -448,6 +463,7 @@ static int settle(struct server *s, const struct server_config *c, struct why *w
 		return why_set(why, ACTOR_EARGS, "the embedded Redis has databases 0 to %d",
 		               DB_MOST);
 	reachable_at(s, c->bind);
+	socket_choose(s);
 	s->url.db = c->db;
 	strcpy(s->url.user, "default");         /* redis-cli takes no URL with a password alone */
 	if (!c->password || !c->password[0])
@@ -485,6 +501,11 @@ struct server *server_start(const struct server_config *c, struct why *why)
 const char *server_url(const struct server *s)
 {
 	return s->text.p;
+}
+
+const char *server_socket(const struct server *s)
+{
+	return s->socket;
 }
 
 static void start_again(void *arg)

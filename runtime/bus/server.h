@@ -20,6 +20,7 @@ bool server_installed(void);            /* is there a redis-server on PATH? */
  * it answers PING. */
 struct server *server_start(const struct server_config *c, struct why *why);
 const char *server_url(const struct server *s);         /* redis://:PASSWORD@127.0.0.1:PORT/DB */
+const char *server_socket(const struct server *s);      /* its path; "": it has none */
 /* From now on it is started again when it dies, with a backoff. */
 void server_watch(struct server *s, struct loop *l);
 /* When the loop runs no more, before loop_free(): saves, ends it, frees. */

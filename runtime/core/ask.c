@@ -289,12 +289,13 @@ int64_t core_reach(actor *self, actor_ref to, const char *then)
 int core_left_ms(const msg *m)
 {
 	uint64_t due = m->corr >> DUE_SHIFT, left;
+	int64_t passed;
 
 	if (!m->corr || m->flags & MSG_ANSWER)
 		return 0;
 	if (!due)
 		return INT_MAX;
-	left = (due - (uint64_t)now_ms()) & DUE_MASK;
+	left = (due - (uint64_t)(soon_ns(&passed) / 1000000)) & DUE_MASK;
 	return left && left <= CARRIED_MS ? (int)left : 1;
 }
 

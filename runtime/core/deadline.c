@@ -101,9 +101,9 @@ static void seen(int64_t ms)
 
 int64_t deadline_in(int64_t ms)
 {
-	int64_t ns = now_ns(), due;
+	int64_t passed, ns = soon_ns(&passed), due;
 
-	seen(ns / 1000000);
+	seen(passed / 1000000);
 	return __builtin_add_overflow((ns + 999999) / 1000000, ms > 0 ? ms : 0, &due) ? INT64_MAX
 	                                                                              : due;
 }

@@ -84,15 +84,29 @@ guard_door:
 	.size guard_door, . - guard_door
 
 /* Reads a text to its end: with guard_touch, of a byte, the one place in the runtime where a fault
- * is its caller's. */
+ * is its caller's. The first byte by itself, as its address is told, then 16 at a time, aligned: so
+ * no page is touched that the text does not reach. */
 	.globl guard_probe, guard_touch, guard_probe_end
 	.type guard_probe, @function
 guard_probe:
 	movzbl	(%rdi), %eax
-	inc	%rdi
-	test	%al, %al
-	jne	guard_probe
-	ret
+	movl	%edi, %ecx
+	andq	$-16, %rdi
+	andl	$15, %ecx
+	pxor	%xmm0, %xmm0
+	movdqa	(%rdi), %xmm1
+	pcmpeqb	%xmm0, %xmm1
+	pmovmskb %xmm1, %eax
+	shrl	%cl, %eax
+	testl	%eax, %eax
+	jne	2f
+1:	addq	$16, %rdi
+	movdqa	(%rdi), %xmm1
+	pcmpeqb	%xmm0, %xmm1
+	pmovmskb %xmm1, %eax
+	testl	%eax, %eax
+	je	1b
+2:	ret
 guard_touch:
 	movzbl	(%rdi), %eax
 	ret

@@ -28,8 +28,11 @@ static bool park(struct pooler *p)
 	STORE(&p->parked, 1);
 	atomic_fetch_add(&pool.idle, 1);
 	atomic_fetch_sub(&pool.searching, 1);
-	/* partner: the light one in queue.c, work_added() */
-	worker_heavy_fence();
+	/* Partner: the light one in queue.c, work_added(). A lone worker has no such partner: idle
+	 * was counted, fully fenced, before threads is read, and a spare is published before it
+	 * runs. */
+	if (LOAD(&pool.threads) > 1)
+		worker_heavy_fence();
 	if (LOAD(&pool.stop))
 		return false;
 	if (queue_urgent() && atomic_exchange(&p->parked, 0))

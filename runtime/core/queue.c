@@ -56,7 +56,12 @@ bool queue_wake(int from)
 
 static void work_added(struct pooler *p)
 {
-	worker_light_fence();                   /* partner: the heavy one in pool.c, park() */
+	/* Partner: the heavy one in pool.c, park(). Who is outside is seldom here, and pays, so
+	 * that a lone worker need not ask the kernel. */
+	if (p)
+		worker_light_fence();
+	else
+		worker_full_fence();
 	if (likely(!LOAD(&pool.idle)) || LOAD(&pool.searching))
 		return;
 	if (p) {

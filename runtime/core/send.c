@@ -456,7 +456,7 @@ static COLD int send_site_slow(struct worker *w, actor_ref to, const char *what,
 	struct target t;
 
 	args_of_site(args, s->types, values, s->n);
-	if (!target_find(to, &t, NULL))
+	if (!strpbrk(s->types, "su") && !target_find(to, &t, NULL))
 		site_bind(s, t.cell, what);
 	return send_args(w, &l, args, (unsigned)s->n, NULL);
 }

@@ -40,16 +40,22 @@ const char *type_title_at(uint64_t id)
 
 /* --- tables ------------------------------------------------------------------------------- */
 
+/* Is text, which ends with a NUL, name? Inline, as names are short. */
+static inline bool is_name(const char *text, const char *name, size_t len)
+{
+	for (; len && *text == *name && *text; len--)
+		text++, name++;
+	return !len && !*text;
+}
+
 int table_find(const struct table *t, const char *name, size_t len)
 {
 	for (uint32_t at = text_hash(name, len);; at++) {
 		uint16_t i = t->index[at & t->mask];
-		const char *text;
 
 		if (!i)
 			return -1;
-		text = t->entry[i - 1].name;
-		if (!strncmp(text, name, len) && !text[len])
+		if (is_name(t->entry[i - 1].name, name, len))
 			return i - 1;
 	}
 }

@@ -424,13 +424,11 @@ static const char *interned(const char *text)
 	return n ? name_text(n) : NULL;
 }
 
-bool core_trace_goes(const msg *m, const char *to, const char *what, struct trace_link *out)
+static COLD void goes(const msg *m, const char *to, const char *what, struct trace_link *out)
 {
 	const char *name, *does;
 	struct note n = { .at = 0 };
 
-	if (!core_trace_here(out))
-		return false;
 	name = interned(to);
 	does = interned(what);
 	n.actor = name ? name : "";
@@ -439,7 +437,15 @@ bool core_trace_goes(const msg *m, const char *to, const char *what, struct trac
 	out->step = n.step;
 	out->depth++;
 	out->noted = true;
-	return true;
+}
+
+bool core_trace_goes(const msg *m, const char *to, const char *what, struct trace_link *out)
+{
+	bool traced = core_trace_here(out);
+
+	if (unlikely(traced))
+		goes(m, to, what, out);
+	return traced;
 }
 
 /* --- who traces what ---------------------------------------------------------------------- */

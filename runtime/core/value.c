@@ -183,32 +183,52 @@ int packed_skip(struct packed *in)
 }
 
 /* --- checking ------------------------------------------------------------------ */
-/* Passes over one value: 0, or what is wrong with it. */
-static int check_one(struct packed *in, int depth_max)
+static int check_head(struct packed *in, struct value *v)
+{
+	int got = take(in, v);
+
+	if (got != 1)
+		return got == 0 ? CUT : got;
+	return v->type == VALUE_STR && !utf8_valid(v->str, v->len) ? NO_UTF8 : 0;
+}
+
+/* What is inside v, a list or a map. */
+static int check_inside(struct packed *in, struct value *v, int depth_max)
 {
 	size_t left[MESSAGE_DEPTH + 1];  /* values still to come, at each depth */
-	struct value v;
-	int depth = 0, got;
+	int depth = 1, fault;
 
-	left[0] = 1;
+	if (!depth_max)
+		return DEEP;
+	left[0] = 0;
+	left[1] = inner(v);
 	while (depth >= 0) {
 		if (left[depth] == 0) {
 			depth--;
 			continue;
 		}
 		left[depth]--;
-		got = take(in, &v);
-		if (got != 1)
-			return got == 0 ? CUT : got;
-		if (v.type == VALUE_STR && !utf8_valid(v.str, v.len))
-			return NO_UTF8;
-		if (v.type == VALUE_LIST || v.type == VALUE_MAP) {
+		fault = check_head(in, v);
+		if (fault)
+			return fault;
+		if (v->type == VALUE_LIST || v->type == VALUE_MAP) {
 			if (depth == depth_max)
 				return DEEP;
-			left[++depth] = inner(&v);
+			left[++depth] = inner(v);
 		}
 	}
 	return 0;
+}
+
+/* Passes over one value: 0, or what is wrong with it. */
+static int check_one(struct packed *in, int depth_max)
+{
+	struct value v;
+	int fault = check_head(in, &v);
+
+	if (fault || (v.type != VALUE_LIST && v.type != VALUE_MAP))
+		return fault;
+	return check_inside(in, &v, depth_max);
 }
 
 static COLD int refuse(struct why *why, int fault, int64_t offset)

@@ -115,14 +115,20 @@ extern _Atomic uint32_t worker_fence_word;
 /* the kernel makes the fence of all turns, when it is needed */
 extern bool worker_membarrier;
 
+/* In a form that TSan understands. */
+static inline void worker_full_fence(void)
+{
+	atomic_fetch_add(&worker_fence_word, 1);
+}
+
 /* One side of an asymmetric fence is for free, the other asks the kernel (or both cost the same).
  */
 static inline void worker_light_fence(void)
 {
 	if (likely(worker_membarrier))
 		atomic_signal_fence(memory_order_seq_cst);
-	else    /* a full fence, in a form that TSan understands */
-		atomic_fetch_add(&worker_fence_word, 1);
+	else
+		worker_full_fence();
 }
 void worker_heavy_fence(void);
 

@@ -37,7 +37,7 @@ static void what_is_written_is_read(void **state)
 	struct buf b = { 0 };
 	struct packed in;
 	struct frame f;
-	struct part p;
+	struct part p = { .number = 0 };
 	struct why why;
 
 	(void)state;
@@ -76,7 +76,7 @@ static int read_all(const uint8_t *p, size_t len)
 	uint8_t *own = malloc(len ? len : 1);   /* so that ASan sees its end */
 	struct packed in = { own, own + len };
 	struct frame f;
-	struct part part;
+	struct part part = { .number = 0 };
 	struct why why = { "" };
 	int n = 0, rc;
 

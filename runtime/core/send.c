@@ -234,13 +234,33 @@ static COLD int push_seldom(struct worker *w, struct actor *a, struct msg *m)
 	return rc;
 }
 
+/* The usual case of joins(): more of the same gather already, and it neither is the last of them
+ * nor finds the mailbox full. (While they do, what is sent to a is not kept back.) */
+INLINE bool joins_more(struct worker *w, struct actor *a, struct msg *m, uint64_t weight)
+{
+	uint64_t h = LOAD(&a->head), all = w->box.weight + weight;
+
+	if (w->box_to != a || w->box.top < MSG_FIRST || HEAD_TOP(h) == TOP_DEAD ||
+	    !cell_room(a, h, all) || HEAD_COUNT(all) >= BOX_MAX || HEAD_UNITS(all) >= BOX_UNITS)
+		return false;
+	m->next = w->box.top;
+	w->box.top = msg_index(m);
+	w->box.weight = all;
+	COUNT_UP(&w->sent, 1);
+	return true;
+}
+
 INLINE int push(struct worker *w, struct actor *a, struct msg *m, uint64_t weight)
 {
 	int rc;
 
 	if (likely(w->in_handler == IN_HANDLER)) {
-		if (unlikely(a == w->last_to || w->box.top || w->hold_on) && joins(w, a, m, &rc))
-			return rc;
+		if (unlikely(a == w->last_to || w->box.top || w->hold_on)) {
+			if (joins_more(w, a, m, weight))
+				return 0;
+			if (joins(w, a, m, &rc))
+				return rc;
+		}
 		w->last_to = a;
 	} else if (unlikely(w->in_handler)) {
 		return push_seldom(w, a, m);

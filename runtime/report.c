@@ -47,7 +47,7 @@ void report_redis_metrics(struct buf *b, bool connected, struct bus_info i)
 void report_redis(struct buf *b, const char *kind, const struct bus_info *i)
 {
 	pack_text(b, "redis");
-	pack_map(b, 11);
+	pack_map(b, 11 + (*i->warning != 0));
 	report_text(b, "kind", kind);
 	pack_text(b, "connected");
 	pack_bool(b, i->connected);
@@ -60,6 +60,8 @@ void report_redis(struct buf *b, const char *kind, const struct bus_info *i)
 	report_int(b, "again", i->node_again);
 	report_int(b, "doubles", i->node_doubles);
 	report_int(b, "to_nodes", i->node_sent);
+	if (*i->warning)
+		report_text(b, "warning", i->warning);
 }
 
 unsigned report_memory(struct buf *b, const struct gateway *g, const struct bus *bus)

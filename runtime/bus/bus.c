@@ -28,6 +28,7 @@
 #include "claims.h"
 #include "commands.h"
 #include "envelope.h"
+#include "failover.h"
 #include "intake.h"
 #include "wire.h"
 #include "lists.h"
@@ -44,7 +45,6 @@ enum {
 	PENDING_MOST = 4096,    /* asks under way: more stays on the lists */
 	UNSENT_MOST = 8 << 20,  /* bytes that Redis does not take from us fast enough */
 	ANSWERS_MOST = 8192,
-	SUBSCRIBE_MOST = 256,   /* channels in one command */
 	TICK_MS = 5000,
 	SAY_MS = 10000,         /* while it is down: a reason that changes is news so often */
 	MAILBOX_COUNT = 32767, MAILBOX_BYTES = 32 << 20,
@@ -66,6 +66,7 @@ struct bus {
 	struct streams *streams;
 	struct buried *buried;
 	struct claims *claims;
+	struct failover *failover;
 	struct rollouts *rollouts;
 	struct member *member;          /* among the nodes on this Redis */
 	struct loop_timer *tick;
@@ -286,27 +287,6 @@ static void on_gone(void *arg)
 
 /* --- topics ------------------------------------------------------------------------------- */
 
-static void subscribe_all(struct bus *b, bool on)
-{
-	const char *names[SUBSCRIBE_MOST];
-	size_t len[SUBSCRIBE_MOST];
-	unsigned all = topics_count(b->topics);
-	int n = 0;
-
-	for (unsigned i = 0; i < all; i++) {
-		const struct topic *t = topics_get(b->topics, i);
-
-		if (t->hosted) {
-			names[n] = t->name;
-			len[n++] = t->len;
-		}
-		if (n == SUBSCRIBE_MOST || (n && i + 1 == all)) {
-			wire_subscribe(b->wire, on, n, names, len);
-			n = 0;
-		}
-	}
-}
-
 static void on_topic(void *arg, struct topic *t)
 {
 	struct bus *b = arg;
@@ -345,7 +325,7 @@ static void on_up(void *arg)
 
 	wire_subscribe(b->wire, true, 1, &nodes, &len);
 	if (!b->quiet)
-		subscribe_all(b, true);
+		wire_subscribe_all(b->wire, true, b->topics);
 	b->subscribed = b->joined = false;
 	b->ready_beat = wire_beat(b->wire);
 	member_up(b->member);
@@ -357,6 +337,7 @@ static void on_ready(struct bus *b)
 		return;
 	b->ready = true;
 	log_line(LOG_INFO, "bus", "connected to %s", b->shown.p);
+	failover_check(b->failover);
 	outbox_up(b->outbox);
 	if (b->connected)
 		b->connected(b->arg);
@@ -479,6 +460,7 @@ static void parts_new(struct bus *b)
 	b->streams = streams_new(&streams);
 	b->buried = buried_new(b->self, wire_port(b->wire, LINK_COMMANDS));
 	b->claims = claims_new(b->loop, b->self, wire_port(b->wire, LINK_COMMANDS), b->node);
+	b->failover = failover_new(&b->url, wire_port(b->wire, LINK_COMMANDS));
 	b->calls = calls_new(b->self, wire_port(b->wire, LINK_COMMANDS), b->reply);
 	b->tick = loop_timer_new(b->loop, on_tick, b);
 }
@@ -529,6 +511,7 @@ void bus_info(const struct bus *b, struct bus_info *out)
 	outbox_info(b->outbox, &answers);
 	*out = (struct bus_info){
 		.connected = b->ready, .url = b->shown.p, .trouble = b->said,
+		.warning = failover_warning(b->failover),
 		.taken = in.taken, .answered = in.answered,
 		.published = answers.sent, .refused = in.refused + answers.dropped,
 		.pending = in.pending + in.held + answers.waiting + calls_waiting(b->calls) +
@@ -554,7 +537,7 @@ void bus_quiet(struct bus *b)
 {
 	b->quiet = true;
 	if (wire_up(b->wire))
-		subscribe_all(b, false);
+		wire_subscribe_all(b->wire, false, b->topics);
 	lists_quiet(b->lists);
 	streams_quiet(b->streams);
 	rollouts_quiet(b->rollouts);
@@ -586,6 +569,7 @@ void bus_free(struct bus *b)
 	streams_free(b->streams);
 	buried_free(b->buried);
 	claims_free(b->claims);
+	failover_free(b->failover);
 	rollouts_free(b->rollouts);
 	calls_free(b->calls);
 	intake_free(b->intake);

@@ -21,6 +21,7 @@ struct bus_info {
 	bool connected;
 	const char *url;
 	const char *trouble;            /* what kept it from being connected last; "": nothing */
+	const char *warning;            /* of what may be lost as Redis is set up; "": nothing */
 	uint64_t taken, answered, published, refused;
 	unsigned pending;
 	uint64_t bytes;                 /* that wait to be written to Redis, for other nodes, too */

@@ -3,9 +3,8 @@
  *
  * The idea: a thread keeps a connection to one Sentinel and asks it twice a second; where it does
  * not answer the next one is asked. What a Sentinel names is asked itself whether it is the master
- * (ROLE), as a Sentinel may be late, and how many replicas it wants before it takes a write: none
- * means that a failover loses what was not replicated yet, which the operator is told. The loop
- * looks at what the thread has found, as often as a person would not notice.
+ * (ROLE), as a Sentinel may be late. The loop looks at what the thread has found, as often as a
+ * person would not notice.
  *
  * Threads: `lock` covers what both touch: found, reason, stop. */
 #include "sentinel.h"
@@ -16,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "log.h"
 #include "patience.h"
 
 enum { ASK_MS = 500, REPLY_MS = 1000, LOOK_MS = 50 };
@@ -101,19 +99,6 @@ static bool sign_in(redisContext *c, const struct url *u, struct why *why)
 	return good;
 }
 
-static void look_at_replicas(struct sentinel *s, redisContext *c, const struct master *m)
-{
-	redisReply *r = redisCommand(c, "CONFIG GET min-replicas-to-write");
-	const char *least = text_at(r, 1);
-
-	if (least && !strcmp(least, "0"))
-		log_line(LOG_WARN, "bus", "the master %s at %s:%d acknowledges what no replica has "
-		         "yet, which a failover loses: CONFIG SET min-replicas-to-write 1",
-		         s->url.master, m->host, m->port);
-	if (r)
-		freeReplyObject(r);
-}
-
 /* Does it say itself that it is the master? */
 static bool check(struct sentinel *s, const struct master *m, struct why *why)
 {
@@ -130,8 +115,6 @@ static bool check(struct sentinel *s, const struct master *m, struct why *why)
 			why_set(why, 0, "%s:%d, which is said to be the master, says that it is "
 			        "%s", m->host, m->port, role ? role : r ? r->str : c->errstr);
 	}
-	if (good)
-		look_at_replicas(s, c, m);
 	if (r)
 		freeReplyObject(r);
 	if (c)

@@ -7,6 +7,8 @@
 
 #include "cluster.h"
 
+enum { SUBSCRIBE_MOST = 256 };  /* channels in one command */
+
 struct wire { struct link *link; struct cluster *cluster; };    /* one of both */
 
 struct wire *wire_new(struct loop *l, const struct link_config *c, const struct link_events *e,
@@ -70,6 +72,27 @@ void wire_subscribe(struct wire *w, bool on, int n, const char **names, const si
 {
 	if (channels(w))
 		link_subscribe(channels(w), on, n, names, len);
+}
+
+void wire_subscribe_all(struct wire *w, bool on, const struct topics *topics)
+{
+	const char *names[SUBSCRIBE_MOST];
+	size_t len[SUBSCRIBE_MOST];
+	unsigned all = topics_count(topics);
+	int n = 0;
+
+	for (unsigned i = 0; i < all; i++) {
+		const struct topic *t = topics_get(topics, i);
+
+		if (t->hosted) {
+			names[n] = t->name;
+			len[n++] = t->len;
+		}
+		if (n == SUBSCRIBE_MOST || (n && i + 1 == all)) {
+			wire_subscribe(w, on, n, names, len);
+			n = 0;
+		}
+	}
 }
 
 bool wire_read_channels(struct wire *w)

@@ -5,6 +5,7 @@
 #define WIRE_H
 
 #include "link.h"
+#include "topic.h"
 
 struct wire;
 struct wire *wire_new(struct loop *l, const struct link_config *c, const struct link_events *e,
@@ -16,6 +17,8 @@ size_t wire_unsent(const struct wire *w);
 /* Ends what waits on this lane; fn may be told 0: nothing waits there yet. */
 void wire_unblock(struct wire *w, enum link_lane lane, redis_fn *fn, void *arg);
 void wire_subscribe(struct wire *w, bool on, int n, const char **names, const size_t *len);
+/* All that are hosted. */
+void wire_subscribe_all(struct wire *w, bool on, const struct topics *topics);
 bool wire_read_channels(struct wire *w);
 int64_t wire_beat(struct wire *w);
 

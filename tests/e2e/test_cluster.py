@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """A Redis Cluster of three masters: what nodes send each other and what programs send them, while
-slots move from master to master and a master is gone for a while."""
+slots move from master to master, a master is gone for a while, or a replica takes its place."""
 
 import json
 import logging
@@ -23,8 +23,9 @@ logging.getLogger("redis.cluster").disabled = True      # it prints each redirec
 class Cluster:
     """Three masters, which keep what they have."""
 
-    def __init__(self, case):
+    def __init__(self, case, timeout_ms=3000):
         self.process, self.bus, self.folder = {}, {}, make_folder()
+        self.timeout_ms = int(timeout_ms)
         case.addCleanup(self.end)
         self.ports = [free_port() for _ in range(3)]
         for port in self.ports:
@@ -43,7 +44,8 @@ class Cluster:
         self.process[port] = process = subprocess.Popen(
             ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "",
              "--appendonly", "yes", "--appendfsync", "always", "--dir", str(folder),
-             "--cluster-enabled", "yes", "--cluster-node-timeout", "3000",
+             "--cluster-enabled", "yes", "--cluster-node-timeout", str(self.timeout_ms),
+             "--repl-diskless-sync-delay", "0",
              "--cluster-port", str(self.bus.setdefault(port, free_port()))],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         running.add(process)
@@ -66,18 +68,38 @@ class Cluster:
         db = self.node(port)
         info = db.execute_command("CLUSTER INFO")
         flags = [n["flags"] for n in db.execute_command("CLUSTER NODES").values()]
-        return info["cluster_state"] == "ok" and len(flags) == 3 and \
+        return info["cluster_state"] == "ok" and len(flags) == len(self.process) and \
             not [f for f in flags if "fail" in f]
 
     def client(self):
         return redis.RedisCluster("127.0.0.1", self.ports[0])
 
+    def replicate(self, master):
+        """A new server, which has all that the master has: its port."""
+        port = free_port()
+        self.start(port)
+        name = self.node(master).execute_command("CLUSTER MYID").decode()
+        done = run(["redis-cli", "--cluster", "add-node", "127.0.0.1:%d" % port,
+                    "127.0.0.1:%d" % master, "--cluster-slave", "--cluster-master-id", name])
+        if done.code:
+            raise AssertionError(done)
+        until(lambda: all(self.whole(p) for p in self.process), "all know of it")
+        self.until_copied(master)
+        return port
+
+    def until_copied(self, master):
+        def is_copied():
+            info = self.node(master).info("replication")
+            return info["connected_slaves"] and \
+                info["slave0"]["offset"] == info["master_repl_offset"]
+        until(is_copied, "the replica has it all", 30)
+
     def slot(self, key):
-        return self.node(self.ports[0]).execute_command("CLUSTER KEYSLOT", key)
+        return self.node(self.ports[-1]).execute_command("CLUSTER KEYSLOT", key)
 
     def owner(self, key):
         slot = self.slot(key)
-        return next(row[2][1] for row in self.node(self.ports[0]).execute_command("CLUSTER SLOTS")
+        return next(row[2][1] for row in self.node(self.ports[-1]).execute_command("CLUSTER SLOTS")
                     if row[0] <= slot <= row[1])
 
     def move(self, key, halfway=lambda: None):
@@ -95,12 +117,12 @@ class Cluster:
             self.node(port).execute_command("CLUSTER SETSLOT", slot, "NODE", name[new])
 
 
-class Messages(Case):
-    options = None
+class Clustered(Case):
+    options, timeout_ms = None, 3000
 
     def setUp(self):
         super().setUp()
-        self.cluster = Cluster(self)
+        self.cluster = Cluster(self, self.timeout_ms)
         self.db = self.cluster.client()
 
     def node(self, name, *actors):
@@ -116,6 +138,8 @@ class Messages(Case):
                                 "1", str(count), "0")
         self.assertEqual(done.code, 0, done)
 
+
+class Messages(Clustered):
     def test_node_to_node(self):
         a, b = self.node("alpha", "spring.c"), self.node("beta", "sink.c")
         until(lambda: self.told(a) == [0, 0, 0], "they reach each other")
@@ -211,6 +235,35 @@ class Messages(Case):
                                         ' = { .name = "echo",\n\t.on = ON({ "nine", "", answers,'
                                         ' 0 }) };\n')[0]), ["alpha"])
         self.assertEqual(python.do("ask", "echo", "nine"), [[9]])
+
+
+class Failover(Clustered):
+    timeout_ms = 1000 * PATIENCE
+
+    def test_a_replica_takes_over(self):
+        port = self.cluster.ports[0]
+        replica = self.cluster.replicate(port)
+        name = next(n for n in map("beta{}".format, range(100))
+                    if self.cluster.owner("actord:{node:%s}" % n) == port)
+        a = self.node("alpha", "spring.c")
+        self.node(name, "sink.c")
+        # Nobody has said that a write needs the replica.
+        self.assertTrue(a.err.wait("may lose .*min-replicas-to-write 1"))
+        self.assertIn("min-replicas-to-write", a.json("inspect")[0]["redis"]["warning"])
+        until(lambda: self.told(a) == [0, 0, 0], "they reach each other")
+        self.run_more(a, 1000)
+        until(lambda: self.told(a) == [1000, 0, 0], "all have come", 30)
+        self.cluster.until_copied(port)
+        before = len(a.err.lines)
+        self.cluster.kill(port)
+        self.assertTrue(a.err.wait("lost cluster://.*: the master 127.0.0.1:%d" % port, 30))
+        until(lambda: self.cluster.owner("actord:{node:%s}" % name) == replica, "a failover", 60)
+        self.assertTrue(a.err.wait("connected to cluster://", 60, after=before))
+        until(lambda: self.told(a) == [1000, 0, 0], "they reach each other again", 30)
+        self.run_more(a, 1000)
+        until(lambda: self.told(a) == [2000, 0, 0], "all have come", 30)
+        # The new master has no replica that could take over.
+        self.assertNotIn("warning", a.json("inspect")[0]["redis"])
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ static void redis_urls(void **state)
 	options_fini(&o);
 	bad("--redis embedded/x", "--redis", "no number");
 	bad("--fail-fast=maybe", "--fail-fast", "yes nor no");
-	bad("--redis rediss://h", "--redis", "rediss");
+	bad("--redis rediss://h?cacert=/no/rediss", "--redis", "rediss");
 	bad("--redis-bind everywhere", "--redis-bind", "everywhere");
 	bad("--redis-port -1", "--redis-port", "-1");
 }

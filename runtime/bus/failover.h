@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ * failover.h - whether a failover can lose what Redis has acknowledged. The loop's thread. */
+#ifndef FAILOVER_H
+#define FAILOVER_H
+
+#include "ports.h"
+#include "url.h"
+
+struct failover;
+/* Borrows port, to which INFO and CONFIG go. */
+struct failover *failover_new(const struct url *u, const struct redis_port *port);
+void failover_free(struct failover *f);         /* after its port has answered all */
+/* Asks, and says in the log what is wrong: whenever Redis is connected. */
+void failover_check(struct failover *f);
+const char *failover_warning(const struct failover *f);         /* what it found; "": nothing */
+
+#endif

@@ -16,6 +16,9 @@ struct cast {
 };
 /* Main thread, after patch_start(): loads and starts them all. 0, or negative with why. */
 int cast_start(const struct cast *c, struct why *why);
+/* The actor that rpc passes a message on to, by this function of its; 0: rpc handles it itself. Any
+ * thread. */
+actor_ref cast_instead(handler *fn);
 /* The same for one more, while the node runs; also one that was stopped, by its type's name. 0:
  * done(arg, rc, words) comes on the loop's thread. Negative with why: it does not. */
 int cast_begin(const char *what, struct loop *l,

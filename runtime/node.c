@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "bus/bus.h"
+#include "bus/intake.h"
 #include "bus/server.h"
 #include "cast.h"
 #include "control/control.h"
@@ -350,6 +351,7 @@ static int rooms_start(struct node *n, struct why *why)
 	if (patch_start(&patch, why) < 0 || store_start(&store, why) < 0)
 		return ACTOR_EFAIL;
 	n->patch = true;
+	intake_instead(cast_instead);
 	bus.url = n->server ? server_url(n->server) : c->redis_url;
 	bus.socket = n->server ? server_socket(n->server) : NULL;
 	if (bus.url && !(n->bus = bus_new(n->loop, &bus, &reason)))

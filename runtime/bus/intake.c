@@ -61,6 +61,13 @@ struct intake {
 	uint64_t unsaid;
 };
 
+static actor_ref (*instead)(handler *passes);   /* NULL: nobody is called in another's stead */
+
+void intake_instead(actor_ref (*fn)(handler *passes))
+{
+	instead = fn;
+}
+
 static void complain(struct intake *in, const char *fmt, ...) PRINTF(2, 3);
 
 /* What a sender got wrong is his to hear; where he cannot, a line now and then. */
@@ -281,6 +288,20 @@ static void refuse_call(struct intake *in, struct topic *t, const struct envelop
 		in->c.delivered(in->c.arg, in->delivery);
 }
 
+/* One that has nothing to do would pass it on now: a worker less to wake, for a patch. Not above 0:
+ * ask itself, which tells what is wrong in its own name. */
+static int64_t ask_instead(actor *self, const struct call *c, handler *passes)
+{
+	actor_ref to = instead ? instead(passes) : 0;
+	struct call direct = *c;
+	struct why why;
+
+	if (!to || !core_idle(c->to))
+		return 0;
+	direct.to = to;
+	return core_ask(self, &direct, "answered", ASK_MS, &why);
+}
+
 /* False: there is no room for it now. */
 static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 {
@@ -295,7 +316,9 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 
 	barrier = !core_handler(t->ref, c.what, &info) && info.flags & ON_BARRIER;
 	core_trace_enter(&link);
-	if (wanted || barrier)
+	if (barrier && (ask = ask_instead(self, &c, info.fn)) > 0)
+		;
+	else if (wanted || barrier)
 		ask = core_ask(self, &c, "answered", ASK_MS, &why);
 	else
 		ask = core_send(self, &c, &why);

@@ -23,6 +23,10 @@ struct intake_config {
 };
 struct intake_info { uint64_t taken, answered, refused; unsigned pending, held; };
 
+/* Who may be called, for a handler with ON_BARRIER of an idle actor, in that actor's stead: one to
+ * whom that function would pass it on, under the same name. 0: nobody. Before the first message. */
+void intake_instead(actor_ref (*fn)(handler *passes));
+
 struct intake;
 /* self: the actor that asks; its handler `answered` calls intake_answered(). All else is
  * borrowed. */

@@ -34,6 +34,7 @@
 
 #include "log.h"
 #include "ports.h"
+#include "slice.h"
 #include "url.h"
 
 enum {
@@ -165,6 +166,7 @@ static void become(int in, int null, pid_t parent)
 	dup2(null, 1);
 	dup2(null, 2);
 	syscall(SYS_close_range, 3, ~0U, 0);
+	slice_prompt();         /* as whoever answers; else we interrupt it amid its answers */
 	execlp("redis-server", "redis-server", "-", (char *)NULL);
 	_exit(127);
 }

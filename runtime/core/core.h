@@ -171,6 +171,7 @@ struct handler_info {
 	uint64_t calls, failures, ns;   /* ns: total, from calls that were timed */
 	uint32_t slot;
 	bool on_probation;              /* that patch is */
+	handler *fn;
 };
 /* How many calls took how long, from those that were timed: places are half octaves. */
 enum { TIME_PLACES = 64 };
@@ -268,6 +269,7 @@ int  core_inspect(actor_ref ref, struct actor_info *out);       /* ACTOR_ENOENT 
 int64_t core_look(actor *self, actor_ref who, const char *then, int ms);
 void core_handlers(struct type *t, void (*each)(void *arg, const struct handler_info *h),
 		   void *arg);
+bool core_idle(actor_ref who);  /* it is here, runs nothing, and has nothing before it */
 int  core_handler(actor_ref to, const char *what, struct handler_info *out);    /* ACTOR_ENOENT */
 void core_handler_times(const struct handler_info *h, struct handler_times *out);
 /* ns that this part (0.99) stay below */

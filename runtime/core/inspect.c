@@ -147,7 +147,8 @@ static void handler_info(const struct entry *e, struct handler_info *out)
 				     .flags = e->flags,
 				     .version = e->version,
 				     .slot = e->count,
-				     .on_probation = p && probation_runs(p)};
+				     .on_probation = p && probation_runs(p),
+				     .fn = e->fn};
 	for (uint32_t i = 0; i < worker_count(); i++) {
 		struct worker *w = worker_at(i);
 		struct call_count *c = w ? worker_counted(w, e->count) : NULL;
@@ -192,6 +193,17 @@ int core_handler(actor_ref to, const char *what, struct handler_info *out)
 	}
 	worker_release(w);
 	return fn < 0 ? ACTOR_ENOENT : 0;
+}
+
+bool core_idle(actor_ref who)
+{
+	struct worker *w = worker_acquire();
+	struct target t;
+	bool idle = target_here(who, &t, NULL) == 0 &&
+		    HEAD_TOP(LOAD_ACQUIRE(&t.cell->head)) == TOP_IDLE;
+
+	worker_release(w);
+	return idle;
 }
 
 bool core_at_most_once(actor_ref to)

@@ -49,6 +49,8 @@ struct compile {
 static const struct export *symbols;    /* NULL: what this process has itself */
 static struct compile begun;            /* what goes on: the box knows it by its address */
 static bool marked;
+/* Pages for the next image, as long as at is there; what was mapped for the one before. */
+static struct { void *at, *mapped; size_t size; } ready;
 
 int diagnose(struct buf *said, const char *file, int line, const char *fmt, ...)
 {
@@ -296,19 +298,39 @@ static const void *symbol(TCCState *tcc, const char *name)
 	return name ? tcc_get_symbol(tcc, name) : NULL;
 }
 
-/* Pages of our own, readable and writable until headers_leave(). */
+/* Pages of our own at `at` and nowhere else, unless that is NULL. */
+static void *map(void *at, size_t size, int flags)
+{
+	void *to = mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags |
+	                (at ? MAP_FIXED_NOREPLACE : 0), -1, 0);
+
+	if (to == MAP_FAILED || !at || to == at)
+		return to;
+	munmap(to, size);               /* a kernel that takes the place for a wish */
+	return MAP_FAILED;
+}
+
 static void *pages(const struct compile *c, size_t size)
 {
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS | (c->at ? MAP_FIXED_NOREPLACE : 0);
-	void *at;
+	bool there = c->at && c->at == ready.at && size <= ready.size;
 
 	if (c->at && size > c->room)
 		return MAP_FAILED;
-	at = mmap(c->at, size, PROT_READ | PROT_WRITE, flags, -1, 0);
-	if (at == MAP_FAILED || !c->at || at == c->at)
-		return at;
-	munmap(at, size);               /* a kernel that takes the place for a wish */
-	return MAP_FAILED;
+	if (!there)
+		return map(c->at, size, 0);
+	ready.at = NULL;
+	return c->at;
+}
+
+void image_room(void *at, size_t size)
+{
+	if (ready.mapped)
+		munmap(ready.mapped, ready.size);
+	ready.mapped = map(at, size, MAP_POPULATE);
+	if (ready.mapped == MAP_FAILED)
+		ready.mapped = NULL;
+	ready.at = ready.mapped;
+	ready.size = size;
 }
 
 static void relocate(TCCState *tcc, struct compile *c)

@@ -40,6 +40,8 @@ struct image {
 /* The child's, for image_make(): has all done now that comes before a source which begins with
  * actor.h, once; then has it back. */
 void image_ready(void);
+/* The child's: makes the pages for an image of that size at `at` now. */
+void image_room(void *at, size_t size);
 /* The child's: compiles what is to lie within room bytes at `at`, and leaves it there, mapped for
  * reading and writing. False with diagnostics. p.size 0: it passed, but cannot lie there. */
 bool image_make(const struct source *s, void *at, size_t room, struct image *i, struct buf *said);

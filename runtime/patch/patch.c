@@ -15,15 +15,13 @@
  *     caller kept, job -> waiting ->      try, compile, core_change ->        process, answer
  *
  * Threads: handlers and jobs on the compile thread, which has a stack for whatever passed the
- * trial; what others put in is behind `lock`. During a compile its messages wait (list, show and
- * log, too). A process that does not come back holds up patches and the verdicts on those that are
- * on probation, and nobody else. */
+ * trial; what others put in goes through the tray. During a compile its messages wait (list, show
+ * and log, too). A process that does not come back holds up patches and the verdicts on those that
+ * are on probation, and nobody else. */
 #include "patch.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "job.h"
 #include "journal.h"
@@ -31,25 +29,26 @@
 #include "log.h"
 #include "patience.h"
 #include "ports.h"
+#include "tray.h"
 #include "trial.h"
 #include "verdict.h"
 
 enum {
-	WAITING_MAX = 64,
 	STACK = 2 * TRIAL_STACK,        /* of address space */
+	OWED_MS = 2, OWED_MOST = 16,
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
-static struct jobs waiting;
 static pthread_cond_t brought_back = PTHREAD_COND_INITIALIZER;
-static bool quiet, stopping, back, decided, awake;
+static bool back;
 static pthread_t thread;
 static struct patch_config config;
 
 /* The compile thread's alone. */
 static struct home *home;
 static struct jobs finished, watching;  /* watching: WAITs */
+static int64_t came_ns;                 /* what its turns bring; 0: that is not known */
+static int owed;                        /* jobs after which pay() was not called */
 
 /* --- the compile thread ---------------------------------------------------------------- */
 
@@ -57,15 +56,13 @@ static struct jobs finished, watching;  /* watching: WAITs */
 static void wake(void *arg)
 {
 	(void)arg;
-	pthread_mutex_lock(&lock);
-	awake = true;
-	pthread_mutex_unlock(&lock);
-	pthread_cond_signal(&more);     /* outside: who wakes finds the lock open */
+	tray_wake();
 }
 
 /* The actor's turns. */
 static void have_turns(void)
 {
+	came_ns = tray_woken_ns();
 	home_enter(home);
 	while (home_run(home))
 		;
@@ -138,15 +135,6 @@ static void finish(struct job *j)
 
 /* --- probation ------------------------------------------------------------------------- */
 
-/* From any thread: a patch on probation has failed or passed. */
-static void on_decided(void)
-{
-	pthread_mutex_lock(&lock);
-	decided = true;
-	pthread_cond_signal(&more);
-	pthread_mutex_unlock(&lock);
-}
-
 /* To the group `patches`, and who waits for it. */
 static void told(uint32_t number, const char *word, const char *why)
 {
@@ -175,35 +163,31 @@ static void told(uint32_t number, const char *word, const char *why)
 		jobs_push(&watching, j);
 }
 
-/* Under the lock, until there is a job or a decision, or one's seconds are over. */
-static void await(int64_t ms)
+/* To the disk goes what was written, to the kernel what was freed. Both interrupt other processors:
+ * so only when nothing has come for a moment, and whoever was answered has his answer. */
+static void pay(void)
 {
-	const struct timespec until = moment_in(ms);
-	int rc = 0;
-
-	while (!waiting.first && !stopping && !decided && !awake && rc != ETIMEDOUT)
-		rc = ms < 0 ? pthread_cond_wait(&more, &lock)
-			    : wait_until(&more, &lock, &until);
-	decided = awake = false;
+	journal_settle();
+	core_grace();
+	job_release_stack();
+	owed = 0;
 }
 
 /* False: the end. *j NULL: there is none. */
 static bool next_job(struct job **j)
 {
 	int64_t ms = verdict_next_ms();
-	bool go_on;
+	bool ended;
 
-	journal_settle();
-	pthread_mutex_lock(&lock);
-	await(ms);
-	pthread_mutex_unlock(&lock);
+	if (!owed || owed == OWED_MOST || !tray_wait(OWED_MS)) {
+		pay();
+		tray_wait(ms);
+	}
+	owed++;
 	verdict_look(told);             /* whoever came to its code waits */
 	have_turns();
-	pthread_mutex_lock(&lock);
-	*j = jobs_pop(&waiting);
-	go_on = !stopping;
-	pthread_mutex_unlock(&lock);
-	return *j || go_on;
+	*j = tray_take(&ended);
+	return !ended;
 }
 
 static void *run(void *arg)
@@ -226,9 +210,9 @@ static void *run(void *arg)
 		else
 			finish(j);
 		verdict_look(told);             /* it may have superseded one */
-		core_grace();
-		job_release_stack();
+		trial_ready();
 	}
+	pay();
 	while ((j = jobs_pop(&watching)))
 		finish(j);
 	verdict_close();
@@ -261,22 +245,17 @@ static bool allowed_from(const msg *m, bool is_signed)
 static int put(actor *self, const msg *m, struct job *j)
 {
 	static const struct packed nothing;
-	bool full, refused;
+	int rc;
 
 	j->origin = msg_origin(m);
-	j->at.taken = now_ns();
-	pthread_mutex_lock(&lock);
-	refused = quiet;
-	full = waiting.n >= WAITING_MAX;
-	if (!refused && !full) {
-		j->caller = msg_defer(m);
-		jobs_push(&waiting, j);
-	}
-	pthread_mutex_unlock(&lock);
-	if (!refused && !full)
+	j->at.taken = came_ns ? came_ns : now_ns();
+	rc = tray_put(j);
+	if (!rc) {
+		j->caller = msg_defer(m);       /* it is this thread that takes it */
 		return 0;
+	}
 	job_free(j);
-	if (refused)
+	if (rc != ACTOR_EFULL)
 		return msg_fail(m, "the node is stopping: it takes no more patches");
 	return core_answer(self, msg_defer(m), nothing, 0, ACTOR_EFULL,
 	                   "as many patches are waiting already as may: try again later");
@@ -424,9 +403,7 @@ static void run_process(actor *self, struct job *j)
 	j->process = NULL;
 	j->at = (struct stages){ 0 };
 	buf_fini(&words);
-	pthread_mutex_lock(&lock);
-	jobs_push_first(&waiting, j);
-	pthread_mutex_unlock(&lock);
+	tray_put_first(j);
 }
 
 static int done(actor *self, const msg *m)
@@ -484,10 +461,12 @@ int patch_start(const struct patch_config *c, struct why *why)
 	int rc;
 
 	config = *c;
-	quiet = stopping = back = decided = awake = false;
+	tray_open();
+	back = false;
+	owed = 0;
 	if (watched_default(c->probation, &reason) < 0)
 		return why_set(why, ACTOR_EARGS, "--probation: %s", reason.text);
-	core_on_probation(on_decided);
+	core_on_probation(tray_wake);
 	if (keys_open(&keys, &reason) < 0)
 		return why_set(why, ACTOR_EARGS, "--patch-keys: %s", reason.text);
 	if (history_open(c->state, why) < 0)
@@ -507,27 +486,23 @@ int patch_start(const struct patch_config *c, struct why *why)
 
 void patch_quiet(void)
 {
-	pthread_mutex_lock(&lock);
-	quiet = true;
-	pthread_mutex_unlock(&lock);
+	tray_close();
 }
 
 /* What waits is still done: it has been taken. */
 bool patch_stop(int ms)
 {
 	struct job *j;
+	bool ended;
 
-	pthread_mutex_lock(&lock);
-	quiet = stopping = true;
-	pthread_cond_signal(&more);
-	pthread_mutex_unlock(&lock);
+	tray_end();
 	if (!join_within(thread, ms)) {
 		log_line(LOG_ERROR, "patch", "a patch does not come back: it is left behind");
 		return false;
 	}
 	home_free(home);
 	trial_stop();
-	while ((j = jobs_pop(&finished)) || (j = jobs_pop(&waiting)))
+	while ((j = jobs_pop(&finished)) || (j = tray_take(&ended)))
 		job_free(j);
 	history_close();
 	keys_close();
@@ -537,20 +512,13 @@ bool patch_stop(int ms)
 int patch_aside(void (*fn)(void *arg), void *arg, struct why *why)
 {
 	struct job *j = mem_alloc(sizeof *j);
-	bool taken;
 
 	*j = (struct job){ .kind = ASIDE, .aside = fn, .aside_arg = arg };
-	pthread_mutex_lock(&lock);
-	taken = !quiet && waiting.n < WAITING_MAX;
-	if (taken)
-		jobs_push(&waiting, j);
-	pthread_cond_signal(&more);
-	pthread_mutex_unlock(&lock);
-	if (taken)
+	if (!tray_put(j))
 		return 0;
 	job_free(j);
 	return why_set(why, ACTOR_EFAIL, "the node is stopping, or %d compiles wait already",
-	               WAITING_MAX);
+	               TRAY_MOST);
 }
 
 void patch_bring_back(void)
@@ -558,9 +526,8 @@ void patch_bring_back(void)
 	struct job *j = mem_alloc(sizeof *j);
 
 	j->kind = BRING_BACK;
+	tray_put_first(j);
 	pthread_mutex_lock(&lock);
-	jobs_push(&waiting, j);
-	pthread_cond_signal(&more);
 	while (!back)
 		pthread_cond_wait(&brought_back, &lock);
 	pthread_mutex_unlock(&lock);

@@ -2,283 +2,32 @@
  * trial.c - the compiler's first look at a source, where it can harm nobody.
  *
  * libtcc crashes on some broken sources and loops for ever on others. So a process that has nothing
- * to lose compiles each source before we do: this program once more (/proc/self/exe), which finds
- * by its name that it is the trial and never comes to main(). It is small whatever the runtime has
- * grown to, it has no thread, no file, no network, and no way to get any; it serves source after
- * source until one ends it, and then another takes its place. Nothing that it compiles is run
- * there: the code is made for an address that the runtime has free, against the runtime's own
- * symbols, and sent. So the compiler turns once a patch, and on nothing but trusted text in the
- * runtime itself; whoever could take the trial over by a source could as well write what he wants
- * into the patch.
- *
- *     request, file, folder, text, function ->   a header, or the symbols ->
- *     <- reply, diagnostics, types and lines, code        (no reply)
- *
- * The limits: CPU time by a timer that kills, address space and stack by rlimits, system calls by a
- * filter; where a kernel grants no filter, rlimits keep files and processes away.
+ * to lose compiles each source (tester.c). It is small whatever the runtime has grown to, and
+ * serves source after source until one ends it, and then another takes its place. Nothing that it
+ * compiles is run there: the code is made for an address that the runtime has free, against the
+ * runtime's own symbols, and sent. So the compiler turns once a patch, and on nothing but trusted
+ * text in the runtime itself; whoever could take the trial over by a source could as well write
+ * what he wants into the patch.
  *
  * Threads: the compile thread, and before it has work the one that starts the node. */
 #include "trial.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/time.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "exchange.h"
 #include "headers.h"
 #include "log.h"
 #include "ports.h"
-#include "slice.h"
-
-#ifndef __has_feature
-#define __has_feature(x) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
-	__has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-enum { SANITIZED = true };      /* they need terabytes of addresses, and more system calls */
-#else
-enum { SANITIZED = false };
-#endif
-
-enum { FD = 3, TEXTS = 4 };
-static const char trial_name[] = "actord-trial";
-
-/* Followed by its texts. SOURCE: file, folder, text, function; HEADER: name, folder, text, "";
- * SYMBOLS: "", "", addresses and names, "". */
-enum kind { SOURCE = 1, HEADER, SYMBOLS };
-struct request { uint32_t kind, len[TEXTS]; void *at; };
-struct reply { uint32_t passed, len, stab, str; struct program p; };
-
-/* --- both ends ------------------------------------------------------------------------- */
-
-static int64_t left_ms(int64_t until_ms)
-{
-	int64_t left = until_ms - now_ms();
-
-	return left > 0 ? left : 0;
-}
-
-/* What is done of v; the rest of it. */
-static int after(struct iovec *v, int n, size_t done)
-{
-	int from = 0;
-
-	while (from < n && done >= v[from].iov_len)
-		done -= v[from++].iov_len;
-	memmove(v, v + from, (size_t)(n - from) * sizeof *v);
-	if (from < n) {
-		v->iov_base = (char *)v->iov_base + done;
-		v->iov_len -= done;
-	}
-	return n - from;
-}
-
-/* False: closed, broken, or too late. until_ms below 0: waits for ever. */
-static bool receive(int fd, struct iovec *v, int n, int64_t until_ms)
-{
-	struct pollfd p = { fd, POLLIN, 0 };
-
-	for (n = after(v, n, 0); n > 0;) {
-		ssize_t got;
-
-		if (until_ms >= 0 && poll(&p, 1, (int)left_ms(until_ms)) == 0)
-			return false;
-		got = readv(fd, v, n);
-		if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
-			return false;
-		n = after(v, n, got > 0 ? (size_t)got : 0);
-	}
-	return true;
-}
-
-static bool deliver(int fd, struct iovec *v, int n)
-{
-	for (n = after(v, n, 0); n > 0;) {
-		struct msghdr h = { .msg_iov = v, .msg_iovlen = (size_t)n };
-		ssize_t sent = sendmsg(fd, &h, MSG_NOSIGNAL);
-
-		if (sent < 0 && errno != EINTR)
-			return false;
-		n = after(v, n, sent > 0 ? (size_t)sent : 0);
-	}
-	return true;
-}
-
-/* --- the trial's end ------------------------------------------------------------------- */
-
-static void limit(int what, rlim_t most)
-{
-	struct rlimit r;
-
-	if (getrlimit(what, &r))
-		return;
-	if (r.rlim_max > most)
-		r.rlim_max = most;
-	r.rlim_cur = r.rlim_max;
-	setrlimit(what, &r);
-}
-
-#define ALLOW(call) \
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##call, 0, 1), \
-	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
-
-/* What a compile takes; anything else fails. */
-static void filter_calls(void)
-{
-	static struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		ALLOW(readv), ALLOW(sendmsg), ALLOW(mmap), ALLOW(munmap), ALLOW(mremap),
-		ALLOW(madvise), ALLOW(mincore), ALLOW(brk), ALLOW(rt_sigprocmask),
-		ALLOW(setitimer), ALLOW(futex), ALLOW(gettimeofday), ALLOW(time),
-		ALLOW(clock_gettime), ALLOW(exit_group),
-		ALLOW(mprotect),        /* code is made executable, though it is not run */
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-	};
-	struct sock_fprog program = { ARRAY_LEN(code), code };
-
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
-}
-
-static void give_up_rights(void)
-{
-	prctl(PR_SET_DUMPABLE, 0);
-	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_STACK, TRIAL_STACK);
-	if (SANITIZED)
-		return;
-	limit(RLIMIT_AS, TRIAL_MEMORY);
-	limit(RLIMIT_FSIZE, 0);
-	limit(RLIMIT_NOFILE, 0);        /* no more than are open */
-	limit(RLIMIT_NPROC, 0);
-	filter_calls();
-}
-
-static void timer_set(int ms)
-{
-	struct itimerval t = { .it_value = { ms / 1000, ms % 1000 * 1000 } };
-
-	setitimer(ITIMER_PROF, &t, NULL);       /* SIGPROF ends the process */
-}
-
-/* The compiler touches its memory for the first time: no patch should pay for that. */
-static void warm_up(void)
-{
-	static const char text[] = "#include \"actor.h\"\n"
-	        "int process(actor *self) { return actor_after(self, 1, \"x\", 1) < 0; }";
-	struct source s = { .text = text, .len = sizeof text - 1, .file = "warm-up.c" };
-	struct buf said = { 0 };
-
-	program_free(program_compile(&s, &said));
-	buf_fini(&said);
-}
-
-static void get_ready(void)
-{
-	if (!SANITIZED)                 /* they take one stack for the other */
-		image_ready();
-}
-
-static bool answer(const struct source *s, void *at)
-{
-	struct buf said = { 0 };
-	struct image i = { .p = { 0 } };
-	struct reply r = { 0 };
-	bool sent;
-
-	timer_set(TRIAL_CPU_MS);
-	r.passed = image_make(s, at, TRIAL_ROOM, &i, &said);
-	timer_set(0);
-	r.len = (uint32_t)said.len;
-	r.stab = (uint32_t)i.stab.len;
-	r.str = (uint32_t)i.str.len;
-	r.p = i.p;
-	sent = deliver(FD, (struct iovec[]){ { &r, sizeof r }, { said.p, said.len },
-	                                     { i.stab.p, i.stab.len }, { i.str.p, i.str.len },
-	                                     { i.p.at, i.p.size } }, 5);
-	image_drop(&i);
-	buf_fini(&said);
-	return sent;
-}
-
-/* The texts that are kept: an address, then its name, again and again. */
-static void keep_symbols(const char *p, size_t len)
-{
-	const char *end = p + len;
-	struct export *all = NULL;
-	size_t n = 0;
-
-	for (p = mem_string(p, len), end = p + len; p < end; n++) {
-		uint64_t addr;
-
-		all = mem_resize(all, (n + 2) * sizeof *all);
-		memcpy(&addr, p, sizeof addr);
-		all[n] = (struct export){ p + sizeof addr, (void *)(uintptr_t)addr };
-		p += sizeof addr + strlen(p + sizeof addr) + 1;
-		all[n + 1] = (struct export){ NULL, NULL };
-	}
-	compile_against(all);
-}
-
-/* One request; false: the runtime has gone. */
-static bool serve(void)
-{
-	struct request r;
-	struct iovec v[TEXTS];
-	char *text[TEXTS] = { NULL };
-	bool more = receive(FD, &(struct iovec){ &r, sizeof r }, 1, -1);
-
-	for (int i = 0; more && i < TEXTS; i++) {
-		text[i] = mem_alloc((size_t)r.len[i] + 1);
-		v[i] = (struct iovec){ text[i], r.len[i] };
-	}
-	more = more && receive(FD, v, TEXTS, -1);
-	if (more && r.kind == HEADER)
-		headers_keep(&(struct header){ text[0], text[1], text[2], r.len[2] });
-	else if (more && r.kind == SYMBOLS)
-		keep_symbols(text[2], r.len[2]);
-	else if (more)
-		more = answer(&(struct source){ .text = text[2], .len = r.len[2], .file = text[0],
-		                                .folder = r.len[1] ? text[1] : NULL,
-		                                .function = r.len[3] ? text[3] : NULL }, r.at);
-	for (int i = 0; i < TEXTS; i++)
-		mem_free(text[i]);
-	return more;
-}
-
-/* Runs before main(), in every program that has this file, and returns in all but the trial. */
-__attribute__((constructor)) static void become_trial(int argc, char **argv)
-{
-	if (argc != 1 || strcmp(argv[0], trial_name))
-		return;
-	slice_prompt();
-	warm_up();
-	give_up_rights();
-	do
-		get_ready();
-	while (serve());
-	_exit(0);
-}
-
-/* --- the runtime's end ----------------------------------------------------------------- */
+#include "room.h"
 
 static pid_t pid;               /* 0: there is none */
 static int fd = -1;
@@ -307,7 +56,7 @@ static int spawn(int its_fd)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
-	char *argv[] = { (char *)trial_name, NULL }, **env = environment();
+	char *argv[] = { (char *)tester_name, NULL }, **env = environment();
 	sigset_t none, prof;
 	int error;
 
@@ -316,10 +65,10 @@ static int spawn(int its_fd)
 	sigfillset(&none);              /* it ends when we do, not by a Ctrl-C */
 	sigdelset(&none, SIGPROF);
 	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_adddup2(&files, its_fd, FD);
+	posix_spawn_file_actions_adddup2(&files, its_fd, TESTER_FD);
 	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);
 	posix_spawn_file_actions_adddup2(&files, 0, 1);
-	posix_spawn_file_actions_addclosefrom_np(&files, FD + 1);
+	posix_spawn_file_actions_addclosefrom_np(&files, TESTER_FD + 1);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &prof);
@@ -370,6 +119,7 @@ void trial_stop(void)
 {
 	if (pid)
 		end_of(false);
+	room_drop();
 }
 
 /* Ended without a source to blame. */
@@ -380,17 +130,17 @@ static bool gone(void)
 	return poll(&p, 1, 0) > 0;
 }
 
-static bool hand_over(uint32_t kind, void *at, const char *const text[TEXTS],
-                      const size_t len[TEXTS])
+static bool hand_over(uint32_t kind, void *at, const char *const text[EXCHANGE_TEXTS],
+                      const size_t len[EXCHANGE_TEXTS])
 {
 	struct request r = { .kind = kind, .at = at };
-	struct iovec v[TEXTS + 1] = { { &r, sizeof r } };
+	struct iovec v[EXCHANGE_TEXTS + 1] = { { &r, sizeof r } };
 
-	for (int i = 0; i < TEXTS; i++) {
+	for (int i = 0; i < EXCHANGE_TEXTS; i++) {
 		r.len[i] = (uint32_t)len[i];
 		v[i + 1] = (struct iovec){ (char *)text[i], len[i] };
 	}
-	return deliver(fd, v, TEXTS + 1);
+	return exchange_deliver(fd, v, EXCHANGE_TEXTS + 1);
 }
 
 static bool hand_over_headers(void)
@@ -398,7 +148,8 @@ static bool hand_over_headers(void)
 	struct header h;
 
 	for (; headers_kept(headers_known, &h); headers_known++)
-		if (!hand_over(HEADER, NULL, (const char *[]){ h.name, h.folder, h.text, "" },
+		if (!hand_over(EXCHANGE_HEADER, NULL,
+		               (const char *[]){ h.name, h.folder, h.text, "" },
 		               (size_t[]){ strlen(h.name), strlen(h.folder), h.len, 0 }))
 			return false;
 	return true;
@@ -422,42 +173,11 @@ static bool hand_over_symbols(void)
 			buf_add(&b, e.name, strlen(e.name) + 1);
 		}
 	}
-	sent = hand_over(SYMBOLS, NULL, (const char *[]){ "", "", b.p, "" },
+	sent = hand_over(EXCHANGE_SYMBOLS, NULL, (const char *[]){ "", "", b.p, "" },
 	                 (size_t[]){ 0, 0, b.len, 0 });
 	symbols_known = sent ? n : 0;
 	buf_fini(&b);
 	return sent;
-}
-
-/* Addresses for what comes back; whoever takes that sets size to 0. */
-struct room { char *at; size_t size; };
-
-static bool room_new(struct room *r)
-{
-	void *at = mmap(NULL, TRIAL_ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-	                -1, 0);
-
-	*r = (struct room){ at, at == MAP_FAILED ? 0 : TRIAL_ROOM };
-	return r->size;
-}
-
-static void room_shrink(struct room *r, size_t size)
-{
-	if (size < r->size)
-		munmap(r->at + size, r->size - size);
-	r->size = size;
-}
-
-/* Pages for the code, all at once. */
-static bool room_open(struct image *i, struct room *room)
-{
-	size_t whole = (i->p.size + 4095) & ~(size_t)4095;
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE;
-
-	if (i->p.size && (i->p.at != room->at || i->p.size > room->size))
-		return false;
-	room_shrink(room, whole);
-	return !whole || mmap(room->at, whole, PROT_READ | PROT_WRITE, flags, -1, 0) == room->at;
 }
 
 /* What the reply announces. */
@@ -474,21 +194,24 @@ static bool receive_rest(const struct reply *r, struct image *i, struct buf *sai
 		text[k]->len += len[k];
 	}
 	v[ARRAY_LEN(text)] = (struct iovec){ i->p.at, i->p.size };
-	return receive(fd, v, ARRAY_LEN(v), until_ms);
+	return exchange_receive(fd, v, ARRAY_LEN(v), until_ms);
 }
 
-static bool try(const struct source *s, struct reply *r, struct image *i, struct room *room,
-                struct buf *said, int64_t until_ms)
+static bool try(const struct source *s, struct reply *r, struct image *i, struct buf *said,
+                int64_t until_ms)
 {
 	const char *function = s->function ? s->function : "", *folder = s->folder ? s->folder : "";
+	const char *texts[] = { s->file, folder, s->text, function };
+	size_t len[] = { strlen(s->file), strlen(folder), s->len, strlen(function) };
 
 	if (!hand_over_symbols() || !hand_over_headers() ||
-	    !hand_over(SOURCE, room->at, (const char *[]){ s->file, folder, s->text, function },
-	               (size_t[]){ strlen(s->file), strlen(folder), s->len, strlen(function) }) ||
-	    !receive(fd, &(struct iovec){ r, sizeof *r }, 1, until_ms))
+	    !hand_over(EXCHANGE_SOURCE, room_at(), texts, len) ||
+	    !exchange_receive(fd, &(struct iovec){ r, sizeof *r }, 1, until_ms))
 		return false;
 	i->p = r->p;
-	return room_open(i, room) && receive_rest(r, i, said, until_ms);
+	if (i->p.size && (i->p.at != room_at() || i->p.size > ROOM))
+		return false;
+	return room_open(i->p.size) && receive_rest(r, i, said, until_ms);
 }
 
 /* How it ended; signo 0: that is not known. */
@@ -523,10 +246,24 @@ static void blame(const struct source *s, struct death d, struct buf *said)
 
 enum outcome { SURVIVED, DIED, UNTRIED };
 
-/* What is killed from outside has no source to blame: another process tries it once more. (A
- * compiler does not send itself SIGKILL.) */
+/* What was killed from outside has no source to blame, nor has what ended and nobody can say how:
+ * another process tries it once more. (A compiler does not send itself SIGKILL.) */
+static bool worth_another(struct death d)
+{
+	return !d.hung && (!d.signo || d.signo == SIGKILL);
+}
+
+static bool is_there(struct why *why)
+{
+	if (pid && gone())
+		end_of(false);
+	if (!room_at())
+		return why_set(why, ACTOR_ENOMEM, "there is no room for it") == 0;
+	return pid || !trial_start(why);
+}
+
 static enum outcome trial(const struct source *s, struct reply *r, struct image *i,
-                          struct room *room, struct buf *said)
+                          struct buf *said)
 {
 	size_t said_len = said->len;
 	struct death d;
@@ -535,21 +272,19 @@ static enum outcome trial(const struct source *s, struct reply *r, struct image 
 	for (int attempt = 1;; attempt++) {
 		int64_t began_ms = now_ms();
 
-		if (pid && gone())
-			end_of(false);
-		if (!pid && trial_start(&why) < 0) {
+		if (!is_there(&why)) {
 			diagnose(said, s->file, 0, "it cannot be tried out now: %s", why.text);
 			return UNTRIED;
 		}
-		if (try(s, r, i, room, said, began_ms + TRIAL_WALL_MS))
+		if (try(s, r, i, said, began_ms + TRIAL_WALL_MS))
 			return SURVIVED;
 		d = died(began_ms);
 		said->len = said_len;           /* what came of it goes */
+		*i = (struct image){ .stab = i->stab, .str = i->str };
 		buf_clear(&i->stab);
 		buf_clear(&i->str);
-		room_shrink(room, 0);
-		room_new(room);
-		if (attempt == 2 || d.hung || (d.signo && d.signo != SIGKILL))
+		room_drop();
+		if (attempt == 2 || !worth_another(d))
 			break;
 		log_line(LOG_WARN, "patch", "%s: the trial was killed, once more", s->file);
 	}
@@ -559,24 +294,31 @@ static enum outcome trial(const struct source *s, struct reply *r, struct image 
 	return DIED;
 }
 
+/* What it wrote where the code is to lie is the program's, or goes. */
+static struct program *take(const struct source *s, const struct reply *r, const struct image *i)
+{
+	if (!r->passed) {
+		if (i->p.size)
+			room_drop();
+		return NULL;
+	}
+	room_take(i->p.size);
+	return image_take(s, i);
+}
+
 struct program *trial_compile(const struct source *s, struct buf *said)
 {
 	struct image i = { .p = { 0 } };
 	struct program *p = NULL;
 	struct reply r = { 0 };
-	struct room room;
 
 	if (s->len > SOURCE_MAX)                /* the compiler itself says so, unread */
 		return program_compile(s, said);
-	if (!room_new(&room)) {
-		diagnose(said, s->file, 0, "there is no room for it");
-	} else if (trial(s, &r, &i, &room, said) == SURVIVED && r.passed) {
-		p = i.p.size ? image_take(s, &i) : program_compile(s, said);
-		room.size = 0;
+	if (trial(s, &r, &i, said) == SURVIVED) {
+		p = r.passed && !i.p.size ? program_compile(s, said) : take(s, &r, &i);
 		if (!p && !said->len)
 			diagnose(said, s->file, 0, "the compiler gave up");
 	}
-	room_shrink(&room, 0);
 	buf_fini(&i.stab);
 	buf_fini(&i.str);
 	return p;
@@ -586,15 +328,21 @@ bool trial_survived(const struct source *s, struct buf *said)
 {
 	struct image i = { .p = { 0 } };
 	struct reply r = { 0 };
-	struct room room;
-	bool survived;
+	enum outcome o;
 
 	if (s->len > SOURCE_MAX)
 		return true;
-	room_new(&room);
-	survived = trial(s, &r, &i, &room, said) != DIED;
-	room_shrink(&room, 0);
+	o = trial(s, &r, &i, said);
+	if (i.p.size)
+		room_drop();
 	buf_fini(&i.stab);
 	buf_fini(&i.str);
-	return survived;
+	return o != DIED;
+}
+
+void trial_ready(void)
+{
+	if (pid && room_at() && room_open(ROOM_READY))
+		hand_over(EXCHANGE_ROOM, room_at(), (const char *[]){ "", "", "", "" },
+		          (size_t[EXCHANGE_TEXTS]){ 0 });
 }

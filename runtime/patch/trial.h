@@ -4,16 +4,7 @@
 #ifndef TRIAL_H
 #define TRIAL_H
 
-#include "compile.h"
-
-/* What the trial's process has for itself; it is ended beyond that. */
-enum {
-	TRIAL_CPU_MS   = 1000,          /* a source */
-	TRIAL_WALL_MS  = 10000,
-	TRIAL_STACK    = COMPILE_STACK, /* less than the compile thread's, so that it holds there */
-	TRIAL_MEMORY   = 1 << 30,       /* of address space */
-	TRIAL_ROOM     = 4 << 20,       /* what is larger is compiled once more, in process */
-};
+#include "tester.h"
 
 /* One thread at a time, all of them. */
 int  trial_start(struct why *why);
@@ -22,6 +13,8 @@ int  trial_start(struct why *why);
 struct program *trial_compile(const struct source *s, struct buf *said);
 /* Did the compiler come through, whatever it said? */
 bool trial_survived(const struct source *s, struct buf *said);
+/* Between two sources: what the next one needs is made now. */
+void trial_ready(void);
 void trial_stop(void);
 
 #endif

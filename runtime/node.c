@@ -66,7 +66,7 @@ struct node {
 	struct loop_timer *redis_late, *look, *count;
 	int64_t stop_until_ms;
 	pthread_mutex_t counted_lock;
-	struct bus_info counted;                /* a copy, for the gateway's thread */
+	struct bus_info counted;                /* a copy, for the gateway's threads */
 };
 
 static _Atomic int exit_status;
@@ -151,7 +151,7 @@ static void on_count(void *arg)
 	loop_timer_set(n->count, COUNT_MS);
 }
 
-/* A copy: this is the gateway's thread. */
+/* A copy: this is one of the gateway's threads. */
 static struct bus_info counted(struct node *n)
 {
 	struct bus_info i;
@@ -369,11 +369,11 @@ static int gateway_start(struct node *n, struct why *why)
 {
 	const struct node_config *c = n->config;
 	struct gateway_config g = {
-		.addr = c->listen_addr, .port = c->listen_port, .origins = c->origins,
-		.login = c->login, .token_key = c->token_key,
-		.same_user = (enum same_user)c->same_user,
-		.http = http, .arg = n, .cert = c->tls_cert, .key = c->tls_key,
-		.limits = c->limits, .files = c->files, .token = c->debug_token,
+		.addr = c->listen_addr, .port = c->listen_port, .threads = c->ws_threads,
+		.origins = c->origins, .login = c->login, .token_key = c->token_key,
+		.same_user = (enum same_user)c->same_user, .http = http, .arg = n,
+		.cert = c->tls_cert, .key = c->tls_key, .limits = c->limits,
+		.files = c->files, .token = c->debug_token,
 	};
 	struct why reason = { "" };
 
@@ -388,14 +388,12 @@ static int gateway_start(struct node *n, struct why *why)
 
 static int start(struct node *n, struct why *why)
 {
-	n->state = state_open(n->config->state, why);
-	if (!n->state)
+	if (!(n->state = state_open(n->config->state, why)))
 		return ACTOR_EFAIL;
 	n->name = n->config->node ? n->config->node : state_node(n->state, why);
 	n->identity = state_identity(n->state, why);
-	if (!n->name || !n->identity || redis_start(n, why) < 0 || core_and_loop(n, why) < 0)
-		return ACTOR_EFAIL;
-	if (rooms_start(n, why) < 0)
+	if (!n->name || !n->identity || redis_start(n, why) < 0 ||
+	    core_and_loop(n, why) < 0 || rooms_start(n, why) < 0)
 		return ACTOR_EFAIL;
 	return gateway_start(n, why);
 }

@@ -12,6 +12,7 @@ enum redis_kind { REDIS_IS_DEFAULT, REDIS_IS_EMBEDDED, REDIS_IS_ELSEWHERE, REDIS
 /* What options_read() fills in; all strings are borrowed, NULL where nobody said. */
 struct node_config {
 	const char *listen_addr; int listen_port;       /* addr NULL: no clients */
+	int ws_threads;                                 /* for them */
 	enum redis_kind redis;
 	const char *redis_url;                          /* REDIS_IS_ELSEWHERE */
 	int redis_db;                                   /* of the embedded one, as are: */

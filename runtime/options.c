@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LISTEN_PORT = 8080, WORKERS_MAX = 100, DATABASES = 1024,
+enum { LISTEN_PORT = 8080, WORKERS_MAX = 100, WS_THREADS_MAX = 16, DATABASES = 1024,
        ACTORS_LEAST = 100, ACTORS_MOST = 200000000 };
 enum { FILE_MAX = 1 << 20 };    /* bytes of --config */
 
@@ -183,16 +183,6 @@ static int set_allow_origin(struct node_config *c, const char *value, struct why
 	return filled(value, &c->origins, why);
 }
 
-static int set_workers(struct node_config *c, const char *value, struct why *why)
-{
-	return number(value, 1, WORKERS_MAX, &c->workers, why);
-}
-
-static int set_max_actors(struct node_config *c, const char *value, struct why *why)
-{
-	return number(value, ACTORS_LEAST, ACTORS_MOST, &c->max_actors, why);
-}
-
 static int set_node(struct node_config *c, const char *value, struct why *why)
 {
 	c->node = value;
@@ -269,21 +259,24 @@ static int set_when_unread(struct node_config *c, const char *value, struct why 
 	return rc;
 }
 
-#define LIMIT(field, min, max) \
-	static int set_##field(struct node_config *c, const char *value, struct why *why) \
+#define NUMBER(name, field, min, max) \
+	static int set_##name(struct node_config *c, const char *value, struct why *why) \
 	{ \
-		return number(value, min, max, &c->limits.field, why); \
+		return number(value, min, max, &c->field, why); \
 	}
-LIMIT(clients, 0, 1000000)
-LIMIT(address_clients, 0, 1000000)
-LIMIT(client_rate, 0, 1000000)
-LIMIT(address_rate, 0, 1000000)
-LIMIT(message_bytes, 1024, MESSAGE_MAX)
-LIMIT(unsent_bytes, 1024, 1 << 30)
-LIMIT(handshake_s, 1, 3600)
-LIMIT(login_s, 0, 86400)
-LIMIT(idle_s, 0, 1000000)
-LIMIT(ping_s, 0, 86400)
+NUMBER(workers, workers, 1, WORKERS_MAX)
+NUMBER(ws_threads, ws_threads, 1, WS_THREADS_MAX)
+NUMBER(max_actors, max_actors, ACTORS_LEAST, ACTORS_MOST)
+NUMBER(clients, limits.clients, 0, 1000000)
+NUMBER(address_clients, limits.address_clients, 0, 1000000)
+NUMBER(client_rate, limits.client_rate, 0, 1000000)
+NUMBER(address_rate, limits.address_rate, 0, 1000000)
+NUMBER(message_bytes, limits.message_bytes, 1024, MESSAGE_MAX)
+NUMBER(unsent_bytes, limits.unsent_bytes, 1024, 1 << 30)
+NUMBER(handshake_s, limits.handshake_s, 1, 3600)
+NUMBER(login_s, limits.login_s, 0, 86400)
+NUMBER(idle_s, limits.idle_s, 0, 1000000)
+NUMBER(ping_s, limits.ping_s, 0, 86400)
 
 /* Where it stands is read before all others are applied. */
 static int set_config(struct node_config *c, const char *value, struct why *why)
@@ -297,6 +290,8 @@ static int set_config(struct node_config *c, const char *value, struct why *why)
 static const struct option table[] = {
 	{ "listen", "ADDR:PORT", "WebSocket and HTTP (127.0.0.1:8080); port 0 takes a free one;\n"
 	  "none for none", set_listen },
+	{ "ws-threads", "N", "threads that serve WebSocket and HTTP clients (1): more where one\n"
+	  "thread's time is what limits them", set_ws_threads },
 	{ "redis", "URL", "redis://[user:password@]host:port/db, unix:///path?db=N,\n"
 	  "rediss://...?cacert=FILE&cert=FILE&key=FILE (TLS; see README),\n"
 	  "sentinel://[user:password@]host:port,host:port/master/db,\n"
@@ -545,7 +540,7 @@ int options_read(struct options *o, int argc, char **argv, struct why *why)
 	int error;
 
 	*o = (struct options){ .node = {
-		.listen_addr = "127.0.0.1", .listen_port = LISTEN_PORT,
+		.listen_addr = "127.0.0.1", .listen_port = LISTEN_PORT, .ws_threads = 1,
 		.redis_bind = "127.0.0.1", .redis_port = REDIS_PORT,
 		.topic = "rpc", .login = "login", .unsigned_patches = -1,
 		.limits = {

@@ -3,6 +3,7 @@
 #include "seal.h"
 
 #include <sodium.h>
+#include <string.h>
 
 _Static_assert(SEAL_LEN == crypto_sign_BYTES && SEAL_KEY == crypto_sign_PUBLICKEYBYTES &&
 	       SEAL_SECRET == crypto_sign_SECRETKEYBYTES, "Ed25519's sizes");
@@ -73,4 +74,15 @@ bool seal_password(char out[SEAL_PASSWORD], const char *text, size_t len, unsign
 bool seal_password_fits(const char *hash, const char *text, size_t len)
 {
 	return !crypto_pwhash_str_verify(hash, text, len);
+}
+
+bool seal_base64(const char *text, char *out, size_t size)
+{
+	size_t len;
+
+	if (!size || sodium_base642bin((unsigned char *)out, size - 1, text, strlen(text), NULL,
+	                               &len, NULL, sodium_base64_VARIANT_ORIGINAL))
+		return false;
+	out[len] = 0;
+	return true;
 }

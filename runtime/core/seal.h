@@ -29,5 +29,8 @@ bool seal_mac_fits(const void *key, size_t key_len, const void *p, size_t len,
 bool seal_password(char out[SEAL_PASSWORD], const char *text, size_t len, unsigned passes,
 		   size_t memory);
 bool seal_password_fits(const char *hash, const char *text, size_t len);
+/* Base64 with its padding (RFC 4648, 4), read into out with a NUL behind it; false: it is none, or
+ * too long. */
+bool seal_base64(const char *text, char *out, size_t size);
 
 #endif

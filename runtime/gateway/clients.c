@@ -12,21 +12,32 @@
  *   share user key command ... what a session of the user has set (core/client.c), to Redis; the
  *   changed user key           other nodes hear of it, and read it there
  *
- * The idea: all that is said once is encoded once (session_tell), and PUBLISHed once for the other
- * nodes, whose own `clients` hear it by `heard` and pass it on no further. The bus is reached by
- * its name; where there is none, this node is alone.
+ * The idea: all that is said once is encoded once (session_tell; once a thread, where --ws-threads
+ * says several), and PUBLISHed once for the other nodes, whose own `clients` hear it by `heard` and
+ * pass it on no further. The bus is reached by its name; where there is none, this node is alone.
  * A room is a name and nothing else: who may join and speak is up to the actors that call.
- * The sessions' thread. Keeps what Redis was asked: rooms are in session_rooms, users in
- * session_users. */
+ *
+ * It lives on the gateway's first thread and does for the sessions there what their keeper does for
+ * each other thread's (keeper.c), which is sent the same; an answer is the sum. Messages from one
+ * actor to another keep their order, so who joins a room hears what is said there next.
+ * Keeps what Redis and the keepers were asked. */
 #include "clients.h"
 
 #include "keep.h"
+#include "keeper.h"
 #include "log.h"
-#include "session.h"
+#include "ports.h"
+#include "users.h"
 
-enum { REDIS_MS = 10000 };
+enum { REDIS_MS = 10000, KEEPER_MS = 10000, SAY_MS = 10000 };
 
 static actor_ref bus;
+static struct { struct sessions *const *at; int n; int64_t said_ms; } threads;
+
+/* Questions to keepers, the oldest first, as the answers of each come; and what they are parts of.
+ */
+struct sum { msg_caller caller; unsigned left; int64_t total; };
+static struct part { struct part *next; int64_t ask; struct sum *of; } *parts, **parts_end = &parts;
 
 /* Of Redis, the oldest first, as its answers come. own: a change of ours; sum: that answers it. */
 static struct asked {
@@ -36,28 +47,104 @@ static struct asked {
 	bool own, sum;
 } *asked, **asked_end = &asked;
 
+/* --- the gateway's threads ---------------------------------------------------------------- */
+
+/* What the other keepers are sent: texts, `who` if it is not 0, and m's values from `first` on. */
+struct request {
+	const char *what, *text[2];
+	actor_ref who;
+	const msg *m; int first;
+};
+
+static msg_out *values_of(actor *self, const struct request *r)
+{
+	msg_out *o = msg_values(self);
+
+	for (int i = 0; i < 2 && r->text[i]; i++)
+		out_str(o, r->text[i]);
+	if (r->who)
+		out_int(o, (int64_t)r->who);
+	for (int i = r->first; r->m && i < msg_count(r->m); i++)
+		out_value(o, r->m, i);
+	return o;
+}
+
+/* The sessions of a thread that is so far behind miss it. */
+static void note_full(int error)
+{
+	if (error >= 0 || now_ms() - threads.said_ms < SAY_MS)
+		return;
+	threads.said_ms = now_ms();
+	log_line(LOG_WARN, "gateway", "a thread of clients is too busy: some miss what is said");
+}
+
+/* False: it could not even be sent. */
+static bool ask_keeper(actor *self, actor_id keeper, const struct request *r, struct sum *sum)
+{
+	int64_t ask = actor_ask_out(self, keeper, r->what, "summed", KEEPER_MS, values_of(self, r));
+
+	if (ask < 0)
+		return !actor_send_out(self, keeper, r->what, values_of(self, r));
+	*parts_end = mem_alloc(sizeof **parts_end);
+	**parts_end = (struct part){ NULL, ask, sum };
+	parts_end = &(*parts_end)->next;
+	sum->left++;
+	return true;
+}
+
+static void answer_sum(actor *self, struct sum *sum)
+{
+	actor_answer(self, sum->caller, sum->total);
+	mem_free(sum);
+}
+
+/* Has the other threads do it too; m is answered with the sum, mine being this one's part. */
+static int do_elsewhere(actor *self, const msg *m, unsigned mine, const struct request *r)
+{
+	struct sum *sum;
+	msg_caller caller;
+
+	if (threads.n == 1)
+		return msg_reply(m, mine);
+	caller = msg_defer(m);
+	if (!caller) {
+		for (int i = 1; i < threads.n; i++)
+			note_full(actor_send_out(self, threads.at[i]->keeper, r->what,
+			                         values_of(self, r)));
+		return 0;
+	}
+	sum = mem_alloc(sizeof *sum);
+	*sum = (struct sum){ caller, 0, mine };
+	for (int i = 1; i < threads.n; i++)
+		note_full(ask_keeper(self, threads.at[i]->keeper, r, sum) ? 0 : ACTOR_EFULL);
+	if (!sum->left)
+		answer_sum(self, sum);
+	return 0;
+}
+
+static int summed(actor *self, const msg *m)
+{
+	struct part **at = &parts, *p;
+	struct sum *sum;
+
+	while (*at && (*at)->ask != msg_ask(m))         /* one of the first, most often */
+		at = &(*at)->next;
+	p = *at;
+	if (!p)
+		return 0;
+	sum = p->of;
+	*at = p->next;
+	if (parts_end == &p->next)
+		parts_end = at;
+	mem_free(p);
+	if (!msg_error(m))
+		sum->total += msg_int(m, 0);
+	if (!--sum->left)
+		answer_sum(self, sum);
+	return 0;
+}
+
 /* --- telling ------------------------------------------------------------------------------ */
-
-static void tell_one(void *arg, void *who)
-{
-	session_tell(who, arg);
-}
-
-/* what: "all", or "room" or "user" with a name; m from `first` on: the handler and its values. */
-static int tell(const char *what, const char *name, const msg *m, int first)
-{
-	const struct rooms *in = strcmp(what, "room") == 0 ? &session_rooms : &session_users;
-	struct news n = { .m = m, .first = first + 1,
-		          .func = { msg_str(m, first), msg_len(m, first) } };
-
-	if (strcmp(what, "all") == 0)
-		rooms_each(in, tell_one, &n);
-	else
-		for (struct seat *s = room_seats(in, name); s; s = s->next_in_room)
-			session_tell(s->who, &n);
-	news_fini(&n);
-	return (int)n.told;
-}
 
 /* The other nodes' clients hear the same. */
 static void pass_on(actor *self, const char *what, const char *name, const msg *m, int first)
@@ -76,10 +163,18 @@ static void pass_on(actor *self, const char *what, const char *name, const msg *
 	actor_send_out(self, bus, "publish", o);
 }
 
+/* On all threads of this node. m from `first` on: the handler and its values. */
+static int say_here(actor *self, const msg *m, const char *what, const char *name, int first)
+{
+	struct request r = { "say", { what, name }, 0, m, first };
+
+	return do_elsewhere(self, m, keeper_say(threads.at[0], what, name, m, first), &r);
+}
+
 static int say(actor *self, const msg *m, const char *what, const char *name, int first)
 {
 	pass_on(self, what, name, m, first);
-	return msg_reply(m, tell(what, name, m, first));
+	return say_here(self, m, what, name, first);
 }
 
 static int to_room(actor *self, const msg *m)
@@ -99,8 +194,7 @@ static int to_all(actor *self, const msg *m)
 
 static int heard(actor *self, const msg *m)
 {
-	(void)self;
-	return msg_reply(m, tell(msg_str(m, 0), msg_str(m, 1), m, 2));
+	return say_here(self, m, msg_str(m, 0), msg_str(m, 1), 2);
 }
 
 /* --- what users share --------------------------------------------------------------------- */
@@ -223,56 +317,49 @@ static int read_one(actor *self, const msg *m)
 	return 0;
 }
 
-/* --- rooms -------------------------------------------------------------------------------- */
+/* --- rooms and users ---------------------------------------------------------------------- */
 
-static struct session *who(const msg *m, int i)
+static actor_ref who(const msg *m, int i)
 {
 	int64_t ref = msg_int(m, i);
 
-	return session_find(ref ? (actor_ref)ref : msg_from(m));
+	return ref ? (actor_ref)ref : msg_from(m);
 }
 
 static int join(actor *self, const msg *m)
 {
-	struct session *s = who(m, 1);
+	struct request r = { .what = "join", .text = { msg_str(m, 0) }, .who = who(m, 1) };
 
-	(void)self;
-	if (!s)
+	if (!session_is(r.who))
 		return msg_fail(m, "join: no client is behind that reference");
-	room_enter(&session_rooms, msg_str(m, 0), session_seats(s), s);
-	return msg_reply(m, room_count(&session_rooms, msg_str(m, 0)));
+	return do_elsewhere(self, m, keeper_join(threads.at[0], r.text[0], r.who), &r);
 }
 
 static int leave(actor *self, const msg *m)
 {
-	struct session *s = who(m, 1);
+	struct request r = { .what = "leave", .text = { msg_str(m, 0) }, .who = who(m, 1) };
 
-	(void)self;
-	if (s)
-		room_leave(&session_rooms, msg_str(m, 0), session_seats(s));
-	return msg_reply(m, room_count(&session_rooms, msg_str(m, 0)));
+	return do_elsewhere(self, m, keeper_leave(threads.at[0], r.text[0], r.who), &r);
 }
 
 static int count(actor *self, const msg *m)
 {
-	(void)self;
-	return msg_reply(m, room_count(&session_rooms, msg_str(m, 0)));
+	struct request r = { .what = "count", .text = { msg_str(m, 0) } };
+
+	return do_elsewhere(self, m, keeper_count(threads.at[0], r.text[0]), &r);
 }
 
 static int users(actor *self, const msg *m)
 {
 	(void)self;
-	return msg_reply(m, session_users.count);
+	return msg_reply(m, users_count());
 }
 
 static int close_user(actor *self, const msg *m)
 {
-	struct seat *s = room_seats(&session_users, msg_str(m, 0));
+	struct request r = { .what = "close", .text = { msg_str(m, 0), msg_str(m, 1) } };
 
-	(void)self;
-	for (; s; s = s->next_in_room)
-		session_end(s->who, msg_str(m, 1));
-	return msg_reply(m, room_count(&session_users, msg_str(m, 0)));
+	return do_elsewhere(self, m, keeper_close(threads.at[0], r.text[0], r.text[1]), &r);
 }
 
 /* --- its life ----------------------------------------------------------------------------- */
@@ -287,6 +374,7 @@ static const struct actor_type clients_type = {
 	         { "written", "answer:any?",                  written,    0 },
 	         { "changed", "user:str key:str",             changed,    0 },
 	         { "read",  "answer:any?",                    read_one,   0 },
+	         { "summed", "part:int?",                     summed,     0 },
 	         { "join",  "room:str who:int?",              join,       0 },
 	         { "leave", "room:str who:int?",              leave,      0 },
 	         { "count", "room:str",                       count,      0 },
@@ -294,13 +382,16 @@ static const struct actor_type clients_type = {
 	         { "close", "user:str reason:str",            close_user, 0 }),
 };
 
-int clients_setup(struct home *home, struct why *why)
+int clients_setup(struct sessions *const *all, int n, struct why *why)
 {
 	struct type_options options = { .max_count = 32767, .max_bytes = 32 << 20, .native = true };
-	struct spawn s = { .home = home, .name = "clients" };
+	struct spawn s = { .home = all[0]->home, .name = "clients" };
 	actor_id id;
 
 	bus = actor_find("bus");
+	threads.at = all;
+	threads.n = n;
+	threads.said_ms = now_ms() - SAY_MS;
 	s.type = core_add_type(&clients_type, &options, NULL, why);
 	return s.type ? core_spawn(&s, &id, why) : ACTOR_EFAIL;
 }

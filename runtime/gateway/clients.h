@@ -3,9 +3,10 @@
 #ifndef CLIENTS_H
 #define CLIENTS_H
 
-#include "core.h"
+#include "session.h"
 
-/* Its home is the sessions'. Negative with why. */
-int clients_setup(struct home *home, struct why *why);
+/* all: those of each of the gateway's n threads, whose keepers are there; borrowed. It lives with
+ * the first. Negative with why. */
+int clients_setup(struct sessions *const *all, int n, struct why *why);
 
 #endif

@@ -5,12 +5,16 @@
  * Sessions speak to us through the frames port. What they send in one turn of their home is
  * gathered as ready-made frames in the connection's `out` and handed over in one write, which makes
  * the difference between 0.2 and 1 million messages a second.
- * What passes with time (a login that does not come, silence) is looked at twice a second in one
- * sweep over all, which also is the clock that messages are stamped by: no timer a connection.
+ * What passes with time (a login that does not come, silence) is looked at twice a second in a
+ * sweep over all, which also is the clock that messages are stamped by: no timer a connection. The
+ * sweep goes a few hundred at a time: to look at 10,000 takes 3 ms, for which a message would wait
+ * (actor-bench ws-echo, mostly idle).
  *
  * Invariants: a close goes out behind everything sent before it, from conn_writeable() alone; once
  * one was asked for, nothing is sent or taken any more.
- * The gateway's thread; others see the counters. It knows no library: see struct wire. */
+ * A connection's thread, one for life; others see the counters. What counts for all threads, how
+ * many there are and what an address may, is in the struct crowd. It knows no library: see struct
+ * wire. */
 #include "conn.h"
 
 #include <stdio.h>
@@ -25,7 +29,8 @@ enum {
 	CLOSE_S = 5,
 	REASON_MAX = 123,
 	GATHER_BYTES = 4096,            /* a larger message takes long to read */
-	TICKS_S = 1000 / CONNS_SWEEP_MS,
+	TICK_MS = 500,
+	SLICE = 256, SLICES_MOST = 100,
 };
 enum {
 	CLOSE_GOING = 1001, CLOSE_WRONG = 1002, CLOSE_TOO_BIG = 1009,
@@ -159,9 +164,9 @@ static bool too_many(const struct conn *c, const char **words)
 {
 	const struct gateway_limits *l = &c->in->limits;
 
-	if (l->clients && LOAD(&c->in->clients) + LOAD(&c->in->posts) > (unsigned)l->clients)
+	if (l->clients && LOAD(&c->in->crowd->present) > (unsigned)l->clients)
 		*words = "there are as many clients as may be";
-	else if (l->address_clients && c->from->clients > (unsigned)l->address_clients)
+	else if (l->address_clients && LOAD(&c->from->clients) > (unsigned)l->address_clients)
 		*words = "there are as many clients of your address as may be";
 	else
 		return false;
@@ -197,6 +202,24 @@ static void too_big(struct conn *c)
 
 /* --- its life ----------------------------------------------------------------------------- */
 
+/* It counts, for all limits, from here to its end. */
+static void enter(struct conn *c)
+{
+	struct crowd *crowd = c->in->crowd;
+
+	atomic_fetch_add(&crowd->present, 1);
+	c->from = addresses_hold(crowd->addresses, c->in->wire->fd(c->wsi));
+}
+
+static void leave(struct conn *c)
+{
+	struct crowd *crowd = c->in->crowd;
+
+	addresses_drop(crowd->addresses, c->from, now_ns());
+	atomic_fetch_sub(&crowd->present, 1);
+	c->from = NULL;
+}
+
 int conn_open(struct conn *c, struct conns *all, void *wsi)
 {
 	const char *words;
@@ -204,12 +227,12 @@ int conn_open(struct conn *c, struct conns *all, void *wsi)
 	*c = (struct conn){
 		.in = all, .wsi = wsi, .born = all->tick, .heard = all->tick, .said = all->tick,
 	};
-	c->session = session_new(c, false);
+	c->session = session_new(all->sessions, c, false);
 	if (!c->session)
 		return -1;
 	list_add(&all->all, &c->all);
 	COUNT_UP(&all->clients, 1);
-	c->from = addresses_hold(all->addresses, all->wire->fd(wsi));
+	enter(c);
 	if (all->leaving) {
 		conn_close(c, CLOSE_GOING, "the node is stopping");
 	} else if (too_many(c, &words)) {
@@ -227,8 +250,7 @@ int conn_post(struct conn *c, struct conns *all, void *wsi, const char **words)
 	int status = 0;
 
 	*c = (struct conn){ .in = all, .wsi = wsi };
-	c->from = addresses_hold(all->addresses, all->wire->fd(wsi));
-	COUNT_UP(&all->posts, 1);
+	enter(c);
 	if (all->leaving) {
 		*words = "the node is stopping";
 		status = 503;
@@ -249,9 +271,17 @@ void conn_posted(struct conn *c)
 {
 	if (!c->from)
 		return;
-	addresses_drop(c->in->addresses, c->from, now_ns());
-	COUNT_UP(&c->in->posts, -1u);
-	c->from = NULL;
+	COUNT_UP(&c->in->bodies, -c->body);
+	leave(c);
+}
+
+bool conn_body(struct conn *c, const void *bytes, size_t len)
+{
+	bool fits = posted_body(c->posted, bytes, len);
+
+	COUNT_UP(&c->in->bodies, posted_bytes(c->posted) - c->body);
+	c->body = posted_bytes(c->posted);
+	return fits;
 }
 
 void conn_gone(struct conn *c)
@@ -266,7 +296,7 @@ void conn_gone(struct conn *c)
 	count_unsent(c, false);
 	buf_fini(&c->part);
 	outgoing_fini(&c->out);
-	addresses_drop(c->in->addresses, c->from, now_ns());
+	leave(c);
 	mem_free(c->reason);
 	COUNT_UP(&c->in->clients, -1u);
 }
@@ -359,19 +389,32 @@ void conn_leaving(struct conn *c, const void *payload, size_t len)
 
 /* --- all of them -------------------------------------------------------------------------- */
 
-void conns_init(struct conns *all, const struct wire *wire, const struct gateway_limits *l)
+void crowd_init(struct crowd *c)
+{
+	c->addresses = addresses_new();
+}
+
+void crowd_fini(struct crowd *c)
+{
+	addresses_free(c->addresses);
+}
+
+void conns_init(struct conns *all, const struct wire *wire, const struct gateway_limits *l,
+                struct crowd *crowd, struct sessions *sessions)
 {
 	all->wire = wire;
 	all->limits = *l;
+	all->crowd = crowd;
+	all->sessions = sessions;
 	list_init(&all->all);
 	list_init(&all->dirty);
 	list_init(&all->paused);
-	all->addresses = addresses_new();
+	all->began_ms = now_ms();
 }
 
 static bool over(const struct conns *all, uint32_t since, int seconds)
 {
-	return seconds && all->tick - since > (uint32_t)seconds * TICKS_S;
+	return seconds && all->tick - since > (uint32_t)seconds * (1000 / TICK_MS);
 }
 
 static void late(struct conn *c, const char *words)
@@ -402,20 +445,38 @@ static void look_at(struct conn *c)
 	}
 }
 
-void conns_sweep(struct conns *all)
+static void sweep_begins(struct conns *all)
 {
-	uint64_t bytes = 0;
+	struct sweep *s = &all->sweep;
+	unsigned n = LOAD(&all->clients), slices = (n + SLICE - 1) / SLICE;
 
-	all->tick++;
-	for (struct link *l = all->all.next, *next; l != &all->all; l = next) {
-		const struct conn *c = LINKED(l, struct conn, all);
+	slices = !slices ? 1 : slices > SLICES_MOST ? SLICES_MOST : slices;
+	*s = (struct sweep){ .left = n, .slice = n / slices + 1,
+			     .pause_ms = TICK_MS / (int)slices };
+	addresses_sweep(all->crowd->addresses, now_ns());
+}
 
-		next = l->next;
-		bytes += c->part.cap + c->out.frames.cap;
-		look_at(LINKED(l, struct conn, all));
+int conns_sweep(struct conns *all)
+{
+	struct sweep *s = &all->sweep;
+
+	all->tick = (uint32_t)((now_ms() - all->began_ms) / TICK_MS);
+	if (!s->left)
+		sweep_begins(all);
+	for (unsigned n = s->slice; n && s->left && all->all.next != &all->all; n--, s->left--) {
+		struct link *l = all->all.next;
+		struct conn *c = LINKED(l, struct conn, all);
+
+		list_remove(l);
+		list_add(&all->all, l);         /* the next is the first again */
+		s->bytes += c->part.cap + c->out.frames.cap;
+		look_at(c);
 	}
-	STORE(&all->bytes, bytes);
-	addresses_sweep(all->addresses, now_ns());
+	if (all->all.next == &all->all)
+		s->left = 0;
+	if (!s->left)
+		STORE(&all->bytes, s->bytes);
+	return s->pause_ms;
 }
 
 void conns_turn_begins(struct conns *all)
@@ -445,9 +506,4 @@ void conns_leave(struct conns *all)
 	all->leaving = true;
 	for (struct link *l = all->all.next; l != &all->all; l = l->next)
 		conn_close(LINKED(l, struct conn, all), CLOSE_GOING, "the node is stopping");
-}
-
-void conns_fini(struct conns *all)
-{
-	addresses_free(all->addresses);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * conn.h - a WebSocket connection as the gateway keeps it: what is sent to it, what it may, when
- * it ends. All on the gateway's thread but where it says otherwise. */
+ * it ends. All on one thread for each struct conns, but where it says otherwise. */
 #ifndef CONN_H
 #define CONN_H
 
@@ -20,22 +20,33 @@ struct wire {
 	int (*fd)(void *wsi);
 };
 
+/* What counts for all threads together; any of them. */
+struct crowd { struct addresses *addresses; _Atomic unsigned present; };
+void crowd_init(struct crowd *c);
+void crowd_fini(struct crowd *c);
+
+struct sessions;
 struct conns {
 	const struct wire *wire;
 	struct gateway_limits limits;
+	struct crowd *crowd;
+	struct sessions *sessions;      /* of these connections */
 	struct link all, dirty, paused;
-	struct addresses *addresses;
 	bool in_turn, leaving;
 	bool gathers, gathering;        /* gathers: whoever turns the loop calls conns_gathered() */
 	uint32_t tick;                  /* half seconds: what messages are stamped by */
-	_Atomic unsigned clients, posts, unsent;        /* these are read by any thread */
-	_Atomic uint64_t bytes;         /* buffered for them, at the last sweep */
+	int64_t began_ms;
+	struct sweep { unsigned left, slice; int pause_ms; uint64_t bytes; } sweep;
+	_Atomic unsigned clients, unsent;       /* these are read by any thread */
+	_Atomic uint64_t bytes, bodies; /* buffered for them, at the last sweep; of posted calls */
 	_Atomic uint64_t accepted, turned_away, limited, late, lost, overflown, dropped;
 };
-void conns_init(struct conns *all, const struct wire *wire, const struct gateway_limits *l);
-/* Twice a second: who has not logged in, who is silent. */
-enum { CONNS_SWEEP_MS = 500 };
-void conns_sweep(struct conns *all);
+/* Borrows crowd and sessions. */
+void conns_init(struct conns *all, const struct wire *wire, const struct gateway_limits *l,
+                struct crowd *crowd, struct sessions *sessions);
+/* Who has not logged in, who is silent: some of them, so that each is looked at twice a second. How
+ * many ms from now it is to be called again. */
+int  conns_sweep(struct conns *all);
 /* What the sessions send between these two is gathered, and leaves with the second. */
 void conns_turn_begins(struct conns *all);
 void conns_turn_ends(struct conns *all);
@@ -43,7 +54,6 @@ void conns_turn_ends(struct conns *all);
  * anything but a read is done for a client. */
 void conns_gathered(struct conns *all);
 void conns_leave(struct conns *all);    /* closes each, and whoever still comes, with 1001 */
-void conns_fini(struct conns *all);
 
 /* Also what a session of a posted call knows: then only in, wsi, from and posted are set. */
 struct conn {
@@ -55,7 +65,7 @@ struct conn {
 	struct outgoing out;
 	size_t handed;                  /* the last write's bytes, which the library may have */
 	struct address *from;
-	int64_t full_ns;                /* its bucket: see rate.h */
+	_Atomic int64_t full_ns;        /* its bucket: see rate.h */
 	char *reason;
 	int code;                       /* a close was asked for */
 	uint32_t born, heard, said;     /* ticks: of the last sign of life, of the last message */
@@ -63,7 +73,8 @@ struct conn {
 	bool unsent;                    /* counted in conns */
 	bool asked;                     /* a ping is out */
 	bool overflown;
-	struct posted *posted;          /* not a WebSocket: a call by HTTP */
+	struct posted *posted;          /* not a WebSocket: a call by HTTP; and its body's bytes */
+	size_t body;
 };
 /* It may be closed at once, with words. -1: there is no session for it. */
 int  conn_open(struct conn *c, struct conns *all, void *wsi);
@@ -76,6 +87,7 @@ int  conn_writeable(struct conn *c);
  * the HTTP status that refuses it, with words: then it is over. */
 int  conn_post(struct conn *c, struct conns *all, void *wsi, const char **words);
 void conn_posted(struct conn *c);
+bool conn_body(struct conn *c, const void *bytes, size_t len);  /* of it; false: it is too much */
 /* Its close came, with this payload: what is answered so far goes out, and then ours. The
  * connection is to be dropped. */
 void conn_leaving(struct conn *c, const void *payload, size_t len);

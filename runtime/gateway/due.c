@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * due.c - the calls of one client whose answers are to come: a hash table by ask, which costs
- * nothing while there are none. Records of calls like most are used again. The sessions' thread. */
+ * nothing while there are none. Records of calls like most are used again. The session's thread. */
 #include "due.h"
 
-enum { BUCKETS_FIRST = 16, BYTES = 64, SPARE = 4096 };
+enum { BUCKETS_FIRST = 16, BYTES = 64, SPARE_MOST = 4096 };
 
 struct due_call {
 	struct due_call *next;          /* in its bucket */
@@ -13,29 +13,35 @@ struct due_call {
 	char bytes[];                   /* cb, NUL, id: BYTES at least */
 };
 
-static struct due_call *spare;
-static unsigned spares;
-
-static struct due_call *record(size_t bytes)
+static struct due_call *record(struct due_spare *spare, size_t bytes)
 {
-	struct due_call *c = spare;
+	struct due_call *c = spare->first;
 
 	if (bytes > BYTES || !c)
 		return mem_alloc(sizeof *c + (bytes > BYTES ? bytes : BYTES));
-	spare = c->next;
-	spares--;
+	spare->first = c->next;
+	spare->count--;
 	return c;
 }
 
-void due_free(struct due_call *c)
+void due_free(struct due_call *c, struct due_spare *spare)
 {
-	if (spares == SPARE || c->cb_len + 1 + c->id_len > BYTES) {
+	if (spare->count == SPARE_MOST || c->cb_len + 1 + c->id_len > BYTES) {
 		mem_free(c);
 		return;
 	}
-	c->next = spare;
-	spare = c;
-	spares++;
+	c->next = spare->first;
+	spare->first = c;
+	spare->count++;
+}
+
+void due_spare_fini(struct due_spare *spare)
+{
+	for (struct due_call *c = spare->first, *next; c; c = next) {
+		next = c->next;
+		mem_free(c);
+	}
+	*spare = (struct due_spare){ 0 };
 }
 
 static struct due_call **bucket(const struct due *d, int64_t ask)
@@ -65,10 +71,10 @@ static void grow(struct due *d)
 	mem_free(old.bucket);
 }
 
-void due_add(struct due *d, const struct envelope *e, int64_t ask)
+void due_add(struct due *d, struct due_spare *spare, const struct envelope *e, int64_t ask)
 {
 	size_t id_len = e->id.at ? (size_t)(e->id.end - e->id.at) : 0;
-	struct due_call *c = record(e->cb.len + 1 + id_len);
+	struct due_call *c = record(spare, e->cb.len + 1 + id_len);
 
 	c->ask = ask;
 	c->enc = e->enc;
@@ -109,12 +115,12 @@ struct envelope due_request(const struct due_call *c)
 	};
 }
 
-void due_fini(struct due *d)
+void due_fini(struct due *d, struct due_spare *spare)
 {
 	for (uint32_t i = 0; i < d->size; i++)
 		for (struct due_call *c = d->bucket[i], *next; c; c = next) {
 			next = c->next;
-			due_free(c);
+			due_free(c, spare);
 		}
 	mem_free(d->bucket);
 	*d = (struct due){ 0 };

@@ -3,7 +3,8 @@
  *
  * The socket is opened here and not by the WebSocket library, so that what is wrong with an address
  * is said in words, port 0 can be read back and draining really closes the door.
- * No state; used by the thread that starts the gateway, gate_admits() by the gateway's own. */
+ * No state but what is handed in; the thread that starts the gateway, and behind the door the
+ * gateway's own. */
 #include "gate.h"
 
 #include <ctype.h>
@@ -154,6 +155,42 @@ int door_accept(struct door *d)
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	return fd;
+}
+
+/* --- and to which thread ------------------------------------------------------------------ */
+
+void dealt_init(struct dealt *d)
+{
+	*d = (struct dealt){ .fds = { 0 } };
+	pthread_mutex_init(&d->lock, NULL);
+}
+
+void dealt_put(struct dealt *d, int fd)
+{
+	pthread_mutex_lock(&d->lock);
+	buf_add(&d->fds, &fd, sizeof fd);
+	pthread_mutex_unlock(&d->lock);
+}
+
+int dealt_next(struct dealt *d)
+{
+	int fd = -1;
+
+	pthread_mutex_lock(&d->lock);
+	if (d->fds.len) {
+		d->fds.len -= sizeof fd;
+		memcpy(&fd, d->fds.p + d->fds.len, sizeof fd);
+	}
+	pthread_mutex_unlock(&d->lock);
+	return fd;
+}
+
+void dealt_fini(struct dealt *d)
+{
+	for (int fd; (fd = dealt_next(d)) >= 0; )
+		close(fd);
+	buf_fini(&d->fds);
+	pthread_mutex_destroy(&d->lock);
 }
 
 /* --- from which pages --------------------------------------------------------------------- */

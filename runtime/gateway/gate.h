@@ -3,6 +3,8 @@
 #ifndef GATE_H
 #define GATE_H
 
+#include <pthread.h>
+
 #include "base.h"
 
 /* Listens on addr (a name, an IPv4 or an IPv6 address, the latter also in brackets); port 0 takes a
@@ -19,6 +21,12 @@ void door_init(struct door *d, int listener, int most);
  * for one, it is gone and the log says so, now and then. */
 int door_accept(struct door *d);
 void door_fini(struct door *d);         /* the listener stays open */
+/* Connections that one thread has taken in for another. */
+struct dealt { pthread_mutex_t lock; struct buf fds; };
+void dealt_init(struct dealt *d);
+void dealt_put(struct dealt *d, int fd);        /* takes; any thread */
+int  dealt_next(struct dealt *d);               /* gives; -1: none; any thread */
+void dealt_fini(struct dealt *d);               /* closes what is left */
 /* Makes room for clients: the soft limit on descriptors becomes what is allowed, within reason.
  * Returns it. */
 int gate_descriptors(void);

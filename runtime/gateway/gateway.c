@@ -1,74 +1,172 @@
 /* SPDX-License-Identifier: MIT
- * gateway.c - the gateway's thread, and what the node asks of it.
+ * gateway.c - the gateway's threads, and what the node asks of it.
  *
- * The thread is a home: it turns the connections' loop (ws.c), and each time it is woken it runs
- * the sessions (session.c), whose answers the loop then sends. Waking is one write to an event
- * descriptor, made only when the home goes from nothing to do to something.
- * Stopping: quiet (no new connections, no new calls), then each client is told 1001, then the loop
- * ends. */
+ * A thread is a home: it turns its connections' loop (ws.c), and each time it is woken it runs the
+ * sessions of these connections (session.c), whose answers the loop then sends. Waking is one write
+ * to an event descriptor, made only when the home goes from nothing to do to something.
+ *
+ * There is one thread unless --ws-threads says more. A connection lives on one for life, and so
+ * does its session; they are dealt out in turn. What all threads have in common is little: how many
+ * there are and what an address may (struct crowd), who is logged in (users.c), and the actor
+ * `clients`, which lives on the first and has the others' keepers do the same (keeper.c).
+ *
+ * Stopping: quiet (no new connections, no new calls), then each client is told 1001, then the loops
+ * end. */
 #include "gateway.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "clients.h"
 #include "conn.h"
 #include "gate.h"
+#include "heap.h"
+#include "keeper.h"
 #include "patience.h"
 #include "proof.h"
 #include "slice.h"
 #include "ws.h"
 
-enum { FAREWELL_MS = 1000, ADDRESS_SIZE = 300 };
+enum { FAREWELL_MS = 1000, ADDRESS_SIZE = 300, NAME_SIZE = 16 };
 
-struct gateway {
+struct gate {
+	struct gateway *of;
 	struct ws *ws;
 	struct home *home;
+	struct sessions *sessions;
 	pthread_t thread;
+	char name[NAME_SIZE];
+};
+
+struct gateway {
+	struct gate gate[GATEWAY_THREADS_MOST];
+	struct sessions *sessions[GATEWAY_THREADS_MOST];        /* the same, for `clients` */
+	int n, running;
+	unsigned dealt;                 /* the first thread's */
+	struct crowd crowd;
+	pthread_mutex_t http_lock;
+	struct http_config http;        /* as the node gave it */
 	char *origins;
 	char address[ADDRESS_SIZE];
 };
 
 static void wake(void *arg)
 {
-	ws_wake(((struct gateway *)arg)->ws);
+	ws_wake(((struct gate *)arg)->ws);
+}
+
+static struct ws *whose(void *arg)
+{
+	struct gateway *g = ((struct gate *)arg)->of;
+
+	return g->gate[g->dealt++ % (unsigned)g->n].ws;
+}
+
+/* What the node shows it makes on one thread at a time. */
+static int get(void *arg, const char *path, struct buf *body, const char **type)
+{
+	struct gateway *g = arg;
+	int status;
+
+	pthread_mutex_lock(&g->http_lock);
+	status = g->http.get(g->http.arg, path, body, type);
+	pthread_mutex_unlock(&g->http_lock);
+	return status;
 }
 
 static bool turn(void *arg)
 {
-	bool more = home_run(((struct gateway *)arg)->home);
+	struct gate *gate = arg;
+	bool more = home_run(gate->home);
 
-	session_retry();
+	sessions_retry(gate->sessions);
 	return more;
 }
 
 static void *thread(void *arg)
 {
-	struct gateway *g = arg;
+	struct gate *gate = arg;
 
-	pthread_setname_np(pthread_self(), "gateway");
-	home_enter(g->home);
+	pthread_setname_np(pthread_self(), gate->name);
+	home_enter(gate->home);
 	slice_prompt();
-	ws_run(g->ws);
-	home_leave(g->home);
+	ws_run(gate->ws);
+	home_leave(gate->home);
 	return NULL;
 }
 
 /* Signals are the main thread's. */
-static int start_thread(struct gateway *g)
+static int start_thread(struct gate *gate)
 {
 	sigset_t all, was;
 	int err;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &was);
-	err = pthread_create(&g->thread, NULL, thread, g);
+	err = pthread_create(&gate->thread, NULL, thread, gate);
 	pthread_sigmask(SIG_SETMASK, &was, NULL);
 	return err;
+}
+
+/* The first, which has the listening socket, comes last: then there is whom to deal to. */
+static int start_threads(struct gateway *g, struct why *why)
+{
+	while (g->running < g->n && !start_thread(&g->gate[g->n - 1 - g->running]))
+		g->running++;
+	return g->running == g->n ? 0
+	       : why_set(why, -1, "no thread for clients could be started");
+}
+
+/* They leave at the same time: when one has taken that long, so have the others. */
+static void join(struct gateway *g, int ms)
+{
+	for (; g->running; g->running--) {
+		struct gate *gate = &g->gate[g->n - g->running];
+
+		if (join_within(gate->thread, ms))
+			continue;
+		ms = 0;
+		ws_end(gate->ws);
+		pthread_join(gate->thread, NULL);
+	}
+}
+
+/* --- its parts ---------------------------------------------------------------------------- */
+
+static int gate_make(struct gateway *g, int i, struct ws_config *w, struct why *why)
+{
+	struct gate *gate = &g->gate[i];
+
+	gate->of = g;
+	snprintf(gate->name, sizeof gate->name, i ? "gateway %d" : "gateway", i);
+	gate->home = home_new(gate->name, wake, gate);
+	if (!gate->home)
+		return why_set(why, -1, "there are too many threads for one of clients");
+	g->sessions[i] = gate->sessions = w->sessions = sessions_new(gate->home);
+	w->arg = gate;
+	gate->ws = ws_new(w, why);
+	if (!gate->ws)
+		return -1;
+	w->listener = -1;               /* is the first one's now */
+	return keeper_new(gate->sessions, why);
+}
+
+static int make_parts(struct gateway *g, const struct gateway_config *c, struct ws_config *w,
+                      struct why *why)
+{
+	struct session_config sessions = {
+		.port = &conn_frames, .login = c->login, .same_user = c->same_user,
+	};
+
+	if (session_setup(&sessions, why) || keeper_setup(why))
+		return -1;
+	for (int i = 0; i < g->n; i++)
+		if (gate_make(g, i, w, why))
+			return -1;
+	return clients_setup(g->sessions, g->n, why) || proof_start(c->token_key, why) ? -1 : 0;
 }
 
 /* What the library would only fail at. */
@@ -86,48 +184,49 @@ static int readable(const char *option, const char *path, struct why *why)
 struct gateway *gateway_new(const struct gateway_config *c, struct why *why)
 {
 	struct gateway *g = mem_alloc(sizeof *g);
-	struct ws_config config = {
-		.turn = turn, .turn_arg = g,
-		.http = { .get = c->http, .arg = c->arg, .files = c->files, .token = c->token },
+	struct ws_config w = {
+		.listener = -1, .turn = turn, .whose = whose, .crowd = &g->crowd,
+		.http = { .get = get, .arg = g, .files = c->files, .token = c->token },
 		.cert = c->cert, .key = c->key, .limits = c->limits,
 	};
-	struct session_config sessions = {
-		.port = &conn_frames, .login = c->login, .same_user = c->same_user,
-	};
 
+	g->n = c->threads;
+	g->http = (struct http_config){ .get = c->http, .arg = c->arg };
+	pthread_mutex_init(&g->http_lock, NULL);
+	crowd_init(&g->crowd);
+	if (c->origins)
+		w.http.origins = g->origins = mem_string(c->origins, strlen(c->origins));
 	if (readable("--tls-cert", c->cert, why) || readable("--tls-key", c->key, why))
 		goto fail;
-	config.listener = gate_open(c->addr, c->port, why);
-	if (config.listener < 0)
+	w.listener = gate_open(c->addr, c->port, why);
+	if (w.listener < 0)
 		goto fail;
-	gate_address(config.listener, g->address, sizeof g->address);
-	config.descriptors = gate_descriptors();
-	if (c->origins)
-		config.http.origins = g->origins = mem_string(c->origins, strlen(c->origins));
-	g->ws = ws_new(&config, why);
-	if (!g->ws) {
-		close(config.listener);
-		goto fail;
-	}
-	g->home = sessions.home = home_new("gateway", wake, g);
-	if (clients_setup(g->home, why) || proof_start(c->token_key, why) ||
-	    session_setup(&sessions, why))
-		goto fail_home;
-	if (!start_thread(g))
+	gate_address(w.listener, g->address, sizeof g->address);
+	w.descriptors = gate_descriptors();
+	if (!make_parts(g, c, &w, why) && !start_threads(g, why))
 		return g;
-	why_set(why, -1, "no thread for clients could be started");
-fail_home:
-	home_free(g->home);             /* may wake once more */
-	ws_free(g->ws);
 fail:
-	mem_free(g->origins);
-	mem_free(g);
+	if (w.listener >= 0)
+		close(w.listener);
+	gateway_free(g);
 	return NULL;
 }
+
+/* --- from outside ------------------------------------------------------------------------- */
 
 const char *gateway_address(const struct gateway *g)
 {
 	return g->address;
+}
+
+static void count(const struct gateway *g, struct session_info *s, struct ws_info *w)
+{
+	*s = (struct session_info){ 0 };
+	*w = (struct ws_info){ .bytes = heap_bytes() };
+	for (int i = 0; i < g->n; i++) {
+		sessions_count(g->sessions[i], s);
+		ws_count(g->gate[i].ws, w);
+	}
 }
 
 void gateway_info(const struct gateway *g, struct gateway_info *out)
@@ -135,8 +234,7 @@ void gateway_info(const struct gateway *g, struct gateway_info *out)
 	struct session_info s;
 	struct ws_info w;
 
-	session_info(&s);
-	ws_info(g->ws, &w);
+	count(g, &s, &w);
 	*out = (struct gateway_info){
 		.clients = w.clients, .accepted = w.accepted,
 		.calls = s.calls, .answers = s.answers, .refused = s.refused,
@@ -149,7 +247,8 @@ void gateway_info(const struct gateway *g, struct gateway_info *out)
 void gateway_quiet(struct gateway *g)
 {
 	session_quiet();
-	ws_quiet(g->ws);
+	for (int i = 0; i < g->n; i++)
+		ws_quiet(g->gate[i].ws);
 }
 
 bool gateway_idle(const struct gateway *g)
@@ -157,27 +256,33 @@ bool gateway_idle(const struct gateway *g)
 	struct session_info s;
 	struct ws_info w;
 
-	session_info(&s);
-	ws_info(g->ws, &w);
+	count(g, &s, &w);
 	return !s.waiting && !w.unsent;
 }
 
 void gateway_stop(struct gateway *g)
 {
 	gateway_quiet(g);
-	ws_leave(g->ws);
-	if (join_within(g->thread, FAREWELL_MS))
-		return;
-	ws_end(g->ws);
-	pthread_join(g->thread, NULL);
+	for (int i = 0; i < g->n; i++)
+		ws_leave(g->gate[i].ws);
+	join(g, FAREWELL_MS);
 }
 
 void gateway_free(struct gateway *g)
 {
 	if (!g)
 		return;
-	home_free(g->home);             /* may wake once more */
-	ws_free(g->ws);
+	for (int i = 0; i < g->n; i++)
+		if (g->running > g->n - 1 - i)  /* it has begun, but not all have */
+			ws_end(g->gate[i].ws);
+	join(g, 0);
+	for (int i = 0; i < g->n; i++) {
+		home_free(g->gate[i].home);     /* may wake once more */
+		ws_free(g->gate[i].ws);
+		sessions_free(g->sessions[i]);
+	}
+	crowd_fini(&g->crowd);
+	pthread_mutex_destroy(&g->http_lock);
 	mem_free(g->origins);
 	mem_free(g);
 }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * gateway.h - clients over WebSocket and HTTP, on a thread of its own. */
+ * gateway.h - clients over WebSocket and HTTP, on one thread or several of its own. */
 #ifndef GATEWAY_H
 #define GATEWAY_H
 
 #include "limits.h"
 #include "session.h"
 
+enum { GATEWAY_THREADS_MOST = 16 };
+
 struct gateway_config {
 	const char *addr; int port;     /* port 0: a free one */
+	int threads;                    /* 1 to GATEWAY_THREADS_MOST */
 	const char *origins;            /* that may connect too, by commas; or NULL */
 	const char *login;              /* the actor that says who may come in */
 	const char *token_key;          /* a file; or NULL */
@@ -16,7 +19,7 @@ struct gateway_config {
 	struct gateway_limits limits;
 	const char *files, *token;      /* a folder that is served; what opens /debug/; or NULL */
 	/* HTTP GET of path: appends a body, returns the status and says the content type; 0: not
-	 * found. On the gateway's thread. */
+	 * found. On the gateway's threads, on one at a time. */
 	int (*http)(void *arg, const char *path, struct buf *body, const char **type);
 	void *arg;
 };
@@ -34,7 +37,7 @@ const char *gateway_address(const struct gateway *g);   /* "127.0.0.1:8080", the
 void gateway_info(const struct gateway *g, struct gateway_info *out);   /* any thread */
 void gateway_quiet(struct gateway *g);  /* any thread: no new connections; answers still go out */
 bool gateway_idle(const struct gateway *g);     /* any thread: no answer is due, nothing unsent */
-void gateway_stop(struct gateway *g);   /* closes clients with 1001, ends the thread */
+void gateway_stop(struct gateway *g);   /* closes clients with 1001, ends the threads */
 void gateway_free(struct gateway *g);   /* after core_stop */
 
 #endif

@@ -4,7 +4,7 @@
  * The folder of --files first, then what the node itself has. Pages of other origins read answers
  * and post calls only where --allow-origin names them, the list that WebSockets go by too.
  * /debug/ opens to this machine (not through a proxy: that would be everybody) and to who has the
- * token. No state; the gateway's thread. It knows no library and no socket. */
+ * token. No state; any thread. It knows no library and no socket. */
 #include "http.h"
 
 #include <stdio.h>
@@ -13,6 +13,7 @@
 #include "files.h"
 #include "gate.h"
 #include "json.h"
+#include "seal.h"
 
 static bool begins(const char *path, const char *with)
 {
@@ -126,4 +127,45 @@ void http_answer(const struct http_config *c, const struct http_request *r,
 		            r->path);
 		out->allow = "GET, HEAD";
 	}
+}
+
+/* --- headers ------------------------------------------------------------------------------ */
+
+/* Basic: base64 of USER:PROOF (RFC 7617); Bearer: a token (RFC 6750). */
+void http_read_login(const char *text, struct http_request *r)
+{
+	char plain[sizeof r->user + sizeof r->proof], *colon;
+
+	if (!strncasecmp(text, "bearer ", 7) && strlen(text + 7) < sizeof r->proof) {
+		strcpy(r->user, "bearer");
+		strcpy(r->proof, text + 7);
+	} else if (!strncasecmp(text, "basic ", 6) &&
+	           seal_base64(text + 6, plain, sizeof plain) &&
+	           (colon = strchr(plain, ':')) && strlen(colon + 1) < sizeof r->proof &&
+	           colon - plain < (ptrdiff_t)sizeof r->user) {
+		*colon = 0;
+		strcpy(r->user, plain);
+		strcpy(r->proof, colon + 1);
+	}
+}
+
+void http_headers(const struct http_reply *r,
+                  void (*add)(void *arg, const char *name, const char *value), void *arg)
+{
+	add(arg, "x-content-type-options:", "nosniff");
+	if (r->allow)
+		add(arg, "allow:", r->allow);
+	if (r->retry)
+		add(arg, "retry-after:", "1");
+	if (r->ask_login)
+		add(arg, "www-authenticate:", "Basic realm=\"actord\"");
+	if (!r->origin[0])
+		return;
+	add(arg, "vary:", "origin");
+	add(arg, "access-control-allow-origin:", r->origin);
+	if (r->status != 204)
+		return;
+	add(arg, "access-control-allow-methods:", r->allow);
+	add(arg, "access-control-allow-headers:", "authorization, content-type, traceparent");
+	add(arg, "access-control-max-age:", "600");
 }

@@ -42,6 +42,11 @@ bool http_admits(const struct http_config *c, const struct http_request *r,
                  struct http_reply *out);
 void http_answer(const struct http_config *c, const struct http_request *r,
                  struct http_reply *out);
+/* The Authorization header's text: Basic, or Bearer. Anything else leaves user empty. */
+void http_read_login(const char *text, struct http_request *r);
+/* The headers of an answer, but for length and type; names end with a colon. */
+void http_headers(const struct http_reply *r,
+                  void (*add)(void *arg, const char *name, const char *value), void *arg);
 /* {"error":words,"path":path}, path may be NULL. */
 void http_refuse(const struct http_config *c, struct http_reply *out, int status,
                  const char *words, const char *path);

@@ -8,16 +8,16 @@
  * fails, or a Redis that is away, does not keep anybody out.
  *
  * Invariants: `asking` from the question to the last answer, frames are held as long; a session has
- * a seat among the users from its login to its end, its own, so that no other's end takes it. (One
- * that is only passing, for a call by HTTP, has none.)
- * The gateway's thread. */
+ * a seat among the users from its login until it is closed, its own, so that no other's end takes
+ * it. (One that is only passing, for a call by HTTP, has none.)
+ * The session's thread. */
 #include "login.h"
 
 #include "keep.h"
 #include "log.h"
+#include "users.h"
 
 enum {
-	CLOSE_ELSEWHERE = 4001,         /* of those that applications choose (RFC 6455, 7.4.2) */
 	LOGIN_MS = 10000,               /* what the login actor may take, */
 	LOAD_MS = 5000,                 /* and the store, and Redis */
 };
@@ -107,23 +107,39 @@ int login_ask(struct session *s, const struct envelope *e, bool last)
 	return 0;
 }
 
-/* The same user may be here already. NULL: welcome. */
-static const char *second_login(const struct session *s)
+/* Whose connection lives on another thread is told by that one's keeper. */
+static void close_other(struct session *s, const struct user_place *other)
 {
-	const struct seat *seat = room_seats(&session_users, s->user);
+	struct call c = { .to = other->here->keeper, .what = "elsewhere", .count = 1 };
+	actor *near = other->here == s->here ? core_actor(other->session) : NULL;
+	struct why why = { "" };
+	struct buf b = { 0 };
 
-	if (s->passing)
-		return NULL;
-	for (; seat && login.same_user != SAME_BOTH; seat = seat->next_in_room) {
-		struct session *other = seat->who;
+	if (near && session_of(near))
+		session_close(session_of(near), CLOSE_ELSEWHERE,
+		              "this user has logged in elsewhere");
+	if (other->here == s->here)
+		return;
+	pack_int(&b, (int64_t)other->session);
+	c.args = packed(&b);
+	if (core_send(core_actor(s->id), &c, &why))
+		log_line(LOG_WARN, "gateway", "an earlier session of %s stays: %s", s->user,
+		         why.text);
+	buf_fini(&b);
+}
 
-		if (other->closing)
-			continue;
-		if (login.same_user == SAME_REFUSE)
-			return "this user is logged in already";
-		session_close(other, CLOSE_ELSEWHERE, "this user has logged in elsewhere");
-	}
-	return NULL;
+/* The same user may be here already. NULL: welcome, and it has its seat. */
+static const char *enter_users(struct session *s)
+{
+	struct buf others = { 0 };
+	const struct user_place *p;
+	bool may = s->passing || users_enter(s, login.same_user, &others);
+
+	p = (const struct user_place *)(void *)others.p;
+	for (size_t i = 0; i < others.len / sizeof *p; i++)
+		close_other(s, &p[i]);
+	buf_fini(&others);
+	return may ? NULL : "this user is logged in already";
 }
 
 /* --- what is loaded before its calls pass -------------------------------------------------- */
@@ -136,6 +152,8 @@ static void go_in(struct session *s, const struct envelope *e)
 	if (s->closing)
 		return;
 	s->in = true;
+	if (!s->passing)
+		list_add(&s->here->in, &s->all);
 	answer_login(s, e, NULL);
 	tell_group(s, "afterLogin");
 }
@@ -213,18 +231,15 @@ int login_settled(actor *self, const msg *m)
 		return 0;
 	if (!msg_error(m) && msg_len(m, 0))
 		name_user(s, msg_str(m, 0), msg_len(m, 0));
-	no = msg_error(m) ? msg_error_text(m) : second_login(s);
+	no = msg_error(m) ? msg_error_text(m) : s->closing ? NULL : enter_users(s);
 	if (s->closing || no) {
 		s->asking = false;
 		if (!s->closing)
 			answer_login(s, &e, no);
-	} else {
-		if (!s->passing)
-			room_enter(&session_users, s->user, &s->seats, s);
-		if (!keep_open(s->id, s->user) || (!ask_store(s, &e) && !ask_redis(s, &e)))
-			go_in(s, &e);
+	} else if (!keep_open(s->id, s->user) || (!ask_store(s, &e) && !ask_redis(s, &e))) {
+		go_in(s, &e);
 	}
-	due_free(d);
+	session_due_free(s, d);
 	let_held_go(s);
 	return 0;
 }
@@ -242,7 +257,7 @@ int login_loaded(actor *self, const msg *m)
 		         msg_error_text(m));
 	if (!ask_redis(s, &e))
 		go_in(s, &e);
-	due_free(d);
+	session_due_free(s, d);
 	let_held_go(s);
 	return 0;
 }
@@ -272,7 +287,7 @@ int login_shared(actor *self, const msg *m)
 	if (!msg_error(m) && msg_type(m, 0) == MSG_LIST)
 		take_shared(s->user, m);
 	go_in(s, &e);
-	due_free(d);
+	session_due_free(s, d);
 	let_held_go(s);
 	return 0;
 }
@@ -282,8 +297,10 @@ void login_gone(struct session *s)
 	if (s->in)
 		tell_group(s, "beforeQuit");
 	keep_close(s->id);
-	mem_free(s->user);
+	users_leave(s);
 	rooms_leave(&s->seats);
+	list_remove(&s->all);
+	mem_free(s->user);
 }
 
 void login_setup(const struct session_config *c)

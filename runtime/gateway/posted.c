@@ -5,7 +5,7 @@
  * only passing: the login of the Authorization header is its first frame, the call its second. What
  * the session sends back comes here: first how the login went, then the answer. /call/HANDLER calls
  * the global table. A traceparent is the call's `trace`, as in a message.
- * The gateway's thread. */
+ * The connection's thread. */
 #include "posted.h"
 
 #include <stdio.h>
@@ -50,6 +50,11 @@ bool posted_body(struct posted *p, const void *bytes, size_t len)
 		return false;
 	buf_add(&p->body, bytes, len);
 	return true;
+}
+
+size_t posted_bytes(const struct posted *p)
+{
+	return p->body.cap;
 }
 
 const struct http_reply *posted_reply(const struct posted *p)
@@ -106,7 +111,8 @@ static int say_call(struct posted *p, const struct buf *values, struct buf *fram
 	return 0;
 }
 
-static void begin(struct posted *p, void *conn, const struct buf *values)
+static void begin(struct posted *p, struct sessions *here, void *conn,
+                  const struct buf *values)
 {
 	struct buf login = { 0 }, call = { 0 };
 
@@ -114,7 +120,7 @@ static void begin(struct posted *p, void *conn, const struct buf *values)
 	if (say_call(p, values, &call)) {
 		http_refuse(p->config, &p->reply, 400, "the body is the arguments: a JSON list",
 		            NULL);
-	} else if (!(p->session = session_new(conn, true))) {
+	} else if (!(p->session = session_new(here, conn, true))) {
 		http_refuse(p->config, &p->reply, 503, "there is no room for another client",
 		            NULL);
 	} else {
@@ -125,7 +131,7 @@ static void begin(struct posted *p, void *conn, const struct buf *values)
 	buf_fini(&call);
 }
 
-void posted_begin(struct posted *p, void *conn)
+void posted_begin(struct posted *p, struct sessions *here, void *conn)
 {
 	struct buf values = { 0 };
 	struct why why = { "" };
@@ -139,7 +145,7 @@ void posted_begin(struct posted *p, void *conn)
 	} else if (p->body.len && json_read(p->body.p, p->body.len, &values, &why)) {
 		http_refuse(p->config, &p->reply, 400, why.text, NULL);
 	} else {
-		begin(p, conn, &values);
+		begin(p, here, conn, &values);
 	}
 	buf_fini(&values);
 }

@@ -2,32 +2,39 @@
  * rate.c - token buckets, and what the clients of one address do together.
  *
  * An address is remembered while it has clients or its bucket is not full: who hangs up and comes
- * again gains nothing. An IPv6 address counts by its /64, which is what one customer has. The
- * gateway's thread only. */
+ * again gains nothing. An IPv6 address counts by its /64, which is what one customer has.
+ *
+ * Any thread: the table is under a lock, for who comes, who goes and the sweep; a bucket is one
+ * word, which whoever takes a token swaps. */
 #include "rate.h"
 
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sys/socket.h>
 
 #include "ports.h"
+#include "sync.h"
 
 enum { SECOND_NS = 1000000000, TABLE = 4096 };
 
 struct addresses {
+	pthread_mutex_t lock;
 	struct address *in[TABLE];
 	unsigned left;                  /* without clients */
 	uint64_t salt;
 };
 
-bool rate_take(int64_t *full_ns, int rate, int64_t now_ns)
+bool rate_take(_Atomic int64_t *full_ns, int rate, int64_t now_ns)
 {
-	int64_t token = rate ? SECOND_NS / rate : 0, full = *full_ns > now_ns ? *full_ns : now_ns;
+	int64_t token = rate ? SECOND_NS / rate : 0, was = LOAD(full_ns), full;
 
 	if (!rate)
 		return true;
-	if (full + token - now_ns > SECOND_NS)
-		return false;
-	*full_ns = full + token;
+	do {
+		full = (was > now_ns ? was : now_ns) + token;
+		if (full - now_ns > SECOND_NS)
+			return false;
+	} while (!CAS(full_ns, &was, full));
 	return true;
 }
 
@@ -35,6 +42,7 @@ struct addresses *addresses_new(void)
 {
 	struct addresses *all = mem_alloc(sizeof *all);
 
+	pthread_mutex_init(&all->lock, NULL);
 	all->salt = random_u64();
 	return all;
 }
@@ -75,15 +83,17 @@ struct address *addresses_hold(struct addresses *all, int fd)
 	struct address **at, *a;
 
 	key_of(fd, key);
+	pthread_mutex_lock(&all->lock);
 	at = place(all, key);
 	a = *at;
 	if (!a) {
 		a = *at = mem_alloc(sizeof *a);
 		memcpy(a->key, key, sizeof key);
-	} else if (!a->clients) {
+	} else if (!LOAD(&a->clients)) {
 		all->left--;
 	}
-	a->clients++;
+	COUNT_UP(&a->clients, 1);
+	pthread_mutex_unlock(&all->lock);
 	return a;
 }
 
@@ -98,21 +108,26 @@ static void forget(struct addresses *all, struct address **at)
 
 void addresses_drop(struct addresses *all, struct address *a, int64_t now_ns)
 {
-	if (--a->clients)
-		return;
-	all->left++;
-	if (a->full_ns <= now_ns)
-		forget(all, place(all, a->key));
+	pthread_mutex_lock(&all->lock);
+	COUNT_UP(&a->clients, -1u);
+	if (!LOAD(&a->clients)) {
+		all->left++;
+		if (LOAD(&a->full_ns) <= now_ns)
+			forget(all, place(all, a->key));
+	}
+	pthread_mutex_unlock(&all->lock);
 }
 
 void addresses_sweep(struct addresses *all, int64_t now_ns)
 {
+	pthread_mutex_lock(&all->lock);
 	for (int i = 0; all->left && i < TABLE; i++)
 		for (struct address **at = &all->in[i]; *at; )
-			if (!(*at)->clients && (*at)->full_ns <= now_ns)
+			if (!LOAD(&(*at)->clients) && LOAD(&(*at)->full_ns) <= now_ns)
 				forget(all, at);
 			else
 				at = &(*at)->next;
+	pthread_mutex_unlock(&all->lock);
 }
 
 void addresses_free(struct addresses *all)
@@ -122,5 +137,7 @@ void addresses_free(struct addresses *all)
 			all->left++;
 			forget(all, &all->in[i]);
 		}
+	if (all)
+		pthread_mutex_destroy(&all->lock);
 	mem_free(all);
 }

@@ -7,11 +7,15 @@
 
 /* A bucket of one second's worth that fills with `rate` tokens/s, kept as the moment when it will
  * be full (the generic cell rate algorithm, ITU-T I.371); zero is full. Takes a token, or returns
- * false. rate 0: any number. */
-bool rate_take(int64_t *full_ns, int rate, int64_t now_ns);
+ * false. rate 0: any number. Any thread, as are all here. */
+bool rate_take(_Atomic int64_t *full_ns, int rate, int64_t now_ns);
 
-/* One thread. */
-struct address { struct address *next; uint8_t key[16]; unsigned clients; int64_t full_ns; };
+struct address {
+	struct address *next;
+	uint8_t key[16];
+	_Atomic unsigned clients;
+	_Atomic int64_t full_ns;
+};
 struct addresses;
 struct addresses *addresses_new(void);
 /* Whose socket this is: counts a client of that address. Lives until it is dropped. */

@@ -13,19 +13,20 @@
  *
  * Invariants: a frame is handed on only when none is held before it; a call is in `due` exactly
  * while its answer is due; nothing is sent once a close was asked for.
- * Threads: the gateway's only; others see the counters and `quiet`. It knows no socket: frames go
- * through the port. */
+ * Threads: a session has one for life, its connection's, and with the others on it a struct
+ * sessions; other threads see the counters and `quiet`, and its place among the users (users.c). It
+ * knows no socket: frames go through the port. */
 #include "session.h"
 
 #include "log.h"
 #include "login.h"
 #include "registry.h"
 #include "sync.h"
+#include "users.h"
 
 enum {
 	ANSWER_MS = 30000,              /* what an actor may take; then it is ACTOR_ETIME */
 	FULL_MS = 30000,                /* how long a call waits for room in a mailbox */
-	RETRY_MS = 10,
 	CALLS_BUSY = 1024,              /* of one client, then it is read no more */
 	SESSION_COUNT = 4096, SESSION_BYTES = 8 << 20,  /* its mailbox: pushes at once */
 };
@@ -37,25 +38,18 @@ struct held {
 	char bytes[];
 };
 
-struct rooms session_users, session_rooms;
-
 static const struct frames_port *port;
-static struct home *home;
 static struct type *type;
-static actor_id keeper;                 /* tries held frames again when nothing else would */
-static bool keeping;                    /* it has a message or a timer under way */
-static struct session *full, **full_end = &full;        /* those with a held frame, oldest first */
-static struct buf scratch, values, frame;       /* of the message at hand */
 static _Atomic bool quiet;
-static _Atomic uint64_t calls, answers, refused, pushed, encoded;
-static _Atomic unsigned waiting;        /* calls and held frames */
 
 /* --- to the client ----------------------------------------------------------------------- */
 
 static void send_frame(struct session *s, enum encoding enc)
 {
-	port->send(s->conn, frame.p, frame.len, enc == ENC_JSON);
-	buf_clear(&frame);
+	struct buf *frame = &s->here->frame;
+
+	port->send(s->conn, frame->p, frame->len, enc == ENC_JSON);
+	buf_clear(frame);
 }
 
 void session_close(struct session *s, int code, const char *reason)
@@ -63,40 +57,45 @@ void session_close(struct session *s, int code, const char *reason)
 	if (s->closing)
 		return;
 	s->closing = true;
+	users_leave(s);
 	port->close(s->conn, code, reason);
 }
 
-static struct packed packed_values(void)
+static struct packed packed_values(const struct sessions *here)
 {
-	return (struct packed){ (const uint8_t *)values.p, (const uint8_t *)values.p + values.len };
+	const uint8_t *p = (const uint8_t *)here->values.p;
+
+	return (struct packed){ p, p + here->values.len };
 }
 
 void session_answer(struct session *s, const struct envelope *e, struct packed args, unsigned n)
 {
-	envelope_answer(&frame, e, &args, n, 0, NULL);
-	if (frame.len > MESSAGE_MAX) {
-		buf_clear(&frame);
-		envelope_answer(&frame, e, NULL, 0, ACTOR_EFAIL, "the answer is over 16 MiB");
+	struct buf *frame = &s->here->frame;
+
+	envelope_answer(frame, e, &args, n, 0, NULL);
+	if (frame->len > MESSAGE_MAX) {
+		buf_clear(frame);
+		envelope_answer(frame, e, NULL, 0, ACTOR_EFAIL, "the answer is over 16 MiB");
 	}
 	send_frame(s, e->enc);
 }
 
 static void answer_error(struct session *s, const struct envelope *e, int code, const char *text)
 {
-	envelope_answer(&frame, e, NULL, 0, code, text);
+	envelope_answer(&s->here->frame, e, NULL, 0, code, text);
 	send_frame(s, e->enc);
 }
 
 static void refuse(struct session *s, const struct envelope *e, int code, const char *text)
 {
-	COUNT_UP(&refused, 1);
+	COUNT_UP(&s->here->refused, 1);
 	answer_error(s, e, code, text);
 }
 
 void session_due(struct session *s, const struct envelope *e, int64_t ask)
 {
-	due_add(&s->due, e, ask);
-	COUNT_UP(&waiting, 1);
+	due_add(&s->due, &s->here->spare, e, ask);
+	COUNT_UP(&s->here->waiting, 1);
 }
 
 struct due_call *session_due_take(struct session *s, int64_t ask)
@@ -104,8 +103,13 @@ struct due_call *session_due_take(struct session *s, int64_t ask)
 	struct due_call *d = due_take(&s->due, ask);
 
 	if (d)
-		COUNT_UP(&waiting, -1u);
+		COUNT_UP(&s->here->waiting, -1u);
 	return d;
+}
+
+void session_due_free(struct session *s, struct due_call *d)
+{
+	due_free(d, &s->here->spare);
 }
 
 /* --- from the client ---------------------------------------------------------------------- */
@@ -169,7 +173,7 @@ static int malformed(struct session *s, const struct envelope *e, const char *wh
 		refuse(s, e, ACTOR_EARGS, why);
 		return 0;
 	}
-	COUNT_UP(&refused, 1);
+	COUNT_UP(&s->here->refused, 1);
 	session_close(s, CLOSE_MALFORMED, why);
 	return 0;
 }
@@ -183,7 +187,7 @@ static int take(struct session *s, const void *bytes, size_t len, bool last)
 
 	if (s->asking && !last)
 		return ACTOR_EFULL;
-	err = envelope_read(&e, &scratch, bytes, len, &why);
+	err = envelope_read(&e, &s->here->scratch, bytes, len, &why);
 	if (err)
 		return malformed(s, &e, why.text);
 	s->enc = e.enc;
@@ -195,7 +199,7 @@ static int take(struct session *s, const void *bytes, size_t len, bool last)
 		err = call(s, &e, &why);
 	if (err == ACTOR_EFULL && !last)
 		return err;
-	COUNT_UP(&calls, 1);
+	COUNT_UP(&s->here->calls, 1);
 	if (err)
 		refuse(s, &e, err, why.text);
 	return 0;
@@ -205,14 +209,15 @@ static int take(struct session *s, const void *bytes, size_t len, bool last)
 
 void session_held(struct session *s)
 {
-	struct call c = { .to = keeper, .what = "again" };
+	struct sessions *here = s->here;
+	struct call c = { .to = here->keeper, .what = "again" };
 
 	s->next = NULL;
-	s->link = full_end;
-	*full_end = s;
-	full_end = &s->next;
-	if (!keeping)
-		keeping = !core_send(core_actor(s->id), &c, NULL);
+	s->link = here->full_end;
+	*here->full_end = s;
+	here->full_end = &s->next;
+	if (!here->keeping)
+		here->keeping = !core_send(core_actor(s->id), &c, NULL);
 }
 
 static void full_remove(struct session *s)
@@ -223,7 +228,7 @@ static void full_remove(struct session *s)
 	if (s->next)
 		s->next->link = s->link;
 	else
-		full_end = s->link;
+		s->here->full_end = s->link;
 	s->link = NULL;
 }
 
@@ -241,7 +246,7 @@ static void hold(struct session *s, const void *bytes, size_t len)
 	}
 	*s->held_end = h;
 	s->held_end = &h->next;
-	COUNT_UP(&waiting, 1);
+	COUNT_UP(&s->here->waiting, 1);
 }
 
 static void held_drop(struct session *s)
@@ -250,7 +255,7 @@ static void held_drop(struct session *s)
 
 	s->held = h->next;
 	mem_free(h);
-	COUNT_UP(&waiting, -1u);
+	COUNT_UP(&s->here->waiting, -1u);
 	if (!s->held)
 		full_remove(s);
 }
@@ -272,21 +277,19 @@ bool session_go_on(struct session *s)       /* nothing is left to try */
 
 /* Most often all wait for the same actor, and each try reads the message again: the first that
  * fails ends it. Those that wait for another actor are the keeper's. */
-void session_retry(void)
+void sessions_retry(struct sessions *here)
 {
-	while (full && session_go_on(full))
+	while (here->full && session_go_on(here->full))
 		;
 }
 
-static int again(actor *self, const msg *m)
+bool sessions_retry_all(struct sessions *here)
 {
-	(void)m;
-	for (struct session *s = full, *next; s; s = next) {
+	for (struct session *s = here->full, *next; s; s = next) {
 		next = s->next;
 		session_go_on(s);
 	}
-	keeping = full && actor_after(self, RETRY_MS, "again") > 0;
-	return 0;
+	return here->full;
 }
 
 /* --- what actors send to it --------------------------------------------------------------- */
@@ -294,19 +297,19 @@ static int again(actor *self, const msg *m)
 /* Func and the values of m from first on, in this client's encoding; made once for all of one. */
 void session_tell(struct session *s, struct news *n)
 {
-	struct buf *made = &n->frame[s->enc];
+	struct buf *made = &n->frame[s->enc], *values = &s->here->values;
 	struct envelope e = { .enc = s->enc, .func = n->func };
 
 	if (!s->in || s->closing)
 		return;
 	if (!made->len) {
-		buf_clear(&values);
-		e.count = (unsigned)msg_pack(n->m, n->first, &values);
-		e.args = packed_values();
+		buf_clear(values);
+		e.count = (unsigned)msg_pack(n->m, n->first, values);
+		e.args = packed_values(s->here);
 		envelope_write(made, &e);
-		COUNT_UP(&encoded, 1);
+		COUNT_UP(&s->here->encoded, 1);
 	}
-	COUNT_UP(&pushed, 1);
+	COUNT_UP(&s->here->pushed, 1);
 	port->send(s->conn, made->p, made->len, s->enc == ENC_JSON);
 	n->told++;
 }
@@ -330,12 +333,25 @@ static int push(actor *self, const msg *m)
 	return 0;
 }
 
-struct session *session_find(actor_ref ref)
+static bool inspected(actor_ref ref, struct actor_info *i)
+{
+	return !core_inspect(ref, i) && i->of == type;
+}
+
+bool session_is(actor_ref ref)
+{
+	struct actor_info i;
+
+	return inspected(ref, &i);
+}
+
+/* Its state is looked at by its own thread alone. */
+struct session *session_find(const struct sessions *here, actor_ref ref)
 {
 	struct actor_info i;
 	actor *self;
 
-	if (core_inspect(ref, &i) || i.of != type)
+	if (!inspected(ref, &i) || i.home != here->title)
 		return NULL;
 	self = core_actor(ref);
 	return self ? session_of(self) : NULL;
@@ -351,17 +367,17 @@ static int answer(actor *self, const msg *m)
 	if (!d)
 		return 0;
 	e = due_request(d);
-	COUNT_UP(&answers, 1);
+	COUNT_UP(&s->here->answers, 1);
 	if (s->closing) {
-		due_free(d);
+		session_due_free(s, d);
 		return 0;
 	}
-	buf_clear(&values);
+	buf_clear(&s->here->values);
 	if (msg_error(m))
 		answer_error(s, &e, msg_error(m), msg_error_text(m));
-	else if ((n = msg_pack(m, 0, &values)) >= 0)
-		session_answer(s, &e, packed_values(), (unsigned)n);
-	due_free(d);
+	else if ((n = msg_pack(m, 0, &s->here->values)) >= 0)
+		session_answer(s, &e, packed_values(s->here), (unsigned)n);
+	session_due_free(s, d);
 	return 0;
 }
 
@@ -375,36 +391,47 @@ static const struct actor_type session_type = {
 	         { "loaded", "", login_loaded, 0 }, { "shared", "hash:any?", login_shared, 0 }),
 };
 
-static const struct actor_type keeper_type = {
-	.name = "gateway",
-	.on = ON({ "again", "", again, 0 }),
-};
-
 int session_setup(const struct session_config *c, struct why *why)
 {
 	struct type_options proxy = {
 		.max_count = SESSION_COUNT, .max_bytes = SESSION_BYTES,
 		.proxy = true, .native = true,
 	};
-	struct type_options native = { .native = true };
-	struct spawn s = { .home = c->home };
 
-	home = c->home;
 	port = c->port;
 	login_setup(c);
 	type = core_add_type(&session_type, &proxy, NULL, why);
-	s.type = type ? core_add_type(&keeper_type, &native, NULL, why) : NULL;
-	if (!s.type)
-		return ACTOR_EFAIL;
-	return core_spawn(&s, &keeper, why);
+	return type ? 0 : ACTOR_EFAIL;
 }
 
-struct session *session_new(void *conn, bool passing)
+struct sessions *sessions_new(struct home *home)
+{
+	struct sessions *here = mem_alloc(sizeof *here);
+
+	here->home = home;
+	here->full_end = &here->full;
+	list_init(&here->in);
+	return here;
+}
+
+void sessions_free(struct sessions *here)
+{
+	if (!here)
+		return;
+	buf_fini(&here->scratch);
+	buf_fini(&here->values);
+	buf_fini(&here->frame);
+	due_spare_fini(&here->spare);
+	mem_free(here);
+}
+
+struct session *session_new(struct sessions *here, void *conn, bool passing)
 {
 	struct session *s = mem_alloc(sizeof *s);
-	struct spawn spawn = { .type = type, .home = home, .init = &s, .size = sizeof s };
+	struct spawn spawn = { .type = type, .home = here->home, .init = &s, .size = sizeof s };
 	struct why why;
 
+	s->here = here;
 	s->conn = conn;
 	s->passing = passing;
 	if (!core_spawn(&spawn, &s->id, &why))
@@ -420,16 +447,6 @@ void session_frame(struct session *s, const void *bytes, size_t len)
 		return;
 	if (s->held || take(s, bytes, len, false))
 		hold(s, bytes, len);
-}
-
-void session_end(struct session *s, const char *reason)
-{
-	session_close(s, CLOSE_POLICY, reason);
-}
-
-struct seat **session_seats(struct session *s)
-{
-	return &s->seats;
 }
 
 bool session_busy(const struct session *s)
@@ -453,8 +470,8 @@ void session_gone(struct session *s)
 	}
 	while (s->held)
 		held_drop(s);
-	COUNT_UP(&waiting, -s->due.count);
-	due_fini(&s->due);
+	COUNT_UP(&s->here->waiting, -s->due.count);
+	due_fini(&s->due, &s->here->spare);
 	mem_free(s);
 }
 
@@ -463,11 +480,12 @@ void session_quiet(void)
 	STORE(&quiet, true);
 }
 
-void session_info(struct session_info *out)
+void sessions_count(const struct sessions *here, struct session_info *add)
 {
-	*out = (struct session_info){
-		.calls = LOAD(&calls), .answers = LOAD(&answers),
-		.refused = LOAD(&refused), .pushed = LOAD(&pushed), .encoded = LOAD(&encoded),
-		.waiting = LOAD(&waiting),
-	};
+	add->calls += LOAD(&here->calls);
+	add->answers += LOAD(&here->answers);
+	add->refused += LOAD(&here->refused);
+	add->pushed += LOAD(&here->pushed);
+	add->encoded += LOAD(&here->encoded);
+	add->waiting += LOAD(&here->waiting);
 }

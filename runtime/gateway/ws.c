@@ -13,6 +13,9 @@
  *   other threads -- ws_wake() --> turn: sessions run -> out -> flush() -> library -> socket
  *                                   socket -> library -> conn_read() -> session_frame()
  *
+ * There may be several of these, each with a thread, a loop and a context of the library's. The
+ * first has the listening socket, and deals out the connections in turn: each lives on one thread.
+ *
  * From other threads the loop is woken by an event of our own, which is a call of the kernel's only
  * when the loop sleeps, under a lock that ends with it. (The library's own wake is one each time,
  * and another turn of the loop; without libev it is what there is.) A timer that is set, or a read
@@ -23,6 +26,7 @@
 #include <ev.h>
 #include <libwebsockets.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "conn.h"
 #include "gate.h"
@@ -49,6 +53,7 @@ struct ws {
 	struct door door;
 	lws_sorted_usec_list_t sweep;
 	struct conns conns;
+	struct dealt dealt;             /* connections that another thread has taken in for it */
 	pthread_mutex_t lock;           /* of `over`: the loop may be woken no more */
 	bool over;
 	_Atomic enum phase phase;
@@ -118,46 +123,28 @@ static int closed(struct ws *w, struct conn *c)
 
 /* --- HTTP --------------------------------------------------------------------------------- */
 
-static int header(struct lws *wsi, const char *name, const char *value, uint8_t **p, uint8_t *end)
-{
-	return lws_add_http_header_by_name(wsi, (const unsigned char *)name,
-	                                   (const unsigned char *)value, (int)strlen(value), p,
-	                                   end);
-}
+struct heads { struct lws *wsi; uint8_t *p, *end; int err; };
 
-static int headers(struct lws *wsi, const struct http_reply *r, uint8_t **p, uint8_t *end)
+static void add_header(void *arg, const char *name, const char *value)
 {
-	int err = header(wsi, "x-content-type-options:", "nosniff", p, end);
+	struct heads *h = arg;
 
-	if (r->allow)
-		err |= header(wsi, "allow:", r->allow, p, end);
-	if (r->retry)
-		err |= header(wsi, "retry-after:", "1", p, end);
-	if (r->ask_login)
-		err |= header(wsi, "www-authenticate:", "Basic realm=\"actord\"", p, end);
-	if (!r->origin[0])
-		return err;
-	err |= header(wsi, "vary:", "origin", p, end);
-	err |= header(wsi, "access-control-allow-origin:", r->origin, p, end);
-	if (r->status == 204) {
-		err |= header(wsi, "access-control-allow-methods:", r->allow, p, end);
-		err |= header(wsi, "access-control-allow-headers:", "authorization, content-type, "
-		              "traceparent", p, end);
-		err |= header(wsi, "access-control-max-age:", "600", p, end);
-	}
-	return err;
+	h->err |= lws_add_http_header_by_name(h->wsi, (const unsigned char *)name,
+	                                      (const unsigned char *)value, (int)strlen(value),
+	                                      &h->p, h->end);
 }
 
 static int reply(struct lws *wsi, const struct http_reply *r, bool head)
 {
-	uint8_t space[LWS_PRE + 2048], *p = space + LWS_PRE, *end = space + sizeof space - 1;
-	uint8_t *text = (uint8_t *)r->body.p + LWS_PRE;
+	uint8_t space[LWS_PRE + 2048], *text = (uint8_t *)r->body.p + LWS_PRE;
+	struct heads h = { wsi, space + LWS_PRE, space + sizeof space - 1, 0 };
 	size_t len = r->body.len - LWS_PRE;
 
 	if (lws_add_http_common_headers(wsi, (unsigned)r->status,
-	                                r->status == 204 ? NULL : r->type, len, &p, end) ||
-	    headers(wsi, r, &p, end) ||
-	    lws_finalize_write_http_header(wsi, space + LWS_PRE, &p, end))
+	                                r->status == 204 ? NULL : r->type, len, &h.p, h.end))
+		return -1;
+	http_headers(r, add_header, &h);
+	if (h.err || lws_finalize_write_http_header(wsi, space + LWS_PRE, &h.p, h.end))
 		return -1;
 	return !head && len && lws_write(wsi, text, len, LWS_WRITE_HTTP_FINAL) < 0 ? -1 : 0;
 }
@@ -166,26 +153,6 @@ static void copy_header(struct lws *wsi, enum lws_token_indexes token, char *to,
 {
 	if (lws_hdr_copy(wsi, to, (int)size, token) < 0)
 		snprintf(to, size, lws_hdr_total_length(wsi, token) ? "too long" : "");
-}
-
-/* Basic: base64 of USER:PROOF (RFC 7617); Bearer: a token (RFC 6750). */
-static void read_login(struct lws *wsi, struct http_request *r)
-{
-	char text[2600], plain[2600], *colon;
-
-	if (lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_AUTHORIZATION) <= 0)
-		return;
-	if (!strncasecmp(text, "bearer ", 7) && strlen(text + 7) < sizeof r->proof) {
-		strcpy(r->user, "bearer");
-		strcpy(r->proof, text + 7);
-	} else if (!strncasecmp(text, "basic ", 6) &&
-	           lws_b64_decode_string(text + 6, plain, sizeof plain) > 0 &&
-	           (colon = strchr(plain, ':')) && strlen(colon + 1) < sizeof r->proof &&
-	           colon - plain < (ptrdiff_t)sizeof r->user) {
-		*colon = 0;
-		strcpy(r->user, plain);
-		strcpy(r->proof, colon + 1);
-	}
 }
 
 static bool is_near(struct lws *wsi)
@@ -209,6 +176,8 @@ static enum http_method method_of(struct lws *wsi)
 
 static void read_request(struct lws *wsi, const char *path, struct http_request *r)
 {
+	char login[2600];
+
 	*r = (struct http_request){ .method = method_of(wsi), .near = is_near(wsi) };
 	if (strlen(path) < sizeof r->path)
 		strcpy(r->path, path);
@@ -217,7 +186,8 @@ static void read_request(struct lws *wsi, const char *path, struct http_request 
 	copy_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, r->length, sizeof r->length);
 	if (lws_hdr_custom_copy(wsi, r->trace, sizeof r->trace, "traceparent:", 12) < 0)
 		r->trace[0] = 0;
-	read_login(wsi, r);
+	if (lws_hdr_copy(wsi, login, sizeof login, WSI_TOKEN_HTTP_AUTHORIZATION) > 0)
+		http_read_login(login, r);
 }
 
 static int finish(struct lws *wsi, const struct http_reply *r, bool head)
@@ -276,7 +246,7 @@ static int body_whole(struct lws *wsi, struct conn *c)
 	if (!c->posted)
 		return 0;
 	lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, CALL_S);
-	posted_begin(c->posted, c);
+	posted_begin(c->posted, c->in->sessions, c);
 	return answer_call(wsi, c);
 }
 
@@ -307,16 +277,34 @@ static int upgrade(struct ws *w, struct lws *wsi)
 
 /* --- the listening socket ----------------------------------------------------------------- */
 
+static void adopt(struct ws *w, int fd)
+{
+	lws_adopt_socket_vhost(lws_get_vhost_by_name(w->lws, "default"), fd);
+}
+
 static int take_in(struct ws *w)
 {
-	struct lws_vhost *vhost = lws_get_vhost_by_name(w->lws, "default");
-
 	if (LOAD(&w->phase) != RUNNING)
 		return -1;
-	for (int i = 0, fd; i < ACCEPT_MAX && (fd = door_accept(&w->door)) != DOOR_EMPTY; i++)
-		if (fd >= 0)
-			lws_adopt_socket_vhost(vhost, fd);
+	for (int i = 0, fd; i < ACCEPT_MAX && (fd = door_accept(&w->door)) != DOOR_EMPTY; i++) {
+		struct ws *to = fd < 0 ? NULL : w->config.whose(w->config.arg);
+
+		if (to == w)
+			adopt(w, fd);
+		else if (to)
+			ws_take(to, fd);
+	}
 	return 0;
+}
+
+/* What ws_take() left. */
+static void take_dealt(struct ws *w)
+{
+	for (int fd; (fd = dealt_next(&w->dealt)) >= 0; )
+		if (LOAD(&w->phase) == RUNNING)
+			adopt(w, fd);
+		else
+			close(fd);
 }
 
 /* --- the loop ----------------------------------------------------------------------------- */
@@ -346,8 +334,9 @@ static void turn(struct ws *w)
 {
 	bool more;
 
+	take_dealt(w);
 	conns_turn_begins(&w->conns);
-	more = w->config.turn(w->config.turn_arg);
+	more = w->config.turn(w->config.arg);
 	conns_turn_ends(&w->conns);
 	if (more)
 		ws_wake(w);
@@ -374,8 +363,7 @@ static void sweep(lws_sorted_usec_list_t *sul)
 {
 	struct ws *w = lws_container_of(sul, struct ws, sweep);
 
-	conns_sweep(&w->conns);
-	lws_sul_schedule(w->lws, 0, sul, sweep, CONNS_SWEEP_MS * LWS_US_PER_MS);
+	lws_sul_schedule(w->lws, 0, sul, sweep, conns_sweep(&w->conns) * LWS_US_PER_MS);
 }
 
 static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *conn, void *in,
@@ -406,7 +394,7 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 		return -1;
 	case LWS_CALLBACK_HTTP: return http(w, wsi, c, in);
 	case LWS_CALLBACK_HTTP_BODY:
-		return c->posted && !posted_body(c->posted, in, len) ? -1 : 0;
+		return c->posted && !conn_body(c, in, len) ? -1 : 0;
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION: return body_whole(wsi, c);
 	case LWS_CALLBACK_HTTP_WRITEABLE: return answer_call(wsi, c);
 	case LWS_CALLBACK_CLOSED_HTTP:
@@ -434,7 +422,7 @@ static const struct lws_protocols protocols[] = {
 
 /* --- from outside ------------------------------------------------------------------------- */
 
-static char last_note[160];             /* why there is no context */
+static _Thread_local char last_note[160];       /* why there is no context */
 
 static void note(int level, const char *line)
 {
@@ -515,11 +503,12 @@ struct ws *ws_new(const struct ws_config *c, struct why *why)
 
 	w->config = *c;
 	w->config.http.space = LWS_PRE;
-	conns_init(&w->conns, &wire, &c->limits);
+	conns_init(&w->conns, &wire, &c->limits, c->crowd, c->sessions);
 	pthread_mutex_init(&w->lock, NULL);
+	dealt_init(&w->dealt);
 	door_init(&w->door, c->listener, c->descriptors);
 	w->lws = start_lws(w);
-	if (w->lws && adopt_listener(w))
+	if (w->lws && (c->listener < 0 || adopt_listener(w)))
 		return w;
 	why_set(why, -1, "libwebsockets could not be started (%s); is there memory for %d "
 	        "descriptors, and do certificate and key fit, if there are any?", last_note,
@@ -530,7 +519,7 @@ struct ws *ws_new(const struct ws_config *c, struct why *why)
 
 void ws_run(struct ws *w)
 {
-	lws_sul_schedule(w->lws, 0, &w->sweep, sweep, CONNS_SWEEP_MS * LWS_US_PER_MS);
+	sweep(&w->sweep);
 	ws_wake(w);
 	while (!w->over && lws_service(w->lws, 0) >= 0)
 		;
@@ -549,6 +538,12 @@ void ws_wake(struct ws *w)
 	else
 		lws_cancel_service(w->lws);
 	pthread_mutex_unlock(&w->lock);
+}
+
+void ws_take(struct ws *w, int fd)
+{
+	dealt_put(&w->dealt, fd);
+	ws_wake(w);
 }
 
 static void advance(struct ws *w, enum phase to)
@@ -575,23 +570,29 @@ void ws_end(struct ws *w)
 	advance(w, ENDING);
 }
 
-void ws_info(const struct ws *w, struct ws_info *out)
+void ws_count(const struct ws *w, struct ws_info *add)
 {
 	const struct conns *all = &w->conns;
 
-	*out = (struct ws_info){
-		LOAD(&all->clients), LOAD(&all->unsent), LOAD(&all->bytes) + heap_bytes(),
-		LOAD(&all->accepted),
-		LOAD(&all->turned_away) + LOAD(&w->door.turned_away), LOAD(&all->limited),
-		LOAD(&all->late), LOAD(&all->lost), LOAD(&all->overflown), LOAD(&all->dropped),
-	};
+	add->clients += LOAD(&all->clients);
+	add->unsent += LOAD(&all->unsent);
+	add->bytes += LOAD(&all->bytes) + LOAD(&all->bodies);
+	add->accepted += LOAD(&all->accepted);
+	add->turned_away += LOAD(&all->turned_away) + LOAD(&w->door.turned_away);
+	add->limited += LOAD(&all->limited);
+	add->late += LOAD(&all->late);
+	add->lost += LOAD(&all->lost);
+	add->overflown += LOAD(&all->overflown);
+	add->dropped += LOAD(&all->dropped);
 }
 
 void ws_free(struct ws *w)
 {
+	if (!w)
+		return;
 	end_lws(w);
 	door_fini(&w->door);
-	conns_fini(&w->conns);
+	dealt_fini(&w->dealt);
 	pthread_mutex_destroy(&w->lock);
 	mem_free(w);
 }

@@ -8,18 +8,23 @@
 #include "ports.h"
 
 struct ws;
+struct crowd;
+struct sessions;
 struct ws_config {
-	int listener;                   /* takes, unless ws_new() fails */
+	int listener;                   /* takes, unless ws_new() fails; -1: another one has it */
 	int descriptors;                /* how many this process may have */
 	const char *cert, *key;         /* PEM files, for TLS; NULL: none */
 	struct gateway_limits limits;
 	struct http_config http;        /* but for space */
+	struct crowd *crowd;            /* borrows, as sessions */
+	struct sessions *sessions;      /* of these connections */
 	bool (*turn)(void *arg);        /* runs what is ready in the sessions; true: more is */
-	void *turn_arg;
+	struct ws *(*whose)(void *arg); /* the connection's that comes next */
+	void *arg;
 };
 struct ws_info {
 	unsigned clients, unsent;       /* unsent: clients with bytes to come */
-	uint64_t bytes;                 /* the library's without TLS, and what is buffered */
+	uint64_t bytes;                 /* what is buffered; the library's: see heap.h */
 	uint64_t accepted;
 	uint64_t turned_away;           /* no place, no descriptor */
 	uint64_t limited;               /* over a rate */
@@ -30,12 +35,14 @@ struct ws_info {
 };
 
 struct ws *ws_new(const struct ws_config *c, struct why *why);
-void ws_run(struct ws *w);              /* the gateway's thread: until ws_end() */
+void ws_run(struct ws *w);              /* its own thread: until ws_end() */
+void ws_take(struct ws *w, int fd);     /* any thread: a connection for it; takes */
 void ws_wake(struct ws *w);             /* any thread: a turn soon */
 void ws_quiet(struct ws *w);            /* any thread, as are the next two: no new connections */
 void ws_leave(struct ws *w);            /* closes each with 1001; ws_run() ends with the last */
 void ws_end(struct ws *w);              /* ws_run() returns */
-void ws_info(const struct ws *w, struct ws_info *out);  /* any thread */
-void ws_free(struct ws *w);             /* after ws_run(); nobody may wake it any more */
+void ws_count(const struct ws *w, struct ws_info *add); /* any thread */
+/* After ws_run(); nobody may wake it any more. NULL is fine. */
+void ws_free(struct ws *w);
 
 #endif

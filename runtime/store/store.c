@@ -52,7 +52,8 @@ struct write {                        /* that is in the transaction */
 static struct {
 	MDB_env *env;
 	MDB_dbi values, terms;
-	MDB_txn *txn; int error;        /* NULL: no changes; the first error in it */
+	MDB_txn *txn;                   /* NULL: no changes */
+	int error;                      /* the first in it, or why there is none */
 	bool sent;                      /* `commit` is under way; else the mailbox is full */
 	struct write *write; unsigned writes, room;
 	struct buf saved;               /* users in it, each with a NUL */
@@ -181,7 +182,7 @@ static int settle(actor *self)
 
 static MDB_txn *writing(actor *self)
 {
-	if (store.txn || store.error)
+	if (store.txn)
 		return store.txn;
 	store.error = mdb_txn_begin(store.env, NULL, 0, &store.txn);
 	if (store.error)
@@ -206,7 +207,6 @@ static int changed(actor *self, const msg *m, bool says, int64_t value)
 
 	if (!store.txn) {
 		answer(self, &c, store.error);
-		store.error = 0;
 		return 0;
 	}
 	if (store.writes == store.room) {
@@ -472,10 +472,8 @@ static int write(actor *self, const msg *m)
 	if (store.failed)
 		commit(self, m);
 	store.failed = store.waiting = false;
-	if (saves_any() && !writing(self)) {
-		store.error = 0;
+	if (saves_any() && !writing(self))
 		write_after(self, RETRY_MS);
-	}
 	return store.txn ? settle(self) : 0;
 }
 

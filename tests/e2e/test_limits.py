@@ -78,6 +78,11 @@ class Rates(Limited):
             return False
 
 
+class RatesOnThreads(Rates):
+    """An address has one rate, whichever threads its connections live on."""
+    options = (*Rates.options, "--ws-threads", "2")
+
+
 class Posts(Limited):
     """A call by POST counts as a message of its address, and as a client while it lasts."""
     options = None
@@ -106,7 +111,11 @@ class Numbers(Limited):
     options = None
 
     def test_max_clients(self):
-        runtime = self.start("--max-clients", "3", redis="none")
+        for threads in "1", "2":
+            self.max_clients(self.start("--max-clients", "3", "--ws-threads", threads,
+                                        redis="none"))
+
+    def max_clients(self, runtime):
         inside = [runtime.client() for _ in range(3)]
         self.assertEqual(self.code(runtime.client(login=False)), 1013)
         inside.pop().close()
@@ -115,7 +124,7 @@ class Numbers(Limited):
         self.assertEqual(self.metric(runtime, "clients_turned_away_total"), 1)
 
     def test_of_an_address(self):
-        runtime = self.start("--max-address-clients", "2", redis="none")
+        runtime = self.start("--max-address-clients", "2", "--ws-threads", "2", redis="none")
         for _ in range(2):
             runtime.client()
         self.assertEqual(self.code(runtime.client(login=False)), 1013)
@@ -250,6 +259,13 @@ class Unread(Limited):
         self.assertGreater(self.metric(runtime, "clients_bytes"), 1 << 19)
         deaf.ws.shutdown()
         until(lambda: told() < before + (1 << 18), "they are given back", 60)
+        # So is a posted call's body, of which a part is there.
+        host, port = runtime.listen.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=10 * PATIENCE) as s:
+            s.sendall(b"POST /call/echo/say HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n")
+            s.sendall(b" " * 3000000)
+            until(lambda: told() > before + 2900000, "the body waits for its rest", 60)
+        until(lambda: told() < before + (1 << 18), "it is given back", 60)
 
     def test_drop_oldest(self):
         """The newest answers are those that come, in their order, once it reads."""

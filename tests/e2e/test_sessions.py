@@ -31,7 +31,7 @@ const struct actor_type patch = {
 
 
 class Sessions(Case):
-    options = None
+    options, threads = None, 1
 
     def login(self, runtime, user, proof="x"):
         client = runtime.client(login=False)
@@ -273,10 +273,81 @@ class Rooms(Sessions):
         for client in clients:
             self.assertEqual([client.receive()["args"][0] for _ in range(50)],
                              [str(i) for i in range(50)])
-        # What is said once is encoded once for all, in each encoding.
+        # What is said once is encoded once for all of a thread, in each encoding.
         text = runtime.get("/metrics")[2].decode()
-        for name, count in ("pushes", 100 * 50), ("encodings", 2 * 50):
+        for name, count in ("pushes", 100 * 50), ("encodings", 2 * 50 * self.threads):
             self.assertIn("actord_client_%s_total %d\n" % (name, count), text)
+
+
+class OnThreads:
+    """With several threads for clients. Connections are dealt out in turn, so of three in a row
+    each lives on another; nobody may notice."""
+
+    threads = 3
+
+    def start(self, *args, **more):
+        return super().start("--ws-threads", str(self.threads), *args, **more)
+
+
+class TwiceOnThreads(OnThreads, Twice):
+    def at_once(self, runtime, count=12):
+        clients = [runtime.client(login=False) for _ in range(count)]
+        for client in clients:
+            client.send({"func": "login", "args": ["me", "x"]})
+        return clients, [client.receive()["args"][0] for client in clients]
+
+    def test_refuse_at_once(self):
+        runtime = self.start("--same-user", "refuse", redis="none")
+        clients, refused = self.at_once(runtime)
+        self.assertEqual(sorted(refused), [0] + [1] * 11)
+        inside = clients[refused.index(0)]
+        self.assertEqual(inside.call("say", 1, tpc="echo"), [1])
+        self.assertEqual([c.closed()[1] for c in clients if c is not inside], [1008] * 11)
+
+    def test_replace_at_once(self):
+        runtime = self.start("--same-user", "replace", redis="none")
+        clients, refused = self.at_once(runtime)
+        self.assertEqual(refused, [0] * 12)
+        until(lambda: self.clients(runtime, "user", "me", "hello") == 1, "the others are gone")
+        self.assertEqual(self.clients(runtime, "close", "me", "enough"), 1)
+        self.assertEqual(sorted(c.closed()[1] for c in clients), [1008] + [4001] * 11)
+        until(lambda: self.clients(runtime, "users") == 0, "nobody is left")
+
+    def clients(self, runtime, *args):
+        return runtime.json("call", "clients", *args)[0]["args"][0]
+
+
+class RoomsOnThreads(OnThreads, Rooms):
+    def test_sums(self):
+        """What `clients` answers is of all threads, as is what it does."""
+        runtime = self.start(HERE / "actors/club.c", redis="none")
+        clients = [self.login(runtime, "user %d" % (i // 2)) for i in range(6)]
+        names = [t["name"] for t in json.loads(runtime.get("/debug/stacks")[2])["threads"]]
+        self.assertLessEqual({"gateway", "gateway 1", "gateway 2"}, set(names))
+        for client in clients[:5]:
+            client.call("enter", "garden", tpc="club")
+        for count, *asked in (5, "count", "garden"), (5, "room", "garden", "said", "a"), \
+                (6, "all", "said", "b"), (2, "user", "user 1", "said", "c"), (3, "users"), \
+                (0, "room", "cellar", "said", "d"), (0, "user", "user 7", "said", "e"), \
+                (2, "close", "user 0", "enough"):
+            self.assertEqual(runtime.json("call", "clients", *asked)[0]["args"], [count], asked)
+        told = [[f["args"][0] for f in client.closed()[0]] for client in clients[:2]]
+        told += [[client.receive()["args"][0] for _ in range(n)]
+                 for client, n in zip(clients[2:], (3, 3, 2, 1))]
+        self.assertEqual(told, [["a", "b"]] * 2 + [["a", "b", "c"]] * 2 + [["a", "b"], ["b"]])
+        until(lambda: runtime.json("call", "clients", "count", "garden")[0]["args"] == [3],
+              "who is gone is in no room")
+
+    def test_the_end(self):
+        runtime = self.start(HERE / "actors/gate.c", redis="none", stop=False)
+        clients = [runtime.client() for _ in range(6)]
+        for client in clients:
+            client.send({"tpc": "gate", "func": "pass", "cb": "callback"})
+            self.assertEqual(client.call("test", "a", "b"), ["ab"])
+        runtime.stop()
+        for frames, code in (client.closed() for client in clients):
+            self.assertEqual(code, 1001)
+            self.assertTrue(all(f["err"]["code"] < 0 for f in frames))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@
 
 enum { SECOND = 1000000000 };
 
-static int taken(int64_t *full, int rate, int64_t now, int tries)
+static int taken(_Atomic int64_t *full, int rate, int64_t now, int tries)
 {
 	int n = 0;
 
@@ -25,7 +25,8 @@ static int taken(int64_t *full, int rate, int64_t now, int tries)
 
 static void a_second_at_once_then_as_it_fills(void **state)
 {
-	int64_t full = 0, now = INT64_C(5) * SECOND;
+	_Atomic int64_t full = 0;
+	int64_t now = INT64_C(5) * SECOND;
 
 	(void)state;
 	assert_int_equal(taken(&full, 100, now, 1000), 100);

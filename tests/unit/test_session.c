@@ -13,7 +13,8 @@
 
 #include <cmocka.h>
 
-#include "../../runtime/gateway/session.h"
+#include "../../runtime/gateway/keeper.h"
+#include "../../runtime/gateway/users.h"
 #include "registry.h"
 
 /* --- the client's side: what the port was told -------------------------------------------- */
@@ -50,6 +51,7 @@ static const struct frames_port port = { port_send, port_close };
 /* --- the home ----------------------------------------------------------------------------- */
 
 static struct home *home;
+static struct sessions *here;
 static sem_t woken;
 
 static void wake(void *arg)
@@ -77,7 +79,7 @@ static void turn(void)
 {
 	while (home_run(home))
 		;
-	session_retry();
+	sessions_retry(here);
 }
 
 static void await(struct client *c, int frames)
@@ -111,7 +113,7 @@ static void expect(struct client *c, const char *text)
 static void open_client(struct client *c, bool login)
 {
 	*c = (struct client){ 0 };
-	c->session = session_new(c, false);
+	c->session = session_new(here, c, false);
 	assert_non_null(c->session);
 	if (!login)
 		return;
@@ -129,9 +131,9 @@ static void close_client(struct client *c)
 
 static unsigned waiting(void)
 {
-	struct session_info i;
+	struct session_info i = { 0 };
 
-	session_info(&i);
+	sessions_count(here, &i);
 	return i.waiting;
 }
 
@@ -238,7 +240,9 @@ static int setup(void **state)
 		spawn(t, *name);
 	spawn(core_add_type(&global_type, &small, NULL, &why), "");
 	spawn(core_add_type(&login_type, &small, NULL, &why), "login");
-	return session_setup(&(struct session_config){ home, &port, "login", SAME_BOTH }, &why);
+	here = sessions_new(home);
+	return session_setup(&(struct session_config){ &port, "login", SAME_BOTH }, &why) ||
+	       keeper_setup(&why) || keeper_new(here, &why);
 }
 
 static int teardown(void **state)
@@ -247,6 +251,7 @@ static int teardown(void **state)
 	home_leave(home);
 	core_stop(5000);
 	home_free(home);
+	sessions_free(here);
 	return 0;
 }
 
@@ -321,10 +326,10 @@ static void calls_wait_for_the_login(void **state)
 	expect(&c, "{\"func\":\"loginback\",\"args\":[0]}\n{\"func\":\"f\",\"args\":[\"x\"]}\n"
 	           "{\"func\":\"f\",\"args\":[\"x\"]}\n{\"func\":\"f\",\"args\":[\"x\"]}\n");
 	assert_false(session_busy(c.session));
-	assert_int_equal(room_count(&session_users, "alias"), 1);
-	assert_int_equal(room_count(&session_users, "slow"), 0);
+	assert_int_equal(users_named("alias"), 1);
+	assert_int_equal(users_named("slow"), 0);
 	close_client(&c);
-	assert_int_equal(room_count(&session_users, "alias"), 0);
+	assert_int_equal(users_named("alias"), 0);
 	assert_int_equal(waiting(), 0);
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_store.c - the store over the real LMDB: batches, and a disk that is full. */
+#include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,6 +13,25 @@ enum { SMALL = 1 << 20, VALUE = 60000 };
 
 static char folder[] = "/tmp/test-store-XXXXXX", store_folder[64];
 static int refused, done;
+
+/* --- LMDB, which has no memory for so many transactions that write -------------------------- */
+
+enum { READ_ONLY = 0x20000 };
+static atomic_int failing;
+
+int __real_mdb_txn_begin(void *env, void *parent, unsigned flags, void **txn);
+int __wrap_mdb_txn_begin(void *env, void *parent, unsigned flags, void **txn);
+
+int __wrap_mdb_txn_begin(void *env, void *parent, unsigned flags, void **txn)
+{
+	if (!(flags & READ_ONLY) && atomic_load(&failing)) {
+		atomic_fetch_sub(&failing, 1);
+		return ENOMEM;
+	}
+	return __real_mdb_txn_begin(env, parent, flags, txn);
+}
+
+/* --- who asks it ---------------------------------------------------------------------------- */
 
 /* n values of so many bytes each, under keys that begin with a letter. */
 static int fill(actor *self, const msg *m)
@@ -52,10 +73,24 @@ static int clean(actor *self, const msg *m)
 	return 0;
 }
 
+/* The store looks for what is over, for which LMDB has no memory, and then has something to put. */
+static int sweep_and_put(actor *self, const msg *m)
+{
+	actor_ref store = actor_find("store");
+
+	refused = done = 0;
+	atomic_store(&failing, (int)msg_int(m, 1));
+	actor_send(self, store, "sweep");
+	if (actor_ask(self, store, "put", "filled", 20000, msg_str(m, 0), 1) < 0)
+		happened(0, "not asked");
+	return 0;
+}
+
 static const struct actor_type filler_type = {
 	.name = "filler",
 	.on = ON({ "fill", "letter:str n:int bytes:int", fill, 0 }, { "filled", "...", filled, 0 },
-	         { "clean", "letter:str n:int", clean, 0 }),
+	         { "clean", "letter:str n:int", clean, 0 },
+	         { "sweep_and_put", "letter:str fail:int", sweep_and_put, 0 }),
 };
 
 static void tell(const char *what, const char *letter, int n, int bytes)
@@ -98,6 +133,22 @@ static void a_full_store(void **state)
 	assert_int_equal(done, 1);
 }
 
+/* Who is told is whose change it was, and nobody later. */
+static void an_error_is_of_its_change(void **state)
+{
+	(void)state;
+	tell("sweep_and_put", "a", 1, 0);
+	assert_int_equal(done, 1);
+	tell("fill", "b", 1, 10);
+	assert_int_equal(done, 1);
+	atomic_store(&failing, 1000);
+	tell("fill", "c", 1, 10);
+	assert_int_equal(refused, 1);
+	atomic_store(&failing, 0);
+	tell("fill", "d", 1, 10);
+	assert_int_equal(done, 1);
+}
+
 static int begin(void **state)
 {
 	struct store_config c = { .state = folder, .most = SMALL };
@@ -133,6 +184,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(all_are_answered, setup),
 		cmocka_unit_test_setup(a_full_store, setup),
+		cmocka_unit_test_setup(an_error_is_of_its_change, setup),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

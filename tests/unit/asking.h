@@ -5,6 +5,7 @@
 #define ASKING_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +25,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t woken = PTHREAD_COND_INITIALIZER;
-static bool awake;
+static bool awake, patching;        /* patching: the trial is the compile thread's now */
 static struct home *home;
 static actor_id asker;
 static int answers, full;
@@ -157,10 +158,35 @@ static inline void eval(enum origin origin, const char *topic, const char *name,
 
 /* --- the runtime ----------------------------------------------------------------------- */
 
+struct loading { const char *path; struct why *why; struct type *type; sem_t done; };
+
+static inline void load_aside(void *arg)
+{
+	struct loading *l = arg;
+
+	l->type = patch_load_source(l->path, l->why);
+	sem_post(&l->done);
+}
+
+/* On the compile thread, once that has work, as the node does it. */
+static inline struct type *load_source(const char *path, struct why *why)
+{
+	struct loading l = { .path = path, .why = why };
+
+	if (!patching)
+		return patch_load_source(path, why);
+	sem_init(&l.done, 0, 0);
+	if (!patch_aside(load_aside, &l, why))
+		while (sem_wait(&l.done))
+			;
+	sem_destroy(&l.done);
+	return l.type;
+}
+
 static inline void load(const char *path, const char *name)
 {
 	struct why why = { "" };
-	struct spawn s = { .type = patch_load_source(path, &why), .name = name };
+	struct spawn s = { .type = load_source(path, &why), .name = name };
 
 	if (!s.type || core_spawn(&s, &(actor_id){ 0 }, &why) < 0)
 		fail_msg("%s", why.text);
@@ -190,6 +216,7 @@ static inline int start(void **state)
 		;
 	if (patch_start(&p, &why) < 0)
 		fail_msg("%s", why.text);
+	patching = true;
 	return 0;
 }
 
@@ -201,6 +228,7 @@ static inline int stop(void **state)
 		;
 	core_stop(5000);
 	assert_true(patch_stop(60000));
+	patching = false;
 	home_leave(home);
 	home_free(home);
 	return 0;

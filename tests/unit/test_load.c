@@ -37,7 +37,7 @@ static void not_loaded(const char *path, const char *first, const char *second)
 {
 	struct why why = { "" };
 
-	if (patch_load_source(path, &why) || !strstr(why.text, first) || !strstr(why.text, second))
+	if (load_source(path, &why) || !strstr(why.text, first) || !strstr(why.text, second))
 		fail_msg("wanted `%s` and `%s` in: %s", first, second, why.text);
 }
 
@@ -58,7 +58,7 @@ static void sources_load(void **state)
 	(void)state;
 	refused("#include \"room_state.h\"\n" TABLE("x", "x", ""), "patch.c:1: ", "room_state.h");
 	put_file("room_state.h", "struct room { int seats, more; };\n");
-	s.type = patch_load_source(put_file("room.c", room), &why);
+	s.type = load_source(put_file("room.c", room), &why);
 	assert_string_equal(why.text, "");
 	assert_int_equal(core_spawn(&s, &id, &why), 0);
 	ask(FROM_CONTROL, "room", "seats", &(struct buf){ 0 }, 0);

@@ -83,9 +83,13 @@ static int younger_first(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
+/* Dead is gone, too: the id of one that was just ending when the list was made may be its cell's
+ * next, as the generation ends first (life_bury). */
 static bool is_gone(uint64_t id)
 {
-	return LOAD_ACQUIRE(&cell_at((uint32_t)id)->gen) != id >> 32;
+	struct actor *a = cell_at((uint32_t)id);
+
+	return LOAD_ACQUIRE(&a->gen) != id >> 32 || HEAD_TOP(LOAD_ACQUIRE(&a->head)) == TOP_DEAD;
 }
 
 /* How many there were. */

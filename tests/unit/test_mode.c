@@ -241,6 +241,8 @@ static void test_the_end(void **state)
 	core_end(core_actor(door));
 	expect_events(2);
 	assert_int_equal(last, ACTOR_ENOENT);
+	while (core_alive(door))        /* its name is free after that */
+		sched_yield();
 	core_totals(&now);
 	assert_int_equal(now.dead_letters - before.dead_letters, 11);
 	door = spawn(door_type, "door");
@@ -255,7 +257,9 @@ static void test_the_end(void **state)
 	core_end(core_actor(asker));
 	while (core_alive(asker))
 		sched_yield();
-	core_totals(&now);
+	do      /* some are dropped after its generation has ended */
+		core_totals(&now);
+	while (now.dead_letters - before.dead_letters < 21);
 	assert_int_equal(now.dead_letters - before.dead_letters, 21);
 	assert_int_equal(now.sent - before.sent,
 	                 now.handled - before.handled + now.dead_letters - before.dead_letters);

@@ -48,6 +48,7 @@ struct inbox {
 	struct senders *senders;
 	struct late *late;
 	struct id at, before;           /* read so far; what was there before this life */
+	struct id reread;               /* what was read up to here before Redis lost some of it */
 	int64_t joined_ms;              /* of Redis's clock, then */
 	struct acks *acks;
 	struct batch *filling;          /* what is being read */
@@ -244,7 +245,7 @@ static void take_frame(struct inbox *in, const struct id *id, const struct redis
 		return;
 	}
 	s = sender_of(in->senders, f.node);
-	switch (sender_frame(s, f.life, f.sequence)) {
+	switch (sender_frame(s, f.life, f.sequence, !id_after(id, &in->reread))) {
 	case SENDER_SEEN:
 		in->info.doubles++;
 		return;
@@ -400,7 +401,8 @@ static void on_joined(void *arg, const struct redis_reply *r)
 	if (!in->joined_once) {
 		first_time(in, r, &last);
 	} else if (id_after(&in->at, &last)) {
-		in->at = (struct id){ 0, 0 };   /* Redis has lost it all */
+		in->reread = id_after(&in->at, &in->reread) ? in->at : in->reread;
+		in->at = (struct id){ 0, 0 };   /* Redis has lost it all, or the last of it */
 		acks_anew(in->acks);
 	}
 	in->up = true;

@@ -4,7 +4,12 @@
  * A sender writes a frame again, with the same sequence, when it cannot know whether Redis has it.
  * A sequence that is too high comes of frames that Redis lost, or of a forger: it is to be handled,
  * but counts for real only when the next one follows it, so that a forged one makes no real one a
- * double. */
+ * double.
+ *
+ * A Redis that took another's place may have frames which the other one was told are handled, also
+ * of a sender's earlier lives. All of those came before the first of its next life, so where a
+ * stream is read once more they have been seen; elsewhere nobody's frames are dropped for a life
+ * that somebody else may have forged. */
 #include "senders.h"
 
 #include <search.h>
@@ -57,9 +62,21 @@ struct sender *senders_first(const struct senders *s)
 	return s->first;
 }
 
-enum sender_said sender_frame(struct sender *s, uint64_t life, uint64_t sequence)
+static bool is_earlier(const struct sender *s, uint64_t life)
 {
+	for (unsigned i = 0; i < SENDER_LIVES && i < s->lives; i++)
+		if (s->earlier[i] == life)
+			return life != s->life;
+	return false;
+}
+
+enum sender_said sender_frame(struct sender *s, uint64_t life, uint64_t sequence, bool reread)
+{
+	if (reread && is_earlier(s, life))
+		return SENDER_SEEN;
 	if (s->life != life || !s->last) {
+		if (s->last)
+			s->earlier[s->lives++ % SENDER_LIVES] = s->life;
 		s->life = life;
 		s->last = sequence;
 		s->gap = 0;

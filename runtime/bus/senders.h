@@ -5,10 +5,12 @@
 
 #include "base.h"
 
+enum { SENDER_LIVES = 4 };
 struct sender {
 	struct sender *next;
 	char *name;
 	uint64_t life, last, gap;       /* gap: a sequence that came too early; 0: none */
+	uint64_t earlier[SENDER_LIVES]; unsigned lives;         /* before that one, and how many */
 	uint64_t done_life, done_last;  /* handled */
 	bool dirty;                     /* that Redis does not know */
 };
@@ -20,7 +22,8 @@ struct sender  *sender_of(struct senders *s, const char *name);  /* makes one */
 struct sender  *senders_first(const struct senders *s);
 
 enum sender_said { SENDER_NEXT, SENDER_SEEN, SENDER_GAP };
-/* A frame has come. SEEN: it has before. GAP: others should have come before it. */
-enum sender_said sender_frame(struct sender *s, uint64_t life, uint64_t sequence);
+/* A frame has come. SEEN: it has before. GAP: others should have come before it. reread: it is of
+ * a part of the stream that was read before. */
+enum sender_said sender_frame(struct sender *s, uint64_t life, uint64_t sequence, bool reread);
 
 #endif

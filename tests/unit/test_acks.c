@@ -49,7 +49,7 @@ static void batch(struct acks *a, struct sender *s, uint64_t sequence, uint64_t 
 {
 	struct batch *b = acks_begin(a);
 
-	assert_int_equal(sender_frame(s, 7, sequence), SENDER_NEXT);
+	assert_int_equal(sender_frame(s, 7, sequence, false), SENDER_NEXT);
 	batch_note(b, s);
 	batch_last(b, &(struct id){ ms, 0 });
 	acks_close(a, b);
@@ -151,12 +151,33 @@ static void test_refused_is_told_again(void **state)
 	end(a);
 }
 
+/* A Redis that took another's place has frames still that were handled: of this life, which their
+ * sequence tells, and of those before. A life that was never heard of may be forged, and is no
+ * reason to drop any of another where nothing is read twice. */
+static void test_earlier_lives_are_known_again(void **state)
+{
+	(void)state;
+	all = senders_new();
+	s = sender_of(all, "alpha");
+	for (uint64_t life = 1; life <= SENDER_LIVES + 1; life++)
+		for (uint64_t n = 1; n <= 3; n++)
+			assert_int_equal(sender_frame(s, life, n, false), SENDER_NEXT);
+	for (uint64_t life = 1; life <= SENDER_LIVES + 1; life++)
+		for (uint64_t n = 2; n <= 3; n++)
+			assert_int_equal(sender_frame(s, life, n, true), SENDER_SEEN);
+	assert_int_equal(sender_frame(s, SENDER_LIVES + 1, 4, true), SENDER_NEXT);
+	assert_int_equal(sender_frame(s, 99, 1, false), SENDER_NEXT);
+	assert_int_equal(sender_frame(s, SENDER_LIVES + 1, 5, false), SENDER_NEXT);
+	senders_free(all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_at_a_time),
 		cmocka_unit_test(test_lost_is_told_again),
 		cmocka_unit_test(test_refused_is_told_again),
+		cmocka_unit_test(test_earlier_lives_are_known_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

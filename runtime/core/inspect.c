@@ -199,7 +199,8 @@ bool core_idle(actor_ref who)
 {
 	struct worker *w = worker_acquire();
 	struct target t;
-	bool idle = target_here(who, &t, NULL) == 0 &&
+	/* what this thread has gathered for it is before it, too */
+	bool idle = target_here(who, &t, NULL) == 0 && !(w->box.top && w->box_to == t.cell) &&
 		    HEAD_TOP(LOAD_ACQUIRE(&t.cell->head)) == TOP_IDLE;
 
 	worker_release(w);

@@ -36,7 +36,7 @@ static struct { struct sessions *const *at; int n; int64_t said_ms; } threads;
 
 /* Questions to keepers, the oldest first, as the answers of each come; and what they are parts of.
  */
-struct sum { msg_caller caller; unsigned left; int64_t total; };
+struct sum { msg_caller caller; unsigned left; int64_t total; bool may_miss; int error; };
 static struct part { struct part *next; int64_t ask; struct sum *of; } *parts, **parts_end = &parts;
 
 /* Of Redis, the oldest first, as its answers come. own: a change of ours; sum: that answers it. */
@@ -75,7 +75,8 @@ static void note_full(int error)
 	if (error >= 0 || now_ms() - threads.said_ms < SAY_MS)
 		return;
 	threads.said_ms = now_ms();
-	log_line(LOG_WARN, "gateway", "a thread of clients is too busy: some miss what is said");
+	log_line(LOG_WARN, "gateway", "a thread of clients is too busy: some "
+	         "miss what is said");
 }
 
 /* False: it could not even be sent. */
@@ -92,9 +93,17 @@ static bool ask_keeper(actor *self, actor_id keeper, const struct request *r, st
 	return true;
 }
 
+/* What is said may miss a thread that is far behind; all else is done everywhere, or is to be asked
+ * for again. */
 static void answer_sum(actor *self, struct sum *sum)
 {
-	actor_answer(self, sum->caller, sum->total);
+	static const struct packed nothing;
+
+	if (sum->error && !sum->may_miss)
+		core_answer(self, sum->caller, nothing, 0, sum->error,
+		            "a thread of clients is too busy: try again");
+	else
+		actor_answer(self, sum->caller, sum->total);
 	mem_free(sum);
 }
 
@@ -114,9 +123,10 @@ static int do_elsewhere(actor *self, const msg *m, unsigned mine, const struct r
 		return 0;
 	}
 	sum = mem_alloc(sizeof *sum);
-	*sum = (struct sum){ caller, 0, mine };
+	*sum = (struct sum){ caller, 0, mine, strcmp(r->what, "say") == 0, 0 };
 	for (int i = 1; i < threads.n; i++)
-		note_full(ask_keeper(self, threads.at[i]->keeper, r, sum) ? 0 : ACTOR_EFULL);
+		if (!ask_keeper(self, threads.at[i]->keeper, r, sum))
+			note_full(sum->error = ACTOR_EFULL);
 	if (!sum->left)
 		answer_sum(self, sum);
 	return 0;
@@ -137,7 +147,9 @@ static int summed(actor *self, const msg *m)
 	if (parts_end == &p->next)
 		parts_end = at;
 	mem_free(p);
-	if (!msg_error(m))
+	if (msg_error(m))
+		sum->error = msg_error(m);
+	else
 		sum->total += msg_int(m, 0);
 	if (!--sum->left)
 		answer_sum(self, sum);

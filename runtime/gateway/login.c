@@ -107,25 +107,25 @@ int login_ask(struct session *s, const struct envelope *e, bool last)
 	return 0;
 }
 
-/* Whose connection lives on another thread is told by that one's keeper. */
-static void close_other(struct session *s, const struct user_place *other)
+/* Whose connection lives on another thread is told by that one's keeper. False: that is too
+ * busy. */
+static bool close_other(struct session *s, const struct user_place *other)
 {
 	struct call c = { .to = other->here->keeper, .what = "elsewhere", .count = 1 };
 	actor *near = other->here == s->here ? core_actor(other->session) : NULL;
-	struct why why = { "" };
 	struct buf b = { 0 };
+	int error;
 
 	if (near && session_of(near))
 		session_close(session_of(near), CLOSE_ELSEWHERE,
 		              "this user has logged in elsewhere");
 	if (other->here == s->here)
-		return;
+		return true;
 	pack_int(&b, (int64_t)other->session);
 	c.args = packed(&b);
-	if (core_send(core_actor(s->id), &c, &why))
-		log_line(LOG_WARN, "gateway", "an earlier session of %s stays: %s", s->user,
-		         why.text);
+	error = core_send(core_actor(s->id), &c, NULL);
 	buf_fini(&b);
+	return !error || error == ACTOR_ENOENT;
 }
 
 /* The same user may be here already. NULL: welcome, and it has its seat. */
@@ -133,13 +133,16 @@ static const char *enter_users(struct session *s)
 {
 	struct buf others = { 0 };
 	const struct user_place *p;
-	bool may = s->passing || users_enter(s, login.same_user, &others);
+	bool may = s->passing || users_enter(s, login.same_user, &others), closed = true;
 
 	p = (const struct user_place *)(void *)others.p;
 	for (size_t i = 0; i < others.len / sizeof *p; i++)
-		close_other(s, &p[i]);
+		closed = close_other(s, &p[i]) && closed;
 	buf_fini(&others);
-	return may ? NULL : "this user is logged in already";
+	if (!closed)
+		users_leave(s);
+	return !may ? "this user is logged in already"
+	       : !closed ? "this user's earlier session cannot be closed now: try again" : NULL;
 }
 
 /* --- what is loaded before its calls pass -------------------------------------------------- */

@@ -2,7 +2,8 @@
  * users.c - who is logged in on this node, by name, whichever thread its connection lives on.
  *
  * The one thing that the gateway's threads share of their sessions: who logs in a second time is
- * found, and refused or let in, in one step. Of a session another thread looks at nothing but who
+ * found, and refused or let in, in one step (the earlier one, where it is replaced, hears of it on
+ * its own thread a moment later). Of a session another thread looks at nothing but who
  * it is and where it lives, which never change, and while it has its seat.
  *
  * A lock, taken at a login, at an end, and where a user is spoken to by name; a leaf. */

@@ -49,8 +49,7 @@ struct compile {
 static const struct export *symbols;    /* NULL: what this process has itself */
 static struct compile begun;            /* what goes on: the box knows it by its address */
 static bool marked;
-/* Pages for the next image, as long as at is there; what was mapped for the one before. */
-static struct { void *at, *mapped; size_t size; } ready;
+static struct { char *at; size_t size; } ready; /* pages for images that are to come */
 
 int diagnose(struct buf *said, const char *file, int line, const char *fmt, ...)
 {
@@ -310,27 +309,37 @@ static void *map(void *at, size_t size, int flags)
 	return MAP_FAILED;
 }
 
+static size_t whole_pages(size_t size)
+{
+	return (size + 4095) & ~(size_t)4095;
+}
+
+static void drop_room(void)
+{
+	munmap(ready.at, ready.size);   /* of no size: nothing */
+	ready.size = 0;
+}
+
 static void *pages(const struct compile *c, size_t size)
 {
-	bool there = c->at && c->at == ready.at && size <= ready.size;
+	size_t taken = whole_pages(size);
 
 	if (c->at && size > c->room)
 		return MAP_FAILED;
-	if (!there)
+	if (c->at != ready.at || taken > ready.size) {
+		drop_room();
 		return map(c->at, size, 0);
-	ready.at = NULL;
+	}
+	ready.at += taken;              /* what lies behind them is still ours */
+	ready.size -= taken;
 	return c->at;
 }
 
 void image_room(void *at, size_t size)
 {
-	if (ready.mapped)
-		munmap(ready.mapped, ready.size);
-	ready.mapped = map(at, size, MAP_POPULATE);
-	if (ready.mapped == MAP_FAILED)
-		ready.mapped = NULL;
-	ready.at = ready.mapped;
-	ready.size = size;
+	drop_room();
+	ready.at = map(at, size, MAP_POPULATE);
+	ready.size = ready.at == MAP_FAILED ? 0 : size;
 }
 
 static void relocate(TCCState *tcc, struct compile *c)
@@ -397,7 +406,7 @@ static void run(void *arg)
 void image_drop(struct image *i)
 {
 	if (i->p.at)
-		munmap(i->p.at, (i->p.size + 4095) & ~(size_t)4095);
+		munmap(i->p.at, whole_pages(i->p.size));
 	buf_fini(&i->stab);
 	buf_fini(&i->str);
 	i->p = (struct program){ 0 };
@@ -508,7 +517,7 @@ struct program *image_take(const struct source *s, const struct image *i)
 	p = image_program(i, v);
 	buf_fini(&text);
 	if (!p)
-		munmap(i->p.at, (i->p.size + 4095) & ~(size_t)4095);
+		munmap(i->p.at, whole_pages(i->p.size));
 	return p;
 }
 
@@ -561,7 +570,7 @@ void program_free(struct program *p)
 	if (p)
 		lines_free(p->lines);
 	if (p)
-		munmap(p->at, (p->size + 4095) & ~(size_t)4095);   /* TSan forgets whole pages */
+		munmap(p->at, whole_pages(p->size));   /* TSan forgets whole pages */
 	mem_free(p);
 }
 

@@ -26,6 +26,6 @@ struct reply { uint32_t passed, len, stab, str; struct program p; };
 /* All of v, which is changed. False: closed, broken, or too late. until_ms below 0: waits for
  * ever. */
 bool exchange_receive(int fd, struct iovec *v, int n, int64_t until_ms);
-bool exchange_deliver(int fd, struct iovec *v, int n);
+bool exchange_deliver(int fd, struct iovec *v, int n, int64_t until_ms);
 
 #endif

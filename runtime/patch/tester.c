@@ -130,7 +130,7 @@ static bool answer(const struct source *s, void *at)
 	r.p = i.p;
 	sent = exchange_deliver(FD, (struct iovec[]){ { &r, sizeof r }, { said.p, said.len },
 	                                     { i.stab.p, i.stab.len }, { i.str.p, i.str.len },
-	                                     { i.p.at, i.p.size } }, 5);
+	                                     { i.p.at, i.p.size } }, 5, -1);
 	image_drop(&i);
 	buf_fini(&said);
 	return sent;

@@ -131,7 +131,7 @@ static bool gone(void)
 }
 
 static bool hand_over(uint32_t kind, void *at, const char *const text[EXCHANGE_TEXTS],
-                      const size_t len[EXCHANGE_TEXTS])
+                      const size_t len[EXCHANGE_TEXTS], int64_t until_ms)
 {
 	struct request r = { .kind = kind, .at = at };
 	struct iovec v[EXCHANGE_TEXTS + 1] = { { &r, sizeof r } };
@@ -140,23 +140,23 @@ static bool hand_over(uint32_t kind, void *at, const char *const text[EXCHANGE_T
 		r.len[i] = (uint32_t)len[i];
 		v[i + 1] = (struct iovec){ (char *)text[i], len[i] };
 	}
-	return exchange_deliver(fd, v, EXCHANGE_TEXTS + 1);
+	return exchange_deliver(fd, v, EXCHANGE_TEXTS + 1, until_ms);
 }
 
-static bool hand_over_headers(void)
+static bool hand_over_headers(int64_t until_ms)
 {
 	struct header h;
 
 	for (; headers_kept(headers_known, &h); headers_known++)
 		if (!hand_over(EXCHANGE_HEADER, NULL,
 		               (const char *[]){ h.name, h.folder, h.text, "" },
-		               (size_t[]){ strlen(h.name), strlen(h.folder), h.len, 0 }))
+		               (size_t[]){ strlen(h.name), strlen(h.folder), h.len, 0 }, until_ms))
 			return false;
 	return true;
 }
 
 /* Types that came since the last time may offer more. */
-static bool hand_over_symbols(void)
+static bool hand_over_symbols(int64_t until_ms)
 {
 	struct export e;
 	struct buf b = { 0 };
@@ -174,7 +174,7 @@ static bool hand_over_symbols(void)
 		}
 	}
 	sent = hand_over(EXCHANGE_SYMBOLS, NULL, (const char *[]){ "", "", b.p, "" },
-	                 (size_t[]){ 0, 0, b.len, 0 });
+	                 (size_t[]){ 0, 0, b.len, 0 }, until_ms);
 	symbols_known = sent ? n : 0;
 	buf_fini(&b);
 	return sent;
@@ -204,8 +204,8 @@ static bool try(const struct source *s, struct reply *r, struct image *i, struct
 	const char *texts[] = { s->file, folder, s->text, function };
 	size_t len[] = { strlen(s->file), strlen(folder), s->len, strlen(function) };
 
-	if (!hand_over_symbols() || !hand_over_headers() ||
-	    !hand_over(EXCHANGE_SOURCE, room_at(), texts, len) ||
+	if (!hand_over_symbols(until_ms) || !hand_over_headers(until_ms) ||
+	    !hand_over(EXCHANGE_SOURCE, room_at(), texts, len, until_ms) ||
 	    !exchange_receive(fd, &(struct iovec){ r, sizeof *r }, 1, until_ms))
 		return false;
 	i->p = r->p;
@@ -342,7 +342,10 @@ bool trial_survived(const struct source *s, struct buf *said)
 
 void trial_ready(void)
 {
-	if (pid && room_at() && room_open(ROOM_READY))
-		hand_over(EXCHANGE_ROOM, room_at(), (const char *[]){ "", "", "", "" },
-		          (size_t[EXCHANGE_TEXTS]){ 0 });
+	static const char *const no_text[EXCHANGE_TEXTS] = { "", "", "", "" };
+
+	if (pid && room_at() && room_open(ROOM_READY) &&
+	    !hand_over(EXCHANGE_ROOM, room_at(), no_text, (size_t[EXCHANGE_TEXTS]){ 0 },
+	               now_ms() + TRIAL_WALL_MS))
+		end_of(true);           /* half a record may be on its way */
 }

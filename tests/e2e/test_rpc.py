@@ -55,6 +55,16 @@ static int Test(actor *self, const msg *m)
 }
 """
 
+WHICH = r"""
+#include "actor.h"
+
+static int f(actor *self, const msg *m)
+{
+	(void)self;
+	return msg_reply(m, %d);
+}
+"""
+
 SHIPPED, PATCHED, FIXED = "args: arg1, arg2.", "arg1arg2arg1arg2", "arg2arg1"
 
 
@@ -167,13 +177,26 @@ class Rpc(Case):
         """Both leave in one write: nothing but the order of the two ways in decides."""
         db, caller = self.runtime.redis(), self.runtime.caller()
         for number in range(200):
-            source = '#include "actor.h"\nstatic int f(actor *self, const msg *m)' \
-                     "{ (void)self; return msg_reply(m, %d); }\n" % number
             pipe = db.pipeline(transaction=False)
-            pipe.publish("rpc", json.dumps({"func": "eval", "args": ["rpc", "which", source, "f"]}))
+            pipe.publish("rpc", json.dumps({"func": "eval",
+                                            "args": ["rpc", "which", WHICH % number, "f"]}))
             pipe.rpush("rpc", json.dumps({"func": "which", "ct": caller.ct, "cb": "callback"}))
             pipe.execute()
             if caller.answer().get("args") != [number]:
+                self.overtaken("patch %d" % number)
+            self.lines = len(self.runtime.err.lines)
+
+    def test_calls_before_a_patch_in_one_push(self):
+        """What one RPUSH holds keeps its order: the calls before a patch meet the code of before."""
+        db, caller = self.runtime.redis(), self.runtime.caller()
+        call = json.dumps({"func": "which", "ct": caller.ct, "cb": "callback"})
+        caller.eval("rpc", "which", WHICH % 0, "f")
+        for number in range(1, 41):
+            patch = {"func": "eval", "args": ["rpc", "which", WHICH % number, "f"]}
+            db.rpush("rpc", *[call] * 90, json.dumps(patch), call)
+            answers = [caller.answer()["args"] for _ in range(91)]
+            self.assertEqual(answers[:90], [[number - 1]] * 90, "before patch %d" % number)
+            if answers[90] != [number]:
                 self.overtaken("patch %d" % number)
             self.lines = len(self.runtime.err.lines)
 

@@ -10,14 +10,18 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "offers.h"
+#include "patch/exchange.h"
 #include "patch/headers.h"
 #include "patch/trial.h"
+#include "ports.h"
 #include "resident.h"
 
 static const char fine[] = "#include \"actor.h\"\nint process(actor *self) { return 0; }\n";
@@ -256,6 +260,32 @@ static void it_is_shut_in(void **state)
 	assert_non_null(strstr(all, "Seccomp:\t2\n"));
 }
 
+static void interrupted(int signo)
+{
+	(void)signo;
+}
+
+/* Neither one that does not read nor one that does not answer holds the compile thread, whatever
+ * signals come. */
+static void the_other_end_is_not_waited_for(void **state)
+{
+	static const struct itimerval soon = { .it_value = { 0, 10000 } };
+	struct sigaction a = { .sa_handler = interrupted };
+	static char much[4 << 20];
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	sigaction(SIGALRM, &a, NULL);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	assert_false(exchange_receive(pair[0], &(struct iovec){ much, 1 }, 1, now_ms() + 100));
+	setitimer(ITIMER_REAL, &soon, NULL);
+	assert_false(exchange_deliver(pair[0], &(struct iovec){ much, sizeof much }, 1,
+	                              now_ms() + 100));
+	close(pair[0]);
+	close(pair[1]);
+}
+
 static double took_us(int times, bool trial)
 {
 	struct source s = { .text = fine, .len = sizeof fine - 1, .file = "a.c" };
@@ -317,6 +347,7 @@ int main(void)
 		cmocka_unit_test(one_that_was_killed_is_replaced),
 		cmocka_unit_test(one_that_is_killed_at_work_is_no_verdict),
 		cmocka_unit_test(it_is_shut_in),
+		cmocka_unit_test(the_other_end_is_not_waited_for),
 		cmocka_unit_test(what_it_costs),
 	};
 

@@ -187,7 +187,7 @@ class Rpc(Case):
             self.lines = len(self.runtime.err.lines)
 
     def test_calls_before_a_patch_in_one_push(self):
-        """What one RPUSH holds keeps its order: the calls before a patch meet the code of before."""
+        """What one RPUSH holds keeps its order: calls before a patch meet the old code."""
         db, caller = self.runtime.redis(), self.runtime.caller()
         call = json.dumps({"func": "which", "ct": caller.ct, "cb": "callback"})
         caller.eval("rpc", "which", WHICH % 0, "f")

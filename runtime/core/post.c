@@ -9,6 +9,15 @@
 void (*post_ready)(struct worker *w, struct actor *a);
 void (*post_held)(struct worker *w, struct actor *a);
 
+/* What lives at a home has one thread that runs it, so nobody comes between that and it. */
+COLD bool post_stays(struct worker *w, struct actor *a)
+{
+	if (!w->pooled || LOAD(&a->home) == HOME_POOL)
+		return true;
+	post_ready(w, a);
+	return false;
+}
+
 static void leave_beyond(struct worker *w, struct actor *self, struct draft_item *i)
 {
 	(void)self;

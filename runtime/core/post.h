@@ -13,6 +13,11 @@ extern void (*post_ready)(struct worker *w, struct actor *a);
 /* hold.c's: a is held, and has just got an order. */
 extern void (*post_held)(struct worker *w, struct actor *a);
 
+/* w's thread had let go of a, and has made it its own again by a step that anybody could win.
+ * Meanwhile others may have run it to its end, and its cell may be somebody's who lives elsewhere:
+ * false then, and a is made ready there. */
+bool post_stays(struct worker *w, struct actor *a);
+
 /* After cell_push(), where that took it. 0. */
 INLINE int post_pushed(struct worker *w, struct actor *a, enum push said)
 {

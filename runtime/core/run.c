@@ -371,7 +371,7 @@ static uint32_t take(struct worker *w, struct actor *a, uint64_t done, uint32_t 
 
 /* Whoever waits for room, and a control message that met the step to idle: after that step this is
  * the thread that was the owner, no more, but both can be seen to by anybody. True: the actor is
- * ours again. */
+ * ours again, or whoever lives in its cell by now. */
 static COLD bool after_step(struct worker *w, struct actor *a)
 {
 	uint64_t idle = TOP_IDLE;
@@ -379,7 +379,8 @@ static COLD bool after_step(struct worker *w, struct actor *a)
 	if (atomic_load(&a->waiters))
 		hold_release(w, a);
 	return atomic_load(&a->control) &&
-	       atomic_compare_exchange_strong(&a->head, &idle, (uint64_t)TOP_BUSY);
+	       atomic_compare_exchange_strong(&a->head, &idle, (uint64_t)TOP_BUSY) &&
+	       post_stays(w, a);
 }
 
 enum step { STEP_IDLE, STEP_CHANGED, STEP_BACK };

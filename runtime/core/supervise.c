@@ -332,12 +332,13 @@ static bool bury(struct worker *w, struct actor *a)
 }
 
 /* No order has come: whoever brings one makes a ready. True: one has. Partner: lane() in post.c. */
-static bool park(struct actor *a)
+static bool park(struct worker *w, struct actor *a)
 {
 	uint8_t one = 1;
 
 	atomic_store(&a->parked, 1);
-	return atomic_load(&a->control) && atomic_compare_exchange_strong(&a->parked, &one, 0);
+	return atomic_load(&a->control) &&
+	       atomic_compare_exchange_strong(&a->parked, &one, 0) && post_stays(w, a);
 }
 
 static void give_up(struct worker *w, struct actor *a)
@@ -379,7 +380,7 @@ bool supervise_end(struct worker *w, struct actor *a)
 	}
 	if (s & END_CHILDREN) {
 		if (!end_children(w, a))
-			return park(a);
+			return park(w, a);
 		life_stop(w, a);
 		tie_end(w, a, (s & END_CAUSE) == END_FAILED);
 		if (!begins_again(a, s & END_CAUSE) || !ask_to_begin(w, a, s & END_CAUSE))
@@ -389,7 +390,7 @@ bool supervise_end(struct worker *w, struct actor *a)
 	} else if ((s & END_CAUSE) == END_TOLD) {
 		return bury(w, a);
 	}
-	return park(a);
+	return park(w, a);
 }
 
 /* --- the next ---------- */

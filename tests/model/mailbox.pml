@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * mailbox.pml - cell_push(), lone(), next_lot(), rest(), after_step() and post_control(): one
- * actor,
- * two senders, one of the control lane, two workers that may run it.
+ * mailbox.pml - cell_push(), lone(), next_lot(), rest(), after_step() and lane(): one actor, two
+ * senders, one of the control lane, two workers that may run it. (That it may end meanwhile is in
+ * lives.pml.)
  *
  * Holds: the actor has one owner at a time; each sender's messages are handled once and in order;
  * when nothing can happen any more all has been handled and the actor is idle.

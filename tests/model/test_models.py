@@ -42,6 +42,9 @@ class Models(unittest.TestCase):
     def test_mailbox(self):
         self.each("mailbox")
 
+    def test_lives(self):
+        self.each("lives")
+
     def test_hold(self):
         self.each("hold")
 

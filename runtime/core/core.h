@@ -158,6 +158,8 @@ void core_set_route(actor_id proxy);
  * ACTOR_ENOMEM: it is no name, or there are too many. */
 int  core_set_away(const char *name, actor_id proxy);
 bool core_away(actor_ref ref);          /* it does, now */
+struct name;
+actor_ref core_named(const struct name *n);     /* as actor_find(); NULL: 0 */
 /* Its own thread: how many messages its mailbox takes from now on; at 0 senders get ACTOR_EFULL. */
 void core_set_room(actor *self, uint32_t messages);
 /* A name's owner for `ps` and for error messages. Borrows for ever; NULL: never heard of. */

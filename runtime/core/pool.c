@@ -17,7 +17,7 @@
 #include "run.h"
 #include "slice.h"
 
-enum { LOOKS_MOST = 20, LOOKS_LEAST = 2, PAUSES = 60, NAP_CYCLES = 100000 };
+enum { LOOKS_MOST = 20, LOOKS_LEAST = 1, PAUSES = 60, NAP_CYCLES = 100000 };
 
 static bool park(struct pooler *p)
 {
@@ -50,20 +50,19 @@ static bool park(struct pooler *p)
  * that from the gateway where there are few processors. */
 static struct actor *look(struct pooler *p)
 {
-	for (uint32_t i = 0; i < p->looks; i++) {
-		struct actor *a = queue_steal(p);
+	struct actor *a = queue_steal(p);
 
-		if (a)
-			return a;
+	for (uint32_t i = 1; !a && i < p->looks; i++) {
 		for (int k = 0; k < PAUSES; k++)
 			__builtin_ia32_pause();
+		a = queue_steal(p);
 	}
-	return NULL;
+	return a;
 }
 
 /* How long it pays to look before parking is learnt from when there was work again: longer after
  * what the longest look would have met, shorter after all else, so that a node that has little to
- * do does not burn its time. (That it finds something once it was woken tells nothing.) */
+ * do parks at once. (That it finds something once it was woken tells nothing.) */
 static void learn(struct pooler *p, uint64_t idle_cycles)
 {
 	if (idle_cycles < NAP_CYCLES)

@@ -51,11 +51,14 @@ void core_set_room(actor *self, uint32_t messages)
 
 /* --- whom --------------------------------------------------------------------------------- */
 
+actor_ref core_named(const struct name *n)
+{
+	return n ? 1ull << REF_NAME_BIT | name_index(n) : 0;
+}
+
 actor_ref actor_find(const char *name)
 {
-	struct name *n = name ? name_of(name, strlen(name)) : NULL;
-
-	return n ? 1ull << REF_NAME_BIT | name_index(n) : 0;
+	return core_named(name ? name_of(name, strlen(name)) : NULL);
 }
 
 static COLD int nobody(struct name *n, struct why *why)

@@ -346,8 +346,8 @@ void pack_null(struct buf *b)
 
 /* What is one byte (a small number, a short list's or str's head) is most of what a frame between
  * nodes or an answer has: it goes without msgpack-c (actor-bench redis-call, ws-echo). */
-enum { FIXINT_END = 0x80, FIXLIST = 0x90, FIXLIST_END = 16, FIXSTR = 0xa0, FIXSTR_END = 32,
-       STR8 = 0xd9, STR8_END = 256 };
+enum { FIXINT_END = 0x80, FIXMAP = 0x80, FIXMAP_END = 16, FIXLIST = 0x90, FIXLIST_END = 16,
+       FIXSTR = 0xa0, FIXSTR_END = 32, STR8 = 0xd9, STR8_END = 256 };
 
 static void put_byte(struct buf *b, unsigned byte)
 {
@@ -437,5 +437,9 @@ void pack_list(struct buf *b, uint32_t items)
 void pack_map(struct buf *b, uint32_t pairs)
 {
 	msgpack_packer to = packer(b);
-	msgpack_pack_map(&to, pairs);
+
+	if (pairs < FIXMAP_END)
+		put_byte(b, FIXMAP | pairs);
+	else
+		msgpack_pack_map(&to, pairs);
 }

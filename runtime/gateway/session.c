@@ -120,7 +120,7 @@ static actor_ref whom(const struct text *tpc)
 {
 	struct name *n = tpc->len ? name_find(tpc->p, tpc->len) : NULL;
 
-	return actor_find(n && (name_bearer(n) || name_away(n)) ? name_text(n) : "");
+	return n && (name_bearer(n) || name_away(n)) ? core_named(n) : actor_find("");
 }
 
 static int stranger(struct session *s, const struct envelope *e, bool last)

@@ -3,8 +3,9 @@
  *
  * Parking: a worker says that it is parked, then looks again for work; who adds work looks for the
  * parked after adding it. A heavy fence on the one side and light ones on the other make sure that
- * one sees the other. Work that only lies in a moving ring is not urgent: the watch wakes somebody
- * if it stops moving. */
+ * one sees the other, but where all others are parked, too, so that nobody is adding work with a
+ * light one. Work that only lies in a moving ring is not urgent: the watch wakes somebody if it
+ * stops moving. */
 #include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,10 +29,13 @@ static bool park(struct pooler *p)
 	STORE(&p->parked, 1);
 	atomic_fetch_add(&pool.idle, 1);
 	atomic_fetch_sub(&pool.searching, 1);
-	/* Partner: the light one in queue.c, work_added(). A lone worker has no such partner: idle
-	 * was counted, fully fenced, before threads is read, and a spare is published before it
-	 * runs. */
-	if (LOAD(&pool.threads) > 1)
+	/* Partner: the light one in queue.c, work_added(). The last one awake has no such partner:
+	 * who wakes takes itself out of idle, later than this looks at it, before it adds anything,
+	 * and so sees that this one is idle and searches no more. idle was counted, fully fenced,
+	 * before threads is read, and a spare is published before it runs. (With a few messages a
+	 * millisecond that is the usual case, and the kernel's fence, an interrupt for whoever is
+	 * at work, took 10 us of two threads each time.) */
+	if (atomic_load(&pool.idle) != (uint32_t)LOAD(&pool.threads))
 		worker_heavy_fence();
 	if (LOAD(&pool.stop))
 		return false;

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * park.pml - pool.c and queue.c: a worker that has searched in vain parks; somebody adds work to
- * the
- * shared list and wakes whoever is parked.
+ * park.pml - pool.c and queue.c: a worker that has searched in vain parks; another one wakes now
+ * and then, adds work to its ring and wakes whoever is parked.
  *
- * Holds: the work is done; nobody sleeps beside it. What the adder stores lies in its store
- * buffer until it
- * happens to get out.
- * NO_HEAVY: who parks does not ask the kernel for the fence. */
+ * Holds: the work is done; nobody sleeps beside it. What the adder stores lies in its store buffer
+ * until it happens to get out, or until its next locked instruction, with which it counts itself
+ * among the idle or out of them. Who parks and finds all counted there needs no fence.
+ * NO_HEAVY: who parks never asks the kernel for the fence.
+ * NOT_COUNTED: the adder wakes without taking itself out of idle.
+ * TOO_EARLY: who parks looks whether all are idle while it still counts as searching. */
 #define WORK 2
 
 byte shared, done;
 bool parked;
-byte idle;
+byte idle = 1;                          /* the adder sleeps */
 byte searching = 1;
 chan buffer = [4] of { byte };
 
@@ -24,23 +25,36 @@ end:	do
 	od
 }
 
+inline drain()
+{
+	do
+	:: nempty(buffer) -> buffer?v; shared = shared + v
+	:: empty(buffer) -> break
+	od
+}
+
 proctype worker()
 {
 	byte v;
+	bool all;
 
 	do
 	:: atomic { shared -> shared--; done++ }
 	:: !shared ->
 		parked = true;
-		idle++;                         /* locked */
+		idle++;                         /* locked, as is the next */
+#ifdef TOO_EARLY
+		all = (idle == 2);
 		searching--;
+#else
+		searching--;
+		all = (idle == 2);
+#endif
 #ifndef NO_HEAVY
-		atomic {
-			do
-			:: nempty(buffer) -> buffer?v; shared = shared + v
-			:: empty(buffer) -> break
-			od
-		};
+		if
+		:: all
+		:: !all -> atomic { drain() }
+		fi;
 #endif
 		if
 		:: shared ->
@@ -57,11 +71,14 @@ end:		!parked;
 
 proctype adder()
 {
-	byte added;
+	byte added, v;
 
 	do
 	:: added == WORK -> break
 	:: else ->
+#ifndef NOT_COUNTED
+		idle--;                         /* locked */
+#endif
 		buffer!1;
 		added++;
 		if
@@ -75,7 +92,10 @@ proctype adder()
 			:: d_step { searching -> skip }
 			fi
 		:: else
-		fi
+		fi;
+#ifndef NOT_COUNTED
+		atomic { drain(); idle++ }      /* locked */
+#endif
 	od
 }
 

@@ -85,7 +85,7 @@ static COLD struct actor *search(struct pooler *p)
 	for (since = __rdtsc(); !(a = look(p)) && park(p); since = __rdtsc())
 		learn(p, __rdtsc() - since);
 	if (a && atomic_fetch_sub(&pool.searching, 1) == 1 && LOAD(&pool.idle) && queue_waiting())
-		queue_wake(0);
+		queue_wake();
 	return a;
 }
 

@@ -91,7 +91,7 @@ struct actor *queue_other(struct pooler *p);
 struct actor *queue_steal(struct pooler *p);
 bool          queue_waiting(void);      /* work that somebody could take now */
 bool          queue_urgent(void);       /* such that cannot wait for the watch */
-bool          queue_wake(int from);     /* one parked worker with a number from `from` on */
+void          queue_wake(void);          /* one parked worker, if nobody searches */
 long          queue_futex(_Atomic uint32_t *word, int op, uint32_t v);
 
 /* The next place, by its owner: see queue.c. */

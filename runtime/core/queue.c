@@ -41,17 +41,16 @@ static bool wake(struct pooler *p)
 }
 
 /* One searcher at a time is enough: who finds something wakes the next. */
-bool queue_wake(int from)
+void queue_wake(void)
 {
 	uint32_t none = 0;
 
 	if (!atomic_compare_exchange_strong(&pool.searching, &none, 1))
-		return false;
-	for (int i = from; i < LOAD_ACQUIRE(&pool.threads); i++)
+		return;
+	for (int i = 0; i < LOAD_ACQUIRE(&pool.threads); i++)
 		if (wake(pool.worker[i]))
-			return true;            /* it wakes searching */
+			return;                 /* it wakes searching */
 	atomic_fetch_sub(&pool.searching, 1);
-	return false;
 }
 
 static void work_added(struct pooler *p)
@@ -69,7 +68,7 @@ static void work_added(struct pooler *p)
 			return;
 		p->wake_tick = LOAD(&run_tick);
 	}
-	queue_wake(0);
+	queue_wake();
 }
 
 /* --- the shared list ---------------------------------------------------------------------- */

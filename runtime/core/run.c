@@ -90,12 +90,7 @@ static COLD bool check_again(struct worker *w, struct msg *m, const struct entry
 	return true;
 }
 
-/* A call that is timed, one that may be traced, or both. */
-static COLD uint64_t look(struct worker *w, struct actor *a, struct msg *m, const struct entry *e)
-{
-	return trace_begin(w, a, m, e);
-}
-
+/* A call that was timed, or traced, or both. */
 static COLD void looked(struct worker *w, struct call_count *count, uint64_t began, int rc)
 {
 	if (w->span)
@@ -139,7 +134,7 @@ INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct 
 	STORE(&w->handler, e->name);
 	COUNT_UP(&count->calls, 1);
 	if (unlikely((--w->sample_left == 0) | LOAD(&e->looked)))
-		began = look(w, a, m, e);
+		began = trace_begin(w, a, m, e);
 	rc = unlikely(e->code) ? contain_handler(w, a, m, e) : e->fn(a, m);
 	left = w->in_handler;
 	w->in_handler = 0;

@@ -121,11 +121,6 @@ static bool may_restart(struct actor *parent)
 
 static void rebirth(struct worker *w, struct actor *a);
 
-static void later(struct actor *a, uint16_t fn, uint32_t ms)
-{
-	deadline_order(a, fn, ms);
-}
-
 /* False: that was one too many, the node ends. */
 static bool node_restarts(struct worker *w, struct actor *a)
 {
@@ -138,7 +133,7 @@ static bool node_restarts(struct worker *w, struct actor *a)
 	pthread_mutex_unlock(&node.lock);
 	if (may) {
 		if (delay_ms)
-			later(a, FN_RESTART, delay_ms);
+			deadline_order(a, FN_RESTART, delay_ms);
 		else
 			rebirth(w, a);
 		return true;
@@ -175,7 +170,7 @@ static void be_patient(struct actor *p, uint32_t ms)
 	if (k->timed)
 		return;
 	k->timed = true;
-	later(p, FN_PATIENCE, ms);
+	deadline_order(p, FN_PATIENCE, ms);
 }
 
 static void start_again(struct worker *w, struct actor *c, uint32_t delay_ms)
@@ -279,7 +274,7 @@ static void impatient(struct worker *w, struct actor *p)
 			continue;
 		if (left > 0) {
 			k->timed = true;
-			later(p, FN_PATIENCE, (uint32_t)left);
+			deadline_order(p, FN_PATIENCE, (uint32_t)left);
 			return;
 		}
 		log_line(LOG_ERROR, "actor", "%s: a child does not end: it is left behind",
@@ -434,7 +429,7 @@ static void on_restart(struct worker *w, struct actor *a, uint32_t delay_ms)
 	if (LOAD(&closing))
 		STORE(&a->stopping, END_OVER | END_TOLD);
 	else if (delay_ms)
-		later(a, FN_RESTART, delay_ms);
+		deadline_order(a, FN_RESTART, delay_ms);
 	else
 		rebirth(w, a);
 }
@@ -449,7 +444,7 @@ static void on_stop(struct worker *w, struct actor *a, int64_t until_ms)
 		if (!kin_of(a)->drain_until_ms)
 			post_special(w, cell_id(a), FN_STOP, 0);
 		a->kin->drain_until_ms = until_ms;
-		later(a, FN_STOP, left);
+		deadline_order(a, FN_STOP, left);
 		return;
 	}
 	/* Its failure has been told of: who has asked since hears that it was stopped. */

@@ -82,7 +82,7 @@ static bool look_at(struct pooler *p)
 	slow = waiting && first - p->seen_first < waiting;
 	STORE(&p->slow, slow);
 	if (slow && LOAD(&pool.idle) && !LOAD(&pool.searching))
-		queue_wake(0);
+		queue_wake();
 	p->seen_first = first;
 	if (!stuck || !LOAD(&p->stuck))
 		STORE(&p->w.since_ns, stuck ? now_ns() - TICK_US * 1000 : 0);
@@ -105,7 +105,7 @@ static void relieve(void)
 	if (!queue_waiting())
 		return;
 	if (LOAD(&pool.idle)) {
-		queue_wake(0);
+		queue_wake();
 		return;
 	}
 	if (threads == pool.n + SPARES)

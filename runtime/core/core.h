@@ -101,8 +101,9 @@ actor *core_actor(actor_id id);
  * handled before, for drain_ms at most. It is not restarted. ACTOR_ENOENT; ACTOR_EARGS: it is part
  * of the runtime. */
 int    core_stop_actor(actor_ref ref, int drain_ms, struct why *why);
-/* Its own thread (a home's actor): no more messages; what waits is answered with ACTOR_ENOENT. */
-void   core_end(actor *self);
+/* Any thread, this very incarnation, the runtime's own too: no more messages; what waits is
+ * answered with ACTOR_ENOENT. */
+void   core_end(actor_id id);
 
 /* --- calls from outside ------------------------------------------------------------------- */
 struct call {

@@ -216,17 +216,22 @@ static void publish_idle(struct worker *w, struct actor *a)
 		post_ready(w, a);
 }
 
-/* Nobody could do more than find its name. */
+static void drop_lane(struct worker *w, struct actor *a, struct why *why);
+
+/* Nobody could do more than find its name, and leave an order. */
 static void unborn(struct worker *w, struct actor *a)
 {
 	struct name *name = LOAD(&a->name);
+	struct why why = { "" };
 
 	if (name)
 		name_unbind(name, cell_id(a));
+	/* seq_cst: the generation ends before the lane is looked at; partner: sweep() in post.c */
+	atomic_store(&a->gen, cell_next_gen(LOAD(&a->gen)));
+	drop_lane(w, a, &why);
 	free_state(a);
 	kin_free(a);
 	COUNT_UP(&w->living, -1);
-	STORE_RELEASE(&a->gen, cell_next_gen(LOAD(&a->gen)));
 	cell_free(&w->cells, a);
 }
 
@@ -399,6 +404,12 @@ static void drop_chain(struct worker *w, struct actor *a, uint32_t i, uint32_t k
 	}
 }
 
+static void drop_lane(struct worker *w, struct actor *a, struct why *why)
+{
+	if (atomic_load(&a->control))           /* partner: lane() in post.c */
+		drop_chain(w, a, atomic_exchange(&a->control, 0), 0, why);
+}
+
 void life_stop(struct worker *w, struct actor *a)
 {
 	struct type *type = cell_type(a);
@@ -435,8 +446,7 @@ void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)
 	h = atomic_exchange(&a->head, (uint64_t)TOP_DEAD);
 	if (atomic_load(&a->waiters))
 		hold_release(w, a);
-	if (atomic_load(&a->control))           /* partner: lane() in post.c */
-		drop_chain(w, a, atomic_exchange(&a->control, 0), 0, &why);
+	drop_lane(w, a, &why);
 	if (unlikely(queue))
 		drop_chain(w, a, queue, 0, &why);
 	if (unlikely(HEAD_TOP(h) != keep))
@@ -449,14 +459,15 @@ void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)
 		cell_free(&w->cells, a);
 }
 
-void core_end(actor *self)
+void core_end(actor_id id)
 {
 	struct worker *w = worker_acquire();
+	actor *self = LOAD(&w->actor);
 
-	if (LOAD(&w->actor) == self)
+	if (self && cell_id(self) == id)
 		kin_end(self, END_TOLD);
 	else
-		post_order(w, cell_id(self), &(struct order){ FN_STOP, 0, 0, "" });
+		post_order(w, id, &(struct order){ FN_STOP, 0, 0, "" });
 	worker_release(w);
 }
 

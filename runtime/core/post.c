@@ -215,17 +215,31 @@ void core_gathered(void)
 
 static void lane_wake(struct worker *w, struct actor *a);
 
+/* Is m for who is just being born in this cell? By a birth's number only one who was found by name
+ * can be meant: so it bears that already (acquire: with the name comes its number). */
+static bool awaits(const struct actor *a, uint32_t gen, const struct msg *m)
+{
+	struct name *name = LOAD(&a->name);
+
+	if (m->gen)
+		return m->gen == gen;
+	return name && name_bearer(name) == ((uint64_t)gen << 32 | cell_index(a)) &&
+	       msg_slots(m)[0] == LOAD(&a->born);
+}
+
 /* a was buried before it could see what was pushed. What a newborn there is to get stays, in its
- * order; it may have looked for it while it was here, and have gone idle without. */
+ * order; it may have looked for it while it was here, and have gone idle, or even ended, without.
+ */
 static COLD void sweep(struct worker *w, struct actor *a)
 {
+	uint32_t gen = LOAD_ACQUIRE(&a->gen);
 	uint32_t i = atomic_exchange(&a->control, 0), stays = 0, next;
 
 	for (; i; i = next) {
 		struct msg *m = msg_at(i);
 
 		next = m->next;
-		if (m->gen && m->gen == LOAD_ACQUIRE(&a->gen)) {
+		if (awaits(a, gen, m)) {
 			m->next = stays;
 			stays = i;
 			continue;
@@ -239,7 +253,8 @@ static COLD void sweep(struct worker *w, struct actor *a)
 		next = msg_at(stays)->next;
 		cell_overtake(a, msg_at(stays));
 	}
-	if (HEAD_TOP(atomic_load(&a->head)) != TOP_DEAD)
+	/* Partners: whoever publishes a newborn, buries it, or gives its birth up: life.c */
+	if (HEAD_TOP(atomic_load(&a->head)) != TOP_DEAD || atomic_load(&a->gen) != gen)
 		lane_wake(w, a);
 }
 

@@ -466,7 +466,7 @@ void session_gone(struct session *s)
 	login_gone(s);
 	if (self) {
 		*(struct session **)actor_state(self) = NULL;
-		core_end(self);
+		core_end(s->id);
 	}
 	while (s->held)
 		held_drop(s);

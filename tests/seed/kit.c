@@ -386,10 +386,9 @@ actor_ref kit_spawn(const struct actor_type *t, const char *name)
 void kit_kill(const char *name)
 {
 	struct name *n = name_find(name, strlen(name));
-	actor *a = n ? core_actor(name_bearer(n)) : NULL;
 
-	if (a)
-		core_end(a);
+	if (n)
+		core_end(name_bearer(n));
 }
 
 static void change(struct kind *k, const struct actor_handler *on)

@@ -107,7 +107,7 @@ static int later(actor *self, const msg *m)
 static int leave(actor *self, const msg *m)
 {
 	(void)m;
-	core_end(self);
+	actor_stop(self, actor_self(self));
 	return 0;
 }
 

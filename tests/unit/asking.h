@@ -223,7 +223,7 @@ static inline int start(void **state)
 static inline int stop(void **state)
 {
 	(void)state;
-	core_end(core_actor(asker));
+	core_end(asker);
 	while (home_run(home))
 		;
 	core_stop(5000);

@@ -4,22 +4,13 @@
 #ifndef FAMILY_H
 #define FAMILY_H
 
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <cmocka.h>
 
-#include "core.h"
-#include "patience.h"
+#include "waiting.h"
 
 /* --- what the tests wait for: lines, in the order they were said ---------- */
 
 enum { LINES = 4096 };
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static char said[LINES][160];
 static int lines;
 
@@ -110,21 +101,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static pthread_t timers_thread;
-static _Atomic int stopping;
-
-static void *turn_timers(void *arg)
-{
-	(void)arg;
-	while (!stopping) {
-		struct timespec ms = { 0, 1000000 };
-
-		core_run_timers();
-		clock_nanosleep(CLOCK_MONOTONIC, 0, &ms, NULL);
-	}
-	return NULL;
-}
-
 static _Atomic bool given_up;
 static char reason_given[512];
 
@@ -140,22 +116,15 @@ static void give_up(void *arg, const char *reason)
 
 static int group_setup(void **state)
 {
-	struct core_config c = { .workers = 2, .max_actors = 2000 };
-	struct why why;
-
 	(void)state;
 	core_on_give_up(give_up, NULL);
-	if (core_start(&c, &why) < 0)
-		return -1;
-	return pthread_create(&timers_thread, NULL, turn_timers, NULL);
+	return pool_begin(&(struct core_config){ .workers = 2, .max_actors = 2000 });
 }
 
 static int group_teardown(void **state)
 {
 	(void)state;
-	core_stop(5000);
-	stopping = 1;
-	return pthread_join(timers_thread, NULL);
+	return pool_end();
 }
 
 /* --- an actor that does what it is told ---------- */
@@ -405,8 +374,7 @@ static actor_ref child(int type, const char *name)
 /* It says that it stops a little before it is not there any more. */
 static void gone(const char *name)
 {
-	while (core_alive(actor_find(name)))
-		sched_yield();
+	UNTIL(!core_alive(actor_find(name)));
 }
 
 static void put_away(void)

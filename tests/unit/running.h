@@ -3,23 +3,13 @@
 #ifndef RUNNING_H
 #define RUNNING_H
 
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <time.h>
-#include <cmocka.h>
 
-#include "core.h"
-#include "patience.h"
 #include "ports.h"
+#include "waiting.h"
 
 /* --- what the tests wait for ---------- */
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static int64_t events, last;
 static char last_text[512];
 
@@ -62,39 +52,16 @@ static inline int64_t computed_ns(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* A thread that turns the timers, as the I/O loop does. */
-static pthread_t timers_thread;
-static _Atomic int stopping;
-
-static void *turn_timers(void *arg)
-{
-	(void)arg;
-	while (!stopping) {
-		struct timespec ms = { 0, 1000000 };
-
-		core_run_timers();
-		clock_nanosleep(CLOCK_MONOTONIC, 0, &ms, NULL);
-	}
-	return NULL;
-}
-
 static int group_setup(void **state)
 {
-	struct core_config c = { .workers = 2 };
-	struct why why;
-
 	(void)state;
-	if (core_start(&c, &why) < 0)
-		return -1;
-	return pthread_create(&timers_thread, NULL, turn_timers, NULL);
+	return pool_begin(&(struct core_config){ .workers = 2 });
 }
 
 static int group_teardown(void **state)
 {
 	(void)state;
-	core_stop(5000);
-	stopping = 1;
-	return pthread_join(timers_thread, NULL);
+	return pool_end();
 }
 
 static actor_id spawn(struct type *t, const char *name)

@@ -207,10 +207,8 @@ static int begin(void **state)
 static int end(void **state)
 {
 	(void)state;
-	if (core_actor(kit))
-		core_end(core_actor(kit));
-	while (core_alive(kit))
-		sched_yield();
+	core_end(kit);
+	UNTIL(!core_alive(kit));
 	return 0;
 }
 
@@ -367,7 +365,7 @@ static void test_the_asker_gave_up(void **state)
 	while (now.waiting);
 	assert_int_equal(now.expired - before.expired, 1);
 	assert_int_equal(ticks, 1);
-	core_end(core_actor(asked));
+	core_end(asked);
 }
 
 static int all_begin(void **state)

@@ -141,7 +141,7 @@ static int started(actor *self)
 static int finish(actor *self, const msg *m)
 {
 	(void)m;
-	core_end(self);
+	actor_stop(self, actor_self(self));
 	return 0;
 }
 
@@ -324,8 +324,7 @@ static void test_name_follows_restart(void **state)
 	(void)state;
 	assert_int_equal(core_inspect(ref, &before), 0);
 	actor_send(NULL, ref, "finish");
-	while (core_alive(ref))
-		sched_yield();
+	UNTIL(!core_alive(ref));
 	assert_int_equal(actor_send(NULL, ref, "tell", 1, "lost"), ACTOR_ENOENT);
 	spawn(kit_type(), "phoenix");
 	assert_int_equal(actor_send(NULL, ref, "tell", 1, "again"), 0);
@@ -451,7 +450,7 @@ static void test_pairs(void **state)
 static int churn(actor *self, const msg *m)
 {
 	happened(msg_int(m, 0), "churned");
-	core_end(self);
+	actor_stop(self, actor_self(self));
 	return 0;
 }
 

@@ -95,8 +95,7 @@ static int64_t ask(actor_id to, const char *what, const char *group, int n, cons
 
 static void wait_handled(int n)
 {
-	while (handled < n)
-		sched_yield();
+	UNTIL(handled >= n);
 	assert_int_equal(handled, n);
 	handled = 0;
 }
@@ -115,9 +114,8 @@ static int begin(void **state)
 
 static void end_one(int i)
 {
-	core_end(core_actor(member[i]));
-	while (core_alive(member[i]))
-		sched_yield();
+	core_end(member[i]);
+	UNTIL(!core_alive(member[i]));
 }
 
 static int end(void **state)
@@ -262,8 +260,7 @@ static void test_at_once(void **state)
 		}
 	for (int i = 0; i < 2; i++)
 		pthread_join(thread[i], NULL);
-	while (!core_drain(100))
-		;
+	UNTIL(core_drain(100));
 	handled = 0;
 	assert_int_equal(ask(member[0], "tell", "all", 1, NULL), MEMBERS);
 	wait_handled(MEMBERS);
@@ -313,21 +310,18 @@ static void test_a_crowd(void **state)
 	handled = 0;
 	for (int i = 0; i < CROWD; i++)
 		crowd[i] = spawn(type, NULL);
-	while (joined < CROWD)
-		sched_yield();
+	UNTIL(joined >= CROWD);
 	assert_int_equal(tell_crowd(), CROWD);
 	wait_handled(CROWD);
 	for (int i = 0; i < CROWD; i += 2)
 		assert_int_equal(actor_send(NULL, crowd[i], "go"), 0);
-	while (joined > CROWD / 2)
-		sched_yield();
+	UNTIL(joined <= CROWD / 2);
 	assert_int_equal(tell_crowd(), CROWD / 2);
 	wait_handled(CROWD / 2);
 	for (int i = 0; i < CROWD; i++)
 		core_stop_actor(crowd[i], 0, NULL);
 	for (int i = 0; i < CROWD; i++)
-		while (core_alive(crowd[i]))
-			sched_yield();
+		UNTIL(!core_alive(crowd[i]));
 	assert_int_equal(actor_pick("crowd", PICK_TURN, NULL), 0);
 	assert_int_equal(tell_crowd(), 0);
 }

@@ -176,8 +176,7 @@ static void test_a_held_one_stops(void **state)
 	/* In the middle of who waits, the last, the only one. */
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(core_stop_actor(held[(i + 1) % 3], 0, NULL), 0);
-		while (core_alive(held[(i + 1) % 3]))
-			sched_yield();
+		UNTIL(!core_alive(held[(i + 1) % 3]));
 	}
 	pthread_mutex_unlock(&gate);
 	do              /* until what they had sent has come, as all before it */
@@ -273,10 +272,9 @@ static void test_control_lane(void **state)
 	pthread_mutex_lock(&lock);                      /* holds it in its first tell */
 	for (int i = 0; i < 500; i++)
 		actor_send(NULL, id, "tell", i, "x");
-	core_end(core_actor(id));
+	core_end(id);
 	pthread_mutex_unlock(&lock);
-	while (core_alive(id))
-		sched_yield();
+	UNTIL(!core_alive(id));
 	assert_true(events < 500);
 }
 

@@ -222,20 +222,17 @@ static void under_load(void **state)
 		uint64_t before, old;
 
 		paused = true;
-		while (!pausing)
-			sched_yield();
+		UNTIL(pausing);
 		assert_true(core_drain(20000));
 		era = i + 1;
 		before = handled[2 - i % 2];
 		old = handled[1 + i % 2];
 		paused = false;
-		while (handled[1 + i % 2] == old)
-			sched_yield();
+		UNTIL(handled[1 + i % 2] != old);
 		none_does(t, &m);
 		assert_int_equal(handled[2 - i % 2], before);
 		t = i % 2 ? back(t) : forth(t, &m, (uint32_t)i + 1);
-		while (handled[2 - i % 2] == before && !wrong)
-			sched_yield();
+		UNTIL(handled[2 - i % 2] != before || wrong);
 		core_grace();
 	}
 	ended = true;

@@ -60,7 +60,7 @@ static int end(actor *self, const msg *m)
 	(void)m;
 	actor_become(self, NULL);
 	happened(actor_unstash(self), "ends");
-	core_end(self);
+	actor_stop(self, actor_self(self));
 	return 0;
 }
 
@@ -129,10 +129,8 @@ static int begin(void **state)
 static int finish(void **state)
 {
 	(void)state;
-	if (core_actor(door))
-		core_end(core_actor(door));
-	while (core_alive(door))
-		sched_yield();
+	core_end(door);
+	UNTIL(!core_alive(door));
 	return 0;
 }
 
@@ -191,13 +189,12 @@ static void test_callers_wait(void **state)
 	send_to(door, "shut", NULL, -1);
 	expect_events(1);
 	send_to(asker, "ask", "door", 41);
-	while (!core_drain(1))
-		;
+	UNTIL(core_drain(1));
 	assert_int_equal(events, 1);
 	send_to(door, "open", NULL, -1);
 	expect_events(4);
 	assert_int_equal(last, 42);
-	core_end(core_actor(asker));
+	core_end(asker);
 }
 
 static void test_no_more_than_a_mailbox(void **state)
@@ -210,11 +207,9 @@ static void test_no_more_than_a_mailbox(void **state)
 		while (i % 50 == 0 && !core_drain(1))
 			;
 	}
-	while (!core_drain(1))
-		;
+	UNTIL(core_drain(1));
 	send_to(door, "ask", "door", 5);
-	while (!core_drain(1))
-		;
+	UNTIL(core_drain(1));
 	assert_int_equal(events, 2); /* the answer: in this mode, too, it is no stash's */
 	assert_int_equal(last, ACTOR_EARGS);
 	send_to(door, "open", NULL, -1);
@@ -229,20 +224,17 @@ static void test_the_end(void **state)
 	actor_id asker = spawn(door_type, "asker");
 
 	(void)state;
-	while (!core_drain(1))
-		;
+	UNTIL(core_drain(1));
 	core_totals(&before);
 	send_to(door, "shut", NULL, -1);
 	for (int i = 0; i < 10; i++)
 		send_to(door, "hit", NULL, i);
 	send_to(asker, "ask", "door", 41);
-	while (!core_drain(1))
-		;
-	core_end(core_actor(door));
+	UNTIL(core_drain(1));
+	core_end(door);
 	expect_events(2);
 	assert_int_equal(last, ACTOR_ENOENT);
-	while (core_alive(door))        /* its name is free after that */
-		sched_yield();
+	UNTIL(!core_alive(door));        /* its name is free after that */
 	core_totals(&now);
 	assert_int_equal(now.dead_letters - before.dead_letters, 11);
 	door = spawn(door_type, "door");
@@ -252,11 +244,9 @@ static void test_the_end(void **state)
 	send_to(door, "end", NULL, -1);
 	expect_events(4);
 	assert_int_equal(last, 10);
-	while (core_alive(door))
-		sched_yield();
-	core_end(core_actor(asker));
-	while (core_alive(asker))
-		sched_yield();
+	UNTIL(!core_alive(door));
+	core_end(asker);
+	UNTIL(!core_alive(asker));
 	do      /* some are dropped after its generation has ended */
 		core_totals(&now);
 	while (now.dead_letters - before.dead_letters < 21);
@@ -275,8 +265,7 @@ static void test_a_restart(void **state)
 	for (int i = 0; i < 5; i++)
 		send_to(door, "hit", NULL, i);
 	expect_events(1);
-	while (!core_drain(1))
-		;
+	UNTIL(core_drain(1));
 	core_totals(&before);
 	send_to(door, "trip", NULL, -1);
 	send_to(actor_find("door"), "hit", NULL, 9);
@@ -286,8 +275,7 @@ static void test_a_restart(void **state)
 	core_totals(&now);
 	assert_int_equal(now.dead_letters - before.dead_letters, 6);
 	send_to(actor_find("door"), "end", NULL, -1);
-	while (core_alive(actor_find("door")))
-		sched_yield();
+	UNTIL(!core_alive(actor_find("door")));
 }
 
 static int mode_setup(void **state)

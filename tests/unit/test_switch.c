@@ -106,12 +106,6 @@ static void begin(const char *const of[SIDES])
 		actor_send(NULL, all[i % SIDES][i % ACTORS], "hop", 0);
 }
 
-static void wait_for(_Atomic int64_t *what, int64_t value)
-{
-	while (*what < value)
-		sched_yield();
-}
-
 static void end(void)
 {
 	ended = 1;
@@ -197,10 +191,9 @@ static void handlers(void **state)
 			fail_msg("%s", why.text);
 		code_drop(code);
 		if (n % 8 == 1)
-			wait_for(&met, n);
+			UNTIL(met >= n);
 	}
-	while (!born || !timers)
-		sched_yield();
+	UNTIL(born && timers);
 	end();
 }
 
@@ -332,7 +325,7 @@ static void shapes(void **state)
 	round_now = 0;
 	begin((const char *const[]){ shaped[0][0].name, shaped[1][0].name });
 	for (uint32_t n = 1; n <= SHAPES; n++) {
-		wait_for(&met, n - 1);
+		UNTIL(met >= n - 1);
 		grace();
 		round_now = n;
 		if ((n % 2 ? migrate_both(n, &why) : both_back(&why)) < 0)

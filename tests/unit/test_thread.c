@@ -77,7 +77,21 @@ static int trip(actor *self, const msg *m)
 static int end(actor *self, const msg *m)
 {
 	(void)m;
-	core_end(self);
+	actor_stop(self, actor_self(self));
+	return 0;
+}
+
+static int watch(actor *self, const msg *m)
+{
+	(void)m;
+	happened(actor_monitor(self, actor_find("newborn"), "down"), "watches");
+	return 0;
+}
+
+static int down(actor *self, const msg *m)
+{
+	(void)self;
+	happened(0, msg_str(m, 2));
 	return 0;
 }
 
@@ -91,7 +105,8 @@ static int fails(actor *self)
 #define HANDLERS \
 	ON({ "where", "", where, 0 }, { "block", "", block, 0 }, { "got", "...", got, 0 }, \
 	   { "hit", "n:int", hit, 0 }, { "ask", "", ask, 0 }, { "end", "", end, 0 }, \
-	   { "trip", "", trip, 0 })
+	   { "trip", "", trip, 0 }, { "watch", "", watch, 0 }, \
+	   { "down", "number:int name:str reason:str", down, 0 })
 static const struct actor_type own_type = {
 	.name = "own", .on = HANDLERS, .start = start, .stop = stop, .where = ACTOR_THREAD,
 };
@@ -123,9 +138,8 @@ static int64_t where_is(actor_id id)
 
 static void gone(actor_id id)
 {
-	core_end(core_actor(id));
-	while (core_alive(id))
-		sched_yield();
+	core_end(id);
+	UNTIL(!core_alive(id));
 }
 
 /* More of them block than there are workers; the pool goes on. */
@@ -183,8 +197,7 @@ static void test_as_many_as_there_may_be(void **state)
 
 	(void)state;
 	for (int round = 0; round < 3; round++) {
-		while (thread_count() > 0)
-			sched_yield();
+		UNTIL(!thread_count());
 		started = ended = 0;
 		for (int i = 0; i < OWN; i++)
 			id[i] = spawn(own, NULL);
@@ -194,8 +207,7 @@ static void test_as_many_as_there_may_be(void **state)
 		assert_false(core_alive(actor_find("one more")));
 		for (int i = 0; i < OWN; i++)
 			tell(id[i], "end");
-		while (ended < OWN)
-			sched_yield();
+		UNTIL(ended >= OWN);
 		assert_int_equal(started, OWN);
 	}
 }
@@ -205,8 +217,66 @@ static void test_a_start_that_fails(void **state)
 	(void)state;
 	ended = 0;
 	spawn(failing, NULL);
-	while (!ended || thread_count() > 0)
-		sched_yield();
+	UNTIL(ended && !thread_count());
+}
+
+/* --- what finds a newborn by its name, before it has come to be ------------------------- */
+
+static int (*place)(struct actor *a, struct why *why);
+
+static bool all_counted(void)
+{
+	struct core_totals t;
+
+	core_totals(&t);
+	return t.sent == t.handled + t.dead_letters + t.expired;
+}
+
+static int stopped_meanwhile(struct actor *a, struct why *why)
+{
+	assert_int_equal(core_stop_actor(actor_find("newborn"), 0, why), 0);
+	return place(a, why);
+}
+
+static void test_a_newborn_is_stopped(void **state)
+{
+	(void)state;
+	started = 0;
+	place = life_place;
+	life_place = stopped_meanwhile;
+	spawn(own, "newborn");
+	life_place = place;
+	UNTIL(!core_alive(actor_find("newborn")) && !thread_count());
+	assert_int_equal(started, 0);
+	UNTIL(all_counted());
+}
+
+/* There is no thread for it, but somebody watches it already. */
+static int watched_meanwhile(struct actor *a, struct why *why)
+{
+	(void)a;
+	tell(actor_find("watcher"), "watch");
+	expect_events(1);
+	return why_set(why, ACTOR_ENOMEM, "no thread today");
+}
+
+static void test_a_birth_is_given_up(void **state)
+{
+	struct spawn s = { .type = own, .name = "newborn" };
+	struct why why;
+	actor_id id;
+
+	(void)state;
+	spawn(pooled, "watcher");
+	place = life_place;
+	life_place = watched_meanwhile;
+	assert_int_equal(core_spawn(&s, &id, &why), ACTOR_ENOMEM);
+	life_place = place;
+	expect_events(2);
+	assert_string_equal(last_text, "newborn has ended");
+	assert_int_equal(core_stop_actor(actor_find("watcher"), 0, &why), 0);
+	UNTIL(!core_alive(actor_find("watcher")));
+	UNTIL(all_counted());
 }
 
 /* It fails and begins again: on the thread that it had. */
@@ -220,15 +290,13 @@ static void test_a_restart(void **state)
 	(void)state;
 	started = 0;
 	tell(by_name, "trip");
-	while (!started)
-		sched_yield();
+	UNTIL(started);
 	assert_int_equal(where_is(by_name), there);
 	assert_int_equal(core_inspect(by_name, &info), 0);
 	assert_int_equal(info.restarts, 1);
 	assert_false(core_alive(id));
-	core_end(core_actor(info.id));
-	while (core_alive(by_name) || thread_count())
-		sched_yield();
+	core_end(info.id);
+	UNTIL(!core_alive(by_name) && !thread_count());
 }
 
 static struct home *home;
@@ -258,7 +326,7 @@ static void test_on_the_loop(void **state)
 		;
 	expect_events(1);
 	assert_int_equal(last, thread_number());
-	core_end(core_actor(id));
+	core_end(id);
 	while (home_run(home))
 		;
 	core_set_loop(NULL);
@@ -463,6 +531,8 @@ int main(void)
 		cmocka_unit_test_setup(test_asks_go_both_ways, setup),
 		cmocka_unit_test_setup(test_as_many_as_there_may_be, setup),
 		cmocka_unit_test_setup(test_a_start_that_fails, setup),
+		cmocka_unit_test_setup(test_a_newborn_is_stopped, setup),
+		cmocka_unit_test_setup(test_a_birth_is_given_up, setup),
 		cmocka_unit_test_setup(test_a_restart, setup),
 		cmocka_unit_test_setup(test_on_the_loop, setup),
 		cmocka_unit_test_setup(test_what_is_gathered_is_in_order, setup),

@@ -392,8 +392,7 @@ static void test_lost(void **state)
 
 	(void)state;
 	assert_int_equal(core_send(NULL, &c, &why), 0);
-	while (core_alive(second))
-		clock_nanosleep(CLOCK_MONOTONIC, 0, &ms, NULL);
+	UNTIL(!core_alive(second));
 	go(5);                          /* refused: go fails, there is nobody */
 	for (int i = 0; i < 20000 && !strstr(s.said, "go"); i++) {
 		core_trace_read(reader, see, &s);

@@ -132,9 +132,14 @@ int core_inspect(actor_ref ref, struct actor_info *out)
 {
 	struct target t;
 
-	if (target_here(ref, &t, NULL) < 0 || !describe(t.cell, out))
-		return ACTOR_ENOENT;
-	return 0;
+	/* Born again meanwhile: by its name the next incarnation is found. */
+	while (target_here(ref, &t, NULL) == 0) {
+		if (describe(t.cell, out))
+			return 0;
+		if (HEAD_TOP(LOAD_ACQUIRE(&t.cell->head)) == TOP_DEAD)
+			break;
+	}
+	return ACTOR_ENOENT;
 }
 
 static void handler_info(const struct entry *e, struct handler_info *out)

@@ -2,7 +2,8 @@
  * look.c - see look.h.
  *
  * The question comes by the lane that overtakes, so a full mailbox does not hold it up; an actor
- * that is inside a handler answers when that returns, and who asks gives up waiting before. */
+ * that is inside a handler answers when that returns, and who asks gives up waiting before. One
+ * that has ended and is to begin again answers, too: as it was left, or as it begins. */
 #include "look.h"
 
 #include "calendar.h"
@@ -19,8 +20,9 @@ int64_t core_look(actor *self, actor_ref who, const char *then, int ms)
 	int64_t due_ms = deadline_in(ms), number = ACTOR_ENOENT;
 	struct wait *x = NULL;
 	struct target t;
+	bool here = target_find(who, &t, NULL) == 0;
 
-	if (target_find(who, &t, NULL) == 0 && !LOAD(&t.cell->stopping))
+	if (here)
 		x = wait_new(self, WAIT_ASK, deadline_bits(due_ms, ms));
 	if (x) {
 		struct order o = { FN_LOOK, cell_id(self), (uint64_t)x->number, NULL };
@@ -29,7 +31,13 @@ int64_t core_look(actor *self, actor_ref who, const char *then, int ms)
 		x->then = name_text(name_of(then, strlen(then)));
 		x->ms = ms;
 		ask_due(self, x, due_ms);
-		post_order(w, (uint64_t)t.gen << 32 | cell_index(t.cell), &o);
+		/* born again meanwhile: the next incarnation is asked */
+		while (here && !post_order(w, (uint64_t)t.gen << 32 | cell_index(t.cell), &o))
+			here = target_find(who, &t, NULL) == 0;
+	}
+	if (x && !here) {
+		ask_done(self, x);
+		number = ACTOR_ENOENT;
 	}
 	worker_release(w);
 	return number;

@@ -489,6 +489,6 @@ bool supervise_meant(const struct actor *a, const struct msg *m)
 	before = gen > m->gen ? gen - m->gen : gen + 0x7fffffff - m->gen;
 	if (before > LOAD(&a->restarts))
 		return false;
-	return m->fn < FN_SPECIAL || m->fn == FN_TRACED || m->fn == FN_STOP ||
+	return m->fn < FN_SPECIAL || m->fn == FN_TRACED || m->fn == FN_STOP || m->fn == FN_LOOK ||
 	       (LOAD(&a->name) && (m->fn == FN_MONITOR || m->fn == FN_DEMONITOR));
 }

@@ -96,7 +96,6 @@ class TooOften(unittest.TestCase):
         trip = line.request("trip", tpc="clan", cb="")
         for n in range(1, 11):
             line.raw(trip)
-            # no args: the look met the incarnation that was just ending
             until(lambda: [a["restarts"]
                            for a in line.call("inspect_actor", "clan")["args"]] == [n],
                   "it is back")

@@ -285,6 +285,14 @@ static int64_t standing(void *arg)
 	return at ? at : real.mono_ns(arg);
 }
 
+/* From here on it stands; it never goes back. */
+static void stand(void)
+{
+	int64_t now = real.mono_ns(NULL);
+
+	stands_ns = now > stands_ns ? now : stands_ns;
+}
+
 /* Until the line is said, from timer to timer: how long a machine takes is no matter. */
 static int leap_until(const char *line, int from)
 {
@@ -304,13 +312,56 @@ static int leap_until(const char *line, int from)
 	}
 }
 
+/* While the clock stands it does not begin again: it is looked at meanwhile. */
+static int look(actor *self, const msg *m)
+{
+	say("looks: %s", core_look(self, actor_find(msg_str(m, 0)), "looked", 20000) > 0 ? "yes" : "no");
+	return 0;
+}
+
+static int looked(actor *self, const msg *m)
+{
+	(void)self;
+	say("looked: %d, %d", msg_error(m), msg_count(m));
+	return 0;
+}
+
+static const struct actor_type looker = { .name = "looker",
+	                                  .on = ON({ "look", "who:str", look, 0 },
+	                                           { "looked", "...", looked, 0 }) };
+
+static void test_who_is_to_begin_again_can_be_looked_at(void **state)
+{
+	actor_ref who = actor_spawn(NULL, &looker, NULL);
+	struct actor_info info;
+	int at;
+
+	(void)state;
+	top(PLAIN);
+	child(PLAIN, "a");
+	stand();
+	actor_send(NULL, actor_find("a"), "fail");
+	at = expect_from("a starts", expect("a stops"));        /* the first time at once */
+	actor_send(NULL, actor_find("a"), "fail");
+	at = expect_from("a stops", at);
+	UNTIL(!core_inspect(actor_find("a"), &info) && !strcmp(info.state, "restarting"));
+	assert_int_equal(actor_send(NULL, who, "look", "a"), 0);
+	expect("looks: yes");
+	expect("looked: 0, 1");
+	assert_int_equal(core_inspect(actor_find("a"), &info), 0);
+	assert_string_equal(info.state, "restarting");
+	leap_until("a starts", at);
+	assert_int_equal(core_stop_actor(who, 0, NULL), 0);
+	put_away();
+}
+
 static void test_too_often_at_the_top(void **state)
 {
 	actor_ref x = actor_spawn(NULL, &types[PLAIN], "x");
 	int at = expect("x starts"), restarts = 0;
 
 	(void)state;
-	stands_ns = real.mono_ns(NULL);
+	stand();
 	for (; !given_up; restarts++) {
 		assert_true(restarts <= 11);
 		actor_send(NULL, x, "fail");
@@ -350,6 +401,7 @@ int main(void)
 		                       setup),
 		cmocka_unit_test_setup(test_too_often_takes_the_parent, setup),
 		cmocka_unit_test_setup(test_a_start_that_fails_again_and_again, setup),
+		cmocka_unit_test_setup(test_who_is_to_begin_again_can_be_looked_at, setup),
 		cmocka_unit_test_setup(test_too_often_at_the_top, setup),
 	};
 

@@ -105,18 +105,30 @@ static void complain(struct inbox *in, const char *about, const char *text)
 
 /* --- handing on --------------------------------------------------------------------------- */
 
-static void mark(struct inbox *in, struct batch *b, actor_ref to)
+/* False: more marks than it takes wait there already. */
+static bool mark(struct inbox *in, struct batch *b, actor_ref to)
 {
 	int64_t number = core_reach(in->self, to, "reached");
 	struct mark *x;
 
 	if (number < 0)
-		return;
+		return number != ACTOR_EFULL && number != ACTOR_ENOMEM;
 	x = places_make(&in->marks, sizeof *x);
 	x->place.number = (uint64_t)number;
 	x->batch = b;
 	batch_open(b);
 	places_add(&in->marks, &x->place);
+	return true;
+}
+
+static void mark_targets(struct inbox *in, struct batch *b)
+{
+	for (unsigned i = 0; i < in->targets; i++)
+		if (!mark(in, b, in->target[i])) {
+			batch_open(b);
+			late_keep(in->late, in->target[i], &(struct late_message){ .owner = b });
+		}
+	in->targets = 0;
 }
 
 /* What comes in a row is for few. */
@@ -134,11 +146,8 @@ static void note_target(struct inbox *in, actor_ref to)
 	for (unsigned i = in->targets; i-- > 0; )
 		if (in->target[i] == to)
 			return;
-	if (in->targets == TARGETS_MOST) {
-		for (unsigned i = 0; i < in->targets; i++)
-			mark(in, in->filling, in->target[i]);
-		in->targets = 0;
-	}
+	if (in->targets == TARGETS_MOST)
+		mark_targets(in, in->filling);
 	in->target[in->targets++] = to;
 }
 
@@ -150,18 +159,20 @@ static int hand(actor_ref to, const struct late_message *m, struct why *why)
 	return core_send(m->from, &c, why);
 }
 
-static bool hand_late(void *arg, actor_ref to, const struct late_message *m)
+static bool hand_late(void *arg, actor_ref to, struct late_message *m)
 {
 	struct inbox *in = arg;
 	struct why why;
-	int rc = hand(to, m, &why);
+	int rc = m->what ? hand(to, m, &why) : 0;
 
 	if (rc == ACTOR_EFULL || rc == ACTOR_ENOMEM)
 		return false;
 	if (rc < 0)
 		complain(in, "a message from another node", why.text);
 	else
-		mark(in, m->owner, to);
+		m->what = NULL;
+	if (!m->what && !mark(in, m->owner, to))
+		return false;
 	acks_close(in->acks, m->owner);
 	return true;
 }
@@ -296,9 +307,7 @@ static void take_entries(struct inbox *in, const struct redis_reply *entry, size
 	}
 	in->at = id;
 	batch_last(b, &id);
-	for (unsigned i = 0; i < in->targets; i++)
-		mark(in, b, in->target[i]);
-	in->targets = 0;
+	mark_targets(in, b);
 	if (in->answers >= ANSWERS_FEW && in->answered)
 		in->stirring += core_reach(in->self, in->answered, "settled") >= 0;
 	in->answers = 0;

@@ -269,7 +269,8 @@ static int64_t key_of(const struct intake *in, const actor *self, int64_t number
 	return self == in->again ? -number : number;
 }
 
-/* Sent without a question: a stream wants to know when it has been handled all the same. */
+/* Sent without a question: a stream wants to know when it has been handled all the same. There is
+ * a place for the question (call()), and marks always fit: so a refusal says that t has ended. */
 static void follow(struct intake *in, actor *self, struct topic *t)
 {
 	int64_t number = core_reach(self, t->ref, "answered");
@@ -315,6 +316,9 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 	int64_t ask;
 
 	barrier = !core_handler(t->ref, c.what, &info) && info.flags & ON_BARRIER;
+	/* What would be acknowledged before it is handled, as nobody could follow it, waits. */
+	if (in->delivery && !wanted && !barrier && !core_may_ask(self))
+		return false;
 	core_trace_enter(&link);
 	if (barrier && (ask = ask_instead(self, &c, info.fn)) > 0)
 		;

@@ -13,7 +13,7 @@ struct queue {
 
 struct late {
 	struct queue *first;
-	bool (*hand_on)(void *arg, actor_ref to, const struct late_message *m);
+	bool (*hand_on)(void *arg, actor_ref to, struct late_message *m);
 	void *arg;
 	struct loop_timer *timer;
 	size_t bytes;
@@ -65,7 +65,7 @@ bool late_waits(const struct late *l, actor_ref to)
 
 void late_keep(struct late *l, actor_ref to, const struct late_message *m)
 {
-	size_t what = strlen(m->what) + 1, args = (size_t)(m->args.end - m->args.at);
+	size_t what = m->what ? strlen(m->what) + 1 : 0, args = (size_t)(m->args.end - m->args.at);
 	struct late_message *own = mem_alloc(sizeof *own + what + args);
 	struct queue *q = find(l, to);
 	char *p = (char *)(own + 1);
@@ -73,7 +73,7 @@ void late_keep(struct late *l, actor_ref to, const struct late_message *m)
 	*own = *m;
 	own->next = NULL;
 	own->size = sizeof *own + what + args;
-	own->what = memcpy(p, m->what, what);
+	own->what = m->what ? memcpy(p, m->what, what) : NULL;
 	if (args)
 		memcpy(p + what, m->args.at, args);
 	own->args = (struct packed){ (uint8_t *)p + what, (uint8_t *)p + what + args };
@@ -103,7 +103,7 @@ unsigned late_count(const struct late *l)
 }
 
 struct late *late_new(struct loop *loop, bool (*hand_on)(void *arg, actor_ref to,
-                                                         const struct late_message *m), void *arg)
+                                                         struct late_message *m), void *arg)
 {
 	struct late *l = mem_alloc(sizeof *l);
 

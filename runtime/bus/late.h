@@ -8,7 +8,8 @@
 
 struct late_message {
 	struct late_message *next;
-	const char *what;               /* as is args: in bytes, behind it */
+	/* as is args: in bytes, behind it; NULL: it was handed on, and is to be followed yet */
+	const char *what;
 	struct packed args; unsigned count;
 	void *owner;                    /* the caller's */
 	actor *from;                    /* the caller's */
@@ -17,9 +18,9 @@ struct late_message {
 };
 
 struct late;
-/* Hands one on: false: still no room. */
+/* hand_on: false: still no room. It may set what to NULL then. */
 struct late *late_new(struct loop *l, bool (*hand_on)(void *arg, actor_ref to,
-                                                      const struct late_message *m), void *arg);
+                                                      struct late_message *m), void *arg);
 void   late_free(struct late *l);
 bool   late_waits(const struct late *l, actor_ref to);  /* something waits for this actor */
 /* Copies all of m. */

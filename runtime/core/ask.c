@@ -256,6 +256,13 @@ int64_t actor_ask_(actor *self, actor_ref to, const char *what, struct actor_sit
 	return number;
 }
 
+bool core_may_ask(const actor *self)
+{
+	const struct pending *p = self->pending;
+
+	return !p || (p->asks < ASKS_MAX && (p->free || p->size <= WAITS_MAX));
+}
+
 /* No deadline: what it waits for always comes. */
 int64_t core_reach(actor *self, actor_ref to, const char *then)
 {

@@ -120,6 +120,8 @@ int64_t core_ask(actor *self, const struct call *c, const char *then, int ms, st
 /* Asks nothing but to be told, by `then`, when `to` has handled all that self sent it before, or
  * has ended. Its number, or a negative error. */
 int64_t core_reach(actor *self, actor_ref to, const char *then);
+/* Its own thread: it may have one question more. */
+bool    core_may_ask(const actor *self);
 /* What a home's thread sends, asks and answers between these two, outside of handlers, goes by
  * chains: what is for one actor in a row hangs into its mailbox, and wakes it, at once. */
 void    core_gather(void);

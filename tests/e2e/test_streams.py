@@ -11,7 +11,7 @@ import redis
 
 from harness import HERE, Caller, Case, RedisServer, make_folder, pack, until
 
-SINK = HERE / "actors" / "sink.c"
+SINK, BLOCKER, GATE = (HERE / "actors" / x for x in ("sink.c", "blocker.c", "gate.c"))
 
 
 def key(topic):
@@ -90,6 +90,23 @@ class Handled(Streams):
                                                      for i in range(100))})
         self.empty("sink")
         self.assertEqual(self.told(node), [10000, 0, 0])
+
+    def test_more_than_can_be_followed(self):
+        """Of 16,384 messages at once the node learns when they have been handled. What comes
+        behind them is no less kept in Redis until it has been."""
+        node, caller, pipe = self.node("alpha", BLOCKER, GATE), Caller(self.db), self.db.pipeline()
+        self.assertEqual(node.actorctl("send", "blocker", "until", "sink").code, 0)
+        for i in range(2):
+            caller.send("gate", "pass", id=i)
+        for n in 16382, 1:
+            pipe.xadd(key("blocker"), {"m": message("busy", 0) * n})
+        until(lambda: len(node.json("inspect", "gate")[0]["keeps_waiting"]) == 2, "both are kept", 30)
+        pipe.execute()
+        until(lambda: node.json("inspect", "blocker")[0]["mailbox"]["waiting"] >= 1 + 2 * 16382,
+              "all are in its mailbox", 30)
+        self.assertEqual(self.db.xlen(key("blocker")), 2)
+        self.assertEqual(node.actorctl("start", SINK).code, 0)
+        self.empty("blocker")
 
 
 class Bad(Streams):

@@ -25,5 +25,6 @@ const struct actor_type blocker = {
 	.name  = "blocker",
 	.where = ACTOR_THREAD,
 	.budget_ms = 60000,
+	.mailbox = { .messages = 32767, .bytes = 32 << 20 },
 	.on    = ON({ "busy", "ms:int", busy, 0 }, { "until", "name:str", until, 0 }),
 };

@@ -3,7 +3,8 @@
  *
  * The idea: who comes first has the name. The command line's actors are loaded before the shipped
  * ones, so that one of them may stand in a shipped one's place; two of one name among them are a
- * mistake, as is one that is named as an actor of the runtime itself.
+ * mistake, as is one that is named as an actor of the runtime itself. With what it begins the node
+ * begins whole: it is not ready before all of them have started, and ends if one does not.
  *
  * Main thread, before the loop turns; one
  * that comes later is loaded on the compile thread. Does not compile: that is patch/'s. */
@@ -11,6 +12,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -25,6 +27,70 @@ static bool ends(const char *path, const char *with)
 	return len > tail && strcmp(path + len - tail, with) == 0;
 }
 
+static struct cast playing;
+static bool begun;              /* cast_start() is over; what comes later may fail by itself */
+
+/* --- who has started ---------------------------------------------------------------------- */
+
+struct due { struct due *next; const char *name; };
+static struct { pthread_mutex_t lock; struct due *first; } due = {
+	.lock = PTHREAD_MUTEX_INITIALIZER
+};
+
+static void due_add(const char *name)
+{
+	struct due *x = mem_alloc(sizeof *x);
+
+	pthread_mutex_lock(&due.lock);
+	*x = (struct due){ due.first, name };
+	due.first = x;
+	pthread_mutex_unlock(&due.lock);
+}
+
+static bool due_drop(struct due **at)
+{
+	struct due *x = *at;
+
+	*at = x->next;
+	mem_free(x);
+	return true;
+}
+
+/* Any thread. The lock is held until the node has heard: it is not to say that it is ready. */
+static void on_start(void *arg, const char *name, int rc)
+{
+	struct due **at = &due.first;
+	struct why why;
+	bool one;
+
+	(void)arg;
+	pthread_mutex_lock(&due.lock);
+	while (*at && strcmp((*at)->name, name))
+		at = &(*at)->next;
+	one = *at && due_drop(at);
+	if (one && rc < 0) {
+		why_set(&why, rc, "actor %s: its start failed: %s; the log has more", name,
+		        error_name(rc));
+		playing.failed(playing.arg, why.text);
+	}
+	pthread_mutex_unlock(&due.lock);
+}
+
+bool cast_starting(void)
+{
+	bool some;
+
+	pthread_mutex_lock(&due.lock);
+	for (struct due **at = &due.first; *at; )       /* one may have been stopped before */
+		if (core_alive(actor_find((*at)->name)) || !due_drop(at))
+			at = &(*at)->next;
+	some = due.first;
+	pthread_mutex_unlock(&due.lock);
+	return some;
+}
+
+/* --- who plays ---------------------------------------------------------------------------- */
+
 /* Only rpc goes by another name than its type's: its topic. */
 static int spawn(const struct cast *c, struct type *type, struct why *why)
 {
@@ -33,6 +99,8 @@ static int spawn(const struct cast *c, struct type *type, struct why *why)
 	struct why reason = { "" };
 	actor_id id;
 
+	if (!begun && type_starts(type))
+		due_add(s.name);
 	if (core_spawn(&s, &id, &reason) < 0)
 		return why_set(why, ACTOR_EFAIL, "%s %s: %s", rpc ? "--topic" : "actor", s.name,
 		               reason.text);
@@ -114,18 +182,17 @@ static int load_shipped(const struct cast *c, const struct shipped_actor *s, str
 	return type ? spawn(c, type, why) : ACTOR_EFAIL;
 }
 
-static struct cast playing;
-
 int cast_start(const struct cast *c, struct why *why)
 {
 	int error = 0;
 
 	playing = *c;
-
+	core_on_first_start(on_start, NULL);
 	for (int i = 0; !error && i < c->actor_count; i++)
 		error = load(c, c->actors[i], why);
 	for (const struct shipped_actor *s = shipped_actors; !error && s->name; s++)
 		error = load_shipped(c, s, why);
+	begun = true;
 	return error;
 }
 

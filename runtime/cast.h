@@ -13,9 +13,13 @@ extern const struct shipped_actor shipped_actors[];     /* made from actors/; en
 struct cast {
 	const char *topic;                              /* the name that rpc goes by */
 	const char *const *actors; int actor_count;     /* ACTOR.c, ACTOR.so, DIR */
+	/* One of them did not start: the node is not what it was meant to be. Any thread. */
+	void (*failed)(void *arg, const char *reason); void *arg;
 };
 /* Main thread, after patch_start(): loads and starts them all. 0, or negative with why. */
 int cast_start(const struct cast *c, struct why *why);
+/* Some of them are still inside their start, or before it. Main thread. */
+bool cast_starting(void);
 /* The actor that rpc passes a message on to, by this function of its; 0: rpc handles it itself. Any
  * thread. */
 actor_ref cast_instead(handler *fn);

@@ -48,6 +48,7 @@ enum {
 	DRAIN_MS = 4000, AGAIN_MS = 1000, DRAIN_LOOK_MS = 5, CORE_STOP_MS = 2000,
 	ALARM_S = 9,
 	FILES_MOST = 65536,
+	STARTS_LOOK_MS = 5,     /* while an actor is still inside its start */
 	COUNT_MS = 1000,        /* how old what is said of Redis on /metrics may be */
 };
 
@@ -63,7 +64,7 @@ struct node {
 	struct bus *bus;
 	struct control *control;
 	_Atomic(struct gateway *) gateway;
-	struct loop_timer *redis_late, *look, *count;
+	struct loop_timer *redis_late, *starts, *look, *count;
 	int64_t stop_until_ms;
 	pthread_mutex_t counted_lock;
 	struct bus_info counted;                /* a copy, for the gateway's threads */
@@ -91,7 +92,6 @@ static void say_ready(struct node *n)
 	int any;                /* as much of it as any client takes */
 
 	n->ready = true;
-	loop_timer_set(n->redis_late, -1);
 	if (n->server)
 		redis = server_url(n->server);
 	any = strncmp(redis, "rediss:", 7) == 0 ? (int)strcspn(redis, "?") : -1;
@@ -103,12 +103,25 @@ static void say_ready(struct node *n)
 	tell_group(n, "started");
 }
 
+/* All that can be waited for is there, or has been waited for long enough; but the actors. */
+static void when_started(void *arg)
+{
+	struct node *n = arg;
+
+	if (n->ready || n->stopping)
+		return;
+	if (cast_starting())
+		loop_timer_set(n->starts, STARTS_LOOK_MS);
+	else if (!exit_status)
+		say_ready(n);
+}
+
 static void on_redis(void *arg)
 {
 	struct node *n = arg;
 
-	if (!n->ready && !n->stopping)
-		say_ready(n);
+	loop_timer_set(n->redis_late, -1);
+	when_started(n);
 }
 
 static void begin_stop(struct node *n, const char *why);
@@ -134,7 +147,7 @@ static void on_redis_late(void *arg)
 	}
 	if (n->bus)
 		log_line(LOG_WARN, "node", "ready without Redis, which does not answer yet");
-	say_ready(n);
+	when_started(n);
 }
 
 /* --- what the rooms ask ------------------------------------------------------------------- */
@@ -324,6 +337,7 @@ static int core_and_loop(struct node *n, struct why *why)
 }
 
 static void on_name_refused(void *arg, const char *reason);
+static void on_give_up(void *arg, const char *reason);
 
 static int rooms_start(struct node *n, struct why *why)
 {
@@ -341,7 +355,7 @@ static int rooms_start(struct node *n, struct why *why)
 		.patches = report_in_force, .refused = on_name_refused, .arg = n,
 	};
 	struct store_config store = { .state = state_path(n->state) };
-	struct cast cast = { c->topic, c->actors, c->actor_count };
+	struct cast cast = { c->topic, c->actors, c->actor_count, on_give_up, n };
 	struct why reason = { "" };
 
 	if (c->unsigned_patches >= 0)
@@ -502,6 +516,7 @@ static void finish(struct node *n)
 	if (n->bus)
 		bus_free(n->bus);
 	loop_timer_free(n->redis_late);
+	loop_timer_free(n->starts);
 	loop_timer_free(n->look);
 	loop_timer_free(n->count);
 	server_stop(n->server);
@@ -532,6 +547,7 @@ static void run(struct node *n)
 	signal(SIGALRM, on_alarm);
 	n->look = loop_timer_new(n->loop, look, n);
 	n->redis_late = loop_timer_new(n->loop, on_redis_late, n);
+	n->starts = loop_timer_new(n->loop, when_started, n);
 	if (n->bus) {
 		bus_on_connect(n->bus, on_redis, n);
 		n->count = loop_timer_new(n->loop, on_count, n);

@@ -37,6 +37,9 @@ bool core_stop(int ms);
 /* More actors of the node failed in a short time than it restarts: the node is to end. From any
  * thread. */
 void core_on_give_up(void (*give_up)(void *arg, const char *reason), void *arg);
+/* A named actor without a parent has started, for the first time (rc 0), or has not: then it ends.
+ * From any thread; one without a start is not told of. */
+void core_on_first_start(void (*tell)(void *arg, const char *name, int rc), void *arg);
 /* Without threads the caller's is the one worker: a turn of one actor that is ready, chosen by
  * ports.choice. False: none is. Who calls lets time pass between turns (core_next_timer(),
  * core_run_timers()). */
@@ -80,6 +83,7 @@ struct type *core_type(const char *name);       /* NULL: none; "" is the global 
 const char  *type_name(const struct type *t);   /* "" is the global table's */
 size_t       type_state(const struct type *t);  /* bytes */
 bool         type_native(const struct type *t);
+bool         type_starts(const struct type *t); /* it has a start */
 
 /* A proxy stands for somebody who is no actor here (a client, a list of Redis). Whatever is sent to
  * it, by any handler's name, reaches its first handler, whose signature is "to:str what:str ...":

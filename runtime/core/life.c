@@ -9,8 +9,15 @@
 #include "hold.h"
 #include "log.h"
 
-
 int (*life_place)(struct actor *a, struct why *why);
+
+static struct { void (*tell)(void *arg, const char *name, int rc); void *arg; } first_start;
+
+void core_on_first_start(void (*tell)(void *, const char *, int), void *arg)
+{
+	first_start.arg = arg;
+	first_start.tell = tell;
+}
 
 /* How many, and of those without a parent. */
 static _Atomic uint64_t births, roots;
@@ -354,6 +361,9 @@ void life_start(struct worker *w, struct actor *a)
 		     : 0;
 	if (unlikely(w->outs))
 		life_drop_outs(w);
+	if (unlikely(!LOAD(&a->parent) && LOAD(&a->name)) && !LOAD(&a->restarts) &&
+	    first_start.tell)
+		first_start.tell(first_start.arg, life_title(a), rc < 0 ? rc : 0);
 	if (rc >= 0)
 		return;
 	log_line(LOG_ERROR, "actor", "%s: start failed: %s%s", life_title(a), error_name(rc),

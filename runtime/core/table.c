@@ -311,6 +311,11 @@ bool type_native(const struct type *t)
 	return t->native;
 }
 
+bool type_starts(const struct type *t)
+{
+	return t->start;
+}
+
 /* One that drops its oldest takes twice as much until its owner looks. */
 static void bound_mailbox(struct type *t)
 {

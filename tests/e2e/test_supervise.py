@@ -4,7 +4,8 @@
 
 import unittest
 
-from harness import EFAIL, HERE, Case, ControlLine, Runtime, actord, until
+from harness import (EFAIL, HERE, Case, ControlLine, Runtime, actord, make_folder, until,
+                     write_files)
 
 CLAN = HERE / "actors/clan.c"
 
@@ -85,6 +86,50 @@ class TooMany(Case):
         self.assertEqual(self.runtime.actorctl("stop", "crowd").code, 0)
         until(lambda: self.runtime.json("inspect")[0]["actors"] == 299 - born, "all are gone")
         self.assertIn("--max-actors N", actord("--help").out)
+
+
+class FirstStart(Case):
+    """With what it is started the node is whole, or it is not there."""
+
+    options = None
+    source = """
+    #include "actor.h"
+    static int start(actor *self)
+    {
+        actor_log(self, "waits");
+        while (%s)
+            ;
+        return %s;
+    }
+    const struct actor_type %s = { .name = "%s", .start = start, .where = ACTOR_THREAD,
+                                   .budget_ms = 60000, .on = ON({ 0, 0, 0, 0 }) };
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.folder = make_folder()
+
+    def actor(self, name, waits, rc):
+        text = self.source % (waits, rc, name, name)
+        return write_files(self.folder, {name + ".c": text}) / (name + ".c")
+
+    def test_one_fails(self):
+        folder = make_folder()
+        done = actord("--state", folder / "s", "--control", folder / "c", "--listen", "none",
+                      "--redis", "none", self.actor("flaky", "0", "ACTOR_EFAIL"))
+        self.assertEqual((done.code, done.out), (1, ""), done)
+        self.assertIn("actord: actor flaky: its start failed: EFAIL; the log has more\n", done.err)
+
+    def test_one_takes_its_time(self):
+        waits = self.actor("waiter", '!actor_alive(actor_find("key"))', "0")
+        runtime = Runtime(waits, redis="none", ready=False)
+        self.addCleanup(lambda: runtime.process.poll() is None and runtime.stop())
+        runtime.err.wait("waits", 30)
+        runtime.actorctl("ping")
+        self.assertEqual(runtime.out.lines, [])
+        done = runtime.actorctl("start", self.actor("key", "0", "0"))
+        self.assertEqual(done.code, 0, done)
+        runtime.wait_ready()
 
 
 class TooOften(unittest.TestCase):

@@ -46,8 +46,7 @@
 enum {
 	REDIS_MS = 2000,        /* a Redis that is away holds `ready` up so long */
 	DRAIN_MS = 4000, AGAIN_MS = 1000, DRAIN_LOOK_MS = 5, CORE_STOP_MS = 2000,
-	ALARM_S = 9,
-	FILES_MOST = 65536,
+	ALARM_S = 9, FILES_MOST = 65536,
 	STARTS_LOOK_MS = 5,     /* while an actor is still inside its start */
 	COUNT_MS = 1000,        /* how old what is said of Redis on /metrics may be */
 };
@@ -236,21 +235,6 @@ static int http(void *arg, const char *path, struct buf *body, const char **type
 	return debug_page(path, body, type) ? 200 : page_file(path, body, type);
 }
 
-static void clients_section(const struct node *n, struct buf *b)
-{
-	struct gateway_info i;
-
-	gateway_info(n->gateway, &i);
-	pack_text(b, "clients");
-	pack_map(b, 6);
-	report_text(b, "listen", gateway_address(n->gateway));
-	report_int(b, "connected", i.clients);
-	report_int(b, "accepted", i.accepted);
-	report_int(b, "calls", i.calls);
-	report_int(b, "answers", i.answers);
-	report_int(b, "refused", i.refused);
-}
-
 static int start_actor(void *arg, const char *what,
                        void (*done)(void *of, int rc, const char *text), void *of,
                        struct why *why)
@@ -270,7 +254,7 @@ static unsigned sections(void *arg, struct buf *b)
 		pairs++;
 	}
 	if (n->gateway) {
-		clients_section(n, b);
+		report_clients(b, n->gateway);
 		pairs++;
 	}
 	report_patches(b);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * report.c - what the node says of Redis and of its patches, to people and to Prometheus. Any
- * thread but for what it is given. */
+ * report.c - what the node says of Redis, of its clients and of its patches, to people and to
+ * Prometheus. Any thread but for what it is given. */
 #include "report.h"
 
 #include "core/value.h"
@@ -62,6 +62,21 @@ void report_redis(struct buf *b, const char *kind, const struct bus_info *i)
 	report_int(b, "to_nodes", i->node_sent);
 	if (*i->warning)
 		report_text(b, "warning", i->warning);
+}
+
+void report_clients(struct buf *b, struct gateway *g)
+{
+	struct gateway_info i;
+
+	gateway_info(g, &i);
+	pack_text(b, "clients");
+	pack_map(b, 6);
+	report_text(b, "listen", gateway_address(g));
+	report_int(b, "connected", i.clients);
+	report_int(b, "accepted", i.accepted);
+	report_int(b, "calls", i.calls);
+	report_int(b, "answers", i.answers);
+	report_int(b, "refused", i.refused);
 }
 
 unsigned report_memory(struct buf *b, const struct gateway *g, const struct bus *bus)

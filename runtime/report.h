@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * report.h - what the node says of Redis and of its patches. */
+ * report.h - what the node says of Redis, of its clients and of its patches. */
 #ifndef REPORT_H
 #define REPORT_H
 
@@ -10,6 +10,7 @@
 void report_int(struct buf *b, const char *name, uint64_t v);
 void report_text(struct buf *b, const char *name, const char *v);
 void report_redis(struct buf *b, const char *kind, const struct bus_info *i);   /* "redis" */
+void report_clients(struct buf *b, struct gateway *g);                          /* "clients" */
 /* Pairs of the map of the memory by owner; how many. */
 unsigned report_memory(struct buf *b, const struct gateway *g, const struct bus *bus);
 void report_patches(struct buf *b);                                             /* "patches" */

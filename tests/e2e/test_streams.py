@@ -100,7 +100,7 @@ class Handled(Streams):
             caller.send("gate", "pass", id=i)
         for n in 16382, 1:
             pipe.xadd(key("blocker"), {"m": message("busy", 0) * n})
-        until(lambda: len(node.json("inspect", "gate")[0]["keeps_waiting"]) == 2, "both are kept", 30)
+        until(lambda: len(node.json("inspect", "gate")[0]["keeps_waiting"]) == 2, "both wait", 30)
         pipe.execute()
         until(lambda: node.json("inspect", "blocker")[0]["mailbox"]["waiting"] >= 1 + 2 * 16382,
               "all are in its mailbox", 30)

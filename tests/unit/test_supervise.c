@@ -315,7 +315,9 @@ static int leap_until(const char *line, int from)
 /* While the clock stands it does not begin again: it is looked at meanwhile. */
 static int look(actor *self, const msg *m)
 {
-	say("looks: %s", core_look(self, actor_find(msg_str(m, 0)), "looked", 20000) > 0 ? "yes" : "no");
+	int64_t number = core_look(self, actor_find(msg_str(m, 0)), "looked", 20000);
+
+	say("looks: %s", number > 0 ? "yes" : "no");
 	return 0;
 }
 

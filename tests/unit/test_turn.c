@@ -84,7 +84,7 @@ static int go(actor *self, const msg *m)
 {
 	(void)m;
 	if (parks)
-		core_end(self);
+		core_end(cell_id(self));
 	else
 		order_stop(self);
 	return 0;

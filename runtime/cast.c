@@ -56,8 +56,8 @@ static bool due_drop(struct due **at)
 	return true;
 }
 
-/* Any thread. The lock is held until the node has heard: it is not to say that it is ready. */
-static void on_start(void *arg, const char *name, int rc)
+/* The lock is held until the node has heard: it is not to say that it is ready. */
+void cast_first_start(void *arg, const char *name, int rc)
 {
 	struct due **at = &due.first;
 	struct why why;
@@ -187,7 +187,6 @@ int cast_start(const struct cast *c, struct why *why)
 	int error = 0;
 
 	playing = *c;
-	core_on_first_start(on_start, NULL);
 	for (int i = 0; !error && i < c->actor_count; i++)
 		error = load(c, c->actors[i], why);
 	for (const struct shipped_actor *s = shipped_actors; !error && s->name; s++)

@@ -18,6 +18,8 @@ struct cast {
 };
 /* Main thread, after patch_start(): loads and starts them all. 0, or negative with why. */
 int cast_start(const struct cast *c, struct why *why);
+/* For core_on_first_start(): before core_start(), as it is looked at by any thread of core's. */
+void cast_first_start(void *arg, const char *name, int rc);
 /* Some of them are still inside their start, or before it. Main thread. */
 bool cast_starting(void);
 /* The actor that rpc passes a message on to, by this function of its; 0: rpc handles it itself. Any

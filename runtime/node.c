@@ -495,10 +495,8 @@ static void finish(struct node *n)
 		abandon(n);
 	store_stop();
 	control_free(n->control);
-	if (n->gateway)
-		gateway_free(n->gateway);
-	if (n->bus)
-		bus_free(n->bus);
+	gateway_free(n->gateway);
+	bus_free(n->bus);
 	loop_timer_free(n->redis_late);
 	loop_timer_free(n->starts);
 	loop_timer_free(n->look);
@@ -586,6 +584,7 @@ int node_run(const struct node_config *c)
 	raise_limit();
 	block_signals(&before);
 	core_on_give_up(on_give_up, &n);
+	core_on_first_start(cast_first_start, NULL);
 	error = start(&n, &why);
 	if (error) {
 		fprintf(stderr, "actord: %s\n", why.text);

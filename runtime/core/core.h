@@ -38,7 +38,7 @@ bool core_stop(int ms);
  * thread. */
 void core_on_give_up(void (*give_up)(void *arg, const char *reason), void *arg);
 /* A named actor without a parent has started, for the first time (rc 0), or has not: then it ends.
- * From any thread; one without a start is not told of. */
+ * From any thread, so it is set before core_start(); one without a start is not told of. */
 void core_on_first_start(void (*tell)(void *arg, const char *name, int rc), void *arg);
 /* Without threads the caller's is the one worker: a turn of one actor that is ready, chosen by
  * ports.choice. False: none is. Who calls lets time pass between turns (core_next_timer(),

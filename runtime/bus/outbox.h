@@ -14,8 +14,10 @@ enum {
 struct outbox;
 struct outbox_info { uint64_t sent, dropped; unsigned waiting; size_t bytes; };
 
-/* spare: called when an answer has gone its way. port: borrowed. */
-struct outbox *outbox_new(const struct redis_port *port, void (*spare)(void *arg), void *arg);
+/* spare: called when an answer has gone its way. port: borrowed. scripts: a script there knows of
+ * all who are subscribed (not in a Cluster). */
+struct outbox *outbox_new(const struct redis_port *port, bool scripts, void (*spare)(void *arg),
+                          void *arg);
 void outbox_free(struct outbox *o);
 /* Gives the buffer to which the message is to be appended; then outbox_send(), before anything
  * else. */

@@ -15,7 +15,7 @@ typedef int workload(const struct bench_options *o);
 workload bench_ping_pong, bench_ping_pong_pairs, bench_ask_pairs, bench_fan_in, bench_ring,
 	bench_spawn,
 	bench_scrape, bench_trace_cost,
-	bench_idle_memory, bench_big, bench_fairness, bench_redis_list, bench_redis_call,
+	bench_idle_memory, bench_big, bench_fairness, bench_redis_list, bench_redis_call, bench_redis_low,
 	bench_redis_stream, bench_patch_latency,
 	bench_patch_memory, bench_patch_swap,
 	bench_patch_back,

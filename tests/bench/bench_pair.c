@@ -18,7 +18,7 @@
 
 #include "bench.h"
 #include "bench_dial.h"
-#include "bench_node.h"
+#include "bench_pair.h"
 
 enum { FLIGHT = 256, SIZE = 101, PACK = 64, AHEAD = 64, WARM = 50000, FOUND_S = 20 };
 
@@ -88,8 +88,7 @@ static struct result result(int64_t n, double seconds, struct cost before, struc
 	                                               us * (after.redis - before.redis) } };
 }
 
-/* Asks an actor by its list: an int, or -1 for an error. */
-static int64_t asked(redisContext *c, const char *topic, const char *func, const char *args)
+int64_t bench_asked(redisContext *c, const char *topic, const char *func, const char *args)
 {
 	redisReply *r;
 	long long n = 0;
@@ -111,12 +110,11 @@ static int64_t asked(redisContext *c, const char *topic, const char *func, const
 	return n;
 }
 
-/* Until it succeeds, which is when the nodes have found each other. */
-static void begin(redisContext *c, const char *func, const char *args)
+void bench_begin(redisContext *c, const char *func, const char *args)
 {
 	double until = bench_now() + FOUND_S;
 
-	while (asked(c, "load", func, args) < 0)
+	while (bench_asked(c, "load", func, args) < 0)
 		if (bench_now() > until)
 			bench_fail("the nodes do not find each other");
 }
@@ -126,7 +124,7 @@ static int64_t warm(redisContext *c, const char *counter)
 	int64_t n;
 
 	do
-		n = asked(c, counter, "told", "");
+		n = bench_asked(c, counter, "told", "");
 	while (n < WARM);
 	return n;
 }
@@ -145,38 +143,48 @@ static void write_source(char path[96], const char *name, const char *source)
 		bench_fail("cannot write %s", path);
 }
 
-static struct result nodes(const struct bench_options *o, const char *first, const char *args,
-                           const char *counter)
+void bench_pair_start(struct bench_pair *p, const char *load_is)
 {
-	struct bench_node a, b;
 	char sink[96], load[96];
-	struct cost before, after;
-	redisContext *c;
-	double began;
-	pid_t redis;
-	int64_t n;
 
 	write_source(sink, "sink", sink_source);
-	write_source(load, "load", load_source);
-	bench_node_start_with(&a, 1, NULL, sink);
-	bench_node_start_with(&b, 1, a.redis, load);
+	write_source(load, "load", load_is);
+	bench_node_start_with(&p->a, 1, NULL, sink);
+	bench_node_start_with(&p->b, 1, p->a.redis, load);
 	unlink(sink);
 	unlink(load);
 	*strrchr(load, '/') = 0;
 	rmdir(load);
-	c = bench_dial(a.redis);
-	redis = bench_redis_pid(c);
-	begin(c, first, args);
-	n = warm(c, counter);
-	before = cost_of(a.pid, b.pid, redis);
+	p->c = bench_dial(p->a.redis);
+}
+
+void bench_pair_stop(struct bench_pair *p)
+{
+	redisFree(p->c);
+	bench_node_stop(&p->b);
+	bench_node_stop(&p->a);
+}
+
+static struct result nodes(const struct bench_options *o, const char *first, const char *args,
+                           const char *counter)
+{
+	struct bench_pair p;
+	struct cost before, after;
+	double began;
+	pid_t redis;
+	int64_t n;
+
+	bench_pair_start(&p, load_source);
+	redis = bench_redis_pid(p.c);
+	bench_begin(p.c, first, args);
+	n = warm(p.c, counter);
+	before = cost_of(p.a.pid, p.b.pid, redis);
 	began = bench_now();
 	usleep((useconds_t)(o->seconds * 1e6));
-	n = asked(c, counter, "told", "") - n;
+	n = bench_asked(p.c, counter, "told", "") - n;
 	began = bench_now() - began;
-	after = cost_of(a.pid, b.pid, redis);
-	redisFree(c);
-	bench_node_stop(&b);
-	bench_node_stop(&a);
+	after = cost_of(p.a.pid, p.b.pid, redis);
+	bench_pair_stop(&p);
 	return result(n, began, before, after);
 }
 

@@ -60,7 +60,7 @@ static struct outbox *fresh(void)
 {
 	n_told = n_replied = n_spare = 0;
 	away = false;
-	return outbox_new(&port, spare, NULL);
+	return outbox_new(&port, true, spare, NULL);
 }
 
 static void post(struct outbox *o, const char *to, const char *message)
@@ -115,6 +115,59 @@ static void who_is_not_finds_it_on_the_list(void **state)
 	reply_int(1);
 	reply_int(2);
 	expect(o, 0, 2, 0);
+	outbox_free(o);
+}
+
+static bool is_both(int i, const char *end)
+{
+	size_t n = strlen(told[i].text), m = strlen(end);
+
+	return strstr(told[i].text, "'PUBLISH'") && n > m && !strcmp(told[i].text + n - m, end);
+}
+
+static void who_pops_waits_for_redis_once(void **state)
+{
+	struct outbox *o = fresh();
+
+	(void)state;
+	post(o, "ct", "{1}");
+	post(o, "ct", "{2}");
+	reply_int(0);
+	reply_int(0);
+	post(o, "ct", "{3}");           /* not before {2}, which is to be pushed */
+	assert_string_equal(told[4].text, "PUBLISH ct {3}");
+	reply_int(1);
+	reply_int(2);
+	reply_int(0);
+	reply_int(3);
+	post(o, "ct", "{4}");
+	assert_true(is_both(6, " 1 ct {4} 3600"));
+	post(o, "other", "{5}");
+	assert_string_equal(told[7].text, "PUBLISH other {5}");
+	reply_int(-1);                  /* now somebody is subscribed */
+	reply_int(1);
+	post(o, "ct", "{6}");
+	assert_string_equal(told[8].text, "PUBLISH ct {6}");
+	reply_int(1);
+	expect(o, 0, 6, 0);
+	assert_int_equal(n_told, n_replied);
+	outbox_free(o);
+}
+
+static void not_where_scripts_do_not_see_all(void **state)
+{
+	struct outbox *o = fresh();
+
+	(void)state;
+	outbox_free(o);
+	o = outbox_new(&port, false, spare, NULL);
+	for (int i = 0; i < 3; i++) {
+		post(o, "ct", "{}");
+		assert_string_equal(told[2 * i].text, "PUBLISH ct {}");
+		reply_int(0);
+		reply_int(1);
+	}
+	expect(o, 0, 3, 0);
 	outbox_free(o);
 }
 
@@ -178,7 +231,7 @@ static void a_refusal_ends_it(void **state)
 	reply((struct redis_reply){ .type = REDIS_ERROR, .str = "WRONGTYPE", .len = 9 });
 	expect(o, 0, 0, 1);
 	away = true;
-	post(o, "a", "{2}");
+	post(o, "b", "{2}");
 	away = false;
 	outbox_up(o);
 	away = true;
@@ -193,6 +246,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_is_subscribed_hears_it),
 		cmocka_unit_test(who_is_not_finds_it_on_the_list),
+		cmocka_unit_test(who_pops_waits_for_redis_once),
+		cmocka_unit_test(not_where_scripts_do_not_see_all),
 		cmocka_unit_test(waits_while_redis_is_away),
 		cmocka_unit_test(what_waits_is_bounded),
 		cmocka_unit_test(nothing_is_sent_twice),

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * loop.c - the I/O thread's loop over libevent.
  *
- * The idea: one event_base, and on it a home, timers, and what the rooms watch. Three events
- * have no descriptor and are made active by whoever has something for this thread: `ready` (the
- * home has an actor to run), `earlier` (core's first timer moved) and `posted` (the post list is no
- * longer empty). libevent writes its eventfd only when the base sleeps: a busy loop makes no calls.
+ * The idea: one event_base, and on it a home, timers, and what the rooms watch. Three events are
+ * made active by whoever has something for this thread: `ready` (the home has an actor to run),
+ * `earlier` (core's first timer moved) and `posted` (the post list is no longer empty). libevent
+ * writes its eventfd while it holds its lock, which the thread that this wakes waits for next: two
+ * switches more, each time. So who makes an actor ready from elsewhere writes to a descriptor of
+ * our own, `bell`, once until it is heard.
  *
  * Streams are plain descriptors: input is collected in one piece by large reads (a bufferevent of
  * libevent 2.1 reads 4 KiB at a time), output in an evbuffer that is written once a turn.
@@ -21,6 +23,7 @@
 #include <event2/listener.h>
 #include <event2/thread.h>
 #include <pthread.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,6 +32,7 @@
 #include "moments.h"
 #include "ports.h"
 #include "slice.h"
+#include "sync.h"
 
 enum { READ_BYTES = 64 << 10, ACCEPT_AGAIN_MS = 100, LONGEST_US = 1 << 30 };
 
@@ -45,7 +49,9 @@ struct loop_signal {
 struct loop {
 	struct event_base *base;
 	struct home *home;
-	struct event *ready, *earlier, *posted, *late;
+	struct event *ready, *earlier, *posted, *late, *heard;
+	int bell;
+	_Atomic bool rung;              /* and not heard yet */
 	struct moments moments;
 	struct loop_timer *due;         /* core's */
 	const struct loop_timer *running;       /* NULL: none, or it was freed meanwhile */
@@ -89,9 +95,16 @@ struct loop_stream {
 
 /* --- the home, core's timers, posts ------------------------------------------------------- */
 
+static _Thread_local const struct loop *here;   /* that this thread runs */
+
 static void wake(void *arg)
 {
-	event_active(((struct loop *)arg)->ready, 0, 0);
+	struct loop *l = arg;
+
+	if (here == l)
+		event_active(l->ready, 0, 0);
+	else if (!atomic_exchange(&l->rung, true))      /* partner: on_heard() */
+		eventfd_write(l->bell, 1);
 }
 
 static void on_ready(evutil_socket_t fd, short what, void *arg)
@@ -102,6 +115,13 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	if (home_run(l->home))
 		event_add(l->ready, &next_turn);
+}
+
+/* By edges: it need not be read. */
+static void on_heard(evutil_socket_t fd, short what, void *arg)
+{
+	atomic_exchange(&((struct loop *)arg)->rung, false);
+	on_ready(fd, what, arg);
 }
 
 static void earlier(void *arg)
@@ -217,10 +237,13 @@ struct loop *loop_new(struct why *why)
 	struct loop *l = mem_alloc(sizeof *l);
 
 	l->base = base_new();
-	if (!l->base || moments_init(&l->moments)) {
+	l->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!l->base || l->bell < 0 || moments_init(&l->moments)) {
 		why_set(why, ACTOR_ENOMEM, "the event loop cannot start: %s", strerror(errno));
 		if (l->base)
 			event_base_free(l->base);
+		if (l->bell >= 0)
+			close(l->bell);
 		mem_free(l);
 		return NULL;
 	}
@@ -231,6 +254,8 @@ struct loop *loop_new(struct why *why)
 	l->posted = event_new(l->base, -1, 0, on_posted, l);
 	l->late = event_new(l->base, l->moments.fd, EV_READ | EV_PERSIST | EV_ET, on_late, l);
 	event_add(l->late, NULL);
+	l->heard = event_new(l->base, l->bell, EV_READ | EV_PERSIST | EV_ET, on_heard, l);
+	event_add(l->heard, NULL);
 	l->due = loop_timer_new(l, on_due, l);
 	l->home = home_new("io", wake, l);
 	core_set_loop(l->home);
@@ -248,7 +273,9 @@ void loop_run(struct loop *l)
 {
 	home_enter(l->home);
 	slice_prompt();
+	here = l;
 	event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY);
+	here = NULL;
 	home_leave(l->home);
 }
 
@@ -286,6 +313,8 @@ void loop_free(struct loop *l)
 	event_free(l->earlier);
 	event_free(l->posted);
 	event_free(l->late);
+	event_free(l->heard);
+	close(l->bell);
 	loop_timer_free(l->due);
 	event_base_free(l->base);
 	moments_fini(&l->moments);

@@ -79,32 +79,49 @@ static void on_acked(void *arg, const struct redis_reply *r)
 		a->handled(a->arg, r->str);
 }
 
+static unsigned dirty(const struct acks *a)
+{
+	unsigned n = 0;
+
+	for (const struct sender *s = senders_first(a->senders); s; s = s->next)
+		n += s->dirty;
+	return n;
+}
+
+/* All senders at once: what is trimmed away has to be known as seen. */
 void acks_tell(struct acks *a)
 {
-	enum { MOST = 64 };
-	const char *argv[6 + 2 * MOST] = { "EVAL", ack_script, "2", a->key, a->seen };
-	size_t len[ARRAY_LEN(argv)];
-	char id[48], words[MOST][48];
-	int n = 6;
+	enum { FIRST = 6 };
+	unsigned n = FIRST, senders;
+	char id[48], (*words)[48];
+	const char **argv;
+	size_t *len;
 
 	if (a->acking || !a->up || !id_after(&a->to_ack, &a->acked))
 		return;
+	senders = dirty(a);
+	argv = mem_alloc((FIRST + 2 * senders) * sizeof *argv);
+	len = mem_alloc((FIRST + 2 * senders) * sizeof *len);
+	words = mem_alloc((senders + 1) * sizeof *words);
 	snprintf(id, sizeof id, "%" PRIu64 "-%" PRIu64, a->to_ack.ms, a->to_ack.number + 1);
-	argv[5] = id;
-	for (struct sender *s = senders_first(a->senders); s && n < (int)ARRAY_LEN(argv);
-	     s = s->next) {
-		char *word = words[(n - 6) / 2];
+	memcpy(argv, (const char *[]){ "EVAL", ack_script, "2", a->key, a->seen, id },
+	       FIRST * sizeof *argv);
+	for (struct sender *s = senders_first(a->senders); s; s = s->next) {
+		char *word = words[(n - FIRST) / 2];
 
 		if (!s->dirty)
 			continue;
 		s->dirty = false;
-		snprintf(word, sizeof words[0], "%" PRIu64 " %" PRIu64, s->done_life, s->done_last);
+		snprintf(word, sizeof *words, "%" PRIu64 " %" PRIu64, s->done_life, s->done_last);
 		argv[n++] = s->name;
 		argv[n++] = word;
 	}
-	for (int i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++)
 		len[i] = strlen(argv[i]);
-	a->acking = !a->port->command(a->port->link, on_acked, a, n, argv, len);
+	a->acking = !a->port->command(a->port->link, on_acked, a, (int)n, argv, len);
+	mem_free(words);
+	mem_free(len);
+	mem_free(argv);
 	if (!a->acking) {
 		unheard(a);
 		return;

@@ -2,9 +2,10 @@
  * senders.c - see senders.h.
  *
  * A sender writes a frame again, with the same sequence, when it cannot know whether Redis has it.
- * A sequence that is too high comes of frames that Redis lost, or of a forger: it is to be handled,
- * but counts for real only when the next one follows it, so that a forged one makes no real one a
- * double.
+ * A sequence that is too high comes of frames that Redis lost, after it had said that it has them,
+ * or of a forger. Nobody here can have them back: what was lost is told, and what came is handled,
+ * as are those that follow it. But those before it are still waited for, as they are real if it
+ * was forged, and count for doubles only when SENDER_TRUSTED have followed it.
  *
  * A Redis that took another's place may have frames which the other one was told are handled, also
  * of a sender's earlier lives. All of those came before the first of its next life, so where a
@@ -62,33 +63,56 @@ struct sender *senders_first(const struct senders *s)
 	return s->first;
 }
 
-static bool is_earlier(const struct sender *s, uint64_t life)
+/* Where that life is in `other`; SENDER_LIVES: it is not. */
+static unsigned place_of(const struct sender *s, uint64_t life)
 {
-	for (unsigned i = 0; i < SENDER_LIVES && i < s->lives; i++)
-		if (s->earlier[i] == life)
-			return life != s->life;
-	return false;
+	unsigned i = 0, n = s->others < SENDER_LIVES ? s->others : SENDER_LIVES;
+
+	while (i < n && s->other[i].life != life)
+		i++;
+	return i < n ? i : SENDER_LIVES;
+}
+
+/* Its life is another one from now on; 1 is the first sequence of each. */
+static void turn_to(struct sender *s, uint64_t life)
+{
+	unsigned back = place_of(s, life), here = place_of(s, s->life);
+	uint64_t last = back < SENDER_LIVES ? s->other[back].last : 0;
+
+	if (here == SENDER_LIVES)
+		here = s->others++ % SENDER_LIVES;
+	s->other[here].life = s->life;
+	s->other[here].last = s->last;
+	s->life = life;
+	s->last = last;
+	s->early = s->early_to = 0;
+}
+
+static enum sender_said early(struct sender *s, uint64_t sequence)
+{
+	if (!s->early || sequence != s->early_to + 1) {
+		s->early = s->early_to = sequence;
+		return SENDER_GAP;
+	}
+	s->early_to = sequence;
+	if (sequence - s->early + 1 >= SENDER_TRUSTED) {
+		s->last = sequence;
+		s->early = s->early_to = 0;
+	}
+	return SENDER_NEXT;
 }
 
 enum sender_said sender_frame(struct sender *s, uint64_t life, uint64_t sequence, bool reread)
 {
-	if (reread && is_earlier(s, life))
+	if (reread && life != s->life && place_of(s, life) < SENDER_LIVES)
 		return SENDER_SEEN;
-	if (s->life != life || !s->last) {
-		if (s->last)
-			s->earlier[s->lives++ % SENDER_LIVES] = s->life;
-		s->life = life;
+	if (s->life != life)
+		turn_to(s, life);
+	if (sequence == s->last + 1) {
 		s->last = sequence;
-		s->gap = 0;
 		return SENDER_NEXT;
 	}
-	if (sequence <= s->last || sequence == s->gap)
+	if (sequence <= s->last || (sequence >= s->early && sequence <= s->early_to))
 		return SENDER_SEEN;
-	if (sequence != s->last + 1 && (!s->gap || sequence != s->gap + 1)) {
-		s->gap = sequence;
-		return SENDER_GAP;
-	}
-	s->last = sequence;
-	s->gap = 0;
-	return SENDER_NEXT;
+	return early(s, sequence);
 }

@@ -5,12 +5,14 @@
 
 #include "base.h"
 
-enum { SENDER_LIVES = 4 };
+enum { SENDER_LIVES = 4, SENDER_TRUSTED = 64 };  /* so many in a row are no forger's */
 struct sender {
 	struct sender *next;
 	char *name;
-	uint64_t life, last, gap;       /* gap: a sequence that came too early; 0: none */
-	uint64_t earlier[SENDER_LIVES]; unsigned lives;         /* before that one, and how many */
+	uint64_t life, last;
+	uint64_t early, early_to;       /* these came before those between them and last; 0: none */
+	struct { uint64_t life, last; } other[SENDER_LIVES];    /* before that one, */
+	unsigned others;                                        /* and how many */
 	uint64_t done_life, done_last;  /* handled */
 	bool dirty;                     /* that Redis does not know */
 };

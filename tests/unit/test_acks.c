@@ -11,7 +11,7 @@
 #include "../../runtime/actor.h"
 #include "../../runtime/bus/acks.h"
 
-static struct { redis_fn *fn; void *arg; char id[48], sender[64]; } told;
+static struct { redis_fn *fn; void *arg; char id[48], sender[64]; int argc; } told;
 static int n_told;
 static bool away;
 
@@ -23,6 +23,7 @@ static int command(void *link, redis_fn *fn, void *arg, int argc, const char **a
 		return ACTOR_EFAIL;
 	told.fn = fn;
 	told.arg = arg;
+	told.argc = argc;
 	snprintf(told.id, sizeof told.id, "%s", argv[5]);
 	snprintf(told.sender, sizeof told.sender, "%s %s", argc > 6 ? argv[6] : "",
 	         argc > 7 ? argv[7] : "");
@@ -171,6 +172,75 @@ static void test_earlier_lives_are_known_again(void **state)
 	senders_free(all);
 }
 
+/* What is trimmed away of a sender and not known as seen would be taken again. */
+static void test_all_senders_are_told_at_once(void **state)
+{
+	enum { MANY = 200 };
+	struct acks *a = fresh();
+	struct batch *b = acks_begin(a);
+
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "node %d", i);
+		s = sender_of(all, name);
+		assert_int_equal(sender_frame(s, 7, 1, false), SENDER_NEXT);
+		batch_note(b, s);
+	}
+	batch_last(b, &(struct id){ 100, 0 });
+	acks_close(a, b);
+	acks_tell(a);
+	assert_int_equal(n_told, 1);
+	assert_int_equal(told.argc, 6 + 2 * MANY);
+	reply(REDIS_INT);
+	assert_true(acks_idle(a));
+	end(a);
+}
+
+static void heard_12(void)
+{
+	all = senders_new();
+	s = sender_of(all, "alpha");
+	for (uint64_t n = 1; n <= 12; n++)
+		assert_int_equal(sender_frame(s, 1, n, false), SENDER_NEXT);
+}
+
+/* Redis has lost some: the rest is taken, is known when it comes again, and counts in the end. */
+static void test_what_is_missing_is_told_once(void **state)
+{
+	uint64_t n = 14;
+
+	(void)state;
+	heard_12();
+	assert_int_equal(sender_frame(s, 1, n, false), SENDER_GAP);
+	for (; n < 14 + SENDER_TRUSTED; n++) {
+		assert_int_equal(sender_frame(s, 1, n, false), SENDER_SEEN);
+		assert_int_equal(sender_frame(s, 1, n + 1, false), SENDER_NEXT);
+	}
+	assert_int_equal(s->last, n);
+	assert_int_equal(sender_frame(s, 1, 13, false), SENDER_SEEN);
+	senders_free(all);
+}
+
+/* Whoever forges frames in another's name makes none of its own a double. */
+static void test_forged_frames_hide_none(void **state)
+{
+	static const uint64_t forged[] = { 14, 15, 16, 5000, 5001, UINT64_MAX };
+
+	(void)state;
+	heard_12();
+	for (size_t i = 0; i < ARRAY_LEN(forged); i++)
+		sender_frame(s, 1, forged[i], false);
+	for (uint64_t n = 13; n < 100; n++)
+		assert_int_equal(sender_frame(s, 1, n, false), SENDER_NEXT);
+	assert_int_equal(sender_frame(s, 2, 5000, false), SENDER_GAP);  /* nor if it is the first */
+	assert_int_equal(sender_frame(s, 2, 1, false), SENDER_NEXT);
+	assert_int_equal(sender_frame(s, 1, 99, false), SENDER_SEEN);
+	assert_int_equal(sender_frame(s, 1, 100, false), SENDER_NEXT);
+	senders_free(all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +248,9 @@ int main(void)
 		cmocka_unit_test(test_lost_is_told_again),
 		cmocka_unit_test(test_refused_is_told_again),
 		cmocka_unit_test(test_earlier_lives_are_known_again),
+		cmocka_unit_test(test_all_senders_are_told_at_once),
+		cmocka_unit_test(test_what_is_missing_is_told_once),
+		cmocka_unit_test(test_forged_frames_hide_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

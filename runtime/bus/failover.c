@@ -2,9 +2,13 @@
  * failover.c - see failover.h.
  *
  * Where Sentinels or a Cluster may put a replica in the master's place, what the master has
- * acknowledged and no replica has yet is lost with it, by microseconds as a rule: unless it takes
- * writes only while a replica keeps up (min-replicas-to-write). That is the operator's to say, so
- * what is done here is to tell. Of a Cluster one master is asked, as they are set alike.
+ * acknowledged and no replica has yet is lost with it. Redis acknowledges before a replica has it:
+ * microseconds, as a rule, but all that is written while the master is cut off from its replicas.
+ * min-replicas-to-write ends that after min-replicas-max-lag seconds without a sign of a replica,
+ * so it bounds the loss, to a second at best, and does not rule it out; WAIT behind each frame
+ * would, and is not used, as it holds up all that goes the same way. Which to have is the
+ * operator's to say, so what is done here is to tell. Of a Cluster one master is asked, as they are
+ * set alike.
  *
  * A Redis that does not let us ask (CONFIG is often kept from users) is taken as it is. */
 #include "failover.h"
@@ -14,10 +18,12 @@
 
 #include "log.h"
 
+enum { LAG_LEAST_S = 1 };        /* that Redis can be set to */
+
 struct failover {
 	const struct redis_port *port;
 	bool sentinel, cluster;
-	char warning[160];
+	char warning[192];
 };
 
 struct failover *failover_new(const struct url *u, const struct redis_port *port)
@@ -35,16 +41,35 @@ void failover_free(struct failover *f)
 	mem_free(f);
 }
 
-/* [name, value] */
+static int value_of(const struct redis_reply *r, const char *name)
+{
+	for (size_t i = 0; i + 1 < r->items; i += 2)
+		if (r->item[i].type == REDIS_STR && !strcmp(r->item[i].str, name) &&
+		    r->item[i + 1].type == REDIS_STR)
+			return atoi(r->item[i + 1].str);
+	return -1;
+}
+
+/* [name, value, ...] */
 static void on_least(void *arg, const struct redis_reply *r)
 {
 	struct failover *f = arg;
+	int least, lag_s;
 
-	if (r->type != REDIS_LIST || r->items != 2 || r->item[1].type != REDIS_STR ||
-	    atoi(r->item[1].str) > 0)
+	if (r->type != REDIS_LIST)
 		return;
-	snprintf(f->warning, sizeof f->warning, "a failover may lose what was acknowledged last, "
-	         "as a write needs no replica: CONFIG SET min-replicas-to-write 1");
+	least = value_of(r, "min-replicas-to-write");
+	lag_s = value_of(r, "min-replicas-max-lag");
+	if (!least || !lag_s)
+		snprintf(f->warning, sizeof f->warning, "a failover may lose what was acknowledged "
+		         "last, as a write needs no replica: CONFIG SET min-replicas-to-write 1 and "
+		         "min-replicas-max-lag 1");
+	else if (lag_s > LAG_LEAST_S)
+		snprintf(f->warning, sizeof f->warning, "a failover may lose what was acknowledged "
+		         "in the last %d s, for which a replica may be behind: CONFIG SET "
+		         "min-replicas-max-lag 1", lag_s);
+	else
+		return;
 	log_line(LOG_WARN, "bus", "%s", f->warning);
 }
 
@@ -59,7 +84,7 @@ static void ask(struct failover *f, redis_fn *fn, int argc, const char **argv)
 
 static void ask_least(struct failover *f)
 {
-	const char *argv[] = { "CONFIG", "GET", "min-replicas-to-write" };
+	const char *argv[] = { "CONFIG", "GET", "min-replicas-*" };
 
 	ask(f, on_least, 3, argv);
 }

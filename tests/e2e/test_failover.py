@@ -86,12 +86,16 @@ class Failover(Case):
     def test_the_nodes_follow(self):
         watched = Watched(self)
         a = self.node("alpha", "spring.c", watched.url)
-        b = self.node("beta", "sink.c", watched.url)
         # One of those named is not there; and nobody has said that a write needs a replica.
         self.assertTrue(a.err.wait("connected to sentinel://"))
         self.assertTrue(a.err.wait("may lose .*min-replicas-to-write 1"))
         self.assertIn("min-replicas-to-write", a.json("inspect")[0]["redis"]["warning"])
         self.assertRegex(a.actorctl("inspect").out, "warning +a failover may lose")
+        master = watched.client(watched.master())
+        master.config_set("min-replicas-to-write", 1)
+        b = self.node("beta", "sink.c", watched.url)
+        self.assertTrue(b.err.wait("may lose .* in the last 10 s, .*min-replicas-max-lag 1"))
+        master.config_set("min-replicas-to-write", 0)
 
         def told():
             done = a.actorctl("--json", "call", "sink", "told")

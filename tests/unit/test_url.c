@@ -162,6 +162,9 @@ static void refusals_say_why(void **state)
 	refused("redis://h/-1", "database");
 	refused("redis://h/0?ssl=1", "db=N");
 	refused("redis://h/0?cacert=/a", "rediss://");
+	refused("rediss+sentinel://h:1/m", "of one Redis only");
+	refused("sentinel://h:1/m?cacert=/a", "without TLS");
+	refused("cluster://h:1?cacert=/a", "without TLS");
 	refused("rediss://h/0?ssl=1", "cacert=FILE");
 	refused("rediss://h/0?cacert", "cacert=FILE");
 	refused("rediss://h?db=1", "cacert=FILE");

@@ -448,7 +448,8 @@ static void parts_new(struct bus *b)
 	b->wire = wire_new(b->loop, &(struct link_config){ &b->url, name.p, b->reply }, &events, b);
 	buf_fini(&name);
 	b->topics = topics_new();
-	b->outbox = outbox_new(wire_port(b->wire, LINK_COMMANDS), !url_is_cluster(&b->url), go_on, b);
+	b->outbox = outbox_new(wire_port(b->wire, LINK_COMMANDS), !url_is_cluster(&b->url),
+	                       go_on, b);
 	in.outbox = b->outbox;
 	in.topics = b->topics;
 	b->intake = intake_new(&in, b->self, b->again);

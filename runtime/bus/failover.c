@@ -62,7 +62,7 @@ static void on_least(void *arg, const struct redis_reply *r)
 	lag_s = value_of(r, "min-replicas-max-lag");
 	if (!least || !lag_s)
 		snprintf(f->warning, sizeof f->warning, "a failover may lose what was acknowledged "
-		         "last, as a write needs no replica: CONFIG SET min-replicas-to-write 1 and "
+		         "last, as a write needs no replica: CONFIG SET min-replicas-to-write 1 "
 		         "min-replicas-max-lag 1");
 	else if (lag_s > LAG_LEAST_S)
 		snprintf(f->warning, sizeof f->warning, "a failover may lose what was acknowledged "

@@ -15,9 +15,9 @@
  *
  * Invariants: an answer is never sent twice, so one whose fate is unknown, as the link was lost
  * after it was written, is given up. What is queued is bounded; what is given up is counted, and
- * said once in a while. To one caller they go in order: none goes both ways at once while one before
- * it has still to be said the second time. Making the list and dating it is one step (a script): between two, a list
- * could have become somebody else's.
+ * said once in a while. To one caller they go in order: none goes both ways at once while one
+ * before it has still to be said the second time. Making the list and dating it is one step (a
+ * script): between two, a list could have become somebody else's.
  *
  * The loop's thread only. Knows neither topics nor encodings. */
 #include "outbox.h"

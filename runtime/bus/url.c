@@ -144,8 +144,8 @@ static int setting(struct url *u, const char *p, const char *end, struct why *wh
 			return decode(v, end, texts[i].out, sizeof u->cacert, texts[i].name, why);
 	return why_set(why, ACTOR_EARGS, "after ? the Redis URL takes %s", u->tls ?
 	               "cacert=FILE, cert=FILE, key=FILE, sni=NAME and verify=full|ca|none" :
-	               "db=N only (certificates are rediss://'s, of one Redis: Sentinels and a Cluster "
-	               "are spoken to without TLS, or through a proxy that adds it)");
+	               "db=N only (certificates are rediss://'s, of one Redis: Sentinels and a "
+	               "Cluster are spoken to without TLS, or through a proxy that adds it)");
 }
 
 static int query(struct url *u, const char *p, const char *end, struct why *why)
@@ -176,8 +176,8 @@ static int scheme(const char *text, enum kind *kind, const char **rest, struct w
 			return 0;
 		}
 	return why_set(why, ACTOR_EARGS,
-	               "the Redis URL begins with %.*s, but must begin with redis://, rediss:// (TLS, "
-	               "of one Redis only), unix://, sentinel:// or cluster://",
+	               "the Redis URL begins with %.*s, but must begin with redis://, rediss:// "
+	               "(TLS, of one Redis only), unix://, sentinel:// or cluster://",
 	               (int)strcspn(text, ":/"), text);
 }
 

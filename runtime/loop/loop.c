@@ -15,14 +15,13 @@
  * nothing of it is called after it. What the home leaves undone is done in the next turn, so that
  * actors on the loop cannot keep descriptors waiting.
  *
- * Threads: `posts` is under `lock`; loop_stop(), loop_post() and the wakes come from any thread;
+ * Threads: `posts` has a lock; loop_stop(), loop_post() and the wakes come from any thread;
  * all else belongs to the thread that runs the loop. Does not retry, time out or limit. */
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <event2/thread.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,12 +30,11 @@
 #include "loop.h"
 #include "moments.h"
 #include "ports.h"
+#include "posts.h"
 #include "slice.h"
 #include "sync.h"
 
 enum { READ_BYTES = 64 << 10, ACCEPT_AGAIN_MS = 100, LONGEST_US = 1 << 30 };
-
-struct post { struct post *next; void (*fn)(void *arg); void *arg; };
 
 struct loop_signal {
 	struct loop_signal *next;
@@ -56,8 +54,7 @@ struct loop {
 	struct loop_timer *due;         /* core's */
 	const struct loop_timer *running;       /* NULL: none, or it was freed meanwhile */
 	struct loop_signal *signals;
-	pthread_mutex_t lock;
-	struct post *posts, **last;
+	struct posts posts;
 };
 
 struct loop_timer {
@@ -153,42 +150,14 @@ static void on_due(void *arg)
 
 void loop_post(struct loop *l, void (*fn)(void *arg), void *arg)
 {
-	struct post *p = mem_alloc(sizeof *p);
-	bool first;
-
-	p->fn = fn;
-	p->arg = arg;
-	pthread_mutex_lock(&l->lock);
-	first = !l->posts;
-	*l->last = p;
-	l->last = &p->next;
-	pthread_mutex_unlock(&l->lock);
-	if (first)
+	if (posts_add(&l->posts, fn, arg))
 		event_active(l->posted, 0, 0);
-}
-
-static struct post *posts_take(struct loop *l)
-{
-	struct post *p;
-
-	pthread_mutex_lock(&l->lock);
-	p = l->posts;
-	l->posts = NULL;
-	l->last = &l->posts;
-	pthread_mutex_unlock(&l->lock);
-	return p;
 }
 
 static void on_posted(evutil_socket_t fd, short what, void *arg)
 {
-	struct post *p = posts_take(arg), *next;
-
 	(void)fd, (void)what;
-	for (; p; p = next) {
-		next = p->next;
-		p->fn(p->arg);
-		mem_free(p);
-	}
+	posts_run(&((struct loop *)arg)->posts);
 }
 
 static void run(struct loop *l, struct loop_timer *t)
@@ -247,8 +216,7 @@ struct loop *loop_new(struct why *why)
 		mem_free(l);
 		return NULL;
 	}
-	pthread_mutex_init(&l->lock, NULL);
-	l->last = &l->posts;
+	posts_init(&l->posts);
 	l->ready = event_new(l->base, -1, 0, on_ready, l);
 	l->earlier = event_new(l->base, -1, 0, on_earlier, l);
 	l->posted = event_new(l->base, -1, 0, on_posted, l);
@@ -297,16 +265,10 @@ static void signals_free(struct loop_signal *s)
 
 void loop_free(struct loop *l)
 {
-	struct post *p, *next;
-
 	if (!l)
 		return;
 	core_on_earlier_timer(NULL, NULL);
 	core_set_loop(NULL);
-	for (p = posts_take(l); p; p = next) {
-		next = p->next;
-		mem_free(p);
-	}
 	signals_free(l->signals);
 	home_free(l->home);
 	event_free(l->ready);
@@ -318,7 +280,7 @@ void loop_free(struct loop *l)
 	loop_timer_free(l->due);
 	event_base_free(l->base);
 	moments_fini(&l->moments);
-	pthread_mutex_destroy(&l->lock);
+	posts_fini(&l->posts);
 	mem_free(l);
 }
 

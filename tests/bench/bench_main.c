@@ -27,7 +27,7 @@ static const struct { const char *name, *what; workload *run;
 	 bench_fairness},
 	{"redis-call", "256 questions under way from one node to another, and bare: calls/s",
 	 bench_redis_call},
-	{"redis-low", "us, p50 of a call from one node to another, one at a time; before it, by lists",
+	{"redis-low", "us, p50 of a call between nodes, one at a time; before it, by lists",
 	 bench_redis_low},
 	{"redis-stream", "one way from one node to another, and bare: messages/s",
 	 bench_redis_stream},

@@ -143,8 +143,11 @@ void alarm_end(struct worker *w, struct actor *a, int64_t number, struct msg *m)
 {
 	struct wait *x = ask_find(a, number, WAIT_TIMER);
 
-	if (x)
-		x->msg = m;
-	else
+	if (!x) {
 		message_free(&w->pool, m);
+		return;
+	}
+	x->msg = m;
+	if (entry_gone(&type_table(cell_type(a))->entry[m->fn]))
+		actor_cancel(a, number);        /* what it came to is told once */
 }

@@ -269,10 +269,11 @@ int migrate_first(actor *self, const msg *m)
 	tab = type_table(t);
 	fn = table_find(tab, name, strlen(name));
 	if (fn < 0)
-		return ACTOR_ENOENT;
+		return table_gone(self, m);
 	e = &tab->entry[fn];
 	if (e->fn == migrate_first)
-		return contain_wait(w, self, (struct msg *)(uintptr_t)m, e) ? 0 : ACTOR_EFULL;
+		return contain_wait(w, self, (struct msg *)(uintptr_t)m, e) ? 0
+		       : msg_fail(m, "there is no memory to keep it until its state has moved");
 	return e->code ? contain_handler(w, self, (struct msg *)(uintptr_t)m, e) : e->fn(self, m);
 }
 

@@ -43,19 +43,19 @@ static void log_failure(struct actor *a, const char *what, int rc, const char *t
 static COLD void failed(struct worker *w, struct actor *a, struct msg *m, const struct entry *e,
 			int rc, bool asked, bool refused)
 {
+	const char *reason = refused && *w->failure ? w->failure : error_name(rc);
 	uint64_t crash = 0;
 	struct why why;
 
 	COUNT_UP(&w->failed, 1);
 	COUNT_UP(&worker_count_of(w, e->count)->failures, 1);
 	if (m->corr && !(m->flags & MSG_ANSWER)) {
-		post_answer(w, m->from, m->corr, NULL, 0, rc, error_name(rc));
+		post_answer(w, m->from, m->corr, NULL, 0, rc, reason);
 		m->corr = 0;
 	} else if (!asked) {
 		COUNT_UP(&w->dead, 1);
 		COUNT_UP(&w->spoilt, 1);
-		why_set(&why, 0, "%s %s: %s", e->name, refused ? "refused" : "failed",
-		        refused ? w->failure : error_name(rc));
+		why_set(&why, 0, "%s %s: %s", e->name, refused ? "refused" : "failed", reason);
 		letters_add_to(a, e->name, m, why.text);
 		if (!refused)
 			crash = crash_note(a, m, &(struct crash_about){

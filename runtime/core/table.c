@@ -3,6 +3,7 @@
 #include "table.h"
 
 #include "offers.h"
+#include "worker.h"
 
 #include <pthread.h>
 
@@ -92,9 +93,15 @@ static struct table *table_new(uint32_t n)
 	return t;
 }
 
+/* Refuses as msg_fail() does: who went on sending to it is no reason for the actor to fail. */
 int table_gone(actor *self, const msg *m)
 {
+	static const char reason[] = "it went with the patch that brought it";
+	struct worker *w = worker_self;
+
 	(void)self, (void)m;
+	memcpy(w->failure, reason, sizeof reason);
+	w->in_handler |= IN_REFUSAL;
 	return ACTOR_ENOENT;
 }
 

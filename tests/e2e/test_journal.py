@@ -8,7 +8,7 @@ import re
 import subprocess
 import unittest
 
-from harness import ACTORCTL, HERE, TROUBLE, Case, make_folder, until
+from harness import ACTORCTL, HERE, TROUBLE, Case, make_folder, until, vary
 
 HEAD = '#include "actor.h"\n#include "counter.h"\n'
 
@@ -107,6 +107,21 @@ class Reverts(Journal):
             self.assertIn("it has: hit", done.err)
         self.apply(hit(2, "twice", "by:int also:str?"))
         self.assertEqual(self.r.actorctl("call", "counter", "twice", "4", "x").code, 0)
+
+    def test_what_still_comes_for_a_handler_that_went_harms_nobody(self):
+        """Its message is a dead letter with the reason, its timer ends, the state stays."""
+        self.begin()
+        self.assertEqual(self.hit(5), 5)
+        self.apply(vary(hit(2, "twice"), "c->hits += 2 * msg_int(m, 0);",
+                        "actor_every(self, 20, \"twice\", 1);"))
+        self.assertEqual(self.r.actorctl("call", "counter", "twice", "1").code, 0)
+        self.revert(1)
+        until(lambda: self.r.json("inspect")[0]["dead_letters"], "a dead letter")
+        letter = self.r.json("inspect")[0]["dead_letters"][0]
+        self.assertEqual((letter["actor"], letter["handler"], letter["reason"]), (
+            "counter", "twice", "twice refused: it went with the patch that brought it"))
+        self.assertEqual(self.r.json("inspect", "counter")[0]["timers"], [])
+        self.assertEqual(self.hit(), 6)
 
     def test_a_process_cannot_be_taken_back(self):
         self.begin()

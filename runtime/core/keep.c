@@ -20,31 +20,20 @@
 
 #include <pthread.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "json.h"
-#include "ports.h"
+#include "kept.h"
 #include "registry.h"
 
 enum { SHARDS = 64, BUCKETS = 256 };
 
-struct kept {
-	struct kept *next;
-	enum client_keep keep;
-	bool dirty, gone;               /* to be saved; is not there any more */
-	unsigned unwritten;             /* KEEP_SHARED: changes that Redis has not answered */
-	int day;                        /* KEEP_TODAY: of which it is, 20060102 */
-	struct buf value;               /* packed */
-	char key[];
-};
-
 struct user {
 	struct user *next;              /* in its bucket */
 	pthread_mutex_t lock;           /* of all below, but sessions */
-	struct kept *first;
-	unsigned count;
+	struct kept_list kept;
 	unsigned sessions;              /* under the table's lock */
 	bool loaded, queued;            /* queued: in saves.h, or in the store's hands */
+	bool unread;                    /* the disk did not say what it has */
 	char name[];
 };
 
@@ -52,8 +41,7 @@ struct client {
 	struct client *next;
 	actor_ref session;
 	struct user *user;
-	struct kept *first;             /* KEEP_TEMP */
-	unsigned count;
+	struct kept_list kept;          /* KEEP_TEMP */
 };
 
 struct shard {
@@ -68,95 +56,6 @@ static struct shard shards[SHARDS] = {
 static struct { pthread_mutex_t lock; struct user **bucket; uint32_t size, count; } users = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 };
-
-/* --- one thing ---------------------------------------------------------------------------- */
-
-static int today(void)
-{
-	time_t now = (time_t)(wall_ms() / 1000);
-	struct tm t;
-
-	localtime_r(&now, &t);
-	return (t.tm_year + 1900) * 10000 + (t.tm_mon + 1) * 100 + t.tm_mday;
-}
-
-static struct kept *find(struct kept *first, enum client_keep keep, const char *key)
-{
-	while (first && (first->keep != keep || strcmp(first->key, key) != 0))
-		first = first->next;
-	return first;
-}
-
-static bool is_there(const struct kept *k)
-{
-	return k && !k->gone && (k->keep != KEEP_TODAY || k->day == today());
-}
-
-/* NULL: there are too many. */
-static struct kept *make(struct kept **first, unsigned *count, enum client_keep keep,
-                         const char *key)
-{
-	struct kept *k = find(*first, keep, key);
-	size_t len = strlen(key);
-
-	if (k || *count >= KEEP_MOST)
-		return k;
-	k = mem_alloc(sizeof *k + len + 1);
-	k->keep = keep;
-	k->gone = true;
-	memcpy(k->key, key, len);
-	k->next = *first;
-	*first = k;
-	++*count;
-	return k;
-}
-
-static void write_value(struct kept *k, struct packed value)
-{
-	buf_clear(&k->value);
-	buf_add(&k->value, value.at, (size_t)(value.end - value.at));
-	k->gone = false;
-	k->day = k->keep == KEEP_TODAY ? today() : 0;
-}
-
-static void write_int(struct kept *k, int64_t v)
-{
-	buf_clear(&k->value);
-	pack_int(&k->value, v);
-	k->gone = false;
-	k->day = k->keep == KEEP_TODAY ? today() : 0;
-}
-
-static struct value read_value(const struct kept *k)
-{
-	struct packed p = { (uint8_t *)k->value.p, (uint8_t *)k->value.p + k->value.len };
-	struct value v = { .type = VALUE_NULL };
-
-	packed_next(&p, &v);
-	return v;
-}
-
-/* False: what is there is no int. */
-static bool add_to(struct kept *k, int64_t by, int64_t *total)
-{
-	struct value v = { .type = VALUE_INT };
-
-	if (is_there(k))
-		v = read_value(k);
-	if (v.type != VALUE_INT || __builtin_add_overflow(v.i, by, total))
-		return false;
-	write_int(k, *total);
-	return true;
-}
-
-static void drop_all(struct kept *k)
-{
-	for (struct kept *next; k; k = next) {
-		next = k->next;
-		buf_fini(&k->value);
-		mem_free(k);
-	}
-}
 
 /* --- users -------------------------------------------------------------------------------- */
 
@@ -215,7 +114,7 @@ static void let_go(struct user *u)
 		*at = u->next;
 		users.count--;
 		pthread_mutex_destroy(&u->lock);
-		drop_all(u->first);
+		kept_drop_all(&u->kept);
 		mem_free(u);
 		if (!users.count) {
 			mem_free(users.bucket);
@@ -322,7 +221,17 @@ void keep_loaded(const char *name)
 
 	if (!u)
 		return;
-	u->loaded = true;
+	u->loaded = !u->unread;
+	let_go(u);
+}
+
+void keep_unread(const char *name, bool unread)
+{
+	struct user *u = take(name);
+
+	if (!u)
+		return;
+	u->unread = unread;
 	let_go(u);
 }
 
@@ -343,7 +252,7 @@ void keep_close(actor_ref session)
 	pthread_mutex_unlock(&s->lock);
 	if (!c)
 		return;
-	drop_all(c->first);
+	kept_drop_all(&c->kept);
 	pthread_mutex_lock(&users.lock);
 	pthread_mutex_lock(&c->user->lock);
 	c->user->sessions--;
@@ -374,10 +283,9 @@ static void drop(struct client *c)
 
 static struct kept *kept_of(struct client *c, enum client_keep keep, const char *key, bool made)
 {
-	struct kept **first = keep == KEEP_TEMP ? &c->first : &c->user->first;
-	unsigned *count = keep == KEEP_TEMP ? &c->count : &c->user->count;
+	struct kept_list *l = keep == KEEP_TEMP ? &c->kept : &c->user->kept;
 
-	return made ? make(first, count, keep, key) : find(*first, keep, key);
+	return made ? kept_make(l, keep, key) : kept_find(l, keep, key);
 }
 
 /* --- from and to the disk, and Redis ------------------------------------------------------ */
@@ -396,9 +304,9 @@ void keep_found(const char *name, const char *key, size_t len, struct packed val
 	memcpy(text, key + 1, len - 1);
 	if (keep == KEEP_TODAY && (packed_next(&value, &list) < 1 || packed_next(&value, &day) < 1))
 		value.at = NULL;
-	k = value.at ? make(&u->first, &u->count, keep, text) : NULL;
+	k = value.at ? kept_make(&u->kept, keep, text) : NULL;
 	if (k && !k->dirty) {
-		write_value(k, value);
+		kept_write(k, value);
 		k->day = (int)day.i;
 	}
 	let_go(u);
@@ -414,11 +322,11 @@ void keep_shared(const char *name, const char *key, const char *text, size_t len
 		return;
 	if (text)
 		json_or_text(text, len, &b);
-	k = text ? make(&u->first, &u->count, KEEP_SHARED, key) : find(u->first, KEEP_SHARED, key);
+	k = text ? kept_make(&u->kept, KEEP_SHARED, key) : kept_find(&u->kept, KEEP_SHARED, key);
 	if (k && !k->unwritten) {
 		k->gone = !text;
 		if (text)
-			write_value(k, (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len });
+			kept_write(k, (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len });
 	}
 	let_go(u);
 	buf_fini(&b);
@@ -436,19 +344,19 @@ bool keep_is_here(const char *name)
 void keep_written(const char *name, const char *key, const int64_t *total)
 {
 	struct user *u = take(name);
-	struct kept *k = u ? find(u->first, KEEP_SHARED, key) : NULL;
+	struct kept *k = u ? kept_find(&u->kept, KEEP_SHARED, key) : NULL;
 
 	if (!u)
 		return;
 	if (k && k->unwritten && !--k->unwritten && total)
-		write_int(k, *total);
+		pack_int(kept_rewrite(k), *total);
 	let_go(u);
 }
 
 /* Key with its NUL, and the value: copied, so that the disk is not waited for under a lock. */
 static void copy_changes(struct user *u, struct buf *out)
 {
-	for (struct kept *k = u->first; k; k = k->next) {
+	for (struct kept *k = u->kept.first; k; k = k->next) {
 		uint32_t len;
 		size_t at;
 
@@ -500,11 +408,13 @@ bool keep_saved(const char *name, bool saved)
 
 	if (!u)
 		return false;
-	for (struct kept *k = u->first; k; k = k->next) {
-		k->dirty |= !saved && (k->keep == KEEP_LOCAL || k->keep == KEEP_TODAY);
+	for (struct kept *k = u->kept.first; k; k = k->next) {
+		k->dirty |= !saved && kept_is_on_disk(k);
 		more |= k->dirty;
 	}
 	u->queued = more;
+	if (saved && u->loaded)
+		kept_drop_gone(&u->kept, true);
 	let_go(u);
 	return more;
 }
@@ -516,7 +426,7 @@ static void mark(struct client *c, struct kept *k, struct keep_task *t)
 	snprintf(t->user, sizeof t->user, "%s", c->user->name);
 	t->tell = k->keep == KEEP_SHARED;
 	k->unwritten += t->tell;
-	if (k->keep == KEEP_LOCAL || k->keep == KEEP_TODAY) {
+	if (kept_is_on_disk(k)) {
 		k->dirty = true;
 		t->save = !c->user->queued;
 		c->user->queued = true;
@@ -533,35 +443,43 @@ void keep_not_queued(const char *name)
 	let_go(u);
 }
 
+/* What is set without a look at what was there would take its place on the disk. */
+static bool is_unread(const struct client *c, enum client_keep keep)
+{
+	return c && c->user->unread && (keep == KEEP_LOCAL || keep == KEEP_TODAY);
+}
+
 int keep_write(actor_ref who, enum client_keep keep, const char *key, struct packed value,
                struct keep_task *t)
 {
 	struct client *c = hold(who);
-	struct kept *k = c ? kept_of(c, keep, key, true) : NULL;
+	bool unread = is_unread(c, keep);
+	struct kept *k = c && !unread ? kept_of(c, keep, key, true) : NULL;
 
 	if (k && value.at)
-		write_value(k, value);
+		kept_write(k, value);
 	else if (k)
 		k->gone = true;
 	if (k)
 		mark(c, k, t);
 	if (c)
 		drop(c);
-	return k ? 0 : c ? ACTOR_ENOMEM : ACTOR_ENOENT;
+	return k ? 0 : unread ? ACTOR_ETIME : c ? ACTOR_ENOMEM : ACTOR_ENOENT;
 }
 
 int keep_add(actor_ref who, enum client_keep keep, const char *key, int64_t by, int64_t *sum,
              struct keep_task *t)
 {
 	struct client *c = hold(who);
-	struct kept *k = c ? kept_of(c, keep, key, true) : NULL;
-	bool done = k && add_to(k, by, sum);
+	bool unread = is_unread(c, keep);
+	struct kept *k = c && !unread ? kept_of(c, keep, key, true) : NULL;
+	bool done = k && kept_add(k, by, sum);
 
 	if (done)
 		mark(c, k, t);
 	if (c)
 		drop(c);
-	return done ? 0 : !c ? ACTOR_ENOENT : k ? ACTOR_EARGS : ACTOR_ENOMEM;
+	return done ? 0 : !c ? ACTOR_ENOENT : unread ? ACTOR_ETIME : k ? ACTOR_EARGS : ACTOR_ENOMEM;
 }
 
 /* The value's head, and its text cut to fit into out. */
@@ -574,8 +492,8 @@ struct value keep_look(actor_ref who, enum client_keep keep, const char *key, ch
 
 	if (size)
 		*out = 0;
-	if (is_there(k))
-		v = read_value(k);
+	if (kept_is_there(k))
+		v = kept_read(k);
 	if (size && v.type == VALUE_STR) {
 		size_t n = v.len < size - 1 ? v.len : size - 1;
 

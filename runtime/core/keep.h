@@ -6,12 +6,15 @@
 
 #include "core.h"
 
-enum { KEEP_KEY_MOST = 128, KEEP_VALUE_MOST = 65536, KEEP_MOST = 256 };
+enum { KEEP_KEY_MOST = 128, KEEP_VALUE_MOST = 65536 };
 
 /* A session, logged in as user, from here to there. True: what the user keeps is not loaded yet, so
  * the store and Redis are to be asked. Any thread, as are all here. */
 bool keep_open(actor_ref session, const char *user);
 void keep_loaded(const char *user);
+/* The store did not say what the user has on the disk: none of that is written until it does (by
+ * the next session's login), so that it is not lost. False: it did. */
+void keep_unread(const char *user, bool unread);
 void keep_close(actor_ref session);
 
 /* From the store: a key as keep_changes() gave it. What was set here meanwhile stays. */
@@ -33,7 +36,8 @@ unsigned keep_users(void);              /* in memory now */
 
 /* For client.c. What is to be done once no lock is held. */
 struct keep_task { bool save, tell; char user[NAME_MAX_LEN + 1]; };
-/* value.at NULL: it goes. ACTOR_ENOENT: no such session; ACTOR_ENOMEM: it keeps too much. */
+/* value.at NULL: it goes. ACTOR_ENOENT: no such session; ACTOR_ENOMEM: it keeps too much;
+ * ACTOR_ETIME: keep_unread(). */
 int keep_write(actor_ref who, enum client_keep keep, const char *key, struct packed value,
 	       struct keep_task *t);
 /* ACTOR_EARGS: what is there is no int, or would go beyond 64 bits. */

@@ -334,6 +334,9 @@ int life_spawn(const struct spawn *s, const struct birth *b, actor_id *id, struc
 	struct worker *w;
 	int rc;
 
+	if (s->name && !name && strlen(s->name) <= NAME_MAX_LEN)
+		return why_set(why, ACTOR_ENOMEM, "%d names have been in use, which is the limit "
+			       "until the node starts anew: names are kept for good", NAMES_GIVEN);
 	if (s->name && (!name || name_foreign(name)))
 		return why_set(why, ACTOR_EARGS,
 			       "an actor's name has at most %d bytes and does not begin with list:",

@@ -30,6 +30,7 @@ static bool has_mode(const struct table *tab, const char *mode)
 int actor_become(actor *self, const char *mode)
 {
 	struct pending *p = ask_pending(self);
+	struct name *name;
 
 	if (!mode || !*mode) {
 		p->mode = NULL;
@@ -38,7 +39,10 @@ int actor_become(actor *self, const char *mode)
 	}
 	if (!has_mode(type_table(cell_type(self)), mode))
 		return ACTOR_ENOENT;
-	p->mode = name_text(name_of(mode, strlen(mode)));
+	name = name_of(mode, strlen(mode));
+	if (!name)
+		return ACTOR_ENOMEM;
+	p->mode = name_text(name);
 	STORE(&self->started, STARTED | HAS_BECOME);
 	return 0;
 }

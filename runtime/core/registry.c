@@ -10,7 +10,7 @@
 
 #include "sync.h"
 
-enum { BUCKETS = 1 << 16, CHUNK = 1 << 10, CHUNKS = 1 << 10 };
+enum { BUCKETS = 1 << 16, CHUNK = 1 << 10, CHUNKS = NAMES_GIVEN / CHUNK };
 
 struct name {
 	struct name *next;              /* in its bucket; fixed before it is published */
@@ -56,8 +56,6 @@ static struct name *add(const char *text, size_t len, uint32_t hash)
 	uint32_t index = LOAD(&count);
 	struct name *n;
 
-	if (index == CHUNK * CHUNKS)
-		return NULL;
 	if (index % CHUNK == 0)
 		STORE_RELEASE(&chunks[index / CHUNK], mem_alloc(CHUNK * sizeof(struct name *)));
 	n = mem_alloc(sizeof *n + len + 1);
@@ -73,7 +71,7 @@ static struct name *add(const char *text, size_t len, uint32_t hash)
 	return n;
 }
 
-struct name *name_of(const char *text, size_t len)
+static struct name *among(const char *text, size_t len, uint32_t most)
 {
 	uint32_t hash = text_hash(text, len);
 	struct name *n = lookup(text, len, hash);
@@ -82,10 +80,20 @@ struct name *name_of(const char *text, size_t len)
 		return n;
 	pthread_mutex_lock(&lock);
 	n = lookup(text, len, hash);
-	if (!n)
+	if (!n && LOAD(&count) < most)
 		n = add(text, len, hash);
 	pthread_mutex_unlock(&lock);
 	return n;
+}
+
+struct name *name_of(const char *text, size_t len)
+{
+	return among(text, len, NAMES_GIVEN);
+}
+
+struct name *name_asked(const char *text, size_t len)
+{
+	return among(text, len, NAMES_ASKED);
 }
 
 struct name *name_at(uint32_t index)

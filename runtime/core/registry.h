@@ -11,8 +11,14 @@
 
 struct name;
 
-/* NULL: too long (NAME_MAX_LEN), a NUL byte in it, or a million names are there already. */
+/* So many names there may be, and so many before what is only asked for gets no place any more:
+ * who asks for ever new ones takes none from those that are given. */
+enum { NAMES_GIVEN = 1 << 22, NAMES_ASKED = 1 << 20 };
+
+/* NULL: too long (NAME_MAX_LEN), a NUL byte in it, or NAMES_GIVEN are there already. */
 struct name *name_of(const char *text, size_t len);
+/* The same, for what may never be; NULL also: NAMES_ASKED are there already. */
+struct name *name_asked(const char *text, size_t len);
 struct name *name_find(const char *text, size_t len);   /* NULL: never heard of */
 struct name *name_at(uint32_t index);                   /* NULL beyond name_count() */
 uint32_t     name_count(void);

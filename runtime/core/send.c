@@ -58,7 +58,7 @@ actor_ref core_named(const struct name *n)
 
 actor_ref actor_find(const char *name)
 {
-	return core_named(name ? name_of(name, strlen(name)) : NULL);
+	return core_named(name ? name_asked(name, strlen(name)) : NULL);
 }
 
 static COLD int nobody(struct name *n, struct why *why)

@@ -5,7 +5,8 @@
  *
  * Who is let in says an actor, which is asked; what a user keeps (core/keep.h) is loaded by its
  * first session, before the login is answered, so that handlers find it in memory. The store that
- * fails, or a Redis that is away, does not keep anybody out.
+ * fails, or a Redis that is away, does not keep anybody out; but what the store did not tell of is
+ * not written either (keep_unread()).
  *
  * Invariants: `asking` from the question to the last answer, frames are held as long; a session has
  * a seat among the users from its login until it is closed, its own, so that no other's end takes
@@ -206,6 +207,8 @@ static bool ask_store(struct session *s, const struct envelope *e)
 	pack_text(&b, s->user);
 	c.args = packed(&b);
 	asked = ask_on(s, e, &c, "loaded");
+	if (!asked && core_alive(c.to))
+		keep_unread(s->user, true);
 	buf_fini(&b);
 	return asked;
 }
@@ -255,9 +258,10 @@ int login_loaded(actor *self, const msg *m)
 
 	if (!s)
 		return 0;
+	keep_unread(s->user, msg_error(m) != 0);
 	if (msg_error(m))
-		log_line(LOG_WARN, "gateway", "what %s keeps was not loaded: %s", s->user,
-		         msg_error_text(m));
+		log_line(LOG_WARN, "gateway", "what %s keeps was not loaded, and is not written "
+		         "until its next login: %s", s->user, msg_error_text(m));
 	if (!ask_redis(s, &e))
 		go_in(s, &e);
 	session_due_free(s, d);

@@ -259,7 +259,8 @@ static int hold_uses(const struct exam *x, const struct exported *e)
 		rc = refuse(x, line_of(x, "actor_state"),
 		            "%s: a handler takes its state for something else: %s",
 		            title(type_name(e->change[e->n - 1].type)),
-		            v->text ? words.p : "a type that is not complete");
+		            v->text ? words.p : "a type that is not complete, or too large to "
+		            "compare");
 	}
 	if (!rc && all->blind && e->n && builds_layout(e->change[0].type) && !e->stated)
 		rc = refuse(

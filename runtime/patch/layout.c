@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * layout.c - types of state, from libtcc's own stabs.
  *
- * With -g libtcc writes down each struct that a variable leads to: `counter:T28=s8hits:3,0,64;`,
- * that is
- * name, number, size, and for each field its name, type, bit offset and bits. So for every state
- * that a
- * source speaks of one variable is declared behind its end, `__typeof__(T) *actord_view_0;`, and
- * the
- * struct it points to is written as lines, `hits 0 64 long int`, nested ones included. Two
- * layouts are the
- * same when their lines are.
+ * With -g libtcc writes down each struct that a variable leads to:
+ * `counter:T28=s8hits:3,0,64;`, that is name, number, size, and for each field its name, type, bit
+ * offset and bits. So for every state that a source speaks of one variable is declared behind its
+ * end, `__typeof__(T) *actord_view_0;`, and the struct it points to is written as lines, `hits 0 64
+ * long int`, nested ones included. Two layouts are the same when their lines are.
  *
  * Where the types stand is found by reading tokens, not by parsing C: what it does not see is told
  * (views.blind, or a table without a view), never guessed. */
@@ -20,7 +16,8 @@
 #include <stdlib.h>
 
 #define VIEW "actord_view_"
-enum { DEPTH = 16, NAMES_MOST = 32, N_GSYM = 0x20, N_LSYM = 0x80, STAB_SIZE = 12 };
+enum { DEPTH = 16, NAMES_MOST = 32, LAYOUT_MOST = 128 << 10 };    /* bytes */
+enum { N_GSYM = 0x20, N_LSYM = 0x80, STAB_SIZE = 12 };
 
 /* --- tokens ------------------------------------------------------------------------------ */
 
@@ -296,8 +293,7 @@ static const struct type_def *resolved(const struct stabs *s, int n)
 	return &s->type[n];
 }
 
-/* --- a layout's lines
- * ------------------------------------------------------------------------------ */
+/* --- a layout's lines ----------------------------------------------------------------------- */
 
 static void type_words(const struct stabs *s, int n, struct buf *out, int depth)
 {
@@ -324,11 +320,11 @@ static void type_words(const struct stabs *s, int n, struct buf *out, int depth)
 	}
 }
 
+/* Unions of unions say more in a few lines than can be compared: beyond LAYOUT_MOST it ends. */
 static void layout_lines(const struct stabs *s, const struct type_def *d, const char *prefix,
-                         long base,
-                         struct buf *out, int depth)
+                         long base, struct buf *out, int depth)
 {
-	for (int i = 0; i < d->fields && depth < DEPTH; i++) {
+	for (int i = 0; i < d->fields && depth < DEPTH && out->len <= LAYOUT_MOST; i++) {
 		const struct field *f = &d->field[i];
 		const struct type_def *inner = resolved(s, f->type);
 		struct buf path = { 0 };
@@ -362,6 +358,8 @@ static void view_fill(const struct stabs *s, struct view *v, int pointer)
 	else
 		type_words(s, (int)(d - s->type), &out, 0);
 	buf_add(&out, "", 1);
+	if (out.len > LAYOUT_MOST)
+		buf_fini(&out);
 	v->text = out.p;
 }
 
@@ -425,8 +423,7 @@ const struct view *views_of(const struct views *v, const char *name)
 	return NULL;
 }
 
-/* --- was and is
- * -------------------------------------------------------------------------------------- */
+/* --- was and is ----------------------------------------------------------------------------- */
 
 /* The line of a layout that begins with this field, or NULL; *len without its end. */
 static const char *field_line(const char *layout, const char *name, size_t name_len, size_t *len)

@@ -6,6 +6,7 @@
 #include "running.h"
 
 #include "keep.h"
+#include "kept.h"
 #include "saves.h"
 
 static int64_t wall;
@@ -58,6 +59,13 @@ static int work(actor *self, const msg *m)
 	return 0;
 }
 
+static int drop(actor *self, const msg *m)
+{
+	happened(client_drop(self, (actor_ref)msg_int(m, 0), (enum client_keep)msg_int(m, 1),
+	                     msg_str(m, 2)), "");
+	return 0;
+}
+
 static int saves;
 
 static int saved(actor *self, const msg *m)
@@ -70,7 +78,8 @@ static int saved(actor *self, const msg *m)
 
 static const struct actor_type worker_type = {
 	.name = "keeper",
-	.on = ON({ "work", "who:int keep:int key:str by:int", work, 0 }),
+	.on = ON({ "work", "who:int keep:int key:str by:int", work, 0 },
+	         { "drop", "who:int keep:int key:str by:int", drop, 0 }),
 };
 static const struct actor_type clients_type = {
 	.name = "clients",
@@ -82,13 +91,13 @@ static const struct actor_type store_type = {
 	.on = ON({ "save", "user:str?", saved, 0 }),
 };
 
-/* What client_add() gave; more: saves that it brings. */
-static int64_t ask(actor_ref who, enum client_keep keep, const char *key, int64_t by, int more)
+static int64_t tell(const char *what, actor_ref who, enum client_keep keep, const char *key,
+                    int64_t by, int more)
 {
 	int64_t seen = events + 1 + more;
 	struct why why = { "" };
 	struct buf b = { 0 };
-	struct call c = { .to = actor_find("keeper"), .what = "work", .count = 4 };
+	struct call c = { .to = actor_find("keeper"), .what = what, .count = 4 };
 
 	pack_int(&b, (int64_t)who);
 	pack_int(&b, keep);
@@ -100,6 +109,12 @@ static int64_t ask(actor_ref who, enum client_keep keep, const char *key, int64_
 	expect_events(seen);
 	buf_fini(&b);
 	return last;
+}
+
+/* What client_add() gave; more: saves that it brings. */
+static int64_t ask(actor_ref who, enum client_keep keep, const char *key, int64_t by, int more)
+{
+	return tell("work", who, keep, key, by, more);
 }
 
 static void at(const char *text)
@@ -281,7 +296,59 @@ static void refusals(void **state)
 		assert_int_equal(ask(12, KEEP_TEMP, key, 1, 0), 1);
 	}
 	assert_int_equal(ask(12, KEEP_TEMP, "one more", 1, 0), ACTOR_ENOMEM);
+	assert_int_equal(tell("drop", 12, KEEP_TEMP, "7", 0, 0), 0);
+	assert_int_equal(ask(12, KEEP_TEMP, "one more", 1, 0), 1);
 	keep_close(12);
+	assert_int_equal(keep_users(), 0);
+}
+
+/* What the disk has is not written over by a session that could not read it. */
+static void not_before_it_was_read(void **state)
+{
+	(void)state;
+	assert_true(keep_open(14, "fay"));
+	keep_unread("fay", true);
+	keep_loaded("fay");
+	assert_int_equal(ask(14, KEEP_LOCAL, "gold", 1, 0), ACTOR_ETIME);
+	assert_int_equal(ask(14, KEEP_TODAY, "gold", 1, 0), ACTOR_ETIME);
+	assert_int_equal(tell("drop", 14, KEEP_LOCAL, "gold", 0, 0), ACTOR_ETIME);
+	assert_int_equal(ask(14, KEEP_TEMP, "gold", 1, 0), 1);
+	expect_changes("fay", "");
+	assert_true(keep_open(15, "fay"));              /* asks the store anew */
+	keep_unread("fay", false);
+	keep_loaded("fay");
+	ask(14, KEEP_LOCAL, "gold", 1, 1);
+	expect_changes("fay", "lgold 1,");
+	keep_close(14);
+	keep_close(15);
+	assert_int_equal(keep_users(), 0);
+}
+
+/* What is dropped takes a place until the disk knows, and no longer. */
+static void places_come_back(void **state)
+{
+	char key[16];
+
+	(void)state;
+	keep_open(13, "eve");
+	keep_loaded("eve");
+	for (int i = 0; i < 3 * KEEP_MOST; i++) {
+		snprintf(key, sizeof key, "match-%d", i);
+		assert_int_not_equal(ask(13, KEEP_LOCAL, key, 1, i % 100 == 0), ACTOR_ENOMEM);
+		assert_int_equal(tell("drop", 13, KEEP_LOCAL, key, 0, 0), 0);
+		if (i % 100 == 99) {
+			saves_take(&changes);
+			keep_changes("eve", note_change, NULL);
+			/* not on the disk: each is said once more */
+			assert_true(keep_saved("eve", false));
+			keep_changes("eve", note_change, NULL);
+			assert_false(keep_saved("eve", true));
+		}
+	}
+	saves_take(&changes);
+	keep_changes("eve", note_change, NULL);
+	assert_false(keep_saved("eve", true));
+	keep_close(13);
 	assert_int_equal(keep_users(), 0);
 }
 
@@ -337,6 +404,8 @@ int main(void)
 		cmocka_unit_test_setup(outlasts_the_session_on_a_full_disk, setup),
 		cmocka_unit_test_setup(of_many_users_at_once, setup),
 		cmocka_unit_test_setup(refusals, setup),
+		cmocka_unit_test_setup(not_before_it_was_read, setup),
+		cmocka_unit_test_setup(places_come_back, setup),
 		cmocka_unit_test_setup(many_users, setup),
 	};
 

@@ -215,9 +215,30 @@ static void words_and_ways(void **state)
 	assert_int_equal(code, 0);
 }
 
+/* 8 to the 12th lines, told of in two thousand bytes: they are not written down. */
+static void unions_of_unions(void **state)
+{
+	struct buf b = { 0 };
+
+	(void)state;
+	buf_text(&b, HEAD "union u0 { char c; };\n");
+	for (int i = 1; i <= 12; i++) {
+		buf_printf(&b, "union u%d {", i);
+		for (int k = 0; k < 8; k++)
+			buf_printf(&b, " union u%d f%d;", i - 1, k);
+		buf_text(&b, " };\n");
+	}
+	buf_text(&b, "static int f(actor *self, const msg *m)\n{ union u12 *c = actor_state(self); "
+	         "return msg_reply(m, c != 0); }\n" HIT);
+	buf_add(&b, "", 1);
+	refused(b.p, "takes its state for something else", "too large to compare");
+	buf_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(unions_of_unions),
 		cmocka_unit_test(words_and_ways),
 		cmocka_unit_test(generated_edits),
 	};

@@ -7,6 +7,7 @@
  * (jansson draws its hash seed at its first object, by itself). NaN is neither read nor written. */
 #include "json.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -19,9 +20,6 @@ enum {
 	TREE_MAX = 256 << 20,                   /* bytes that jansson may spend on a text, about: */
 	TREE_BRANCH = 256, TREE_LEAF = 64,      /* on a list or map, on any other value */
 };
-
-/* Integers up to here are doubles of the same value. */
-static const double INTEGRAL_TO = 9007199254740992.0;
 
 /* --- reading ------------------------------------------------------------------ */
 static COLD int refuse_at(struct why *why, const char *text, const char *at, const char *reason)
@@ -71,17 +69,46 @@ static int scan(const char *text, size_t len, int depth_max, struct why *why)
 	return 0;
 }
 
-/* Recursion is bounded by scan(). */
-static void pack_real(struct buf *out, double v, bool wide)
+/* The text once more, where jansson read each number as a double, as one of them is an integer that
+ * it has no type for: what they say exactly. at is NULL where that was not so. */
+struct numbers { const char *at, *end; };
+
+static size_t next_number(struct numbers *n)
 {
-	if (wide && v > -INTEGRAL_TO && v < INTEGRAL_TO && v == (double)(int64_t)v)
-		pack_int(out, (int64_t)v);
-	else
-		pack_num(out, v);
+	const char *begin;
+
+	for (; *n->at != '-' && (*n->at < '0' || *n->at > '9'); n->at++)
+		if (*n->at == '"')
+			n->at = skip_string(n->at, n->end);
+	for (begin = n->at; n->at < n->end; n->at++)
+		if (!memchr("+-.eE0123456789", *n->at, 15))
+			break;
+	return (size_t)(n->at - begin);
 }
 
-/* wide: every number was read as a double, as one of them is an integer beyond 64 bits. */
-static void pack_tree(struct buf *out, json_t *tree, bool wide)
+/* The next number, which is v as a double: an integer, if it is one of 64 bits. */
+static void pack_again(struct buf *out, struct numbers *n, double v)
+{
+	size_t len = next_number(n);
+	char token[24], *end = token;
+	uint64_t is = 0;
+
+	if (len < sizeof token) {
+		memcpy(token, n->at - len, len);
+		token[len] = 0;
+		errno = 0;
+		is = *token == '-' ? (uint64_t)strtoll(token, &end, 10) : strtoull(token, &end, 10);
+	}
+	if (end == token || *end || errno)
+		pack_num(out, v);
+	else if (*token == '-')
+		pack_int(out, (int64_t)is);
+	else
+		pack_uint(out, is);
+}
+
+/* Recursion is bounded by scan(). */
+static void pack_tree(struct buf *out, json_t *tree, struct numbers *again)
 {
 	const char *key;
 	json_t *item;
@@ -92,17 +119,22 @@ static void pack_tree(struct buf *out, json_t *tree, bool wide)
 		pack_map(out, (uint32_t)json_object_size(tree));
 		json_object_foreach(tree, key, item) {
 			pack_text(out, key);
-			pack_tree(out, item, wide);
+			pack_tree(out, item, again);
 		}
 		break;
 	case JSON_ARRAY:
 		pack_list(out, (uint32_t)json_array_size(tree));
 		json_array_foreach(tree, i, item)
-			pack_tree(out, item, wide);
+			pack_tree(out, item, again);
 		break;
 	case JSON_STRING: pack_str(out, json_string_value(tree), json_string_length(tree)); break;
 	case JSON_INTEGER: pack_int(out, json_integer_value(tree)); break;
-	case JSON_REAL: pack_real(out, json_real_value(tree), wide); break;
+	case JSON_REAL:
+		if (again->at)
+			pack_again(out, again, json_real_value(tree));
+		else
+			pack_num(out, json_real_value(tree));
+		break;
 	case JSON_TRUE: pack_bool(out, true); break;
 	case JSON_FALSE: pack_bool(out, false); break;
 	case JSON_NULL: pack_null(out); break;
@@ -112,8 +144,8 @@ static void pack_tree(struct buf *out, json_t *tree, bool wide)
 int json_read_deep(const char *text, size_t len, int depth, struct buf *out, struct why *why)
 {
 	size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
+	struct numbers again = { NULL, text + len };
 	json_error_t error;
-	bool wide;
 	json_t *tree;
 
 	if (plain_read(text, len, depth, out))
@@ -121,13 +153,14 @@ int json_read_deep(const char *text, size_t len, int depth, struct buf *out, str
 	if (scan(text, len, depth, why) != 0)
 		return ACTOR_EARGS;
 	tree = json_loadb(text, len, flags, &error);
-	wide = !tree && json_error_code(&error) == json_error_numeric_overflow;
-	if (wide)       /* not a reason to lose what says whom to tell */
+	if (!tree && json_error_code(&error) == json_error_numeric_overflow) {
+		again.at = text;
 		tree = json_loadb(text, len, flags | JSON_DECODE_INT_AS_REAL, &error);
+	}
 	if (tree == NULL)
 		return why_set(why, ACTOR_EARGS, "JSON, line %d, column %d: %s", error.line,
 		               error.column, error.text);
-	pack_tree(out, tree, wide);
+	pack_tree(out, tree, &again);
 	json_decref(tree);
 	return 0;
 }

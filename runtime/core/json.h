@@ -8,7 +8,7 @@
 /* One JSON value of any kind, appended to out in msgpack, VALUE_DEPTH deep at most. A key that
  * comes twice, a number beyond a double, a lone surrogate, bytes behind the value:
  * ACTOR_EARGS with why, which names line and column; out is as it was. NaN is no JSON. An integer
- * beyond 64 bits reads as a num. */
+ * from -2^63 to 2^64-1 is read exactly, one beyond these as a num. */
 int json_read(const char *text, size_t len, struct buf *out, struct why *why);
 /* The same to another depth, at most MESSAGE_DEPTH: that of a whole message. */
 int json_read_deep(const char *text, size_t len, int depth, struct buf *out, struct why *why);

@@ -28,6 +28,12 @@ static struct shelf *shelf_of(const struct actor *a)
 	return all ? &all[cell_index(a) % SHELVES] : NULL;
 }
 
+static bool each(const struct type *t, const char *name)
+{
+	(void)t, (void)name;
+	return true;
+}
+
 void recall_begin(struct type *t)
 {
 	struct shelf *none = NULL, *all;
@@ -38,7 +44,7 @@ void recall_begin(struct type *t)
 			mem_free(all);
 	}
 	STORE(&t->recalled_until_ms, now_ms() + FOR_MS);
-	type_look(t, NULL, ENTRY_RECALLED, true);
+	type_look(t, ENTRY_RECALLED, each);
 }
 
 void recall_note(const struct actor *a, const struct msg *m, const struct entry *e)
@@ -51,7 +57,7 @@ void recall_note(const struct actor *a, const struct msg *m, const struct entry 
 	struct recalled *r;
 
 	if (now > LOAD(&t->recalled_until_ms)) {
-		type_look(t, NULL, ENTRY_RECALLED, false);
+		type_look(t, ENTRY_RECALLED, NULL);
 		return;
 	}
 	spin_lock(&s->lock);

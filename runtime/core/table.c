@@ -380,20 +380,23 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 	return type;
 }
 
-/* Under the lock, as tables are copied there. */
-void type_look(struct type *t, const char *what, enum entry_looked why, bool on)
+/* Under the lock, as tables are copied there. What stays as it is is not written to. */
+void type_look(struct type *t, enum entry_looked why,
+	       bool (*at)(const struct type *t, const char *name))
 {
 	struct table *tab;
 
 	pthread_mutex_lock(&lock);
 	tab = type_table(t);
-	for (uint32_t i = 0; i < tab->n; i++)
-		if (!what || tab->entry[i].name == what) {
-			if (on)
-				atomic_fetch_or(&tab->entry[i].looked, why);
-			else
-				atomic_fetch_and(&tab->entry[i].looked, ~why);
-		}
+	for (uint32_t i = 0; i < tab->n; i++) {
+		struct entry *e = &tab->entry[i];
+		bool on = at && at(t, e->name);
+
+		if (on && !(LOAD(&e->looked) & why))
+			atomic_fetch_or(&e->looked, why);
+		else if (!on && LOAD(&e->looked) & why)
+			atomic_fetch_and(&e->looked, ~why);
+	}
 	pthread_mutex_unlock(&lock);
 }
 

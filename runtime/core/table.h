@@ -92,9 +92,11 @@ int table_missing(const struct type *type, const struct table *t, const char *wh
 		  struct why *why);
 /* taken back: no handler any more, its place is kept */
 bool entry_gone(const struct entry *e);
-/* Calls of that handler (NULL: of all) are looked at by trace.c, or recall.c; or not (any more). */
+/* Calls of the handlers for which `at` is true are looked at by trace.c, or recall.c; those of the
+ * others (NULL: of all) are not (any more). */
 enum entry_looked { ENTRY_TRACED = 1, ENTRY_RECALLED = 2 };
-void type_look(struct type *t, const char *what, enum entry_looked why, bool on);
+void type_look(struct type *t, enum entry_looked why,
+	       bool (*at)(const struct type *t, const char *name));
 const char *type_title(const struct type *t);   /* its name, or "the global table" */
 const char *type_title_of(const struct actor *a);       /* the actor's own name, else its type's */
 const char *type_title_at(uint64_t id);         /* the same by its id; "": nobody (any more) */

@@ -450,18 +450,23 @@ bool core_trace_goes(const msg *m, const char *to, const char *what, struct trac
 
 /* --- who traces what ---------------------------------------------------------------------- */
 
+static bool is_asked_about(const struct type *type, const char *name)
+{
+	for (int i = 0; i < TRACES_MAX; i++) {
+		struct trace *t = LOAD_ACQUIRE(&traces[i]);
+
+		if (t && !t->wide && (!t->type || t->type == type) &&
+		    (!t->handler || t->handler == name))
+			return true;
+	}
+	return false;
+}
+
 /* Entries of handlers that somebody asked about are looked at. */
 static void look_at(void)
 {
 	for (uint32_t id = 1; type_at(id); id++)
-		type_look(type_at(id), NULL, ENTRY_TRACED, false);
-	for (int i = 0; i < TRACES_MAX; i++) {
-		struct trace *t = LOAD_ACQUIRE(&traces[i]);
-
-		for (uint32_t id = 1; t && !t->wide && type_at(id); id++)
-			if (!t->type || t->type == type_at(id))
-				type_look(type_at(id), t->handler, ENTRY_TRACED, true);
-	}
+		type_look(type_at(id), ENTRY_TRACED, is_asked_about);
 }
 
 static void read_value(struct trace *t, const struct trace_query *q)

@@ -315,6 +315,34 @@ static void test_filter(void **state)
 	end(trace);
 }
 
+static void *look_on(void *over)
+{
+	while (!__atomic_load_n((int *)over, __ATOMIC_RELAXED))
+		core_trace_look();
+	return NULL;
+}
+
+/* Who looks for handlers that patches brought leaves those that are looked at in sight meanwhile. */
+static void test_looks_hide_nothing(void **state)
+{
+	enum { GOES = 2000 };
+	int trace = begin(&(struct trace_query){ .type = core_type("first"), .handler = "go",
+	                                         .arg = -1, .value = "", .most = GOES });
+	int over = 0;
+	pthread_t looks;
+
+	(void)state;
+	assert_int_equal(pthread_create(&looks, NULL, look_on, &over), 0);
+	for (int i = 0; i < GOES; i++) {
+		go(1);
+		expect_events(i + 1);
+	}
+	__atomic_store_n(&over, 1, __ATOMIC_RELAXED);
+	pthread_join(looks, NULL);
+	assert_int_equal(core_trace_left(trace), 0);
+	end(trace);
+}
+
 static void count(void *arg, const struct trace_event *e)
 {
 	*(int *)arg += e->kind == TRACE_HANDLED && strcmp(e->handler, "go") == 0;
@@ -409,6 +437,7 @@ int main(void)
 		cmocka_unit_test_setup(test_values, setup),
 		cmocka_unit_test_setup(test_flood, setup),
 		cmocka_unit_test_setup(test_filter, setup),
+		cmocka_unit_test_setup(test_looks_hide_nothing, setup),
 		cmocka_unit_test_setup(test_one_in_many, setup),
 		cmocka_unit_test_setup(test_limit, setup),
 		cmocka_unit_test_setup(test_link, setup),

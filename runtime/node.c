@@ -272,11 +272,19 @@ static unsigned memory(void *arg, struct buf *b)
 	return report_memory(b, n->gateway, n->bus);
 }
 
-static unsigned nodes(void *arg, struct buf *rows)
+static unsigned nodes(void *arg, struct buf *rows, const char **but)
 {
 	struct node *n = arg;
 
-	return n->bus ? bus_nodes(n->bus, rows) : 0;
+	if (!n->bus) {
+		*but = "this node runs without a Redis, by which nodes find each other: actord "
+		       "--redis URL";
+		report_alone(rows, n->name);
+		return 1;
+	}
+	if (!bus_connected(n->bus))
+		*but = "Redis does not answer: of other nodes this is what was known before";
+	return bus_nodes(n->bus, rows);
 }
 
 /* --- the start ---------------------------------------------------------------------------- */

@@ -161,3 +161,20 @@ void report_in_force(void *arg, struct buf *out)
 	buf_add(out, all.rows.p, all.rows.len);
 	buf_fini(&all.rows);
 }
+
+void report_alone(struct buf *out, const char *node)
+{
+	pack_map(out, 8);
+	report_text(out, "name", node);
+	pack_text(out, "self");
+	pack_bool(out, true);
+	report_text(out, "since", NULL);
+	report_text(out, "version", ACTORD_VERSION);
+	pack_text(out, "groups");
+	pack_list(out, 0);
+	pack_text(out, "topics");
+	pack_list(out, 0);
+	pack_text(out, "patches");
+	report_in_force(NULL, out);
+	report_text(out, "rollout", "");
+}

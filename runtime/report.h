@@ -17,6 +17,8 @@ void report_patches(struct buf *b);                                             
 
 void report_redis_metrics(struct buf *b, bool connected, struct bus_info i);
 void report_patch_metrics(struct buf *b);
+/* One map as bus_nodes() makes them, for a node that has no bus. */
+void report_alone(struct buf *out, const char *node);
 /* One packed list of texts: the patches in force, for other nodes to see. arg is not used. */
 void report_in_force(void *arg, struct buf *out);
 

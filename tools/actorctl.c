@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * actorctl.c - the tool of a running actord: options, help, which command.
+ * actorctl.c - the tool of a running actord: options, which command.
  *
  * stdout has data, stderr the rest; the exit status says what kind of trouble it was. A command
  * that this version does not have is a usage error. */
@@ -10,27 +10,12 @@
 #include <unistd.h>
 
 #include "ctl_commands.h"
+#include "ctl_guess.h"
+#include "ctl_help.h"
 #include "ctl_show.h"
 #include "json.h"
 
 enum { TIMEOUT_MAX_MS = 3600000, WORDS_MAX = 4096 };
-
-static const char options_text[] =
-	"  --control PATH  the runtime's socket; also ACTORD_CONTROL. Without either the\n"
-	"                  places where actord listens by default\n"
-	"  --redis URL     through that Redis (as actord's --redis) instead of the socket, to\n"
-	"                  any node that uses it:\n"
-	"  --node NAME     to this one\n"
-	"  --json          one JSON object a line, errors too\n"
-	"  --note TEXT, --author NAME, --probation TERMS, --group NAME, --wait,\n"
-	"                  --lose-changes, --verify: see the patch commands\n"
-	"  --timeout MS    how long to wait for the answer: 5000; wait and patch: 30000\n"
-	"  --version, --help, --man (this as a man page), --commands (their names)\n";
-
-static const char statuses_text[] =
-	"Exit status: 0 done, 1 the actor refused or failed, 2 usage, 3 no such actor,\n"
-	"handler or patch, 4 the runtime cannot be reached, 5 no answer in time, 6 the\n"
-	"patch was rejected.\n";
 
 /* --- errors ------------------------------------------------------------------- */
 
@@ -87,78 +72,6 @@ int ctl_fail(const struct ctl *c, enum ctl_status status, const char *fmt, ...)
 	return (int)status;
 }
 
-/* --- help --------------------------------------------------------------------- */
-
-static int help(void)
-{
-	const struct command *k;
-	char form[64];
-
-	puts("actorctl [OPTION...] COMMAND\n\n"
-		"Talks to a running actord through its control socket, or through Redis.\n");
-	for (k = commands; k->name; k++) {
-		snprintf(form, sizeof form, "%s %s", k->name, k->args);
-		printf("  %-26s  %s\n", form, k->summary);
-	}
-	printf("\n%s\n%s\n`actorctl COMMAND --help` tells more of one.\n", options_text,
-		statuses_text);
-	return CTL_DONE;
-}
-
-static int help_of(const struct command *k)
-{
-	printf("actorctl [OPTION...] %s%s%s - %s\n\n%s\n%s", k->name, *k->args ? " " : "", k->args,
-		k->summary, k->help, options_text);
-	return CTL_DONE;
-}
-
-/* The names alone, for completion. */
-static int list(void)
-{
-	const struct command *k;
-
-	for (k = commands; k->name; k++)
-		puts(k->name);
-	return CTL_DONE;
-}
-
-/* Text for troff: no line of it is a request, no backslash an escape. */
-static void man_text(const char *s)
-{
-	bool begins = true;
-
-	for (; *s; s++) {
-		if (begins && (*s == '.' || *s == '\''))
-			fputs("\\&", stdout);
-		fputs(*s == '\\' ? "\\e" : *s == '-' ? "\\-" : (char[]){ *s, 0 }, stdout);
-		begins = *s == '\n';
-	}
-}
-
-static int man(void)
-{
-	const struct command *k;
-
-	puts(".TH ACTORCTL 1 \"\" \"actord " ACTORD_VERSION "\"\n.SH NAME\n"
-		"actorctl \\- talks to a running actord\n.SH SYNOPSIS\n"
-		".B actorctl\n[OPTION...] COMMAND\n.SH OPTIONS\n.nf");
-	man_text(options_text);
-	puts(".fi\n.SH COMMANDS");
-	for (k = commands; k->name; k++) {
-		fputs(".SS ", stdout);
-		man_text(k->name);
-		putchar(' ');
-		man_text(k->args);
-		puts("\n.nf");
-		man_text(k->help);
-		puts(".fi");
-	}
-	puts(".SH EXIT STATUS\n.nf");
-	man_text(statuses_text);
-	puts(".fi");
-	return CTL_DONE;
-}
-
 /* --- what was asked for ------------------------------------------------------- */
 
 struct request {
@@ -168,23 +81,6 @@ struct request {
 	int count;                      /* of words, those of the command's name among them */
 	bool help, version, man, list;
 };
-
-/* The command that the words so far begin with; *used: how many of them name it. */
-static const struct command *find_command(char **words, int count, int *used)
-{
-	const struct command *k;
-	size_t first;
-
-	for (k = commands; count > 0 && k->name; k++) {
-		first = strcspn(k->name, " ");
-		if (strlen(words[0]) != first || memcmp(words[0], k->name, first) != 0)
-			continue;
-		*used = k->name[first] ? 2 : 1;
-		if (*used == 1 || (count > 1 && strcmp(words[1], k->name + first + 1) == 0))
-			return k;
-	}
-	return NULL;
-}
 
 /* The value of an option: behind `=`, or the next word. */
 static const char *value_of(const struct ctl *c, char **argv, int *i, const char *name)
@@ -211,53 +107,66 @@ static int read_timeout(struct ctl *c, const char *text)
 	return CTL_DONE;
 }
 
-static bool is(const char *word, const char *name)
-{
-	size_t n = strlen(name);
+/* Where the value goes: a bool, a text, or for MS timeout_ms. */
+static const struct option {
+	const char *name;
+	enum { FLAG, TEXT, MS } kind;
+	size_t at;
+} options[] = {
+	{ "--control", TEXT, offsetof(struct request, ctl.control) },
+	{ "--redis", TEXT, offsetof(struct request, ctl.redis) },
+	{ "--node", TEXT, offsetof(struct request, ctl.node) },
+	{ "--json", FLAG, offsetof(struct request, ctl.json) },
+	{ "--timeout", MS, 0 },
+	{ "--help", FLAG, offsetof(struct request, help) },
+	{ "-h", FLAG, offsetof(struct request, help) },
+	{ "--version", FLAG, offsetof(struct request, version) },
+	{ "--man", FLAG, offsetof(struct request, man) },
+	{ "--commands", FLAG, offsetof(struct request, list) },
+	{ "--probation", TEXT, offsetof(struct request, ctl.probation) },
+	{ "--group", TEXT, offsetof(struct request, ctl.group) },
+	{ "--note", TEXT, offsetof(struct request, ctl.note) },
+	{ "--author", TEXT, offsetof(struct request, ctl.author) },
+	{ "--wait", FLAG, offsetof(struct request, ctl.wait) },
+	{ "--lose-changes", FLAG, offsetof(struct request, ctl.lose) },
+	{ "--verify", FLAG, offsetof(struct request, ctl.verify) },
+};
 
-	return strncmp(word, name, n) == 0 && (word[n] == 0 || word[n] == '=');
+static const struct option *find_option(const char *word, struct guess *g)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		size_t n = strlen(options[i].name);
+
+		if (strncmp(word, options[i].name, n) == 0 && (!word[n] || word[n] == '='))
+			return &options[i];
+		guess_offer(g, options[i].name);
+	}
+	return NULL;
 }
 
 static int read_option(struct request *r, char **argv, int *i)
 {
 	const char *word = argv[*i], *value;
+	struct guess g = guess_begin(word);
+	const struct option *o = find_option(word, &g);
+	void *to = (char *)r + (o ? o->at : 0);
 
-	if (strcmp(word, "--json") == 0)
-		r->ctl.json = true;
-	else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
-		r->help = true;
-	else if (strcmp(word, "--man") == 0)
-		r->man = true;
-	else if (strcmp(word, "--commands") == 0)
-		r->list = true;
-	else if (strcmp(word, "--version") == 0)
-		r->version = true;
-	else if (is(word, "--control"))
-		return (r->ctl.control = value_of(&r->ctl, argv, i, "--control")) ? 0 : CTL_USAGE;
-	else if (is(word, "--redis"))
-		return (r->ctl.redis = value_of(&r->ctl, argv, i, "--redis")) ? 0 : CTL_USAGE;
-	else if (is(word, "--node"))
-		return (r->ctl.node = value_of(&r->ctl, argv, i, "--node")) ? 0 : CTL_USAGE;
-	else if (is(word, "--timeout"))
-		return (value = value_of(&r->ctl, argv, i, "--timeout")) ?
-			read_timeout(&r->ctl, value) : CTL_USAGE;
-	else if (strcmp(word, "--verify") == 0)
-		r->ctl.verify = true;
-	else if (strcmp(word, "--lose-changes") == 0)
-		r->ctl.lose = true;
-	else if (strcmp(word, "--wait") == 0)
-		r->ctl.wait = true;
-	else if (is(word, "--probation"))
-		return (r->ctl.probation = value_of(&r->ctl, argv, i, "--probation")) ? 0
-										      : CTL_USAGE;
-	else if (is(word, "--group"))
-		return (r->ctl.group = value_of(&r->ctl, argv, i, "--group")) ? 0 : CTL_USAGE;
-	else if (is(word, "--note"))
-		return (r->ctl.note = value_of(&r->ctl, argv, i, "--note")) ? 0 : CTL_USAGE;
-	else if (is(word, "--author"))
-		return (r->ctl.author = value_of(&r->ctl, argv, i, "--author")) ? 0 : CTL_USAGE;
-	else
-		return ctl_fail(&r->ctl, CTL_USAGE, "no option `%s`; see actorctl --help", word);
+	if (!o)
+		return ctl_fail(&r->ctl, CTL_USAGE, "no option `%s`%s; see actorctl --help", word,
+			guess_words(&g));
+	if (o->kind == FLAG && strchr(word, '='))
+		return ctl_fail(&r->ctl, CTL_USAGE, "%s takes no value; see actorctl --help",
+			o->name);
+	if (o->kind == FLAG) {
+		*(bool *)to = true;
+		return CTL_DONE;
+	}
+	value = value_of(&r->ctl, argv, i, o->name);
+	if (!value)
+		return CTL_USAGE;
+	if (o->kind == MS)
+		return read_timeout(&r->ctl, value);
+	*(const char **)to = value;
 	return CTL_DONE;
 }
 
@@ -266,7 +175,7 @@ static int read_option(struct request *r, char **argv, int *i)
 static bool is_argument(struct request *r, const char *word)
 {
 	int used;
-	const struct command *k = find_command(r->words, r->count, &used);
+	const struct command *k = command_find(r->words, r->count, &used);
 
 	if (k && k->options_until == 0 && (!strcmp(word, "--help") || !strcmp(word, "--json")))
 		return false;
@@ -275,15 +184,15 @@ static bool is_argument(struct request *r, const char *word)
 
 static int read_words(struct request *r, int argc, char **argv)
 {
-	bool options = true;
+	bool more = true;
 	int i, rc = CTL_DONE;
 
 	for (i = 1; i < argc && rc == CTL_DONE; i++) {
-		bool option = options && argv[i][0] == '-' && argv[i][1] &&
+		bool option = more && argv[i][0] == '-' && argv[i][1] &&
 		              !is_argument(r, argv[i]);
 
 		if (option && strcmp(argv[i], "--") == 0)
-			options = false;
+			more = false;
 		else if (option)
 			rc = read_option(r, argv, &i);
 		else if (r->count == WORDS_MAX)
@@ -295,46 +204,62 @@ static int read_words(struct request *r, int argc, char **argv)
 	return rc;
 }
 
-static int run(struct request *r)
+static int no_command(const struct request *r)
+{
+	bool two = r->count > 1, family = false;
+	struct guess g = command_guess((char **)r->words, r->count);
+
+	for (const struct command *k = commands; k->name; k++)
+		family |= command_begins(k, r->words[0]);
+	if (family && !two)
+		return ctl_fail(&r->ctl, CTL_USAGE, "`%s` wants a second word; `actorctl help %s` "
+			"lists them", r->words[0], r->words[0]);
+	return ctl_fail(&r->ctl, CTL_USAGE, "no command `%s%s%s`%s; see actorctl %s%s",
+		r->words[0], two && family ? " " : "", two && family ? r->words[1] : "",
+		guess_words(&g), family ? "help " : "--help", family ? r->words[0] : "");
+}
+
+static int run_command(const struct request *r, const struct command *k, int used)
+{
+	int count = r->count - used;
+
+	if (r->ctl.node && !r->ctl.redis)
+		return ctl_fail(&r->ctl, CTL_USAGE, "--node goes with --redis URL: actorctl "
+			"--redis URL --node NAME COMMAND");
+	if (count < k->min || (k->max >= 0 && count > k->max))
+		return ctl_fail(&r->ctl, CTL_USAGE, "usage: actorctl %s%s%s; actorctl help %s "
+			"tells more", k->name, *k->args ? " " : "", k->args, k->name);
+	return k->run(&r->ctl, count, (char **)r->words + used);
+}
+
+static int run(const struct request *r)
 {
 	const struct command *k;
-	int used = 0, count;
-	bool two;
+	int used = 0;
 
 	if (r->version)
 		return puts("actorctl " ACTORD_VERSION) < 0;
-	if (r->man || r->list)
-		return r->man ? man() : list();
-	k = find_command(r->words, r->count, &used);
+	if (r->man || r->list) {
+		(r->man ? help_man : help_names)();
+		return CTL_DONE;
+	}
+	k = command_find((char **)r->words, r->count, &used);
 	if (r->help)
-		return k ? help_of(k) : help();
-	if (r->ctl.node && !r->ctl.redis)
-		return ctl_fail(&r->ctl, CTL_USAGE, "--node goes with --redis URL: actorctl "
-			"--redis "
-			"URL --node NAME COMMAND");
+		return run_help(&r->ctl, k ? used : r->count, (char **)r->words);
 	if (r->count == 0)
 		return ctl_fail(&r->ctl, CTL_USAGE, "which command? See actorctl --help");
-	two = r->count > 1 && strcmp(r->words[0], "patch") == 0;
-	if (!k)
-		return ctl_fail(&r->ctl, CTL_USAGE, "no command `%s%s%s`; see actorctl --help",
-			r->words[0], two ? " " : "", two ? r->words[1] : "");
-	count = r->count - used;
-	if (count < k->min || (k->max >= 0 && count > k->max))
-		return ctl_fail(&r->ctl, CTL_USAGE, "usage: actorctl %s%s%s; actorctl %s "
-			"--help tells "
-			"more", k->name, *k->args ? " " : "", k->args, k->name);
-	return k->run(&r->ctl, count, r->words + used);
+	return k ? run_command(r, k, used) : no_command(r);
 }
 
 static void look_at_terminal(struct ctl *c)
 {
-	const char *no_colour = getenv("NO_COLOR");
+	const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
 	struct winsize w;
 
 	if (!isatty(STDOUT_FILENO))
 		return;
 	c->columns = ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col >= 40 ? w.ws_col : 80;
-	c->colour = !(no_colour && *no_colour);
+	c->colour = !(no_colour && *no_colour) && !(term && strcmp(term, "dumb") == 0);
 }
 
 int main(int argc, char **argv)

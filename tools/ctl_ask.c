@@ -142,6 +142,19 @@ void print_rows(const struct ctl *c, struct packed args)
 	print(&b);
 }
 
+void print_besides(struct packed args)
+{
+	struct value v;
+
+	packed_skip(&args);
+	if (args.at == args.end || packed_next(&args, &v) != 1)
+		return;
+	if (v.type == VALUE_INT && v.i > 0)
+		fprintf(stderr, "actorctl: and %lld more\n", (long long)v.i);
+	else if (v.type == VALUE_STR)
+		fprintf(stderr, "actorctl: %.*s\n", (int)v.len, v.str);
+}
+
 /* --- files -------------------------------------------------------------------- */
 
 int read_file(const struct ctl *c, const char *path, struct buf *out)
@@ -176,8 +189,10 @@ int show_rows(const struct ctl *c, const char *to, const char *what, int argc, c
 	for (int i = 0; i < argc; i++)
 		add_text(&q, argv[i], strlen(argv[i]));
 	rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
-	if (rc == CTL_DONE)
+	if (rc == CTL_DONE) {
 		print_rows(c, q.answer.args);
+		print_besides(q.answer.args);
+	}
 	question_end(&q);
 	return rc;
 }

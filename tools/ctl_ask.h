@@ -32,7 +32,9 @@ void print_values(const struct ctl *c, struct packed args);
 void print_args_json(struct packed args);
 /* The first value of an answer: a list of maps; an object a line, or a table. */
 void print_rows(const struct ctl *c, struct packed args);
-/* Asks with these texts, and prints the answer's rows. */
+/* The second, if there is one, on stderr: how many rows more there are, or what to know of them. */
+void print_besides(struct packed args);
+/* Asks with these texts, and prints the answer's rows, and what is said besides. */
 int  show_rows(const struct ctl *c, const char *to, const char *what, int argc, char **argv);
 int  done(const struct ctl *c, const char *word);
 /* 0, or CTL_USAGE, said. "-" is stdin. */

@@ -10,6 +10,8 @@
 
 #include "actor.h"
 #include "ctl_ask.h"
+#include "ctl_guess.h"
+#include "ctl_help.h"
 #include "ctl_keys.h"
 #include "ctl_log.h"
 #include "ctl_patch.h"
@@ -101,28 +103,13 @@ static int run_inspect(const struct ctl *c, int argc, char **argv)
 
 static int run_ps(const struct ctl *c, int argc, char **argv)
 {
-	struct question q = { .to = "node", .what = "ps" };
-	int rc = ask(c, &q, patience_ms(c, DEFAULT_MS));
-	struct packed more;
-	struct value v;
-
-	(void)argc, (void)argv;
-	if (rc == CTL_DONE) {
-		print_rows(c, q.answer.args);
-		more = q.answer.args;
-		packed_skip(&more);
-		if (packed_next(&more, &v) == 1 && v.i > 0)
-			fprintf(stderr, "actorctl: and %lld more\n", (long long)v.i);
-	}
-	question_end(&q);
-	return rc;
+	return show_rows(c, "node", "ps", argc, argv);
 }
 
 static int run_nodes(const struct ctl *c, int argc, char **argv)
 {
 	return show_rows(c, "node", "nodes", argc, argv);
 }
-
 
 static int run_dead_list(const struct ctl *c, int argc, char **argv)
 {
@@ -338,19 +325,24 @@ static int run_send(const struct ctl *c, int argc, char **argv)
 	"are arguments: options come before NAME. The global table is the actor ''.\n"
 
 const struct command commands[] = {
+	{"help", "[COMMAND]", 0, 2, -1, "the commands, or more of one",
+	 "Also of those that begin alike: `actorctl help patch` lists them.\n\n"
+	 "  actorctl help\n  actorctl help trace\n  actorctl help patch apply\n", run_help},
 	{"ping", "", 0, 0, -1, "answers when the runtime does", "Prints pong.\n", run_ping},
 	{"wait", "", 0, 0, -1, "waits until the runtime is ready",
 	 "Waits for 30 s, or as --timeout says, also for a runtime that is yet to start.\n\n"
 	 "  actord & actorctl wait && actorctl inspect\n",
 	 run_wait},
 	{"inspect", "[NAME]", 0, 1, -1, "the node at a glance, or one actor",
-	 "Without NAME: workers, actors, mailboxes, memory by owner, messages, Redis, clients,\n"
-	 "patches. With NAME: that actor's state, mailbox, timers, whom it waits for, handlers.\n"
-	 "Answers also while every worker is busy.\n"
-	 "How long a mailbox's oldest message has been there is known to a second, or to a tenth\n"
-	 "of it (where there are many actors, to a second for each 100,000): at least `oldest`,\n"
-	 "at most `oldest most`. The one that is being handled counts, as it does in `waiting`.\n\n"
-	 "  actorctl inspect\n  actorctl --json inspect counter\n"
+	 "Without NAME: workers, actors, mailboxes, memory by owner, messages, Redis,\n"
+	 "clients, patches. With NAME: that actor's state, mailbox, timers, whom it waits\n"
+	 "for, handlers. Answers also while every worker is busy. How long a mailbox's\n"
+	 "oldest message has been there is known to a second, or to a tenth of it (where\n"
+	 "there are many actors, to a second for each 100,000): at least `oldest`, at\n"
+	 "most `oldest most`. The one that is being handled counts, as it does in\n"
+	 "`waiting`.\n\n"
+	 "  actorctl inspect\n"
+	 "  actorctl --json inspect counter\n"
 	 "  actorctl --json inspect counter | jq .mailbox.oldest_ms\n",
 	 run_inspect},
 	{"ps", "", 0, 0, -1, "a row per actor",
@@ -358,13 +350,16 @@ const struct command commands[] = {
 	 "  actorctl ps\n  actorctl --json ps | jq -r .name\n",
 	 run_ps},
 	{"nodes", "", 0, 0, -1, "the nodes that share this Redis",
-	 "The node that is asked comes first. Topics are the actors that can be called there;\n"
-	 "of the patches those in force: number, handlers, and how the source's SHA-256 begins.\n"
-	 "Rollout is the last one that it has taken. With --json an object a line.\n\n"
-	 "  actorctl nodes\n  actorctl --json nodes | jq -r .name\n",
+	 "The node that is asked comes first. Topics are the actors that can be called\n"
+	 "there; of the patches those in force: number, handlers, and how the source's\n"
+	 "SHA-256 begins. Rollout is the last one that it has taken. With --json an\n"
+	 "object a line.\n\n"
+	 "  actorctl nodes\n"
+	 "  actorctl --json nodes | jq -r .name\n",
 	 run_nodes},
 	{"dead list", "TOPIC", 1, 1, -1, "the messages that nodes died of",
-	 "Three nodes died while they had one; it waits in the stream actord:{TOPIC}:dead.\n\n"
+	 "Three nodes died while they had one; it waits in the stream\n"
+	 "actord:{TOPIC}:dead.\n\n"
 	 "  actorctl dead list orders\n",
 	 run_dead_list},
 	{"dead show", "TOPIC ID", 2, 2, -1, "one of them, with its arguments",
@@ -379,38 +374,45 @@ const struct command commands[] = {
 	{"trace", "[NAME] [OPTION...]", 0, -1, 0, "what messages set off, from actor to actor",
 	 TRACE_HELP, run_trace},
 	{"crash list", "", 0, 0, -1, "what actors failed at, and faults",
-	 "An actor whose handler failed, where nobody waited for an answer, ended and began\n"
-	 "again; a fault in compiled code ended its message. The last 64, the newest last; the\n"
-	 "log has a line for each, too. A restart of the node forgets them.\n\n"
-	 "  actorctl crash list\n  actorctl --json crash list | jq -r .reason\n",
+	 "An actor whose handler failed, where nobody waited for an answer, ended and\n"
+	 "began again; a fault in compiled code ended its message. The last 64, the\n"
+	 "newest last; the log has a line for each, too. A restart of the node forgets\n"
+	 "them.\n\n"
+	 "  actorctl crash list\n"
+	 "  actorctl --json crash list | jq -r .reason\n",
 	 run_crash_list},
 	{"crash show", "N", 1, 1, -1, "one of them: why, where, the message, the state",
-	 "The reason, for compiled code with the calls that led there; the message with its\n"
-	 "arguments; the state's fields as they stood; the last messages that it had handled, and\n"
-	 "those that it had failed at. To note the last messages costs, so that begins with the\n"
-	 "first failure of its type, and ends ten minutes after the last.\n\n"
-	 "  actorctl crash show 3\n  actorctl --json crash show 3 | jq .fields\n",
+	 "The reason, for compiled code with the calls that led there; the message with\n"
+	 "its arguments; the state's fields as they stood; the last messages that it had\n"
+	 "handled, and those that it had failed at. To note the last messages costs, so\n"
+	 "that begins with the first failure of its type, and ends ten minutes after the\n"
+	 "last.\n\n"
+	 "  actorctl crash show 3\n"
+	 "  actorctl --json crash show 3 | jq .fields\n",
 	 run_crash_show},
 	{"log level", "[TYPE LEVEL]", 0, 2, -1, "what actors of a type may log",
-	 "Actors of TYPE log LEVEL and above from now on: debug, info, warn, error, none. What\n"
-	 "an actor says by actor_log() is info. Without TYPE, and after it:\n"
-	 "the types that were given a level, and how many lines it has left out. Beyond 1,000\n"
+	 "Actors of TYPE log LEVEL and above from now on: debug, info, warn, error, none.\n"
+	 "What an actor says by actor_log() is info. Without TYPE, and after it: the\n"
+	 "types that were given a level, and how many lines it has left out. Beyond 1,000\n"
 	 "lines a second of all actors the rest is left out, too, and counted.\n\n"
-	 "  actorctl log level\n  actorctl log level counter none\n",
+	 "  actorctl log level\n"
+	 "  actorctl log level counter none\n",
 	 run_log_level},
 	{"log", "[-f] [NAME]", 0, -1, 0, "what the runtime has logged", LOG_HELP, run_log_lines},
 	{"stop", "NAME", 1, 1, -1, "ends an actor",
-	 "What waits in its mailbox is handled, for a second at most, and the rest answered as\n"
-	 "if there were no such actor. Its children end before it, its name is free. It is not\n"
-	 "restarted. The runtime's own actors are not stopped.\n\n"
+	 "What waits in its mailbox is handled, for a second at most, and the rest\n"
+	 "answered as if there were no such actor. Its children end before it, its name\n"
+	 "is free. It is not restarted. The runtime's own actors are not stopped.\n\n"
 	 "  actorctl stop counter\n",
 	 run_stop},
 	{"start", "FILE", 1, 1, -1, "loads and starts an actor",
-	 "As on actord's command line: ACTOR.c is compiled, ACTOR.so is loaded, a folder has\n"
-	 "several of them; the actor's name is the file's. What is wrong is said as\n"
-	 "FILE:LINE: TEXT. Also an actor that was stopped, by its type's name. It is not there\n"
-	 "after a restart of the node. Through Redis FILE is one of the node's machine.\n\n"
-	 "  actorctl start greeter.c\n  actorctl stop greeter && actorctl start greeter\n",
+	 "As on actord's command line: ACTOR.c is compiled, ACTOR.so is loaded, a folder\n"
+	 "has several of them; the actor's name is the file's. What is wrong is said as\n"
+	 "FILE:LINE: TEXT. Also an actor that was stopped, by its type's name. It is not\n"
+	 "there after a restart of the node. Through Redis FILE is one of the node's\n"
+	 "machine.\n\n"
+	 "  actorctl start greeter.c\n"
+	 "  actorctl stop greeter && actorctl start greeter\n",
 	 run_start},
 	{"call", "NAME HANDLER [ARG...]", 2, -1, 2, "sends, waits, prints the answer",
 	 "Prints the answer, one value a line: a str as it is, the rest as JSON; with\n"
@@ -424,12 +426,14 @@ const struct command commands[] = {
 	 "  actorctl send counter hit 1\n",
 	 run_send},
 	{"var get", "NAME.VAR", 1, 1, -1, "a public variable of an actor",
-	 "With --json an object: name, type, value, least, most. `inspect NAME` has them all.\n\n"
+	 "With --json an object: name, type, value, least, most. `inspect NAME` has them\n"
+	 "all.\n\n"
 	 "  actorctl var get arena.speed\n",
 	 run_var_get},
 	{"var set", "NAME.VAR VALUE", 2, 2, 1, "sets a public variable",
-	 "Between two messages of the actor, before all that is sent to it afterwards. Out of\n"
-	 "its range it is refused. Prints the new value; a restart of the node forgets it.\n\n"
+	 "Between two messages of the actor, before all that is sent to it afterwards.\n"
+	 "Out of its range it is refused. Prints the new value; a restart of the node\n"
+	 "forgets it.\n\n"
 	 "  actorctl var set arena.speed 20\n",
 	 run_var_set},
 	{"patch check", "FILE", 1, 1, -1, "compiles a patch and checks it against what runs",
@@ -437,31 +441,37 @@ const struct command commands[] = {
 	 "where the runtime finds gcc or clang, its warnings too. FILE - is stdin.\n\n"
 	 "  actorctl patch check fix.c\n",
 	 run_check},
-	{"patch apply", "FILE", 1, 1, -1, "puts a patch in force, prints its number",
+	{"patch apply", "FILE [OPTION...]", 1, 1, -1, "puts a patch in force, prints its number",
 	 "Between two messages each handler that the patch names is replaced. What is\n"
-	 "wrong comes on stderr as FILE:LINE: TEXT, exit 6. FILE - is stdin. --note TEXT\n"
-	 "and --author NAME (else the user's) are kept with it. For its first messages it\n"
-	 "is on probation: what goes wrong is undone, and too much of it takes the patch\n"
-	 "back. --probation TERMS says how long and how much: off, or some of\n"
-	 "messages=1000,seconds=60,faults=0,state=65536. --wait waits for its end, prints\n"
-	 "confirmed, or quarantined and why, exit 6.\n"
-	 "--group NAME sends it to a group of nodes (actord --group), to the node of that name,\n"
-	 "or with '*' to all on this Redis: each takes it, also those that come later. Prints\n"
-	 "its id and each node's outcome; exit 6 where one refused it, 5 where one has not\n"
-	 "answered in time, which takes it as soon as it can. With --wait a line (an object)\n"
-	 "more for each node that has it, when its probation is over there.\n\n"
-	 "  actorctl patch apply fix.c\n  actorctl patch apply - <fix.c\n"
+	 "wrong comes on stderr as FILE:LINE: TEXT, exit 6. FILE - is stdin. For its\n"
+	 "first messages it is on probation: what goes wrong is undone, and too much of\n"
+	 "it takes the patch back.\n\n"
+	 "  --note TEXT, --author NAME (else the user's) are kept with it\n"
+	 "  --probation TERMS  how long and how much: off, or some of\n"
+	 "                     messages=1000,seconds=60,faults=0,state=65536\n"
+	 "  --wait             waits for its end, prints confirmed, or quarantined and\n"
+	 "                     why, exit 6\n"
+	 "  --group NAME       sends it to a group of nodes (actord --group), to the node\n"
+	 "                     of that name, or with '*' to all on this Redis\n\n"
+	 "With --group each takes it, also those that come later. Prints its id and each\n"
+	 "node's outcome; exit 6 where one refused it, 5 where one has not answered in\n"
+	 "time, which takes it as soon as it can. With --wait a line (an object) more for\n"
+	 "each node that has it, when its probation is over there.\n\n"
+	 "  actorctl patch apply fix.c\n"
+	 "  actorctl patch apply - <fix.c\n"
 	 "  actorctl patch apply fix.c --group canary\n"
 	 "  actorctl patch apply fix.c --note 'ticket 4711'\n"
 	 "  actorctl patch apply fix.c --probation messages=100,seconds=10 --wait\n",
 	 run_apply},
 	{"patch rollouts", "[ID]", 0, 1, -1, "the patches sent to many nodes, or one's outcomes",
-	 "A rollout is what `patch apply FILE --group NAME` sends. With ID a row for each node\n"
-	 "that has taken it: the patch's number there, its state, and why it was refused. Those\n"
-	 "that were taken back are not among them. With --json an object a line.\n\n"
-	 "  actorctl patch rollouts\n  actorctl patch rollouts 1790000000000-0\n",
+	 "A rollout is what `patch apply FILE --group NAME` sends. With ID a row for each\n"
+	 "node that has taken it: the patch's number there, its state, and why it was\n"
+	 "refused. Those that were taken back are not among them. With --json an object a\n"
+	 "line.\n\n"
+	 "  actorctl patch rollouts\n"
+	 "  actorctl patch rollouts 1790000000000-0\n",
 	 run_rollouts},
-	{"patch list", "", 0, 0, -1, "the patches there have been, and what became of them",
+	{"patch list", "", 0, 0, -1, "the patches there have been, and their states",
 	 "With --json an object a line. At most the newest 10,000.\n\n"
 	 "  actorctl patch list\n"
 	 "  actorctl --json patch list | jq 'select(.state == \"probation\")'\n",
@@ -473,24 +483,25 @@ const struct command commands[] = {
 	{"patch revert", "N | ID --group NAME", 1, 1, -1, "takes a patch back",
 	 "Each handler is again what it was before the patch; one that came with it goes.\n"
 	 "A patch that is superseded has to wait for those that came after it.\n"
-	 "--lose-changes also takes back one that cannot migrate the state back, with --group\n"
-	 "on each node.\n"
-	 "With --group the rollout ID is taken back on all nodes of the group, also on those\n"
-	 "that come later. Where patches must be signed, sign a file that is the one line\n"
-	 "`//revert ID`, and apply that with --group.\n\n"
-	 "  actorctl patch revert 3\n  actorctl patch revert 1790000000000-0 --group canary\n",
+	 "--lose-changes also takes back one that cannot migrate the state back, with\n"
+	 "--group on each node. With --group the rollout ID is taken back on all nodes of\n"
+	 "the group, also on those that come later. Where patches must be signed, sign a\n"
+	 "file that is the one line `//revert ID`, and apply that with --group.\n\n"
+	 "  actorctl patch revert 3\n"
+	 "  actorctl patch revert 1790000000000-0 --group canary\n",
 	 run_revert},
 	{"patch wait", "N", 1, 1, -1, "waits until a patch's probation is over",
-	 "Prints confirmed, or what else became of it and why; exit 6 where it was taken back.\n\n"
+	 "Prints confirmed, or what else became of it and why; exit 6 where it was taken\n"
+	 "back.\n\n"
 	 "  actorctl patch wait 3\n",
 	 run_verdict},
-	{"patch lift", "N", 1, 1, -1, "lets a source that was taken back by itself be sent again",
+	{"patch lift", "N", 1, 1, -1, "lets a quarantined source be sent again",
 	 "A patch that failed its probation is in quarantine: its very source is refused.\n\n"
 	 "  actorctl patch lift 3\n",
 	 run_lift},
 	{"patch log", "", 0, 0, -1, "the journal of all that was done with patches",
-	 "The newest 1,000 lines. With --verify, whether each line follows from the one before\n"
-	 "and none is missing; exit 1 where not, with the line.\n\n"
+	 "The newest 1,000 lines. With --verify, whether each line follows from the one\n"
+	 "before and none is missing; exit 1 where not, with the line.\n\n"
 	 "  actorctl patch log --verify\n",
 	 run_log},
 	{"keygen", "[FILE]", 0, 1, -1, "makes a pair of keys to sign patches with", keygen_help,
@@ -499,3 +510,45 @@ const struct command commands[] = {
 	 run_sign},
 	{NULL, NULL, 0, 0, 0, NULL, NULL, NULL},
 };
+
+/* --- which one ---------------------------------------------------------------- */
+
+const struct command *command_find(char **words, int count, int *used)
+{
+	const struct command *k;
+	size_t first;
+
+	for (k = commands; count > 0 && k->name; k++) {
+		first = strcspn(k->name, " ");
+		if (strlen(words[0]) != first || memcmp(words[0], k->name, first) != 0)
+			continue;
+		*used = k->name[first] ? 2 : 1;
+		if (*used == 1 || (count > 1 && strcmp(words[1], k->name + first + 1) == 0))
+			return k;
+	}
+	return NULL;
+}
+
+bool command_begins(const struct command *k, const char *first)
+{
+	size_t n = strlen(first);
+
+	return strncmp(k->name, first, n) == 0 && k->name[n] == ' ';
+}
+
+/* By its first word, or by two. */
+struct guess command_guess(char **words, int count)
+{
+	static char two[2 * GUESS_LONGEST + 2];
+	struct guess one = guess_begin(words[0]), both;
+
+	snprintf(two, sizeof two, "%.*s %.*s", GUESS_LONGEST, words[0], GUESS_LONGEST - 1,
+		count > 1 ? words[1] : "");
+	both = guess_begin(count > 1 ? two : words[0]);
+	for (const struct command *k = commands; k->name; k++) {
+		if (!strchr(k->name, ' '))
+			guess_offer(&one, k->name);
+		guess_offer(&both, k->name);
+	}
+	return both.meant ? both : one;
+}

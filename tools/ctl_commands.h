@@ -5,6 +5,8 @@
 
 #include "ctl.h"
 
+struct guess;
+
 struct command {
 	const char *name;               /* "ping", or two words: "patch apply" */
 	const char *args;               /* "NAME HANDLER [ARG...]" */
@@ -16,5 +18,11 @@ struct command {
 };
 
 extern const struct command commands[];         /* ends with a NULL name */
+
+/* The one that these words begin with, or NULL; *used: how many of them are its name. */
+const struct command *command_find(char **words, int count, int *used);
+/* Is it one of several whose first word this is, as in `patch apply`? */
+bool command_begins(const struct command *k, const char *first);
+struct guess command_guess(char **words, int count);
 
 #endif

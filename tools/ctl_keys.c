@@ -23,16 +23,16 @@ static const char secret_word[] = "actord-secret-key ";
 static const char default_file[] = "patch.key";
 
 const char keygen_help[] =
-	"Makes a pair of Ed25519 keys: FILE (patch.key where none is named), which is secret\n"
-	"and signs, and its public half, printed, which is a line of actord's --patch-keys.\n"
-	"Never writes over a file that is there.\n\n"
+	"Makes a pair of Ed25519 keys: FILE (patch.key where none is named), which is\n"
+	"secret and signs, and its public half, printed, which is a line of actord's\n"
+	"--patch-keys. Never writes over a file that is there.\n\n"
 	"  actorctl keygen ~/patch.key >>patch-keys && actord --patch-keys patch-keys\n";
 
 const char sign_help[] =
-	"Prints FILE with a signature above it: a patch that nodes with the public half of\n"
-	"KEY take from Redis, once each, until it expires. FILE - is stdin.\n\n"
+	"Prints FILE with a signature above it: a patch that nodes with the public half\n"
+	"of KEY take from Redis, once each, until it expires. FILE - is stdin.\n\n"
 	"  --key KEY         a file that keygen made\n"
-	"  --target NAME     the node or group (actord's --node, --group) that it is for; any\n"
+	"  --target NAME     the node or group (actord's --node, --group) it is for; any\n"
 	"  --actors LIST     all that it may change: counter,rpc; any\n"
 	"  --expires TIME    how long it is valid: 90s, 15m, 1h, 7d (at most 30d); 1h\n"
 	"  --author NAME     who says so; $USER\n"

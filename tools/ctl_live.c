@@ -11,18 +11,21 @@
 #include <unistd.h>
 
 #include "actor.h"
+#include "ctl_guess.h"
 
 enum { DEFAULT_MS = 5000 };
 
 /* --- options ------------------------------------------------------------------ */
 
-static const struct live_option *find(const struct live_option *o, const char *word)
+static const struct live_option *find(const struct live_option *o, const char *word,
+                                      struct guess *g)
 {
 	for (; o->name; o++) {
 		size_t n = strlen(o->name);
 
 		if (strncmp(word, o->name, n) == 0 && (!word[n] || word[n] == '='))
 			return o;
+		guess_offer(g, o->name);
 	}
 	return NULL;
 }
@@ -48,6 +51,7 @@ int live_options(const struct ctl *c, const char *command, const struct live_opt
                  char **argv, const char **word)
 {
 	const struct live_option *found;
+	struct guess g;
 	const char *eq;
 	int i, rc = CTL_DONE;
 
@@ -59,13 +63,14 @@ int live_options(const struct ctl *c, const char *command, const struct live_opt
 			*word = argv[i];
 			continue;
 		}
-		found = find(o, argv[i]);
+		g = guess_begin(argv[i]);
+		found = find(o, argv[i], &g);
 		eq = strchr(argv[i], '=');
 		if (!found)
 			return ctl_fail(c, CTL_USAGE,
-					"%s has no option `%s`; see actorctl %s --help "
+					"%s has no option `%s`%s; see actorctl %s --help "
 					"(options of actorctl itself come before the command)",
-					command, argv[i], command);
+					command, argv[i], guess_words(&g), command);
 		if (found->flag)
 			*found->flag = true;
 		else if (!eq && i + 1 == argc)

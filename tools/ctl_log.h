@@ -6,13 +6,14 @@
 #include "ctl.h"
 
 #define LOG_HELP                                                                                   \
-	"The node keeps its last 512 lines. NAME is an actor's, or a room's: bus, patch, "         \
-	"node.\n\n"                                                                                \
-	"  -f             goes on with what comes, until Ctrl-C\n"                                 \
-	"  -n N           the last N lines, 100\n"                                                 \
-	"  --level LEVEL  this and above: debug, info, warn, error\n\n"                            \
-	"With --json an object a line: time, level, from, text.\n\n"                               \
-	"  actorctl log\n  actorctl log -f counter\n"                                              \
+	"The node keeps its last 512 lines. NAME is an actor's, or a room's: bus, patch,\n" \
+	"node.\n\n" \
+	"  -f             goes on with what comes, until Ctrl-C\n" \
+	"  -n N           the last N lines, 100\n" \
+	"  --level LEVEL  this and above: debug, info, warn, error\n\n" \
+	"With --json an object a line: time, level, from, text.\n\n" \
+	"  actorctl log\n" \
+	"  actorctl log -f counter\n" \
 	"  actorctl --json log --level warn | jq -r .text\n"
 
 int run_log_lines(const struct ctl *c, int argc, char **argv);

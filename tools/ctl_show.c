@@ -8,10 +8,11 @@
 #include "ctl_show.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "json.h"
 
-enum { LABEL = 12, COLUMNS_MAX = 24, LINE = 80, CELL_LEAST = 8 };
+enum { LABEL = 12, LABEL_MOST = 17, COLUMNS_MAX = 24, LINE = 80, CELL_LEAST = 8, CELL_ROOMY = 16 };
 
 /* --- text --------------------------------------------------------------------- */
 
@@ -112,11 +113,16 @@ static void duration(struct buf *out, int64_t ms)
 
 	if (s < 10)
 		buf_printf(out, "%lld ms", (long long)ms);
+	else if (s < 60)
+		buf_printf(out, "%lld s", (long long)s);
 	else if (s < 3600)
 		buf_printf(out, "%lld min %lld s", (long long)(s / 60), (long long)(s % 60));
-	else
+	else if (s < 48 * 3600)
 		buf_printf(out, "%lld h %lld min", (long long)(s / 3600),
 			(long long)(s % 3600 / 60));
+	else
+		buf_printf(out, "%lld d %lld h", (long long)(s / 86400),
+			(long long)(s % 86400 / 3600));
 }
 
 static void bytes(struct buf *out, int64_t n)
@@ -125,11 +131,39 @@ static void bytes(struct buf *out, int64_t n)
 		buf_printf(out, "%lld B", (long long)n);
 	else if (n < 1000000)
 		buf_printf(out, "%.1f kB", (double)n / 1e3);
-	else
+	else if (n < 10000000000)
 		buf_printf(out, "%.1f MB", (double)n / 1e6);
+	else
+		buf_printf(out, "%.1f GB", (double)n / 1e9);
 }
 
-/* One value as a word or two; units: a number of a key with a unit is spelt out. */
+static void moment(struct buf *out, int64_t wall_ms)
+{
+	time_t seconds = (time_t)(wall_ms / 1000);
+	struct tm tm;
+	char text[40] = "";
+
+	gmtime_r(&seconds, &tm);
+	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	buf_text(out, text);
+}
+
+static bool is(const struct value *key, const char *name)
+{
+	return key->len == strlen(name) && memcmp(key->str, name, key->len) == 0;
+}
+
+/* Is it measured, so that three digits say all? */
+static bool is_measured(const struct value *key)
+{
+	return ends(key->str, key->len, "_us") || is(key, "per_s") || is(key, "cpu");
+}
+
+static void measured(struct buf *out, double v)
+{
+	buf_printf(out, "%.*f", v < 9.995 && v > 0 ? 2 : v < 99.95 && v > 0 ? 1 : 0, v);
+}
+
 /* Names stand as they are; what was given as arguments is JSON, as its types count. */
 static bool is_names(struct packed list, const struct value *key)
 {
@@ -161,11 +195,12 @@ static bool is_name(const struct value *key)
 	static const char *const names[] = { "name", "type", "actor", "value", "from", "asked" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (key->len == strlen(names[i]) && memcmp(key->str, names[i], key->len) == 0)
+		if (is(key, names[i]))
 			return true;
 	return false;
 }
 
+/* One value as a word or two; units: a number of a key with a unit is spelt out. */
 static void word(struct buf *out, struct packed one, const struct value *key, bool units)
 {
 	struct packed at = one;
@@ -180,6 +215,10 @@ static void word(struct buf *out, struct packed one, const struct value *key, bo
 		buf_text(out, v.i ? "yes" : "no");
 	else if (is_names(one, key))
 		names(out, one);
+	else if (v.type == VALUE_INT && is(key, "wall_ms"))
+		moment(out, v.i);
+	else if (v.type == VALUE_NUM && is_measured(key))
+		measured(out, v.num);
 	else if (v.type == VALUE_INT && units && ends(key->str, key->len, "_ms"))
 		duration(out, v.i);
 	else if (v.type == VALUE_INT && units && ends(key->str, key->len, "_bytes"))
@@ -215,6 +254,8 @@ struct table {
 	size_t rows, columns;
 	struct value key[COLUMNS_MAX];
 	bool number[COLUMNS_MAX];       /* set to the right */
+	bool whole[COLUMNS_MAX];        /* never cut: numbers and moments */
+	bool left_out[COLUMNS_MAX];
 	size_t width[COLUMNS_MAX];
 };
 
@@ -237,6 +278,11 @@ static void cell_end(struct table *t, size_t row, size_t column, size_t at)
 		t->width[column] = c->width;
 }
 
+static bool is_moment(const struct value *key)
+{
+	return is(key, "wall_ms") || is(key, "time") || is(key, "since");
+}
+
 static bool is_bytes(const struct value *key)
 {
 	return ends(key->str, key->len, "_bytes");
@@ -247,7 +293,10 @@ static void heading(struct table *t, size_t column)
 	const struct value *key = &t->key[column];
 	size_t at = t->text.len, i;
 
-	show_text(&t->text, key->str, key->len - (is_bytes(key) ? strlen("_bytes") : 0));
+	if (is(key, "wall_ms"))
+		buf_text(&t->text, "time");
+	else
+		show_text(&t->text, key->str, key->len - (is_bytes(key) ? strlen("_bytes") : 0));
 	for (i = at; i < t->text.len; i++) {
 		char *c = &t->text.p[i];
 
@@ -267,25 +316,67 @@ static void fill_cell(struct table *t, size_t row, size_t column, struct packed 
 	if (show_find(map, key, &one)) {
 		word(&t->text, one, &t->key[column], is_bytes(&t->key[column]));
 		packed_next(&one, &v);
-		t->number[column] |= v.type == VALUE_INT || v.type == VALUE_NUM;
+		t->number[column] |= (v.type == VALUE_INT || v.type == VALUE_NUM) &&
+		                     !is_moment(&t->key[column]);
+		t->whole[column] = t->number[column] || is_moment(&t->key[column]);
 	} else {
 		buf_text(&t->text, "-");
 	}
 	cell_end(t, row, column, at);
 }
 
-/* On a terminal the widest columns give way until a line fits. */
+/* Of a line, where no text has more than so many columns. */
+static size_t table_width(const struct table *t, int indent, size_t most)
+{
+	size_t total = (size_t)indent, shown = 0;
+
+	for (size_t i = 0; i < t->columns; i++) {
+		if (t->left_out[i])
+			continue;
+		total += t->whole[i] || t->width[i] < most ? t->width[i] : most;
+		total += shown++ ? 2 : 0;
+	}
+	return total;
+}
+
+/* What is said by the others, too, or is wanted least. False: nothing more of that kind. */
+static bool leave_out(struct table *t)
+{
+	static const struct { const char *key, *beside; } least[] = {
+		{ "us", "calls" }, { "client", "calls" }, { "p50_us", "p99_us" },
+		{ "state", "activity" }, { "asks", "activity" }, { "self", "topics" },
+		{ "rollout", "topics" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(least); i++) {
+		bool beside = false;
+		size_t at = t->columns;
+
+		for (size_t k = 0; k < t->columns; k++) {
+			beside |= is(&t->key[k], least[i].beside);
+			if (is(&t->key[k], least[i].key) && !t->left_out[k])
+				at = k;
+		}
+		if (beside && at < t->columns)
+			return t->left_out[at] = true;
+	}
+	return false;
+}
+
+/* On a terminal columns are left out until names have room, then the widest texts give way. */
 static void table_fit(struct table *t, int columns, int indent)
 {
-	size_t total, widest, i;
+	size_t widest;
 
-	for (;;) {
-		total = (size_t)indent;
-		for (widest = i = 0; i < t->columns; i++) {
-			total += t->width[i] + (i ? 2 : 0);
-			widest = t->width[i] > t->width[widest] ? i : widest;
-		}
-		if (total <= (size_t)columns || t->width[widest] <= CELL_LEAST)
+	while (table_width(t, indent, CELL_ROOMY) > (size_t)columns && leave_out(t))
+		;
+	while (table_width(t, indent, SIZE_MAX) > (size_t)columns) {
+		widest = t->columns;
+		for (size_t i = 0; i < t->columns; i++)
+			if (!t->whole[i] && !t->left_out[i] && t->width[i] > CELL_LEAST &&
+			    (widest == t->columns || t->width[i] > t->width[widest]))
+				widest = i;
+		if (widest == t->columns)
 			return;
 		t->width[widest]--;
 	}
@@ -325,12 +416,15 @@ static void write_table(struct buf *out, const struct table *t, const struct ctl
 	size_t row, column;
 
 	for (row = 0; row < t->rows; row++) {
+		size_t shown = 0;
+
 		spaces(out, (size_t)indent);
 		if (row == 0 && c->colour)
 			buf_text(out, "\033[1m");
 		for (column = 0; column < t->columns; column++) {
-			if (column)
-				spaces(out, 2);
+			if (t->left_out[column])
+				continue;
+			spaces(out, shown++ ? 2 : 0);
 			write_cell(out, t, row, column);
 		}
 		buf_text(out, row == 0 && c->colour ? "\033[0m\n" : "\n");
@@ -382,7 +476,9 @@ static void key_words(struct buf *out, const struct value *key, struct packed ma
 			out->p[at] = ' ';
 }
 
-static void label(struct buf *out, const struct ctl *c, const struct value *key, struct packed map)
+/* room: columns of the map's longest key. */
+static void label(struct buf *out, const struct ctl *c, const struct value *key, struct packed map,
+                  size_t room)
 {
 	size_t at = out->len, n;
 
@@ -396,13 +492,13 @@ static void label(struct buf *out, const struct ctl *c, const struct value *key,
 		buf_printf(out, "\033[1m%.*s\033[0m", (int)text.len, text.p);
 		buf_fini(&text);
 	}
-	spaces(out, n < LABEL ? LABEL - n + 1 : 1);
+	spaces(out, n < room ? room - n + 1 : 1);
 }
 
 /* key value  key value, on as many lines as it takes. */
-static void words(struct buf *out, const struct ctl *c, struct packed map)
+static void words(struct buf *out, const struct ctl *c, struct packed map, size_t room)
 {
-	size_t limit = c->columns ? (size_t)c->columns : LINE, used = LABEL + 1, i, n;
+	size_t limit = c->columns ? (size_t)c->columns : LINE, used = room + 1, i, n;
 	struct packed whole = map;
 	size_t pairs = enter(&map, VALUE_MAP);
 	struct buf pair = { 0 };
@@ -415,20 +511,20 @@ static void words(struct buf *out, const struct ctl *c, struct packed map)
 		buf_text(&pair, " ");
 		word(&pair, take(&map), &key, true);
 		n = width(pair.p, pair.len);
-		if (used > LABEL + 1 && used + 2 + n > limit) {
+		if (used > room + 1 && used + 2 + n > limit) {
 			buf_text(out, "\n");
-			spaces(out, LABEL + 1);
-			used = LABEL + 1;
+			spaces(out, room + 1);
+			used = room + 1;
 		}
-		spaces(out, used > LABEL + 1 ? 2 : 0);
+		spaces(out, used > room + 1 ? 2 : 0);
 		buf_add(out, pair.p, pair.len);
-		used += n + (used > LABEL + 1 ? 2 : 0);
+		used += n + (used > room + 1 ? 2 : 0);
 	}
 	buf_text(out, pairs ? "\n" : "none\n");
 	buf_fini(&pair);
 }
 
-static void items(struct buf *out, const struct ctl *c, struct packed list)
+static void items(struct buf *out, const struct ctl *c, struct packed list, size_t room)
 {
 	struct value v = { .type = VALUE_NULL }, no_key = { .str = "" };
 	struct packed in = list, first;
@@ -445,16 +541,30 @@ static void items(struct buf *out, const struct ctl *c, struct packed list)
 		show_table(out, c, list, 2);
 	}
 	for (i = 0; v.type != VALUE_MAP && i < n; i++) {
-		spaces(out, i ? LABEL + 1 : 0);
+		spaces(out, i ? room + 1 : 0);
 		word(out, take(&in), &no_key, false);
 		buf_text(out, "\n");
 	}
 }
 
+static size_t label_room(struct packed map)
+{
+	size_t n = enter(&map, VALUE_MAP), room = LABEL;
+	struct value key;
+
+	for (; n > 0; n--) {
+		packed_next(&map, &key);
+		packed_skip(&map);
+		if (key.len > room && key.len <= LABEL_MOST)
+			room = key.len;
+	}
+	return room;
+}
+
 void show_map(struct buf *out, const struct ctl *c, struct packed map)
 {
 	struct packed whole = map;
-	size_t n = enter(&map, VALUE_MAP), i;
+	size_t room = label_room(map), n = enter(&map, VALUE_MAP), i;
 	struct packed one, at;
 	struct value key, v;
 
@@ -462,11 +572,11 @@ void show_map(struct buf *out, const struct ctl *c, struct packed map)
 		packed_next(&map, &key);
 		one = at = take(&map);
 		packed_next(&at, &v);
-		label(out, c, &key, whole);
+		label(out, c, &key, whole, room);
 		if (v.type == VALUE_MAP) {
-			words(out, c, one);
+			words(out, c, one, room);
 		} else if (v.type == VALUE_LIST) {
-			items(out, c, one);
+			items(out, c, one, room);
 		} else {
 			word(out, one, &key, true);
 			buf_text(out, "\n");

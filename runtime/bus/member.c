@@ -68,10 +68,8 @@ static void pack_groups(const char *groups, struct buf *out)
 	buf_fini(&names);
 }
 
-static void announce(struct member *m)
+static void describe(const struct member *m, struct buf *b)
 {
-	struct buf *b = &m->info;
-
 	buf_clear(b);
 	pack_map(b, 6);
 	pack_text(b, "since");
@@ -89,6 +87,13 @@ static void announce(struct member *m)
 		pack_list(b, 0);
 	pack_text(b, "rollout");
 	pack_text(b, m->rollout);
+}
+
+static void announce(struct member *m)
+{
+	struct buf *b = &m->info;
+
+	describe(m, b);
 	nodes_announce(m->nodes, (struct packed){ (uint8_t *)b->p, (uint8_t *)b->p + b->len });
 }
 
@@ -354,9 +359,12 @@ static void other_row(void *arg, const char *name, struct packed info)
 unsigned member_rows(const struct member *m, struct buf *out)
 {
 	struct rows r = { .out = out };
+	struct buf own = { 0 };
 
-	row(&r, m->c.node, true, (struct packed){ (uint8_t *)m->info.p,
-	                                          (uint8_t *)m->info.p + m->info.len });
+	describe(m, &own);              /* it may not have been announced yet */
+	row(&r, m->c.node, true, (struct packed){ (uint8_t *)own.p,
+	                                          (uint8_t *)own.p + own.len });
+	buf_fini(&own);
 	nodes_each(m->nodes, other_row, &r);
 	return r.n;
 }

@@ -50,7 +50,7 @@ void census_cell(void *census, const struct cell_info *cell)
 
 	t->actors++;
 	t->waiting += depth;
-	t->mailbox_bytes += cell->bytes;
+	t->mailbox_bytes += depth ? cell->bytes : 0;
 	t->state_bytes += cell->state_bytes;
 	if (depth)
 		weigh(c, cell, depth);

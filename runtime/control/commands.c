@@ -473,12 +473,14 @@ static int on_nodes(actor *self, const msg *m)
 {
 	const struct control_sources *s = &commands_of(self)->sources;
 	struct buf rows = { 0 }, b = { 0 };
-	unsigned n = s->nodes ? s->nodes(s->arg, &rows) : 0;
+	const char *but = NULL;
+	unsigned n = s->nodes ? s->nodes(s->arg, &rows, &but) : 0;
 
 	pack_list(&b, n);
 	buf_add(&b, rows.p, rows.len);
+	pack_text(&b, but);
 	buf_fini(&rows);
-	return reply(self, m, &b, 1);
+	return reply(self, m, &b, 2);
 }
 
 /* --- start -------------------------------------------------------------------- */

@@ -43,6 +43,14 @@ static void counted(struct counting *c, struct buf *b, unsigned values)
 	mem_free(c);
 }
 
+/* Its cell: actor_self() is a name. */
+static actor_id of_self(actor *self)
+{
+	struct actor_info a;
+
+	return core_inspect(actor_self(self), &a) == 0 ? a.id : 0;
+}
+
 static void count_cell(struct walk *w, const struct cell_info *cell)
 {
 	census_cell(&((struct counting *)w)->census, cell);
@@ -65,7 +73,7 @@ void counts_inspect(struct counts *s, actor *self, msg_caller caller)
 
 	census_init(&c->census, 1, "");
 	c->census.native = true;
-	c->census.self = actor_self(self);
+	c->census.self = of_self(self);
 	c->walk = (struct walk){ .each = count_cell, .done = inspect_counted };
 	walk_begin(&s->walks, self, &c->walk);
 }
@@ -111,7 +119,7 @@ void counts_top(struct counts *s, actor *self, msg_caller caller, const struct t
 	snprintf(c->filter, sizeof c->filter, "%s", q->filter);
 	c->query = (struct top_query){ q->since, c->sort, c->filter, q->rows };
 	census_init(&c->census, (size_t)q->rows, c->filter);
-	c->census.self = actor_self(self);
+	c->census.self = of_self(self);
 	c->walk = (struct walk){ .each = count_cell, .done = top_counted };
 	walk_begin(&s->walks, self, &c->walk);
 }

@@ -96,7 +96,8 @@ static void ask_all(struct gathers *g, actor *self, int64_t number, struct gathe
 {
 	const struct control_sources *s = g->sources;
 	struct buf rows = { 0 }, question = { 0 };
-	unsigned n = s->nodes ? s->nodes(s->arg, &rows) : 0;
+	const char *but = NULL;
+	unsigned n = s->nodes ? s->nodes(s->arg, &rows, &but) : 0;
 	struct packed at = packed_of(&rows);
 	char name[NAME_MAX_LEN + 1];
 

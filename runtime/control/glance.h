@@ -18,8 +18,9 @@ struct control_sources {
 	/* The same, of the memory by owner, in bytes: what actors, mailboxes and code do not
 	 * take. */
 	unsigned (*memory)(void *arg, struct buf *pairs);       /* may be NULL */
-	/* Appends a map for each node that shares this one's Redis, this one first; how many. */
-	unsigned (*nodes)(void *arg, struct buf *rows);         /* may be NULL */
+	/* Appends a map for each node that shares this one's Redis, this one first; how many.
+	 * *but: what whoever reads them should know besides, or NULL. */
+	unsigned (*nodes)(void *arg, struct buf *rows, const char **but);       /* may be NULL */
 	/* Of an actor of this type, whose state is so: appends a map a field, with field, type
 	 * and value. How many, or -1: not known. May be NULL. */
 	int (*fields)(struct type *type, const void *state, size_t len, struct buf *rows);

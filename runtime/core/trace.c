@@ -71,6 +71,8 @@ static bool value_is(const struct trace *t, const struct msg *m)
 		memcpy(&num, &a.bits, sizeof num);
 		return t->value.type != VALUE_BOOL && num == t->value.num;
 	}
+	if (t->value.type == VALUE_NUM)         /* 5.0 is 5 */
+		return a.type == VALUE_INT && (double)(int64_t)a.bits == t->value.num;
 	return a.type == t->value.type && (int64_t)a.bits == t->value.i;
 }
 

@@ -63,6 +63,14 @@ class Trace(Tracing):
                          % total)
         self.assertEqual(tool.wait(10 * PATIENCE), 0)
 
+    def test_by_a_number(self):
+        """Exactly, also beyond 2^63; and 5.0 is 5."""
+        for word, other, value in (str(2 ** 64 - 1), str(2 ** 64 - 2), 2 ** 64 - 1), ("5.0", "6", 5):
+            tool = self.trace("echo", "--arg", "1=" + word, "-n", "1")
+            for said in other, str(value):
+                self.assertEqual(self.runtime.actorctl("call", "echo", "say", said).out, said + "\n")
+            self.assertEqual({e["args"][0] for e in self.events(tool) if e["args"]}, {value})
+
     def test_refusals_and_slowness_are_seen(self):
         tool = self.trace("slow", "-n", "2")
         self.runtime.actorctl("call", "slow", "fails")

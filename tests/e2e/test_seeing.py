@@ -350,11 +350,13 @@ class Start(Case):
 
 
 class Help(Case):
+    actors = ("museum.c",)
+
     def complete(self, *words):
         script = """source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _actorctl
                     printf '%s\\n' "${COMPREPLY[@]}" """
         done = run(["bash", "-c", script, "bash", HERE / "../../tools/completions/actorctl.bash",
-                    ACTORCTL, "--control", self.runtime.control, *words])
+                    ACTORCTL, "--control", self.runtime.control, *words], cwd=self.folder)
         self.assertEqual((done.code, done.err), (0, ""))
         return done.out.split()
 
@@ -365,6 +367,20 @@ class Help(Case):
         until(lambda: self.complete("inspect", "coun") == ["counter"], "an actor")
         until(lambda: self.complete("call", "counter", "") == ["hit"], "a handler")
         self.assertEqual(self.complete("--js"), ["--json"])
+        self.assertEqual(self.complete("crash", "s"), ["show"])
+        self.assertEqual(self.complete("top", "--so"), ["--sort"])
+        self.assertEqual(self.complete("help", "ins"), ["inspect"])
+        number = self.caller.exec(ANSWERS % 1 + 'const struct actor_type patch = { .name = "echo", '
+                                  '.on = ON({ "answers", "", answers, 0 }) };\n')[0]
+        until(lambda: str(number) in self.complete("patch", "show", ""), "a patch")
+
+    def test_completion_runs_no_name(self):
+        """Names are whatever somebody gave them: a shell must not take them for its own words."""
+        name = "$(touch${IFS}touched)"
+        self.assertEqual(self.runtime.actorctl("call", "museum", "bear", name).code, 0)
+        found = until(lambda: self.complete("inspect", "$"), "its name")
+        self.assertFalse((self.folder / "touched").exists())
+        self.assertEqual("".join(found).replace("\\", ""), name)
 
     def complete_in_zsh(self, *words):
         script = '''compadd() { [ "$1" = -- ] && shift; print -l -- "$@" }; _files() { }
@@ -380,6 +396,8 @@ class Help(Case):
         until(lambda: "counter" in self.complete_in_zsh("trace", ""), "an actor")
         until(lambda: self.complete_in_zsh("call", "counter", "") == ["hit"], "a handler")
         self.assertIn("--redis", self.complete_in_zsh("--r"))
+        self.assertIn("--sort", self.complete_in_zsh("top", "--so"))
+        self.assertIn("show", self.complete_in_zsh("crash", ""))
 
     def test_every_command_has_help_and_is_in_the_man_page(self):
         page = self.runtime.actorctl("--man").out
@@ -391,6 +409,25 @@ class Help(Case):
                 self.assertEqual(done.code, 0)
                 self.assertIn("actorctl", done.out)
                 self.assertIn(".SS %s " % name.replace("-", "\\-"), page)
+                self.assertEqual([x for x in done.out.splitlines() if len(x) > 80], [])
+                self.assertEqual(self.runtime.actorctl("help", *name.split()).out, done.out)
+        for args in ((), ("patch",), ("patch", "apply")):
+            done = self.runtime.actorctl("help", *args)
+            self.assertEqual(done.code, 0)
+            self.assertIn("patch apply", done.out)
+            self.assertEqual([x for x in done.out.splitlines() if len(x) > 80], [])
+
+    def test_misspelt(self):
+        for args, words in ((["insepct"], "did you mean `inspect`?"),
+                            (["patch", "aply", "x.c"], "did you mean `patch apply`?"),
+                            (["help", "trce"], "did you mean `trace`?"),
+                            (["top", "--sotr", "cpu"], "did you mean `--sort`?"),
+                            (["--jsno", "ping"], "did you mean `--json`?"),
+                            (["patch"], "actorctl help patch"),
+                            (["--json=yes", "ping"], "takes no value"),
+                            (["nothing-like-it"], "`nothing-like-it`; see")):
+            with self.subTest(args):
+                self.assertIn(words, self.fails(self.runtime.actorctl(*args), 2))
 
 
 class Readiness(unittest.TestCase):

@@ -12,7 +12,8 @@
 
 #include "json.h"
 
-enum { LABEL = 12, LABEL_MOST = 17, COLUMNS_MAX = 24, LINE = 80, CELL_LEAST = 8, CELL_ROOMY = 16 };
+enum { LABEL = 12, LABEL_MOST = 17, COLUMNS_MAX = 24, LINE = 80, CELL_LEAST = 8, CELL_ROOMY = 16,
+       WITH_MS = sizeof "2026-11-23T12:00:00.000Z" - 1 };
 
 /* --- text --------------------------------------------------------------------- */
 
@@ -314,8 +315,11 @@ static void fill_cell(struct table *t, size_t row, size_t column, struct packed 
 
 	snprintf(key, sizeof key, "%.*s", (int)t->key[column].len, t->key[column].str);
 	if (show_find(map, key, &one)) {
-		word(&t->text, one, &t->key[column], is_bytes(&t->key[column]));
-		packed_next(&one, &v);
+		packed_next(&(struct packed){ one.at, one.end }, &v);
+		if (v.type == VALUE_STR && is_moment(&t->key[column]) && v.len == WITH_MS)
+			buf_printf(&t->text, "%.19sZ", v.str);
+		else
+			word(&t->text, one, &t->key[column], is_bytes(&t->key[column]));
 		t->number[column] |= (v.type == VALUE_INT || v.type == VALUE_NUM) &&
 		                     !is_moment(&t->key[column]);
 		t->whole[column] = t->number[column] || is_moment(&t->key[column]);
@@ -345,7 +349,8 @@ static bool leave_out(struct table *t)
 	static const struct { const char *key, *beside; } least[] = {
 		{ "us", "calls" }, { "client", "calls" }, { "p50_us", "p99_us" },
 		{ "state", "activity" }, { "asks", "activity" }, { "self", "topics" },
-		{ "rollout", "topics" },
+		{ "rollout", "topics" }, { "sha256", "handlers" }, { "targets", "handlers" },
+		{ "bytes", "handlers" }, { "file", "handlers" }, { "origin", "handlers" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(least); i++) {

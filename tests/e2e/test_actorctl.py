@@ -3,17 +3,21 @@
 """actorctl as people and scripts use it: every command, every exit code, text and --json, how words
 become arguments, and that it answers while every worker is stuck."""
 
+import fcntl
 import json
 import os
 import pathlib
+import pty
 import re
 import socket
+import struct
 import subprocess
+import termios
 import time
 import unittest
 
-from harness import (ACTORCTL, HERE, Case, actorctl, make_folder, run, source, until, vary,
-                     write_files)
+from harness import (ACTORCTL, HERE, Case, actorctl, clean_env, make_folder, run, source, until,
+                     vary, write_files)
 
 PATCH = r"""
 #include "actor.h"
@@ -269,6 +273,51 @@ class Commands(Case):
             self.skipTest("no build/ in the tree")
         done = run([launcher, "--control", self.runtime.control, "ping"], cwd="/")
         self.assertEqual(done.code, 0, done)
+
+
+class Terminal(Case):
+    """What a person sees over ssh, at 80 columns."""
+
+    actors = ("texts.c", "slow.c")
+
+    def shown(self, *args, columns=80, **env):
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        command = [ACTORCTL, "--control", self.runtime.control, *args]
+        with subprocess.Popen(command, stdin=theirs, stdout=theirs,
+                              env=clean_env(self.folder, {"TERM": "xterm", **env})) as tool:
+            os.close(theirs)
+            said = b""
+            try:
+                while more := os.read(ours, 65536):
+                    said += more
+            except OSError:             # the other end is closed
+                pass
+        os.close(ours)
+        self.assertEqual(tool.returncode, 0, said)
+        return said.decode()
+
+    def test_80_columns(self):
+        self.runtime.actorctl("send", "slow", "fails")
+        self.runtime.err.wait(r"slow\.fails failed")
+        self.caller.exec(PATCH)
+        for command in ("inspect", "inspect texts", "inspect rpc", "ps", "nodes", "top -n 1 -d 10",
+                        "top -n 1 -d 10 --sort memory", "patch list", "patch log", "log level"):
+            for columns in 80, 100:
+                with self.subTest(command=command, columns=columns):
+                    text = re.sub("\033\\[[0-9;]*[A-Za-z]", "",
+                                  self.shown(*command.split(), columns=columns))
+                    self.assertEqual([x for x in text.splitlines() if len(x) > columns], [])
+        # Names and figures are told whole.
+        self.assertIn("login_password ", self.shown("ps"))
+        self.assertRegex(self.shown("inspect", "slow"), r"(?m)^  fails .* 1 .* [\d.]+ *\r$")
+
+    def test_colour(self):
+        self.assertIn("\033[1m", self.shown("inspect"))
+        for env in {"NO_COLOR": "1"}, {"TERM": "dumb"}:
+            self.assertNotIn("\033", self.shown("inspect", **env))
+        self.assertIn("\033[1m", self.shown("inspect", NO_COLOR=""))
+        self.assertNotIn("\033", self.runtime.actorctl("inspect").out)
 
 
 class Stuck(Case):

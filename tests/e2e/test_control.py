@@ -84,6 +84,22 @@ class Protocol(Case):
                          {"func": "answer", "args": ["pong"], "id": 1})
         self.assertEqual(self.runtime.actorctl("call", "echo", "say", "x").out, "x\n")
 
+    def test_nodes_without_redis(self):
+        """It is shown, and that it can know of no other."""
+        done = self.runtime.actorctl("--json", "nodes")
+        row, = map(json.loads, done.out.splitlines())
+        self.assertEqual((done.code, row["self"], row["version"] != ""), (0, True, True))
+        self.assertEqual(list(row), ["name", "self", "since", "version", "groups", "topics",
+                                     "patches", "rollout"])
+        self.assertIn("without a Redis", done.err)
+        self.assertIn(row["name"], self.runtime.actorctl("nodes").out)
+
+    def test_looking_is_not_waiting(self):
+        """The question itself is in no mailbox that the answer tells of."""
+        node, = self.runtime.json("inspect")
+        self.assertEqual({t["type"]: t["waiting"] for t in node["types"]}["node"], 0)
+        self.assertEqual(node["mailboxes"]["fullest"], None)
+
     def test_one_message_a_line(self):
         line = self.line()
         for ident in 7, "seven", 2 ** 63 - 1, "":

@@ -32,7 +32,7 @@ class Tracing(Case):
 
 
 class Trace(Tracing):
-    actors = ("slow.c",)
+    actors = ("slow.c", "texts.c")
 
     def test_from_redis_to_the_last_actor(self):
         tool = self.trace("rpc", "-n", "1")
@@ -66,9 +66,10 @@ class Trace(Tracing):
     def test_by_a_number(self):
         """Exactly, also beyond 2^63; and 5.0 is 5."""
         for word, other, value in (str(2 ** 64 - 1), str(2 ** 64 - 2), 2 ** 64 - 1), ("5.0", "6", 5):
-            tool = self.trace("echo", "--arg", "1=" + word, "-n", "1")
+            tool = self.trace("texts", "--arg", "1=" + word, "-n", "1")
             for said in other, str(value):
-                self.assertEqual(self.runtime.actorctl("call", "echo", "say", said).out, said + "\n")
+                self.assertEqual(self.runtime.json("call", "texts", "any", said),
+                                 [{"args": [int(said)]}])
             self.assertEqual({e["args"][0] for e in self.events(tool) if e["args"]}, {value})
 
     def test_refusals_and_slowness_are_seen(self):

@@ -274,17 +274,9 @@ static unsigned memory(void *arg, struct buf *b)
 
 static unsigned nodes(void *arg, struct buf *rows, const char **but)
 {
-	struct node *n = arg;
+	const struct node *n = arg;
 
-	if (!n->bus) {
-		*but = "this node runs without a Redis, by which nodes find each other: actord "
-		       "--redis URL";
-		report_alone(rows, n->name);
-		return 1;
-	}
-	if (!bus_connected(n->bus))
-		*but = "Redis does not answer: of other nodes this is what was known before";
-	return bus_nodes(n->bus, rows);
+	return report_nodes(rows, n->bus, n->name, but);
 }
 
 /* --- the start ---------------------------------------------------------------------------- */

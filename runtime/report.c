@@ -162,7 +162,7 @@ void report_in_force(void *arg, struct buf *out)
 	buf_fini(&all.rows);
 }
 
-void report_alone(struct buf *out, const char *node)
+static void alone(struct buf *out, const char *node)
 {
 	pack_map(out, 8);
 	report_text(out, "name", node);
@@ -177,4 +177,17 @@ void report_alone(struct buf *out, const char *node)
 	pack_text(out, "patches");
 	report_in_force(NULL, out);
 	report_text(out, "rollout", "");
+}
+
+unsigned report_nodes(struct buf *out, const struct bus *bus, const char *node, const char **but)
+{
+	if (!bus) {
+		*but = "this node runs without a Redis, by which nodes find each other: actord "
+		       "--redis URL";
+		alone(out, node);
+		return 1;
+	}
+	if (!bus_connected(bus))
+		*but = "Redis does not answer: of other nodes this is what was known before";
+	return bus_nodes(bus, out);
 }

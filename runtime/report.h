@@ -17,8 +17,8 @@ void report_patches(struct buf *b);                                             
 
 void report_redis_metrics(struct buf *b, bool connected, struct bus_info i);
 void report_patch_metrics(struct buf *b);
-/* One map as bus_nodes() makes them, for a node that has no bus. */
-void report_alone(struct buf *out, const char *node);
+/* As bus_nodes(), also for a node that has no bus. *but: what to know of it besides, or not. */
+unsigned report_nodes(struct buf *out, const struct bus *bus, const char *node, const char **but);
 /* One packed list of texts: the patches in force, for other nodes to see. arg is not used. */
 void report_in_force(void *arg, struct buf *out);
 

@@ -65,7 +65,8 @@ class Trace(Tracing):
 
     def test_by_a_number(self):
         """Exactly, also beyond 2^63; and 5.0 is 5."""
-        for word, other, value in (str(2 ** 64 - 1), str(2 ** 64 - 2), 2 ** 64 - 1), ("5.0", "6", 5):
+        for word, other, value in ((str(2 ** 64 - 1), str(2 ** 64 - 2), 2 ** 64 - 1),
+                                   ("5.0", "6", 5)):
             tool = self.trace("texts", "--arg", "1=" + word, "-n", "1")
             for said in other, str(value):
                 self.assertEqual(self.runtime.json("call", "texts", "any", said),

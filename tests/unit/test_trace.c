@@ -322,7 +322,7 @@ static void *look_on(void *over)
 	return NULL;
 }
 
-/* Who looks for handlers that patches brought leaves those that are looked at in sight meanwhile. */
+/* Who looks for handlers that patches brought hides none of those that are looked at meanwhile. */
 static void test_looks_hide_nothing(void **state)
 {
 	enum { GOES = 2000 };

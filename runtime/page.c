@@ -4,7 +4,8 @@
  * Nothing here is told to the page that /metrics does not tell, but for the names of actors and
  * the notes of patches. Which actors are busy is looked up among the first ones by name: a node
  * may have a million.
- * page_status() is called on the gateway's thread; it takes no locks but those of a look inside. */
+ * page_status() is called on one of the gateway's threads at a time; it takes no locks but those of
+ * a look inside. */
 #include "page.h"
 
 #include <stdio.h>

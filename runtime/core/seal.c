@@ -86,3 +86,9 @@ bool seal_base64(const char *text, char *out, size_t size)
 	out[len] = 0;
 	return true;
 }
+
+bool seal_base64url(const char *text, size_t len, void *out, size_t size, size_t *got)
+{
+	return !sodium_base642bin(out, size, text, len, NULL, got, NULL,
+	                          sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}

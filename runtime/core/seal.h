@@ -32,5 +32,7 @@ bool seal_password_fits(const char *hash, const char *text, size_t len);
 /* Base64 with its padding (RFC 4648, 4), read into out with a NUL behind it; false: it is none, or
  * too long. */
 bool seal_base64(const char *text, char *out, size_t size);
+/* As URLs have it, without padding (RFC 4648, 5): bytes, *got of them. */
+bool seal_base64url(const char *text, size_t len, void *out, size_t size, size_t *got);
 
 #endif

@@ -3,8 +3,8 @@
  *
  * Names that begin with a dot are nobody's business, `..` among them, so no path leads out of the
  * folder but by links that lie in it. What is no regular file, or over 16 MiB, is not there.
- * No state; the gateway's thread. A disk that is slow holds up its clients: large things belong to
- * a web server. */
+ * No state; each of the gateway's threads. A disk that is slow holds up the clients of that thread:
+ * large things belong to a web server. */
 #include "files.h"
 
 #include <fcntl.h>

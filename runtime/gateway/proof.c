@@ -52,23 +52,11 @@ static int check(actor *self, const msg *m)
 
 /* --- tokens ------------------------------------------------------------------------------- */
 
-/* A part's bytes, of base64 as URLs have it, without `=` (RFC 4648, 5), appended to out. */
+/* A part's bytes, into out, which is empty. */
 static bool decode(const char *part, size_t len, struct buf *out)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-	uint32_t bits = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		const char *d = part[i] ? strchr(digits, part[i]) : NULL;
-
-		if (!d)
-			return false;
-		bits = bits << 6 | (uint32_t)(d - digits);
-		if (i % 4)
-			buf_add(out, &(char){ (char)(bits >> (6 - i % 4 * 2)) }, 1);
-	}
-	return len % 4 != 1;
+	buf_reserve(out, len + 1);
+	return seal_base64url(part, len, out->p, out->cap, &out->len);
 }
 
 /* The value of this key of a map, which was read by json_read(); VALUE_NULL: none. */

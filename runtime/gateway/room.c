@@ -4,7 +4,7 @@
  * A seat is in two lists, its room's and its member's, so that telling a room and a member's end
  * cost what there is to do. Nobody leaves by name but by a seat of its own: of two members of one
  * name the end of one never takes the other.
- * The thread of whoever has the table; no locks. */
+ * No locks: a table is of one of the gateway's threads, or its owner has a lock (users.c). */
 #include "room.h"
 
 #include "registry.h"

@@ -210,9 +210,9 @@ static int by_number(const void *a, const void *b)
 }
 
 /* Sessions that change something of theirs ten times a second each: the same calls to the same
- * actor, whose handler sets what goes to the disk, or what stays in memory. A p99 differs from
- * the next by more than what is asked for, so what counts is the ratio of two that follow each other
- * at once, in turn the one or the other first: its middle, and between what half of them lie. */
+ * actor, whose handler sets what goes to the disk, or what stays in memory. A p99 differs from the
+ * next by more than what is asked for, so what counts is the ratio of two that follow each other at
+ * once, in turn the one or the other first: its middle, and between what half of them lie. */
 int bench_ws_save(const struct bench_options *o)
 {
 	struct load kept[PAIRS], held[PAIRS];

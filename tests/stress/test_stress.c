@@ -2,7 +2,8 @@
  * test_stress.c - everything at once from several threads, for the sanitizers to look at: actors
  * are born, stop and are stopped; they and threads outside flood mailboxes that refuse, hold and
  * drop; asks, timers, cancelled timers; handlers are patched, and their old code is given back;
- * somebody looks on. ROUNDS lengthens it.
+ * patched code spawns actors of a type of its own, which is patched in turn; they join groups,
+ * leave them, and are watched; somebody looks on. ROUNDS lengthens it.
  *
  * What must hold: what one thread sends to one name comes in that order and at most once; code
  * that was given back is not run; each ask is answered once, or its asker ended; each message
@@ -27,7 +28,7 @@ enum { DRIVERS = 2, SERVERS = 6, PEERS = 24, VARIANTS = 8, WORKERS = 3, ROUNDS =
 enum { LIVE = 0x600d, DEAD = 0xdead };
 
 static _Atomic int64_t last[DRIVERS][SERVERS];
-static _Atomic uint64_t asked, answered, abandoned, told, patches, given_back;
+static _Atomic uint64_t asked, answered, abandoned, told, heard, patches, given_back;
 static _Atomic uint64_t wrong_order, dead_code, twice;
 static _Atomic int stopping;
 
@@ -64,6 +65,46 @@ static void work(const _Atomic uint32_t *state)
 			dead_code++;
 }
 
+/* --- whom that code spawns: a type of its own, which patches bring anew ------------------ */
+
+static int kid_start(actor *self)
+{
+	actor_join(self, "kids", "hear");
+	return actor_after(self, (int)chance(4), "bye") < 0 ? ACTOR_EFAIL : 0;
+}
+
+static int kid_hear(actor *self, unsigned v)
+{
+	work(&variant[v].state);
+	heard++;
+	return chance(8) ? 0 : actor_leave(self, "kids") + actor_join(self, "kids", "hear");
+}
+
+static int kid_bye(actor *self, unsigned v)
+{
+	work(&variant[v].state);
+	if (!chance(4))
+		return ACTOR_EFAIL;
+	return chance(2) ? actor_stop(self, actor_self(self)) : actor_leave(self, "kids");
+}
+
+#define KID(i) \
+	static int hear##i(actor *self, const msg *m) { (void)m; return kid_hear(self, i); } \
+	static int bye##i(actor *self, const msg *m) { (void)m; return kid_bye(self, i); } \
+	static const struct actor_type kid##i = { .name = "kid", .start = kid_start, \
+		.on = ON({ "hear", "n:int", hear##i, 0 }, { "bye", "", bye##i, 0 }) };
+KID(0) KID(1) KID(2) KID(3) KID(4) KID(5) KID(6) KID(7)
+static const struct actor_type *const kids[VARIANTS] = { &kid0, &kid1, &kid2, &kid3, &kid4, &kid5,
+	&kid6, &kid7 };
+
+static void bear(actor *self, unsigned v)
+{
+	actor_ref kid = chance(16) ? 0 : actor_spawn(self, kids[v], NULL);
+
+	if (kid && chance(2))
+		actor_monitor(self, kid, "down");
+}
+
 /* --- servers ----------------------------------------------------------------------------- */
 
 static int take(actor *self, const msg *m)
@@ -86,6 +127,7 @@ static int take(actor *self, const msg *m)
 	int rc; \
 	work(&variant[i].state); \
 	rc = take(self, m); \
+	bear(self, i); \
 	work(&variant[i].state); \
 	return rc; \
 }
@@ -104,6 +146,14 @@ static int later(actor *self, const msg *m)
 	return actor_answer(self, (msg_caller)msg_int(m, 0), 1);
 }
 
+static int down(actor *self, const msg *m)
+{
+	(void)self;
+	(void)m;
+	told++;
+	return 0;
+}
+
 static int leave(actor *self, const msg *m)
 {
 	(void)m;
@@ -114,7 +164,8 @@ static int leave(actor *self, const msg *m)
 #define SERVER(kind, limit, what) static const struct actor_type kind = { \
 	.name = #kind, .state = 100, .mailbox = { .messages = limit, .full = what }, \
 	.on = ON({ "take", "from:int n:int", take, 0 }, { "slow", "", slow, 0 }, \
-	         { "later", "who:int", later, 0 }, { "leave", "", leave, 0 }) }
+	         { "later", "who:int", later, 0 }, { "leave", "", leave, 0 }, \
+	         { "down", "number:int name:str reason:str", down, 0 }) }
 SERVER(hold, 4, FULL_HOLD);
 SERVER(refuse, 16, FULL_REFUSE);
 SERVER(oldest, 8, FULL_DROP_OLDEST);
@@ -157,14 +208,6 @@ static int tick(actor *self, const msg *m)
 	return chance(200) ? 0 : leave(self, m);
 }
 
-static int down(actor *self, const msg *m)
-{
-	(void)self;
-	(void)m;
-	told++;
-	return 0;
-}
-
 /* Ties to others come and go; now and then one fails, and those that are tied to it with it. */
 static int tie(actor *self, const msg *m)
 {
@@ -174,7 +217,7 @@ static int tie(actor *self, const msg *m)
 	(void)m;
 	snprintf(name, sizeof name, "peer%u", chance(PEERS));
 	other = actor_find(name);
-	switch (chance(8)) {
+	switch (chance(11)) {
 	case 0: actor_link(self, other); break;
 	case 1: actor_unlink(self, other); break;
 	case 2: actor_monitor(self, other, "down"); break;
@@ -182,9 +225,20 @@ static int tie(actor *self, const msg *m)
 	case 4: actor_spawn(self, "peer", NULL); break;
 	case 5: actor_stop(self, other); break;
 	case 6: return ACTOR_EFAIL;
+	case 7: actor_join(self, "kids", "hear"); break;
+	case 8: actor_leave(self, "kids"); break;
+	case 9: actor_publish(self, "kids", 1); break;
 	default: break;
 	}
 	return stopping ? 0 : actor_send(self, other, "tie");
+}
+
+static int hear(actor *self, const msg *m)
+{
+	(void)self;
+	(void)m;
+	heard++;
+	return 0;
 }
 
 static int peer_start(actor *self)
@@ -200,7 +254,8 @@ static void peer_stop(actor *self)
 static const struct actor_type peer = {
 	.name = "peer", .state = sizeof(struct peer), .start = peer_start, .stop = peer_stop,
 	.on = ON({ "tick", "", tick, 0 }, { "got", "n:int", got, 0 }, { "tie", "", tie, 0 },
-	         { "down", "number:int name:str reason:str", down, 0 }),
+	         { "down", "number:int name:str reason:str", down, 0 },
+	         { "hear", "n:int", hear, 0 }),
 	.mailbox = { .messages = 32, .full = FULL_HOLD },
 	.children = { .strategy = REST_FOR_ONE, .restarts = 5, .seconds = 1 },
 };
@@ -270,7 +325,8 @@ static void *drive(void *arg)
 {
 	int64_t me = (int64_t)(intptr_t)arg, sent[SERVERS] = { 0 };
 
-	for (unsigned i = 0; i < rounds || patches < rounds / 40 || answered < rounds / 4; i++) {
+	for (unsigned i = 0; i < rounds || patches < rounds / 40 || answered < rounds / 4 ||
+	                     heard < rounds / 40; i++) {
 		drive_one(me, sent);
 		if (i % 8 == 0)
 			sched_yield();
@@ -283,7 +339,8 @@ static bool patch_one(unsigned v)
 {
 	struct actor_handler on[] = { { "take", "from:int n:int", takes[v], 0 }, { 0, 0, 0, 0 } };
 	struct change c[] = { { server_types[0], on, NULL },
-	                      { server_types[1 + v % 3], on, NULL } };
+	                      { server_types[1 + v % 3], on, NULL },
+	                      { core_type("kid"), kids[v]->on, NULL } };
 	struct code *code;
 	struct why why;
 
@@ -291,7 +348,8 @@ static bool patch_one(unsigned v)
 		return false;
 	variant[v].state = LIVE;
 	code = code_new(give_back, &variant[v].state);
-	if (core_change(c, 2, ++patches, code, false, &why) < 0)
+	code_lies(code, kids[v], sizeof *kids[v]);      /* who is spawned by it holds it */
+	if (core_change(c, c[2].type ? 3 : 2, ++patches, code, false, &why) < 0)
 		fail_msg("%s", why.text);
 	code_drop(code);
 	return true;
@@ -422,10 +480,11 @@ static void test_everything_at_once(void **state)
 	pthread_join(timers, NULL);
 	core_totals(&t);
 	printf("%llu sent, %llu handled, %llu dead letters, %llu refused; %llu asks, %llu answers; "
-	       "%llu told of ends; %llu patches, %llu given back\n", (unsigned long long)t.sent,
+	       "%llu told of ends, %llu heard of groups; %llu patches, %llu given back\n",
+	       (unsigned long long)t.sent,
 	       (unsigned long long)t.handled, (unsigned long long)t.dead_letters,
 	       (unsigned long long)t.refused, (unsigned long long)asked,
-	       (unsigned long long)answered, (unsigned long long)told,
+	       (unsigned long long)answered, (unsigned long long)told, (unsigned long long)heard,
 	       (unsigned long long)patches,
 	       (unsigned long long)given_back);
 	assert_int_equal(t.actors, 0);
@@ -436,7 +495,8 @@ static void test_everything_at_once(void **state)
 	assert_int_equal(twice, 0);
 	assert_int_equal(asked, answered + abandoned);
 	assert_int_equal(t.sent, t.handled + t.dead_letters + t.expired + hanging());
-	assert_true(patches - given_back <= 4);         /* those in force */
+	/* those in force, and the one that brought the type of kids */
+	assert_true(patches - given_back <= 6);
 }
 
 int main(void)

@@ -2,7 +2,8 @@
  * test_migrate.c - states that change their shape under load: a thousand actors that a thread keeps
  * sending to are migrated and taken back many times, no message is lost, none meets a state of the
  * other shape, and who gets a message from new code has gone over first. In each round one of the
- * thousand cannot at first, and then none does. */
+ * thousand cannot at first, and then none does. And one that is held by a full mailbox goes over
+ * where it stands. */
 #include "running.h"
 
 #include <sched.h>
@@ -248,6 +249,82 @@ static void under_load(void **state)
 	assert_int_equal(total, sent);
 }
 
+/* --- while it waits for room in another's mailbox ---------- */
+
+enum { POURED = 6 };      /* four in the mailbox, and two that are kept for it */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic int taken;
+
+static int drip(actor *self, const msg *m)
+{
+	(void)self, (void)m;
+	pthread_mutex_lock(&gate);
+	pthread_mutex_unlock(&gate);
+	taken++;
+	return 0;
+}
+
+static int pour(actor *self, const msg *m)
+{
+	(void)m;
+	((struct small *)actor_state(self))->n += POURED;
+	for (int i = 0; i < POURED; i++)
+		if (actor_send(self, actor_find("basin"), "drip"))
+			wrong++;
+	return 0;
+}
+
+static const struct actor_type basin_type = {
+	.name = "basin", .mailbox = { .messages = 4, .full = FULL_HOLD },
+	.on = ON({ "drip", "", drip, 0 }),
+};
+static const struct actor_type pourer_type = {
+	.name = "pourer", .state = sizeof(struct small), .start = small_start,
+	.on = ON({ "pour", "", pour, 0 }, { "tell", "", tell_small, 0 }),
+};
+static const struct actor_type large_pourer_type = {
+	.name = "pourer", .state = sizeof(struct large), .start = large_start,
+	.on = ON({ "pour", "", pour, 0 }, { "tell", "", tell_large, 0 }),
+};
+
+static bool is_held(actor_id id)
+{
+	struct actor_info info;
+
+	return !core_inspect(id, &info) && !strcmp(info.state, "held");
+}
+
+static void while_held(void **state)
+{
+	struct migration m = { &large_pourer_type, widen, narrow };
+	struct type *t = add(&pourer_type);
+	struct actor_info info;
+	actor_id id;
+
+	(void)state;
+	spawn(add(&basin_type), "basin");
+	pthread_mutex_lock(&gate);
+	id = spawn(t, NULL);
+	assert_int_equal(send_int(id, "pour"), 0);
+	assert_int_equal(send_int(id, "tell"), 0);      /* waits behind, and meets the new code */
+	UNTIL(is_held(id));
+	t = forth(t, &m, 2000);
+	UNTIL(!core_inspect(id, &info) && info.state_size == sizeof(struct large));
+	assert_true(is_held(id));
+	assert_int_equal(events, 0);
+	pthread_mutex_unlock(&gate);
+	expect_events(1);
+	assert_int_equal(last, POURED);
+	UNTIL(taken == POURED);
+	back(t);
+	assert_int_equal(send_int(id, "tell"), 0);
+	expect_events(2);
+	assert_int_equal(last, POURED);
+	assert_int_equal(wrong, 0);
+}
+
+/* --- what goes wrong ---------- */
+
 static int refuse_state(const void *from, void *to)
 {
 	(void)from, (void)to;
@@ -298,6 +375,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(under_load, setup),
+		cmocka_unit_test_setup(while_held, setup),
 		cmocka_unit_test_setup(what_goes_wrong, setup),
 	};
 

@@ -118,7 +118,7 @@ void acks_tell(struct acks *a)
 	}
 	for (unsigned i = 0; i < n; i++)
 		len[i] = strlen(argv[i]);
-	a->acking = !a->port->command(a->port->link, on_acked, a, (int)n, argv, len);
+	a->acking = !redis_later(a->port, on_acked, a, (int)n, argv, len);
 	mem_free(words);
 	mem_free(len);
 	mem_free(argv);

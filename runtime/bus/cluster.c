@@ -546,7 +546,7 @@ struct cluster *cluster_new(struct loop *l, const struct link_config *config,
 	c->again = loop_timer_new(l, on_again, c);
 	for (int i = 0; i < LINK_LANES; i++) {
 		c->lane[i] = (struct lane_of){ c, (enum link_lane)i };
-		c->port[i] = (struct redis_port){ port_command, &c->lane[i] };
+		c->port[i] = (struct redis_port){ .command = port_command, .link = &c->lane[i] };
 		if (i == LINK_LISTS || i == LINK_STREAMS)
 			c->rounds[i] = rounds_new(l, &c->port[LINK_COMMANDS], CLUSTER_LATE_MS);
 	}

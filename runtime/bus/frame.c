@@ -16,6 +16,17 @@ static const struct { unsigned words; bool values; } shapes[] = {
 	[PART_UNWATCH] = { 2, false },
 };
 
+char *frame_key(const char *node, const char *suffix)
+{
+	struct buf b = { 0 };
+	char *key;
+
+	buf_printf(&b, "actord:{node:%s}%s", node, suffix);
+	key = mem_string(b.p, b.len);
+	buf_fini(&b);
+	return key;
+}
+
 /* --- writing ------------------------------------------------------------------------------ */
 
 void frame_begin(struct buf *out, const char *node, uint64_t life, uint64_t sequence)

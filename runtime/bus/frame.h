@@ -36,6 +36,9 @@ struct part {
 	struct packed args; unsigned count;     /* SEND, ASK, ANSWER; checked */
 };
 
+/* The key of a node's inbox, or of what belongs to it. Gives. */
+char *frame_key(const char *node, const char *suffix);
+
 /* Appends. */
 void frame_begin(struct buf *out, const char *node, uint64_t life, uint64_t sequence);
 /* values values follow, packed by the caller. */

@@ -331,6 +331,7 @@ static void on_read(void *arg, const struct redis_reply *r)
 		loop_timer_set(in->retry, PAUSE_MS);
 		return;
 	}
+	wire_catch_up(in->c.wire);
 	if (r->type == REDIS_LIST && r->items == 1 && r->item[0].items == 2)
 		take_entries(in, r->item[0].item[1].item, r->item[0].item[1].items);
 	read_on(in);
@@ -527,17 +528,6 @@ static void handled(void *arg, const char *trouble)
 
 /* --- the face ----------------------------------------------------------------------------- */
 
-static char *key_of(const char *node, const char *suffix)
-{
-	struct buf b = { 0 };
-	char *key;
-
-	buf_printf(&b, "actord:{node:%s}%s", node, suffix);
-	key = mem_string(b.p, b.len);
-	buf_fini(&b);
-	return key;
-}
-
 struct inbox *inbox_new(const struct inbox_config *c, struct why *why)
 {
 	struct inbox *in = mem_alloc(sizeof *in);
@@ -549,8 +539,8 @@ struct inbox *inbox_new(const struct inbox_config *c, struct why *why)
 	}
 	in->port = wire_port(c->wire, LINK_INBOX);
 	in->commands = wire_port(c->wire, LINK_COMMANDS);
-	in->key = key_of(c->node, "");
-	in->seen = key_of(c->node, ":seen");
+	in->key = frame_key(c->node, "");
+	in->seen = frame_key(c->node, ":seen");
 	in->said_ms = -SAY_MS;
 	in->found = actor_find(in->name);
 	in->senders = senders_new();
@@ -570,8 +560,8 @@ void inbox_free(struct inbox *in)
 	loop_timer_free(in->tell);
 	acks_free(in->acks);
 	senders_free(in->senders);
-	peer_forget(&in->marks);
-	peer_forget(&in->served);
+	places_forget(&in->marks);
+	places_forget(&in->served);
 	places_fini(&in->monitors);     /* they are the peers' */
 	mem_free(in->key);
 	mem_free(in->seen);

@@ -12,6 +12,9 @@
  * reply stands in a ring of our own, in the order of the commands; hiredis's own calls with no
  * reply are passed over, as it loses some: lane_drop() empties the ring.
  *
+ * A rest saves a turn of the loop a frame: that Redis has it is told just before the peer's answer
+ * comes by another lane, and is read then.
+ *
  * TLS, where there is any, is between hiredis and the socket (tls.c), and seen here only by its
  * records.
  *
@@ -24,11 +27,12 @@
 #include "../actor.h"
 
 enum {
+	REST_MS = 5,
 	READ_BYTES = 16 << 10, READS_MOST = 16,         /* what hiredis takes at a time; in a row */
 	RECORD_LEAST = 22,      /* of TLS, in bytes: a read takes one record, however small */
 };
 
-struct waiting { redis_fn *fn; void *arg; };
+struct waiting { redis_fn *fn; void *arg; bool later; };
 
 struct lane {
 	struct loop *loop;
@@ -40,6 +44,9 @@ struct lane {
 	bool writing;                   /* hiredis is: what it asks for now is to wait for */
 	struct waiting *ring;           /* of room, a power of two: from first to next */
 	unsigned room, first, next;
+	unsigned due;                   /* of those in the ring, somebody waits for so many */
+	bool resting, timed;            /* its socket is not watched; `rested` is set */
+	struct loop_timer *rested;
 	int64_t heard_ms;
 	struct redis_reply *items;      /* of the reply that is handed on, */
 	size_t items_room;              /* so many */
@@ -130,6 +137,7 @@ static void cleanup(void *arg)
 static void attach(struct lane *l, redisAsyncContext *ac)
 {
 	l->watch = loop_watch_new(l->loop, ac->c.fd, on_watch, l);
+	l->resting = false;
 	ac->ev.addRead = ac->ev.delRead = keep_reading;
 	ac->ev.addWrite = add_write;
 	ac->ev.delWrite = drop_write;
@@ -200,6 +208,7 @@ static void on_reply(redisAsyncContext *ac, void *reply, void *arg)
 	if (!reply || l->first == l->next)
 		return;
 	w = l->ring[l->first++ & (l->room - 1)];
+	l->due -= !w.later;
 	l->heard_ms = now_ms();
 	got = reply_of(l, reply);
 	w.fn(w.arg, &got);
@@ -220,7 +229,7 @@ static void on_pushed(redisAsyncContext *ac, void *reply, void *arg)
 
 /* --- commands ----------------------------------------------------------------------------- */
 
-static void ring_add(struct lane *l, redis_fn *fn, void *arg)
+static void ring_add(struct lane *l, const struct waiting *w)
 {
 	unsigned n = l->next - l->first;
 
@@ -235,18 +244,76 @@ static void ring_add(struct lane *l, redis_fn *fn, void *arg)
 		l->first = 0;
 		l->next = n;
 	}
-	l->ring[l->next++ & (l->room - 1)] = (struct waiting){ fn, arg };
+	l->ring[l->next++ & (l->room - 1)] = *w;
 }
 
-int lane_command(struct lane *l, redis_fn *fn, void *arg, int argc, const char **argv,
-                 const size_t *len)
+static int say(struct lane *l, const struct waiting *w, int argc, const char **argv,
+               const size_t *len)
 {
 	if (!l->ac || redisAsyncCommandArgv(l->ac, on_reply, l, argc, argv, len) != REDIS_OK)
 		return ACTOR_EFAIL;
 	if (l->first == l->next)
 		l->heard_ms = now_ms();
-	ring_add(l, fn, arg);
+	ring_add(l, w);
 	return 0;
+}
+
+int lane_command(struct lane *l, redis_fn *fn, void *arg, int argc, const char **argv,
+                 const size_t *len)
+{
+	int rc = say(l, &(struct waiting){ fn, arg, false }, argc, argv, len);
+
+	l->due += !rc;
+	if (l->resting)
+		lane_wake(l);
+	return rc;
+}
+
+int lane_later(struct lane *l, redis_fn *fn, void *arg, int argc, const char **argv,
+               const size_t *len)
+{
+	return say(l, &(struct waiting){ fn, arg, true }, argc, argv, len);
+}
+
+/* --- resting ------------------------------------------------------------------------------ */
+
+/* The timer is set once for all rests that begin before it is due. */
+void lane_rest(struct lane *l)
+{
+	if (!l->ac || l->due || !connected(l->ac))
+		return;
+	if (!l->resting)
+		loop_watch_read(l->watch, false);
+	l->resting = true;
+	if (!l->timed)
+		loop_timer_set(l->rested, REST_MS);
+	l->timed = true;
+}
+
+void lane_wake(struct lane *l)
+{
+	for (unsigned i = l->first; i != l->next; i++)
+		l->ring[i & (l->room - 1)].later = false;
+	l->due = l->next - l->first;
+	if (!l->resting)
+		return;
+	l->resting = false;
+	if (l->watch)
+		loop_watch_read(l->watch, true);
+}
+
+static void on_rested(void *arg)
+{
+	struct lane *l = arg;
+
+	l->timed = false;
+	lane_wake(l);
+}
+
+void lane_catch_up(struct lane *l)
+{
+	if (l->resting && l->first != l->next)
+		lane_read(l);
 }
 
 void lane_subscribe(struct lane *l, int argc, const char **argv, const size_t *len)
@@ -335,6 +402,7 @@ void lane_drop(struct lane *l)
 
 	l->ac = NULL;
 	l->session = NULL;
+	l->due = 0;
 	if (ac)
 		redisAsyncFree(ac);
 	while (l->first != l->next) {
@@ -353,12 +421,14 @@ struct lane *lane_new(struct loop *loop, const struct lane_events *events, void 
 	l->loop = loop;
 	l->events = events;
 	l->arg = arg;
+	l->rested = loop_timer_new(loop, on_rested, l);
 	return l;
 }
 
 void lane_free(struct lane *l)
 {
 	lane_drop(l);
+	loop_timer_free(l->rested);
 	mem_free(l->ring);
 	mem_free(l->items);
 	mem_free(l);

@@ -27,6 +27,15 @@ void lane_drop(struct lane *l);
  * said in one turn of the loop goes with one write, at its end. ACTOR_EFAIL: not connected. */
 int  lane_command(struct lane *l, redis_fn *fn, void *arg, int argc, const char **argv,
                   const size_t *len);
+/* The same, for a reply that nobody waits for: while the lane rests, it stays in the socket. */
+int  lane_later(struct lane *l, redis_fn *fn, void *arg, int argc, const char **argv,
+                const size_t *len);
+/* Begins a rest, unless somebody waits for a reply; it ends with the next lane_command(), with
+ * lane_wake() (somebody waits for all that was said), and by itself after some ms. */
+void lane_rest(struct lane *l);
+void lane_wake(struct lane *l);
+/* Reads what has come while it rests. It rests on. */
+void lane_catch_up(struct lane *l);
 /* One whose replies, and all that comes of it, go to pushed(). */
 void lane_subscribe(struct lane *l, int argc, const char **argv, const size_t *len);
 /* Reads what the socket holds now, and hands it on. False: it ends in the middle of a reply. */

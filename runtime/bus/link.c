@@ -356,6 +356,11 @@ bool link_read_channels(struct link *k)
 	return lane_read(k->end[LINK_CHANNELS].lane);
 }
 
+void link_catch_up(struct link *k)
+{
+	lane_catch_up(k->end[LINK_COMMANDS].lane);
+}
+
 static const struct lane_events lanes = { on_lost, on_channel };
 
 /* --- the face ----------------------------------------------------------------------------- */
@@ -368,6 +373,26 @@ static int port_command(void *arg, redis_fn *fn, void *fn_arg, int argc, const c
 	if (e->link->state != UP)
 		return ACTOR_EFAIL;
 	return lane_command(e->lane, fn, fn_arg, argc, argv, len);
+}
+
+static int port_later(void *arg, redis_fn *fn, void *fn_arg, int argc, const char **argv,
+                      const size_t *len)
+{
+	struct end *e = arg;
+
+	if (e->link->state != UP)
+		return ACTOR_EFAIL;
+	return lane_later(e->lane, fn, fn_arg, argc, argv, len);
+}
+
+static void port_rest(void *arg, bool on)
+{
+	struct end *e = arg;
+
+	if (on)
+		lane_rest(e->lane);
+	else
+		lane_wake(e->lane);
 }
 
 struct link *link_new(struct loop *l, const struct link_config *c, const struct link_events *e,
@@ -386,7 +411,8 @@ struct link *link_new(struct loop *l, const struct link_config *c, const struct 
 	for (int i = 0; i < LINK_LANES; i++)
 		k->end[i] = (struct end){ .link = k, .which = (enum link_lane)i,
 		                          .lane = lane_new(l, &lanes, &k->end[i]),
-		                          .port = { port_command, &k->end[i] } };
+		                          .port = { port_command, &k->end[i],
+		                                    port_later, port_rest } };
 	k->turn = loop_timer_new(l, on_turn, k);
 	k->watch = loop_timer_new(l, on_watch, k);
 	k->watched_ms = now_ms();

@@ -43,6 +43,8 @@ void link_subscribe(struct link *k, bool on, int n, const char **channels, const
 /* Reads what the channels' socket holds now, and hands it on. False: it ends in the middle of a
  * message. */
 bool link_read_channels(struct link *k);
+/* Reads the replies to commands that came while nobody was waiting for them. */
+void link_catch_up(struct link *k);
 /* What Redis took from others before it takes this reaches message() before pulse() says that
  * this beat is back. */
 int64_t link_beat(struct link *k);

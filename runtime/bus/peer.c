@@ -7,8 +7,9 @@
  * for nothing, and frames cannot overtake each other, whatever Redis answers.
  *
  * Where traffic is thick, a frame waits a little while actors handle what the inbox has read: their
- * answers, and what the answered ask next, are on their way. So what came in one frame goes on in
- * one, which costs us, and Redis, less than several. A wait in vain is not tried again for a while.
+ * answers, and what the answered ask next, are on their way; and while an eighth more than waits
+ * here is still to be answered from there. So what came in one frame, or several, goes on in one,
+ * which costs us, and Redis, less. A wait in vain is not tried again for a while.
  *
  *      proxy --routed--> writing --turn's end--> flying --XADD--> actord:{node:NAME}
  *                           ^                      | again, with the same sequence number:
@@ -36,8 +37,8 @@ enum {
 	LENGTH_MOST = 256,              /* frames in the inbox; it opens again at half of that */
 	LENGTH_EVERY = 8,               /* so many frames, its length is looked at */
 	LENGTH_MS = 5, AGAIN_MS = 50, SAY_MS = 5000,
-	HOLD_US = 500, HOLD_BYTES = 64 << 10,   /* a frame waits so long at most, until so large, */
-	THICK = 4, HASTY = 64,  /* where so many are in one; if in vain, so many do not */
+	HOLD_US = 2000, HOLD_BYTES = 64 << 10,  /* a frame waits so long at most, until so large, */
+	THICK_16 = 64, HASTY = 64,      /* where 4 are in one; if in vain, so many do not */
 	PATIENCE_MS = 600000,           /* of who asks without saying */
 };
 
@@ -45,12 +46,11 @@ struct question { struct place place; actor *holder; msg_caller caller; actor_id
 struct served { struct place place; struct peer *peer; uint64_t number; };
 
 struct peer {
-	const struct peer_config *c;
+	struct peer_config *c;
 	char *name, *key;               /* of its inbox */
 	actor *self; actor_id id;       /* the proxy */
 	uint64_t life;
-	bool here, open;
-	bool in_redis;                  /* the frame that flies is under way to Redis */
+	bool here, open, in_redis;      /* in_redis: what flies is under way there */
 	bool crowded, refused, held;    /* inbox too long; Redis took none; it waits for more */
 	struct buf writing, flying;
 	unsigned parts, flying_parts;
@@ -103,7 +103,9 @@ static void ask_length(struct peer *p)
 	const char *argv[] = { "XLEN", p->key };
 	size_t len[] = { 4, strlen(p->key) };
 
-	p->c->port->command(p->c->port->link, on_length, p, 2, argv, len);
+	redis_later(p->c->port, on_length, p, 2, argv, len);
+	if (p->crowded)
+		redis_rest(p->c->port, false);
 }
 
 /* --- frames ------------------------------------------------------------------------------- */
@@ -114,7 +116,9 @@ static void on_added(void *arg, const struct redis_reply *r);
 /* More comes soon, and is worth a wait. */
 static bool expects(const struct peer *p)
 {
-	return p->c->busy && !p->hasty && p->usual_16 >= 16 * THICK &&
+	bool asked = p->c->came && p->questions.n > p->parts + p->parts / 8;
+
+	return (p->c->busy || asked) && !p->hasty && p->usual_16 >= THICK_16 &&
 	       p->writing.len < HOLD_BYTES;
 }
 
@@ -125,16 +129,20 @@ static void flush_soon(struct peer *p)
 		loop_timer_set_us(p->flush, p->held ? HOLD_US : 0);
 }
 
-/* A link that is down says so here; peer_up() sends it again. */
+/* A link that is down says so here; peer_up() sends it again. Where frames come and go in turns,
+ * the reply can wait for what comes. */
 static void fly(struct peer *p)
 {
+	bool lively = p->c->came && p->usual_16 >= THICK_16;
 	const char *argv[] = { "XADD", p->key, "NOMKSTREAM", "*", "f", p->flying.p };
 	size_t len[] = { 4, strlen(p->key), 10, 1, 1, p->flying.len };
 
-	p->c->going(p->c->going_arg);
-	p->in_redis = !p->c->port->command(p->c->port->link, on_added, p, 6, argv, len);
+	p->c->came = false;
+	p->in_redis = !redis_later(p->c->port, on_added, p, 6, argv, len);
 	if (p->in_redis && (p->info.frames % LENGTH_EVERY == 0 || p->crowded))
 		ask_length(p);
+	p->c->going(p->c->going_arg);
+	redis_rest(p->c->port, lively && !p->crowded);
 }
 
 static void landed(struct peer *p)
@@ -210,7 +218,8 @@ static void on_flush(void *arg)
 
 void peer_settled(struct peer *p)
 {
-	flush(p);
+	if (!expects(p))
+		flush(p);
 }
 
 static void on_again(void *arg)
@@ -236,8 +245,11 @@ void peer_up(struct peer *p)
 /* The buffer that the next part is appended to. */
 static struct buf *next_part(struct peer *p)
 {
-	if (!p->writing.len)
+	if (!p->writing.len) {
+		if (p->in_redis)        /* this waits for the reply now */
+			redis_rest(p->c->port, false);
 		frame_begin(&p->writing, p->c->node, p->c->life, ++p->sequence);
+	}
 	if (!p->parts++ || (p->held && !expects(p)))
 		flush_soon(p);
 	return &p->writing;
@@ -431,15 +443,6 @@ void peer_tell_down(struct places *monitors, const msg *m)
 		part_down(next_part(p), number, msg_str(m, 1), msg_str(m, 2));
 }
 
-void peer_forget(struct places *table)
-{
-	struct place *at;
-
-	while ((at = places_any(table)))
-		mem_free(at);
-	places_fini(table);
-}
-
 /* --- there and gone ----------------------------------------------------------------------- */
 
 static void refuse_all(struct peer *p, const char *reason)
@@ -530,10 +533,9 @@ static int make_proxy(struct peer *p, struct why *why)
 
 /* --- the face ----------------------------------------------------------------------------- */
 
-struct peer *peer_new(const struct peer_config *c, const char *name, struct why *why)
+struct peer *peer_new(struct peer_config *c, const char *name, struct why *why)
 {
 	struct peer *p = mem_alloc(sizeof *p);
-	struct buf key = { 0 };
 
 	p->c = c;
 	if (make_proxy(p, why) < 0) {
@@ -541,9 +543,7 @@ struct peer *peer_new(const struct peer_config *c, const char *name, struct why 
 		return NULL;
 	}
 	p->name = mem_string(name, strlen(name));
-	buf_printf(&key, "actord:{node:%s}", name);
-	p->key = mem_string(key.p, key.len);
-	buf_fini(&key);
+	p->key = frame_key(name, "");
 	p->open = true;
 	p->said_ms = -SAY_MS;
 	p->flush = loop_timer_new(c->loop, on_flush, p);
@@ -557,9 +557,9 @@ void peer_free(struct peer *p)
 		return;
 	loop_timer_free(p->flush);
 	loop_timer_free(p->again);
-	peer_forget(&p->questions);
+	places_forget(&p->questions);
 	watches_fini(&p->watches);
-	peer_forget(&p->served);
+	places_forget(&p->served);
 	buf_fini(&p->writing);
 	buf_fini(&p->flying);
 	mem_free(p->name);

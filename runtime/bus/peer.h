@@ -16,16 +16,17 @@ struct peer_config {
 	const char *node; uint64_t life;
 	void (*gate)(void *arg);                /* a peer takes messages again, or no more */
 	void *arg;
-	void (*going)(void *arg);               /* a frame is about to go */
+	void (*going)(void *arg);               /* a frame goes with this turn of the loop */
 	void *going_arg;
 	struct early *early;            /* (watches.h) */
 	bool busy;              /* of what was read lately, some is being handled: peers_busy() */
+	bool came;              /* something was read since the last frame went */
 };
 struct peer_info { uint64_t sent, frames, refused; unsigned waiting; size_t bytes; };
 
 struct peer;
 /* Makes the proxy that stands for all actors of that node. c is borrowed. */
-struct peer *peer_new(const struct peer_config *c, const char *name, struct why *why);
+struct peer *peer_new(struct peer_config *c, const char *name, struct why *why);
 void         peer_free(struct peer *p); /* when the core has stopped */
 const char  *peer_name(const struct peer *p);
 actor_id     peer_proxy(const struct peer *p);
@@ -59,7 +60,6 @@ void peer_watch(struct peer *p, actor *self, struct places *monitors, const stru
 void peer_tell_down(struct places *monitors, const msg *m);
 /* who here, by its monitor of that number. False: it watches nobody there by that. */
 bool peer_unwatch(struct peer *p, actor_id who, int64_t number);
-void peer_forget(struct places *table);         /* served, when the core has stopped */
 /* The peer's own actor and its tables. */
 actor *peer_actor(const struct peer *p);
 struct places *peer_served(struct peer *p);

@@ -210,6 +210,7 @@ void peers_up(struct peers *s)
 
 void peers_busy(struct peers *s, bool busy)
 {
+	s->c.came = s->c.came || busy;
 	if (s->c.busy == busy)
 		return;
 	s->c.busy = busy;

@@ -91,3 +91,12 @@ void places_fini(struct places *s)
 	mem_free(s->chain);
 	*s = (struct places){ 0 };
 }
+
+void places_forget(struct places *s)
+{
+	struct place *p;
+
+	while ((p = places_any(s)))
+		mem_free(p);
+	places_fini(s);
+}

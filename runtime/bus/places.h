@@ -19,5 +19,6 @@ struct place *places_any(struct places *s);                     /* takes any one
 void         *places_make(struct places *s, size_t size);
 void          places_drop(struct places *s, void *record);      /* NULL: nothing */
 void          places_fini(struct places *s);    /* what is in it is the caller's */
+void          places_forget(struct places *s);  /* frees that, too */
 
 #endif

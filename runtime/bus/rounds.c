@@ -186,7 +186,7 @@ struct rounds *rounds_new(struct loop *l, const struct redis_port *port, int pau
 	struct rounds *r = mem_alloc(sizeof *r);
 
 	r->port = port;
-	r->own = (struct redis_port){ port_command, r };
+	r->own = (struct redis_port){ .command = port_command, .link = r };
 	r->next = loop_timer_new(l, on_next, r);
 	r->pause_ms = 1;
 	r->most_ms = pause_ms;

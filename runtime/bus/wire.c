@@ -100,6 +100,12 @@ bool wire_read_channels(struct wire *w)
 	return !channels(w) || link_read_channels(channels(w));
 }
 
+void wire_catch_up(struct wire *w)
+{
+	if (w->link)
+		link_catch_up(w->link);
+}
+
 int64_t wire_beat(struct wire *w)
 {
 	return channels(w) ? link_beat(channels(w)) : 0;

@@ -20,6 +20,8 @@ void wire_subscribe(struct wire *w, bool on, int n, const char **names, const si
 /* All that are hosted. */
 void wire_subscribe_all(struct wire *w, bool on, const struct topics *topics);
 bool wire_read_channels(struct wire *w);
+/* See link_catch_up(). */
+void wire_catch_up(struct wire *w);
 int64_t wire_beat(struct wire *w);
 
 #endif

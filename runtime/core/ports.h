@@ -48,7 +48,24 @@ struct redis_port {
 	int (*command)(void *link, redis_fn *fn, void *arg, int argc, const char **argv,
 	               const size_t *len);
 	void *link;
+	/* The same, where nobody waits for the reply: see rest. Both may be NULL. */
+	int (*later)(void *link, redis_fn *fn, void *arg, int argc, const char **argv,
+	             const size_t *len);
+	/* true: replies are due by another lane of that Redis, and until then, but for some ms at
+	 * most, those to what was said later need not wake anybody. false: somebody waits. */
+	void (*rest)(void *link, bool on);
 };
+
+static inline int redis_later(const struct redis_port *p, redis_fn *fn, void *arg, int argc,
+                              const char **argv, const size_t *len)
+{
+	return (p->later ? p->later : p->command)(p->link, fn, arg, argc, argv, len);
+}
+static inline void redis_rest(const struct redis_port *p, bool on)
+{
+	if (p->rest)
+		p->rest(p->link, on);
+}
 
 struct ports {
 	struct clock_port clock;

@@ -389,10 +389,12 @@ void loop_watch_write(struct loop_watch *w, bool on)
 	if (w->wants_write == on)
 		return;
 	w->wants_write = on;
-	if (on)
-		event_add(w->writable, NULL);
-	else
-		event_del(w->writable);
+	(void)(on ? event_add(w->writable, NULL) : event_del(w->writable));
+}
+
+void loop_watch_read(struct loop_watch *w, bool on)
+{
+	(void)(on ? event_add(w->readable, NULL) : event_del(w->readable));
 }
 
 void loop_watch_soon(struct loop_watch *w)
@@ -557,12 +559,8 @@ void loop_stream_pause(struct loop_stream *s, bool paused)
 	if (s->closed || s->ending || s->paused == paused)
 		return;
 	s->paused = paused;
-	if (paused) {
-		event_del(s->readable);
-		return;
-	}
-	event_add(s->readable, NULL);
-	if (s->in.len)
+	(void)(paused ? event_del(s->readable) : event_add(s->readable, NULL));
+	if (!paused && s->in.len)
 		event_active(s->readable, EV_TIMEOUT, 0);
 }
 

@@ -36,6 +36,7 @@ struct loop_watch;
 struct loop_watch *loop_watch_new(struct loop *l, int fd, void (*ready)(void *arg, bool write),
                                   void *arg);
 void loop_watch_write(struct loop_watch *w, bool on);
+void loop_watch_read(struct loop_watch *w, bool on);    /* off: until it is on again */
 void loop_watch_soon(struct loop_watch *w);
 void loop_watch_free(struct loop_watch *w);     /* at any time, by ready too */
 

@@ -31,7 +31,7 @@ static int command(void *link, redis_fn *fn, void *arg, int argc, const char **a
 	return 0;
 }
 
-static const struct redis_port port = { command, NULL };
+static const struct redis_port port = { .command = command };
 
 static int troubles;
 

@@ -153,6 +153,14 @@ node=file
         self.assertEqual(redis.connection.parse_url(runtime.redis_url)["host"], "127.0.0.2")
         self.check_alive(runtime)
 
+    def test_a_state_too_deep_for_a_socket(self):
+        """An embedded Redis whose socket's path would be too long is reached by its port."""
+        deep = make_folder() / ("d" * 100)
+        runtime = self.start("--state", deep)
+        self.assertEqual(runtime.caller().call("rpc", "test", "a", "b"), ["args: a, b."])
+        self.assertTrue((deep / "redis.log").exists())
+        self.assertFalse((deep / "redis.sock").exists())
+
     def test_alone(self):
         runtime = self.start(redis="none", listen="none")
         self.assertEqual(runtime.actorctl("call", "rpc", "test", "a", "b").out, "args: a, b.\n")

@@ -11,7 +11,7 @@ import unittest
 import msgpack
 import redis
 
-from harness import ENOENT, HERE, Case, Lines, Refused, running, until
+from harness import ENOENT, HERE, Case, Lines, RedisServer, Refused, running, until
 
 
 class Python:
@@ -184,6 +184,22 @@ class Nodes(Case):
         handled = [json.loads(x) for x in again.said.lines if "note" in x or "hung" in x]
         self.assertEqual(handled[-3:], [["hung", 2, True], ["note", 3, True], ["note", 4, True]])
         self.assertNotIn('["note", 0, true]', again.said.lines)
+
+    def test_redis_is_away(self):
+        """It says so once, and when that is over; and is called again."""
+        server = RedisServer()
+        self.addCleanup(server.stop)
+        node = Python(self, "apart", server.url)
+        server.stop()
+        self.assertTrue(node.complained.wait("apart: Redis: .*I try again"))
+        server.start()
+        self.assertTrue(node.complained.wait("apart: Redis: well again", 30))
+        db = server.client()
+        self.addCleanup(db.close)
+        db.rpush("old apart", json.dumps({"func": "add", "args": [1, 2], "ct": "t", "cb": "c"}))
+        self.assertEqual(json.loads(db.blpop("t", 30)[1])["args"], [3])
+        said = [x for x in node.complained.lines if "apart: Redis: " in x]
+        self.assertEqual(len(said), 2, said)
 
     def test_monitors(self):
         node = self.python()

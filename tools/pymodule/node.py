@@ -13,6 +13,7 @@ asks lets the reader go on. A call that may have been run in an earlier life of 
 """
 
 import itertools
+import random
 import time
 import uuid
 
@@ -29,8 +30,8 @@ from .wire import (ANSWER, ASK, CLIENT, DOWN, EFULL, ENOENT, ETIME, REFUSAL, SEN
                    Refused)
 
 BEAT_S, ALIVE_MS, FORGET_MS, CHANNEL = 0.5, 3000, 86400000, "actord:nodes"
-BLOCK_MS, READ_FRAMES, PAUSE_S, ACK_EVERY = 2000, 32, 0.2, 64
-INBOX_MOST, WAITING_MOST, PATIENCE_S = 256, 16384, 5
+BLOCK_MS, READ_FRAMES, PAUSE_S, PAUSE_MOST_S, ACK_EVERY = 2000, 32, 0.2, 1, 64
+INBOX_MOST, WAITING_MOST, PATIENCE_S, NAME = 256, 16384, 5, "the node's name"
 
 BEAT = """
 local t = redis.call('TIME')
@@ -115,16 +116,19 @@ class Peer:
                     self.node.complain("the node %s is gone; %d messages to it are lost" %
                                        (self.name, len(parts)))
                     break
-                gevent.sleep(PAUSE_S)
 
     def fly(self, data):
         """True: Redis has it. The same frame again, where that is not known, is seen as such."""
         try:
             while self.here and self.node.db.xlen(self.key) > INBOX_MOST:
                 gevent.sleep(0.01)
-            return self.node.db.xadd(self.key, {"f": data}, nomkstream=True)
+            there = self.node.db.xadd(self.key, {"f": data}, nomkstream=True)
+            self.node.well(self.key)
+            if not there:
+                gevent.sleep(PAUSE_S)
+            return there
         except redis.RedisError as wrong:
-            self.node.complain("the node %s is not reached: %s" % (self.name, wrong))
+            gevent.sleep(self.node.wrong(self.key, wrong))
             return None
 
 
@@ -145,7 +149,23 @@ class Node(Module):
         self._version, self._peers, self._turn = None, {}, itertools.count()
         self._numbers, self._asks, self._watches = itertools.count(1), {}, {}
         self._came, self._done, self._work = {}, {}, Queue()
-        self._helpers = []
+        self._helpers, self._troubles = [], {}
+
+    # --- trouble: a line when it begins, and when it is over ---
+
+    def wrong(self, what, why):
+        """Seconds until it is tried again: longer each time, and not for all at once."""
+        if isinstance(why, (redis.ConnectionError, redis.TimeoutError)):
+            what = "Redis"
+        tries = self._troubles[what] = self._troubles.get(what, 0) + 1
+        if tries == 1:
+            self.complain("%s: %s; I try again" % (what, why))
+        return min(PAUSE_S * 2 ** min(tries - 1, 8), PAUSE_MOST_S) * random.uniform(0.5, 1)
+
+    def well(self, what):
+        for name in "Redis", what:
+            if self._troubles.pop(name, 0):
+                self.complain("%s: well again" % name)
 
     # --- calling ---
 
@@ -239,16 +259,13 @@ class Node(Module):
         self._helpers = [gevent.spawn(f) for f in (self._worker, lambda: self._reader(*before))]
         if self.streams:
             self._helpers += [gevent.spawn(self._sharer, topic) for topic in self.topics]
-        said = False
         while self.sleep(BEAT_S):
             try:
                 if not self._beat():
                     raise redis.RedisError("another node has the name %s" % self.topic)
-                said = False
+                self.well(NAME)
             except redis.RedisError as wrong:
-                if not said:
-                    self.complain("%s; I try again" % wrong)
-                said = True
+                self.wrong(NAME, wrong)
 
     def _open(self):
         """Makes the inbox where there is none: its last id, Redis's clock, how far senders came."""
@@ -265,11 +282,11 @@ class Node(Module):
                                   for name, (life, last) in zip(said[2::2], words)}
                     self._done = dict(self._came)
                     self.joined.set()
+                    self.well(NAME)
                     return entry_id(said[0]), int(said[1])
-                self.complain("another node has the name %s; I wait until it is gone" % self.topic)
+                raise redis.RedisError("another node has the name %s" % self.topic)
             except redis.RedisError as wrong:
-                self.complain("%s; I try again" % wrong)
-            self.sleep(PAUSE_S)
+                self.sleep(self.wrong(NAME, wrong))
         return None
 
     def onDestroy(self):
@@ -289,10 +306,10 @@ class Node(Module):
                     at = b"0-0"         # Redis has lost it all
                 lost = False
                 said = self.db.xread({self.key: at}, READ_FRAMES, BLOCK_MS)
+                self.well(self.key)
             except redis.RedisError as wrong:
-                self.complain("the inbox: %s" % wrong)
                 lost = True
-                self.sleep(PAUSE_S)
+                self.sleep(self.wrong(self.key, wrong))
                 continue
             for name, fields in (said[0][1] if said else ()):
                 at = name
@@ -392,8 +409,8 @@ class Node(Module):
                 self.db.xgroup_create(key, "actord", "0", mkstream=True)
             except redis.ResponseError:
                 pass                    # it is there
-            except redis.RedisError:
-                self.sleep(PAUSE_S)
+            except redis.RedisError as wrong:
+                self.sleep(self.wrong(key, wrong))
                 continue
             at = self._share(key, at)
 
@@ -407,10 +424,10 @@ class Node(Module):
                     with wire.tracing(wire.trace_of(m)):
                         self._shared(key, m)
                 self.db.eval(SHARE_DONE, 1, key, name)
+            self.well(key)
             return at if at != ">" and entries else ">"
         except redis.RedisError as wrong:
-            self.complain("%s: %s" % (key, wrong))
-            self.sleep(PAUSE_S)
+            self.sleep(self.wrong(key, wrong))
             return "0"
 
     def _messages(self, key, fields):

@@ -158,8 +158,8 @@ node=file
         deep = make_folder() / ("d" * 100)
         runtime = self.start("--state", deep)
         self.assertEqual(runtime.caller().call("rpc", "test", "a", "b"), ["args: a, b."])
-        self.assertTrue((deep / "redis.log").exists())
-        self.assertFalse((deep / "redis.sock").exists())
+        self.assertTrue(list(deep.rglob("redis.log")))
+        self.assertFalse(list(deep.rglob("redis.sock")))
 
     def test_alone(self):
         runtime = self.start(redis="none", listen="none")

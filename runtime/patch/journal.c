@@ -2,10 +2,13 @@
  * journal.c - a file that only grows.
  *
  * Each line ends with "chain": SHA-256 over the chain of the line before and all of this line in
- * front
- * of that word. So a bit that flips, a line that goes, comes or moves is seen at the line where
- * it is; what
- * is cut off the end is seen while the process runs, which knows how far it has written.
+ * front of that word. So a bit that flips, a line that goes, comes or moves is seen at the line
+ * where it is; what is cut off the end is seen while the process runs, which knows how far it has
+ * written.
+ *
+ * What had not been synced a power cut may leave with holes: pages reach the disk in any order,
+ * and one that did not is read as NULs, which JSON never has. So a line with a NUL was not
+ * finished, as one without its end: what is before it goes on.
  *
  * Adding writes at once and leaves fdatasync to a thread of its own, which is woken when the sender
  * has been told: neither he nor what a patch changes waits for the disk, or for the processor that
@@ -174,6 +177,11 @@ static void look_at_first(void *arg, const struct journal_line *l)
 		v.i != FORMAT;
 }
 
+static bool unfinished(const struct buf *line)
+{
+	return line->p[line->len - 1] != '\n' || memchr(line->p, 0, line->len);
+}
+
 /* As far as it verifies. Negative with why: where it does not. */
 static int scan(struct scan *s, journal_fn *each, void *arg, struct why *why)
 {
@@ -181,7 +189,7 @@ static int scan(struct scan *s, journal_fn *each, void *arg, struct why *why)
 	int rc = 0;
 
 	while (s->end < s->limit && (rc = line_read(s->end, &line, why)) > 0) {
-		s->torn = line.p[line.len - 1] != '\n';
+		s->torn = unfinished(&line);
 		if (s->torn)
 			break;
 		if (!s->lines)
@@ -382,6 +390,11 @@ static int file_open(const char *folder, struct why *why)
 	return fd < 0 ? cannot(why) : 0;
 }
 
+static void aside_name(struct buf *aside)
+{
+	buf_printf(aside, "%s.aside-%lld", path, (long long)wall_ms());
+}
+
 /* The file as it is goes aside, for a person to look at; a new one is begun. */
 static int put_aside(const char *folder, struct buf *first, const struct why *reason,
                      struct why *why)
@@ -389,7 +402,7 @@ static int put_aside(const char *folder, struct buf *first, const struct why *re
 	struct buf aside = { 0 };
 	int rc;
 
-	buf_printf(&aside, "%s.aside-%lld", path, (long long)wall_ms());
+	aside_name(&aside);
 	log_line(LOG_ERROR, "patch",
 	         "%s: it is put aside as %s, and none of its patches is brought back",
 	         reason->text, aside.p);
@@ -406,18 +419,37 @@ static int put_aside(const char *folder, struct buf *first, const struct why *re
 	return file_open(folder, why);
 }
 
+/* What does not verify is kept for a person to look at, where there is room for it. */
+static int cut_off(struct why *why)
+{
+	struct buf aside = { 0 };
+	off64_t at = end;
+	ssize_t n = -1;
+	int to;
+
+	aside_name(&aside);
+	to = open(aside.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	while (to >= 0 && (n = copy_file_range(fd, &at, to, NULL, LINE_MAX_LEN, 0)) > 0)
+		;
+	if (n || fdatasync(to) < 0)
+		log_line(LOG_ERROR, "patch", "%s is not whole: %s", aside.p, strerror(errno));
+	if (to >= 0)
+		close(to);
+	log_line(LOG_WARN, "patch",
+	         "%s: line %lu was not finished: it is cut off, with what follows, and kept as "
+	         "%s", path, (unsigned long)lines + 1, aside.p);
+	buf_fini(&aside);
+	return ftruncate(fd, end) < 0 ? cannot(why) : 0;
+}
+
 static int begin(const struct scan *s, const struct buf *first, struct why *why)
 {
 	end = s->end;
 	reserved = 0;
 	lines = s->lines;
 	memcpy(chain, s->chain, DIGEST);
-	if (s->torn) {
-		log_line(LOG_WARN, "patch", "%s: line %lu was not finished: it is cut off", path,
-		         (unsigned long)lines + 1);
-		if (ftruncate(fd, end) < 0)
-			return cannot(why);
-	}
+	if (s->torn && cut_off(why) < 0)
+		return ACTOR_EFAIL;
 	return lines ? 0 : add(first, true, NULL, why);
 }
 

@@ -17,10 +17,9 @@ typedef void journal_fn(void *arg, const struct journal_line *l);
 struct journal_end { uint64_t lines; char chain[65]; };
 
 /* Opens or begins the one in folder (NULL: one that nothing outlasts) and hands out its lines.
- * One that does not
- * verify, or is of another version, is put aside, and said in the log; a last line that was not
- * finished is
- * cut off. Negative with why: there is no writing there. */
+ * One that does not verify, or is of another version, is put aside, and said in the log; from a
+ * line on that was not finished it is cut off, which is kept aside. Negative with why: there is
+ * no writing there. */
 int  journal_open(const char *folder, journal_fn *each, void *arg, struct why *why);
 void journal_close(void);
 /* fields: `"event":"intent","patch":3`. ACTOR_EFAIL with why: nothing was added. at may be NULL.
@@ -30,8 +29,7 @@ int  journal_add(const struct buf *fields, bool intent, int64_t *at, struct why 
 void journal_settle(void);
 int  journal_line_at(int64_t at, journal_fn *each, void *arg, struct why *why);
 /* All lines, each held against the chain and the last against what was written last. Negative
- * with why, which
- * names the line; the lines before it have been handed out. each may be NULL. */
+ * with why, which names the line; the lines before it have been handed out. each may be NULL. */
 int  journal_each(journal_fn *each, void *arg, struct journal_end *end, struct why *why);
 const char *journal_path(void);
 uint64_t journal_lines(void);

@@ -536,6 +536,17 @@ class Damage(Journal):
                             "line 4 was not finished: it is cut off", 10)
         self.assertIn("lines", said)
 
+    def test_a_page_that_never_reached_the_disk(self):
+        """Of what was not synced a power cut leaves any pages: what is before them goes on."""
+        def hole(data):
+            at = data.index(b"100 * msg_int")
+            return data[:at] + bytes(40) + data[at + 40:]
+        self.damaged(hole, "line 4 was not finished: it is cut off", 10)
+        kept = list(self.file.parent.glob("patches.journal.aside-*"))
+        self.assertEqual(len(kept), 1)
+        self.assertTrue(kept[0].read_bytes().startswith(b'{"line":4,'))
+        self.assertIn(b'"in force","patch":2', kept[0].read_bytes())
+
     def test_of_another_version(self):
         self.damaged(lambda data: data.replace(b'"format":1', b'"format":2'),
                      "was not written by this version of actord", 1)

@@ -120,7 +120,8 @@ static COLD void grow(struct intake *in)
 	}
 }
 
-static void pending_add(struct intake *in, int64_t ask, struct topic *t, const struct envelope *e)
+static void pending_add(struct intake *in, int64_t ask, struct topic *t, const struct envelope *e,
+                        struct delivery *of)
 {
 	bool wanted = e->cb.len && e->ct.len;
 	struct pending *p;
@@ -133,7 +134,7 @@ static void pending_add(struct intake *in, int64_t ask, struct topic *t, const s
 	in->free = p->next;
 	p->ask = ask;
 	p->topic = t;
-	p->delivery = in->delivery;
+	p->delivery = of;
 	p->enc = e->enc;
 	p->ct = wanted ? e->ct.len : 0;
 	p->cb = wanted ? e->cb.len : 0;
@@ -269,14 +270,16 @@ static int64_t key_of(const struct intake *in, const actor *self, int64_t number
 	return self == in->again ? -number : number;
 }
 
-/* Sent without a question: a stream wants to know when it has been handled all the same. There is
- * a place for the question (call()), and marks always fit: so a refusal says that t has ended. */
+/* What came by a stream is acknowledged when it has been handled, whoever waits for an answer, and
+ * for how long. There is a place for the question (call()), and marks always fit: so a refusal says
+ * that t has ended. */
 static void follow(struct intake *in, actor *self, struct topic *t)
 {
 	int64_t number = core_reach(self, t->ref, "answered");
 
 	if (number > 0)
-		pending_add(in, key_of(in, self, number), t, &(struct envelope){ .enc = ENC_JSON });
+		pending_add(in, key_of(in, self, number), t, &(struct envelope){ .enc = ENC_JSON },
+		            in->delivery);
 	else
 		in->c.delivered(in->c.arg, in->delivery);
 }
@@ -317,8 +320,9 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 
 	barrier = !core_handler(t->ref, c.what, &info) && info.flags & ON_BARRIER;
 	/* What would be acknowledged before it is handled, as nobody could follow it, waits. */
-	if (in->delivery && !wanted && !barrier && !core_may_ask(self))
+	if (in->delivery && !core_may_ask(self, 1 + wanted))
 		return false;
+	c.stays = in->delivery && !barrier;
 	core_trace_enter(&link);
 	if (barrier && (ask = ask_instead(self, &c, info.fn)) > 0)
 		;
@@ -332,8 +336,8 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 	if (ask < 0)
 		refuse_call(in, t, e, (int)ask, why.text);
 	else if (ask)
-		pending_add(in, key_of(in, self, ask), t, e);
-	else if (in->delivery)
+		pending_add(in, key_of(in, self, ask), t, e, barrier ? in->delivery : NULL);
+	if (ask >= 0 && in->delivery && !barrier)
 		follow(in, self, t);
 	if (ask > 0 && barrier) {
 		t->barrier = key_of(in, self, ask);

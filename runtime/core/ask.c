@@ -163,8 +163,8 @@ int64_t ask_left(const struct wait *x)
 /* --- asking ------------------------------------------------------------------------------- */
 
 /* NULL with *rc: ENOENT, self has no such handler; ENOMEM, it waits for too much. */
-static struct wait *ask_begin(actor *self, const char *then, int ms, int64_t *due_ms, int *rc,
-			      struct why *why)
+static struct wait *ask_begin(actor *self, const char *then, int ms, bool stays, int64_t *due_ms,
+			      int *rc, struct why *why)
 {
 	struct type *type = cell_type(self);
 	struct table *tab = type_table(type);
@@ -176,7 +176,7 @@ static struct wait *ask_begin(actor *self, const char *then, int ms, int64_t *du
 		return NULL;
 	}
 	*due_ms = deadline_in(ms);
-	x = wait_new(self, WAIT_ASK, deadline_bits(*due_ms, ms));
+	x = wait_new(self, WAIT_ASK, stays ? 0 : deadline_bits(*due_ms, ms));
 	if (!x) {
 		*rc = why_set(why, ACTOR_ENOMEM, "%s waits for %d answers already",
 		              type_title(type), ASKS_MAX);
@@ -216,7 +216,7 @@ int64_t ask_send(struct worker *w, actor *self, struct letter *l, struct packed 
 {
 	int64_t due_ms;
 	int rc;
-	struct wait *x = ask_begin(self, then, ms, &due_ms, &rc, why);
+	struct wait *x = ask_begin(self, then, ms, l->stays, &due_ms, &rc, why);
 
 	if (!x)
 		return rc;
@@ -230,7 +230,8 @@ int64_t core_ask(actor *self, const struct call *c, const char *then, int ms, st
 {
 	struct worker *w = worker_acquire();
 	struct letter l = {
-		.to = c->to, .what = c->what, .origin = (uint8_t)c->origin, .client = c->client};
+		.to = c->to, .what = c->what, .origin = (uint8_t)c->origin, .client = c->client,
+		.stays = c->stays };
 	int64_t number = ask_send(w, self, &l, c->args, c->count, then, ms, why);
 
 	worker_release(w);
@@ -243,7 +244,7 @@ int64_t actor_ask_(actor *self, actor_ref to, const char *what, struct actor_sit
 	struct worker *w = worker_acquire();
 	int64_t number, due_ms;
 	int rc;
-	struct wait *x = ask_begin(self, then, ms, &due_ms, &rc, NULL);
+	struct wait *x = ask_begin(self, then, ms, false, &due_ms, &rc, NULL);
 
 	number = x ? x->number : rc;
 	if (x) {
@@ -256,11 +257,11 @@ int64_t actor_ask_(actor *self, actor_ref to, const char *what, struct actor_sit
 	return number;
 }
 
-bool core_may_ask(const actor *self)
+bool core_may_ask(const actor *self, unsigned n)
 {
 	const struct pending *p = self->pending;
 
-	return !p || (p->asks < ASKS_MAX && (p->free || p->size <= WAITS_MAX));
+	return !p || (p->asks + n <= ASKS_MAX && (p->free || p->size + n <= WAITS_MAX + 1));
 }
 
 /* No deadline: what it waits for always comes. */
@@ -274,7 +275,7 @@ int64_t core_reach(actor *self, actor_ref to, const char *then)
 	struct msg *m;
 
 	if (!rc)
-		x = ask_begin(self, then, CARRIED_MS + 1, &due_ms, &rc, NULL);
+		x = ask_begin(self, then, CARRIED_MS + 1, true, &due_ms, &rc, NULL);
 	number = x ? x->number : rc;
 	if (x) {
 		m = message_make(&w->pool, NULL, 0);

@@ -114,6 +114,7 @@ struct call {
 	actor_ref to; const char *what;
 	struct packed args; unsigned count;     /* checked by packed_check() before */
 	bool client;                    /* only handlers with ON_CLIENT exist for it */
+	bool stays;                     /* handled also when its asker has given up */
 	enum origin origin;
 };
 /* self: an actor that lives on this thread; NULL from any other thread (send only). Errors are
@@ -124,8 +125,8 @@ int64_t core_ask(actor *self, const struct call *c, const char *then, int ms, st
 /* Asks nothing but to be told, by `then`, when `to` has handled all that self sent it before, or
  * has ended. Its number, or a negative error. */
 int64_t core_reach(actor *self, actor_ref to, const char *then);
-/* Its own thread: it may have one question more. */
-bool    core_may_ask(const actor *self);
+/* Its own thread: it may have so many questions more. */
+bool    core_may_ask(const actor *self, unsigned n);
 /* What a home's thread sends, asks and answers between these two, outside of handlers, goes by
  * chains: what is for one actor in a row hangs into its mailbox, and wakes it, at once. */
 void    core_gather(void);

@@ -21,6 +21,7 @@ struct letter {
 	uint64_t from, corr;            /* corr 0: nobody waits for an answer */
 	uint8_t origin;
 	bool client;                    /* only ON_CLIENT handlers exist */
+	bool stays;                     /* as of struct call */
 };
 /* Resolves, checks, builds, pushes. args is changed. */
 int send_args(struct worker *w, const struct letter *l, struct arg *args, unsigned n,

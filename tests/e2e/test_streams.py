@@ -4,6 +4,7 @@
 topic, and is gone from Redis when it has been; what a node had that died is for another, marked."""
 
 import json
+import os
 import unittest
 
 import msgpack
@@ -90,6 +91,18 @@ class Handled(Streams):
                                                      for i in range(100))})
         self.empty("sink")
         self.assertEqual(self.told(node), [10000, 0, 0])
+
+    @unittest.skipUnless(os.environ.get("FAULTS_LONG"), "half a minute: tools/test --long")
+    def test_whoever_asked_gives_up(self):
+        """Its sender hears that there is no answer; the message is handled all the same."""
+        node, caller = self.node("alpha", SINK), Caller(self.db, "msgpack")
+        self.db.xadd(key("sink"), {"m": message("slow", 1, 1, 33000)})
+        self.busy(node)
+        self.db.xadd(key("sink"), {"m": message("put", 1, 2, ct=caller.ct, cb="back")})
+        self.assertIn("no answer", caller.answer(40)["err"]["text"])
+        self.assertEqual(self.db.xlen(key("sink")), 2)
+        self.empty("sink")
+        self.assertEqual(self.told(node), [2, 0, 0])
 
     def test_more_than_can_be_followed(self):
         """Of 16,384 messages at once the node learns when they have been handled. What comes

@@ -131,6 +131,18 @@ static int ask(actor *self, const msg *m)
 	return 0;
 }
 
+static int ask_staying(actor *self, const msg *m)
+{
+	struct buf b = { 0 };
+	struct call c = { .to = actor_find("asked"), .what = "tick", .count = 1, .stays = true };
+
+	pack_int(&b, 5);
+	c.args = (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len };
+	happened(core_ask(self, &c, "got", (int)msg_int(m, 0), NULL) > 0, "asked");
+	buf_fini(&b);
+	return 0;
+}
+
 static const struct actor_type kit_type = {
 	.name = "kit",
 	.on = ON({ "tick", "n:int", tick, 0 }, { "tick_once", "text:str", tick_once, 0 },
@@ -138,7 +150,8 @@ static const struct actor_type kit_type = {
 	         { "every_text", "n:int", every_text, 0 }, { "cron", "line:str", cron, 0 },
 	         { "window", "first:str last:str", window, 0 }, { "after", "ms:int", after, 0 },
 	         { "cancel", "", cancel, 0 }, { "wrong", "", wrong, 0 }, { "block", "", block, 0 },
-	         { "got", "...", got, 0 }, { "ask", "ms:int", ask, 0 }),
+	         { "got", "...", got, 0 }, { "ask", "ms:int", ask, 0 },
+	         { "ask_staying", "ms:int", ask_staying, 0 }),
 };
 
 /* --- telling it --------------------------------------------------------------- */
@@ -368,6 +381,27 @@ static void test_the_asker_gave_up(void **state)
 	core_end(asked);
 }
 
+/* It hears in time that there is no answer; what it asked for is done all the same. */
+static void test_the_asker_gave_up_and_it_stays(void **state)
+{
+	actor_id asked = spawn(core_type("kit"), "asked");
+
+	(void)state;
+	pthread_mutex_lock(&gate);
+	send_to(asked, "block", NULL, NULL, -1);
+	expect_events(1);
+	send_to(kit, "ask_staying", NULL, NULL, 50);
+	expect_events(2);
+	pass(50);
+	expect_events(3);
+	assert_int_equal(last, ACTOR_ETIME);
+	assert_string_equal(last_text, "got");
+	pthread_mutex_unlock(&gate);
+	expect_events(4);
+	assert_int_equal(ticks, 1);
+	core_end(asked);
+}
+
 static int all_begin(void **state)
 {
 	struct core_config c = { .workers = 2 };
@@ -402,6 +436,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_far, begin, end),
 		cmocka_unit_test_setup_teardown(test_an_end, begin, end),
 		cmocka_unit_test_setup_teardown(test_the_asker_gave_up, begin, end),
+		cmocka_unit_test_setup_teardown(test_the_asker_gave_up_and_it_stays, begin, end),
 	};
 
 	(void)group_setup, (void)group_teardown;

@@ -272,12 +272,13 @@ static bool on_entry(void *arg, struct topic *t, const char *bytes, size_t len,
 
 static void on_delivered(void *arg, struct delivery *d)
 {
-	streams_delivered(((struct bus *)arg)->streams, d);
+	(void)arg;
+	streams_delivered(d);
 }
 
 static bool is_there(void *arg, const char *node)
 {
-	return member_knows(((struct bus *)arg)->member, node);
+	return member_may_know(((struct bus *)arg)->member, node);
 }
 
 static void on_gone(void *arg)

@@ -322,9 +322,9 @@ bool member_idle(struct member *m, bool others_idle)
 	return nodes_left(m->nodes);
 }
 
-bool member_knows(const struct member *m, const char *node)
+bool member_may_know(const struct member *m, const char *node)
 {
-	return !strcmp(node, m->c.node) || nodes_know(m->nodes, node);
+	return !strcmp(node, m->c.node) || nodes_may_know(m->nodes, node);
 }
 
 void member_info(const struct member *m, struct member_info *out)

@@ -38,7 +38,7 @@ void member_heard(struct member *m);    /* on NODES_CHANNEL */
 void member_quiet(struct member *m);    /* nothing new is to be sent to us */
 /* What came is handled, what goes has gone, and we have left. After member_quiet(). */
 bool member_idle(struct member *m, bool others_idle);
-bool member_knows(const struct member *m, const char *node);      /* it is there, or we are it */
+bool member_may_know(const struct member *m, const char *node);      /* it is there, or we are it */
 void member_info(const struct member *m, struct member_info *out);
 /* Appends a map a node, ours first: name self since version groups topics patches rollout. Their
  * number. */

@@ -29,6 +29,7 @@ struct node {
 	uint64_t life;
 	struct buf info;
 	bool here, known;               /* on the last list; its info has been read */
+	bool before;                    /* was here when Redis went away; not heard of since */
 };
 
 struct nodes {
@@ -41,6 +42,7 @@ struct nodes {
 	bool up, beating, joined, changed, leaving, left;
 	bool again;                     /* a beat is wanted behind the one under way */
 	struct loop_timer *timer;
+	int64_t up_ms;                  /* when Redis came */
 };
 
 static const char beat_script[] =
@@ -156,10 +158,16 @@ static void depart(struct nodes *s)
 	}
 }
 
+/* While Redis was away nobody could be heard: who is back before the others does not bury them. */
+static bool is_early(const struct nodes *s)
+{
+	return now_ms() - s->up_ms < NODES_ALIVE_MS;
+}
+
 static void see(struct nodes *s, const struct redis_reply *name, size_t names, bool all)
 {
 	for (struct node *n = s->first; n; n = n->next)
-		n->here = false;
+		n->here = n->before && is_early(s);
 	for (size_t i = 0; i < names; i++) {
 		struct node *n;
 
@@ -168,6 +176,7 @@ static void see(struct nodes *s, const struct redis_reply *name, size_t names, b
 			continue;
 		n = find_or_add(s, name[i].str, name[i].len);
 		n->here = true;
+		n->before = false;
 		if (all || !n->known)
 			read_info(s, n);
 	}
@@ -276,8 +285,11 @@ void nodes_free(struct nodes *s)
 void nodes_up(struct nodes *s)
 {
 	s->up = true;
+	s->up_ms = now_ms();
 	s->joined = false;
 	s->changed = true;
+	for (struct node *n = s->first; n; n = n->next)
+		n->before = true;
 	loop_timer_set(s->timer, NODES_BEAT_MS);
 	beat(s);
 }
@@ -327,9 +339,9 @@ void nodes_leave(struct nodes *s)
 	s->leaving = true;
 }
 
-bool nodes_know(const struct nodes *s, const char *name)
+bool nodes_may_know(const struct nodes *s, const char *name)
 {
-	return find(s, name);
+	return is_early(s) || find(s, name);
 }
 
 bool nodes_left(const struct nodes *s)

@@ -9,7 +9,7 @@
 
 enum {
 	NODES_BEAT_MS = 500,            /* so often a node is heard of, and looks who is */
-	NODES_ALIVE_MS = 3000,          /* unheard of for so long it is gone */
+	NODES_ALIVE_MS = 3000,          /* unheard of for so long, with Redis there, it is gone */
 };
 #define NODES_CHANNEL "actord:nodes"    /* to be handed to nodes_look() */
 
@@ -37,7 +37,8 @@ void nodes_down(struct nodes *s);       /* Redis is away: nobody is taken for go
 void nodes_announce(struct nodes *s, struct packed info);
 void nodes_look(struct nodes *s);       /* somebody has changed */
 void nodes_leave(struct nodes *s);
-bool nodes_know(const struct nodes *s, const char *name);        /* it is there */
+/* It is there, or nobody can say, as Redis has only just come: for NODES_ALIVE_MS. */
+bool nodes_may_know(const struct nodes *s, const char *name);
 bool nodes_left(const struct nodes *s); /* Redis has that */
 /* The others that are there. */
 void nodes_each(const struct nodes *s,

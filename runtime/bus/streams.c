@@ -26,6 +26,7 @@
 
 enum {
 	READ_ENTRIES = 64, READ_MS = 2000, PAUSE_MS = 1000, LOOK_MS = 10000, SAY_MS = 5000,
+	LOOK_FIRST_MS = 3100,           /* who died is known by then (nodes_may_know()) */
 	HELD_SOME = 512, DELIVERIES_MOST = 1024,
 	CLAIM_MOST = 100, CLAIM_IDLE_MS = 1000, ID_LEN = 44, UNBLOCK_MS = 3, WORDS_MOST = 512,
 };
@@ -105,8 +106,12 @@ static void on_acked(void *arg, const struct redis_reply *r)
 	d->acking = false;
 	if (r->type == REDIS_GONE)
 		return;                 /* streams_up() does it again */
-	if (r->type == REDIS_ERROR)
+	if (r->type == REDIS_ERROR) {   /* no replica, no disk: it was handled, and is said again */
 		say(s, d->stream->key, r->str);
+		loop_timer_set(s->look, PAUSE_MS);
+		if (!strstr(r->str, "WRONGTYPE"))
+			return;
+	}
 	forget(d);
 	streams_go(s);
 }
@@ -118,11 +123,18 @@ static void ack(struct delivery *d)
 	d->acking = !command(d->stream->of->commands, on_acked, d, ARRAY_LEN(argv), argv);
 }
 
-void streams_delivered(struct streams *s, struct delivery *d)
+void streams_delivered(struct delivery *d)
 {
-	(void)s;
 	if (!--d->open)
 		ack(d);
+}
+
+static void ack_again(struct streams *s)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		for (struct delivery *d = s->stream[i]->first; d; d = d->next)
+			if (!d->open && !d->acking)
+				ack(d);
 }
 
 /* --- entries ------------------------------------------------------------------------------ */
@@ -171,7 +183,7 @@ static void take(struct streams *s, struct stream *st, const char *id, struct pa
 	if (!again || !core_at_most_once(st->topic->ref))
 		while (in.at < in.end && hand_one(s, d, &in, again))
 			;
-	streams_delivered(s, d);
+	streams_delivered(d);
 }
 
 /* [id, [field, value, ...]] */
@@ -308,15 +320,12 @@ static void make_group(struct stream *st)
 		st->state = ASKED;
 }
 
-static char *text_of(const char *before, const char *name, const char *behind)
+static char *key_of(const struct topic *t, const char *behind)
 {
 	struct buf b = { 0 };
-	char *text;
 
-	buf_printf(&b, "%s%s%s", before, name, behind);
-	text = mem_string(b.p, b.len);
-	buf_fini(&b);
-	return text;
+	buf_printf(&b, "actord:{%s}%s", t->name, behind);
+	return b.p;
 }
 
 static void see_topics(struct streams *s)
@@ -330,8 +339,8 @@ static void see_topics(struct streams *s)
 		}
 		st->of = s;
 		st->topic = topics_get(s->c.topics, s->n);
-		st->key = text_of("actord:{", st->topic->name, "}");
-		st->dead = text_of("actord:{", st->topic->name, "}:dead");
+		st->key = key_of(st->topic, "");
+		st->dead = key_of(st->topic, ":dead");
 		s->stream[s->n++] = st;
 	}
 	for (unsigned i = 0; s->up && i < s->n; i++)
@@ -483,6 +492,7 @@ static void on_look(void *arg)
 	struct streams *s = arg;
 
 	loop_timer_set(s->look, LOOK_MS);
+	ack_again(s);
 	streams_gone(s);
 	see_topics(s);
 }
@@ -547,13 +557,10 @@ void streams_free(struct streams *s)
 void streams_up(struct streams *s)
 {
 	s->up = true;
-	for (unsigned i = 0; i < s->n; i++) {
+	for (unsigned i = 0; i < s->n; i++)
 		s->stream[i]->state = NEW;
-		for (struct delivery *d = s->stream[i]->first; d; d = d->next)
-			if (!d->open && !d->acking)
-				ack(d);
-	}
-	loop_timer_set(s->look, LOOK_MS);
+	ack_again(s);
+	loop_timer_set(s->look, LOOK_FIRST_MS);
 	see_topics(s);
 }
 

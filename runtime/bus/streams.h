@@ -31,7 +31,7 @@ void streams_down(struct streams *s);
 void streams_changed(struct streams *s);        /* other topics */
 void streams_go(struct streams *s);     /* there may be room again */
 void streams_gone(struct streams *s);   /* a node is: what it had is for others */
-void streams_delivered(struct streams *s, struct delivery *d);
+void streams_delivered(struct delivery *d);
 void streams_quiet(struct streams *s);
 bool streams_idle(const struct streams *s);
 

@@ -104,6 +104,18 @@ class Handled(Streams):
         self.empty("sink")
         self.assertEqual(self.told(node), [2, 0, 0])
 
+    def test_what_redis_will_not_acknowledge_now(self):
+        """It has been handled: that is said again, and it is not handled again."""
+        node = self.node("alpha", SINK)
+        self.db.xadd(key("sink"), {"m": message("slow", 1, 1, 300)})
+        self.busy(node)
+        self.db.config_set("min-replicas-to-write", 1)
+        self.assertEqual(self.told(node), [1, 0, 0])
+        node.err.wait("NOREPLICAS", 10)
+        self.db.config_set("min-replicas-to-write", 0)
+        self.empty("sink")
+        self.assertEqual(self.told(node), [1, 0, 0])
+
     def test_more_than_can_be_followed(self):
         """Of 16,384 messages at once the node learns when they have been handled. What comes
         behind them is no less kept in Redis until it has been."""

@@ -26,8 +26,7 @@
 
 enum {
 	READ_ENTRIES = 64, READ_MS = 2000, PAUSE_MS = 1000, LOOK_MS = 10000, SAY_MS = 5000,
-	LOOK_FIRST_MS = 3100,           /* who died is known by then (nodes_may_know()) */
-	HELD_SOME = 512, DELIVERIES_MOST = 1024,
+	HELD_SOME = 512, DELIVERIES_MOST = 1024, LOOK_FIRST_MS = 3100,
 	CLAIM_MOST = 100, CLAIM_IDLE_MS = 1000, ID_LEN = 44, UNBLOCK_MS = 3, WORDS_MOST = 512,
 };
 
@@ -106,11 +105,11 @@ static void on_acked(void *arg, const struct redis_reply *r)
 	d->acking = false;
 	if (r->type == REDIS_GONE)
 		return;                 /* streams_up() does it again */
-	if (r->type == REDIS_ERROR) {   /* no replica, no disk: it was handled, and is said again */
+	if (r->type == REDIS_ERROR) {
 		say(s, d->stream->key, r->str);
 		loop_timer_set(s->look, PAUSE_MS);
 		if (!strstr(r->str, "WRONGTYPE"))
-			return;
+			return;         /* no replica, no disk: on_look() does */
 	}
 	forget(d);
 	streams_go(s);
@@ -187,8 +186,7 @@ static void take(struct streams *s, struct stream *st, const char *id, struct pa
 }
 
 /* [id, [field, value, ...]] */
-static void take_entry(struct streams *s, struct stream *st, const struct redis_reply *e,
-                       bool again)
+static void take_entry(struct stream *st, const struct redis_reply *e, bool again)
 {
 	const struct redis_reply *fields = e->items == 2 ? &e->item[1] : NULL;
 	struct packed in = { NULL, NULL };
@@ -201,8 +199,8 @@ static void take_entry(struct streams *s, struct stream *st, const struct redis_
 			in.end = in.at + fields->item[i + 1].len;
 		}
 	if (in.at == in.end)
-		say(s, st->key, "an entry has no messages in a field m, and is dropped");
-	take(s, st, e->item[0].str, in, again);
+		say(st->of, st->key, "an entry has no messages in a field m, and is dropped");
+	take(st->of, st, e->item[0].str, in, again);
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
@@ -213,12 +211,6 @@ static struct stream *by_key(const struct streams *s, const char *key)
 		if (!strcmp(s->stream[i]->key, key))
 			return s->stream[i];
 	return NULL;
-}
-
-static void pause_for(struct streams *s, int ms)
-{
-	s->paused = true;
-	loop_timer_set(s->again, ms);
 }
 
 static void see_topics(struct streams *s);
@@ -236,14 +228,15 @@ static void on_read(void *arg, const struct redis_reply *r)
 			say(s, "the streams of topics cannot be read", r->str);
 		for (unsigned i = 0; i < s->n; i++)
 			s->stream[i]->state = NEW;
-		pause_for(s, PAUSE_MS);
+		s->paused = true;
+		loop_timer_set(s->again, PAUSE_MS);
 	}
 	for (size_t i = 0; r->type == REDIS_LIST && i < r->items; i++) {
 		const struct redis_reply *one = &r->item[i];
 		struct stream *st = one->items == 2 ? by_key(s, one->item[0].str) : NULL;
 
 		for (size_t k = 0; st && k < one->item[1].items; k++)
-			take_entry(s, st, &one->item[1].item[k], false);
+			take_entry(st, &one->item[1].item[k], false);
 	}
 	if (r->type == REDIS_NIL)
 		see_topics(s);
@@ -387,7 +380,7 @@ static void on_claimed(void *arg, const struct redis_reply *r)
 	struct stream *st = arg;
 
 	for (size_t i = 0; r->type == REDIS_LIST && i < r->items; i++)
-		take_entry(st->of, st, &r->item[i], true);
+		take_entry(st, &r->item[i], true);
 }
 
 static void claim(struct stream *st, const char **id, int n, bool own)
@@ -428,8 +421,7 @@ static void on_pending(void *arg, const struct redis_reply *r)
 static void on_consumers(void *arg, const struct redis_reply *r)
 {
 	struct stream *st = arg;
-	const struct redis_reply *list =
-		r->type == REDIS_LIST && r->items == 4 ? &r->item[3] : NULL;
+	const struct redis_reply *list = r->type == REDIS_LIST && r->items == 4 ? &r->item[3] : NULL;
 
 	for (size_t i = 0; list && list->type == REDIS_LIST && i < list->items; i++) {
 		char most[16];
@@ -560,7 +552,7 @@ void streams_up(struct streams *s)
 	for (unsigned i = 0; i < s->n; i++)
 		s->stream[i]->state = NEW;
 	ack_again(s);
-	loop_timer_set(s->look, LOOK_FIRST_MS);
+	loop_timer_set(s->look, LOOK_FIRST_MS);         /* who is dead can be said by then */
 	see_topics(s);
 }
 

@@ -421,7 +421,8 @@ static void on_pending(void *arg, const struct redis_reply *r)
 static void on_consumers(void *arg, const struct redis_reply *r)
 {
 	struct stream *st = arg;
-	const struct redis_reply *list = r->type == REDIS_LIST && r->items == 4 ? &r->item[3] : NULL;
+	const struct redis_reply *list =
+		r->type == REDIS_LIST && r->items == 4 ? &r->item[3] : NULL;
 
 	for (size_t i = 0; list && list->type == REDIS_LIST && i < list->items; i++) {
 		char most[16];

@@ -4,7 +4,8 @@
  * `exec` and `eval` bring patches and are passed on to the actor `patch`, which answers the sender.
  * `callOther` calls another actor for the sender and has the bus carry the answer, or the refusal,
  * to the handler CB of topic CT; until then where it goes to is kept here, in one of a fixed number
- * of places. A topic that no actor here has gets the call in the global table. */
+ * of places. A topic that no actor here has gets the call in the global table; the runtime's own
+ * rooms, which are no topics, are not there for the sender. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -109,7 +110,8 @@ static int64_t call(actor *self, const msg *m, const char *then, int first)
 		bool here = actor_alive(to);
 		msg_out *o = values_from(self, m, first);
 
-		rc = then ? actor_ask_out(self, to, msg_str(m, 0), then, WAIT_MS, o)
+		rc = here && !actor_is_topic(to) ? ACTOR_ENOENT :
+		     then ? actor_ask_out(self, to, msg_str(m, 0), then, WAIT_MS, o)
 		          : actor_send_out(self, to, msg_str(m, 0), o);
 		if (rc != ACTOR_ENOENT || here)
 			return rc;

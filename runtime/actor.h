@@ -259,6 +259,7 @@ const char *actor_name(actor *self);
 actor_ref   actor_self(actor *self);
 actor_ref   actor_find(const char *name);   /* once, in start: sends take the reference */
 int         actor_alive(actor_ref ref);     /* an actor of this name is here now */
+int         actor_is_topic(actor_ref ref);  /* it is, and programs on Redis may call it */
 int         actor_cancel(actor *self, int64_t timer);
 int64_t     actor_now(void);                /* ms, of a clock that only goes forward */
 void        actor_log(actor *self, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

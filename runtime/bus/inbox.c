@@ -131,12 +131,14 @@ static void mark_targets(struct inbox *in, struct batch *b)
 	in->targets = 0;
 }
 
-/* What comes in a row is for few. */
+/* What comes in a row is for few. No node sends to what is no topic: that is forged. */
 static actor_ref find(struct inbox *in, const char *name)
 {
 	if (strcmp(in->name, name)) {
 		snprintf(in->name, sizeof in->name, "%s", name);
 		in->found = actor_find(name);
+		if (core_alive(in->found) && !core_is_topic(in->found))
+			in->found = 0;
 	}
 	return in->found;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * topic.c - which actors are topics of Redis, and what waits for each.
  *
- * The idea: every named actor is a topic, but for the global table and the runtime's own rooms;
- * `patch` alone of these speaks to the outside. A topic once known stays: messages under way
+ * The idea: every named actor is a topic, but for the global table and the runtime's own rooms; of
+ * these `patch`, `clients` and what actorctl reaches a node by speak to the outside. A topic once known stays: messages under way
  * point at it, and an actor of that name may come back.
  *
  * The loop's thread only. Knows neither Redis nor what a message is. */
@@ -10,9 +10,6 @@
 
 #include <search.h>
 #include <stdlib.h>
-
-/* What actorctl reaches a node by; all else that is native is the runtime's own affair. */
-#define CONTROL "actord:control:"
 
 struct topics {
 	void *tree;             /* of struct topic, by name */
@@ -94,14 +91,7 @@ struct topic *topics_get(const struct topics *s, unsigned i)
 
 static bool for_outside(const char *name)
 {
-	struct actor_info info;
-
-	if (!name[0])
-		return false;
-	if (!strcmp(name, "patch") || !strcmp(name, "clients"))
-		return true;
-	return !core_inspect(actor_find(name), &info) &&
-	       (!type_native(info.of) || strncmp(name, CONTROL, sizeof CONTROL - 1) == 0);
+	return name[0] && core_is_topic(actor_find(name));
 }
 
 static void see(void *arg, const char *name)

@@ -20,6 +20,7 @@
 #include "gather.h"
 #include "look.h"
 #include "ports.h"
+#include "rights.h"
 #include "traces.h"
 #include "words.h"
 
@@ -134,12 +135,19 @@ static int on_ps(actor *self, const msg *m)
 
 /* --- call, send --------------------------------------------------------------- */
 
+static int call_of(actor *self, const msg *m, struct call *c, struct buf *values, struct why *why)
+{
+	int rc = words_call(m, c, values, why);
+
+	return rc ? rc : rights_call(m, c, commands_of(self)->sources.unsigned_redis, why);
+}
+
 static int on_send(actor *self, const msg *m)
 {
 	struct buf values = { 0 };
 	struct call c = { 0 };
 	struct why why = { "" };
-	int rc = words_call(m, &c, &values, &why);
+	int rc = call_of(self, m, &c, &values, &why);
 
 	if (rc == 0)
 		rc = core_send(self, &c, &why);
@@ -171,7 +179,7 @@ static int on_call(actor *self, const msg *m)
 		return msg_fail(m, "%d calls are under way already: try again later, "
 			"`actorctl top` shows "
 			"what is slow", WAITING_MAX);
-	rc = words_call(m, &c, &values, &why);
+	rc = call_of(self, m, &c, &values, &why);
 	if (rc == 0)
 		rc = core_ask(self, &c, "called", (int)ms, &why);
 	buf_fini(&values);
@@ -344,7 +352,9 @@ static int on_pass(actor *self, const msg *m)
 		                WAITING_MAX);
 	c.count = (unsigned)msg_pack(m, 3, &values);
 	c.args = packed_of(&values);
-	rc = core_ask(self, &c, "called", (int)ms, &why);
+	rc = rights_call(m, &c, n->sources.unsigned_redis, &why);
+	if (rc == 0)
+		rc = core_ask(self, &c, "called", (int)ms, &why);
 	buf_fini(&values);
 	if (rc < 0)
 		return refuse(self, msg_defer(m), (int)rc, why.text);
@@ -352,16 +362,9 @@ static int on_pass(actor *self, const msg *m)
 	return 0;
 }
 
-/* May whoever sent m change what runs? Else it is refused. */
 static bool may_change(actor *self, const msg *m)
 {
-	bool may = msg_origin(m) != FROM_REDIS || commands_of(self)->sources.unsigned_redis;
-
-	if (!may)
-		refuse(self, msg_defer(m), ACTOR_EFAIL, "through Redis this node is only looked "
-			"at: it does not take unsigned patches from there either; use its control "
-			"socket, or start it with --unsigned-patches");
-	return may;
+	return rights_change(self, m, commands_of(self)->sources.unsigned_redis);
 }
 
 /* type and level: sets it; else, and after that, says what was set. */
@@ -551,11 +554,25 @@ static const struct actor_type node_type = {
 	            { "called", "...", on_called, 0 }),
 };
 
+/* One by its own name; else what Redis reaches the node by, which is a topic. */
+static struct type *type_for(const char *name, struct why *why)
+{
+	static struct actor_type remote_type;
+	bool here = !strcmp(name, node_type.name);
+	struct type_options options = { .max_count = 32767, .max_bytes = 32 << 20, .native = true,
+		                        .topic = !here };
+	struct type *known;
+
+	remote_type = node_type;
+	remote_type.name = "node through Redis";
+	known = core_type(here ? node_type.name : remote_type.name);
+	return known ? known : core_add_type(here ? &node_type : &remote_type, &options, NULL, why);
+}
+
 struct commands *commands_new(struct home *home, const char *name,
                               const struct control_sources *sources, struct why *why)
 {
-	struct type_options options = { .max_count = 32767, .max_bytes = 32 << 20, .native = true };
-	struct spawn s = { .name = name, .home = home };
+	struct spawn s = { .name = name, .home = home, .type = type_for(name, why) };
 	struct commands *n = mem_alloc(sizeof *n);
 
 	n->sources = *sources;
@@ -566,9 +583,6 @@ struct commands *commands_new(struct home *home, const char *name,
 	n->gathers.sources = &n->sources;
 	s.init = &n;
 	s.size = sizeof n;
-	s.type = core_type("node");
-	if (!s.type)
-		s.type = core_add_type(&node_type, &options, NULL, why);
 	if (!s.type || core_spawn(&s, &n->self, why) != 0) {
 		commands_free(n);
 		return NULL;

@@ -71,6 +71,7 @@ struct type_options {
 	bool clients;                   /* a proxy that clients may call, too: see below */
 	/* of the runtime itself: no patch may touch it, and nobody holds it */
 	bool native;
+	bool topic;                     /* native, and yet a topic: see core_is_topic() */
 	/* Of a proxy, in its turn: the monitor of that number (core_down()) is wanted no more. It
 	 * may not have come to the message that said it was. */
 	void (*unwatched)(actor *self, actor_id who, int64_t number);
@@ -139,6 +140,8 @@ void    core_down(actor_id who, int64_t number, const char *name, const char *re
 /* What this actor sends may have been handled before (msg_again()); there are AGAIN_MOST such. */
 enum { AGAIN_MOST = 2 };
 void    core_set_again(int which, actor_id who);
+/* It is here, and programs on Redis reach it: all actors but the runtime's own, some aside. */
+bool    core_is_topic(actor_ref to);
 /* May `to` not be sent what may have been handled before? */
 bool    core_at_most_once(actor_ref to);
 /* Answers a caller that msg_defer() kept: values, or code and text. */

@@ -295,6 +295,7 @@ const struct export core_exports[] = {
 	EXPORT(actor_self),
 	EXPORT_BY(actor_find, find),
 	EXPORT(actor_alive),
+	EXPORT(actor_is_topic),
 	EXPORT_BY(actor_refuse, refuse),
 	EXPORT_BY(client_int, kept_int),
 	EXPORT_BY(client_num, kept_num),

@@ -212,6 +212,24 @@ bool core_idle(actor_ref who)
 	return idle;
 }
 
+bool core_is_topic(actor_ref to)
+{
+	struct worker *w = worker_acquire();
+	const char *name = core_ref_name(to);
+	struct target t;
+	bool is = target_here(to, &t, NULL) == 0 &&
+		  (!cell_type(t.cell)->native || cell_type(t.cell)->topic ||
+		   (name && strncmp(name, "list:", 5) == 0));
+
+	worker_release(w);
+	return is;
+}
+
+int actor_is_topic(actor_ref ref)
+{
+	return core_is_topic(ref);
+}
+
 bool core_at_most_once(actor_ref to)
 {
 	struct worker *w = worker_acquire();

@@ -350,6 +350,7 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 			      .proxy = o->proxy,
 			      .clients = o->clients,
 			      .native = o->native,
+			      .topic = o->topic,
 			      .unwatched = o->unwatched,
 			      .full = t->mailbox.full,
 			      .budget_ms = t->budget_ms,

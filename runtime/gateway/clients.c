@@ -396,7 +396,8 @@ static const struct actor_type clients_type = {
 
 int clients_setup(struct sessions *const *all, int n, struct why *why)
 {
-	struct type_options options = { .max_count = 32767, .max_bytes = 32 << 20, .native = true };
+	struct type_options options = { .max_count = 32767, .max_bytes = 32 << 20,
+	                                .native = true, .topic = true };
 	struct spawn s = { .home = all[0]->home, .name = "clients" };
 	actor_id id;
 

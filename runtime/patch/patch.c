@@ -454,7 +454,7 @@ static int start_thread(struct why *why)
 
 int patch_start(const struct patch_config *c, struct why *why)
 {
-	static const struct type_options options = { .native = true };
+	static const struct type_options options = { .native = true, .topic = true };
 	struct spawn spawn = { .type = core_type("patch"), .name = "patch" };
 	struct keys_config keys = { c->keys, c->state, c->node, c->groups };
 	struct why reason;

@@ -5,7 +5,7 @@ only where unsigned patches are taken from there."""
 
 import unittest
 
-from harness import Case, RedisServer, Runtime, actorctl
+from harness import EFAIL, ENOENT, Case, RedisServer, Runtime, actorctl
 
 
 class Remote(Case):
@@ -41,6 +41,33 @@ class Remote(Case):
         self.assertEqual(self.ctl("open", "call", "counter", "hit", "5").out, "%d\n" % (before + 5))
         self.assertEqual(self.ctl("open", "call", "counter", "nothing").code, 3)
         self.assertEqual(self.ctl("shut", "call", "counter", "hit", "0").out, "0\n")
+
+    def test_what_is_no_topic(self):
+        """Whoever may use Redis calls topics, and not the runtime's own rooms."""
+        reaches = ["store", "put", "login/ann", "forged"], ["store", "delete", "kept"], \
+            ["proof", "hash", "x"], ["node", "stop", "echo"], ["bus", "command", "DBSIZE"]
+        self.shut.json("call", "store", "put", "kept", "1")
+        caller = self.shut.caller()
+        for room, handler, *args in reaches:
+            self.assertIn("topic", self.refused(EFAIL, caller.call, "actord:control:shut", "pass",
+                                                room, handler, 1000, *args, via="publish"))
+            for way in (("call", 5000), ("send",)) if room != "bus" else ():
+                self.assertIn("topic", self.refused(
+                    EFAIL, caller.call, "actord:control:shut", way[0], room, handler, args,
+                    *way[1:], via="publish"))
+        self.assertEqual(self.shut.json("call", "store", "get", "kept")[0]["args"], [1])
+        self.assertEqual(self.shut.json("call", "store", "get", "login/ann")[0]["args"], [])
+        self.assertEqual(self.ctl("shut", "dead", "list", "echo").code, 0)
+        self.assertEqual(self.ctl("shut", "call", "clients", "users").code, 0)
+        self.assertEqual(self.ctl("open", "call", "store", "get", "kept").code, 0)
+
+    def test_what_is_no_topic_by_call_other(self):
+        caller = self.shut.caller()
+        caller.send("rpc", "callOtherNR", "put", "store", "by-rpc", 1, cb="heard")
+        self.assertEqual(caller.answer()["err"]["code"], EFAIL)
+        caller.send("rpc", "callOther", "get", "store", caller.ct, "got", "by-rpc", cb="")
+        self.assertEqual(caller.answer()["err"]["code"], ENOENT)
+        self.assertEqual(self.shut.json("call", "store", "get", "by-rpc")[0]["args"], [])
 
     def test_any_node(self):
         self.assertEqual(actorctl("--redis", self.server.url, "ping").code, 0)

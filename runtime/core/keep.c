@@ -295,8 +295,8 @@ void keep_found(const char *name, const char *key, size_t len, struct packed val
 {
 	enum client_keep keep = *key == 'd' ? KEEP_TODAY : KEEP_LOCAL;
 	struct value list, day = { .i = 0 };
-	struct user *u = len > 1 && len <= KEEP_KEY_MOST + 1 ? take(name) : NULL;
 	char text[KEEP_KEY_MOST + 1] = "";
+	struct user *u = len > 1 && len <= sizeof text && memchr("dl", *key, 2) ? take(name) : NULL;
 	struct kept *k;
 
 	if (!u)

@@ -76,7 +76,8 @@ static bool login_fits(const struct envelope *e, struct value *user)
 	struct value proof;
 
 	return e->count == 2 && packed_next(&args, user) > 0 && user->type == VALUE_STR &&
-	       user->len && packed_next(&args, &proof) > 0 && proof.type == VALUE_STR &&
+	       user->len && !memchr(user->str, 0, user->len) &&
+	       packed_next(&args, &proof) > 0 && proof.type == VALUE_STR &&
 	       (!e->id.at || e->id.end - e->id.at <= NAME_MAX_LEN);
 }
 
@@ -232,12 +233,14 @@ int login_settled(actor *self, const msg *m)
 	struct envelope e;
 	struct session *s = waiting_one(self, m, &d, &e);
 	const char *no;
+	bool nameless;
 
 	if (!s)
 		return 0;
-	if (!msg_error(m) && msg_len(m, 0))
+	nameless = !msg_error(m) && memchr(msg_str(m, 0), 0, msg_len(m, 0));
+	if (!msg_error(m) && msg_len(m, 0) && !nameless)
 		name_user(s, msg_str(m, 0), msg_len(m, 0));
-	no = msg_error(m) ? msg_error_text(m) : s->closing ? NULL : enter_users(s);
+	no = nameless ? "a name has no zero byte" : msg_error(m) ? msg_error_text(m) : s->closing ? NULL : enter_users(s);
 	if (s->closing || no) {
 		s->asking = false;
 		if (!s->closing)

@@ -112,17 +112,13 @@ static void answer(actor *self, const struct write *c, int error)
 {
 	uint8_t space[16];
 	struct buf b = { (char *)space, 0, sizeof space };
-	struct packed none = { NULL, NULL };
 
 	if (!c->caller)
 		return;
-	if (error) {
-		core_answer(self, c->caller, none, 0, ACTOR_EFAIL, words(error));
-		return;
-	}
-	if (c->says)
+	if (c->says && !error)
 		pack_int(&b, c->value);
-	core_answer(self, c->caller, (struct packed){ space, space + b.len }, c->says, 0, NULL);
+	core_answer(self, c->caller, (struct packed){ space, space + b.len }, b.len > 0,
+	            error ? ACTOR_EFAIL : 0, error ? words(error) : NULL);
 }
 
 static void save_due(void);
@@ -431,20 +427,24 @@ static int sweep(actor *self, const msg *m)
 	return settle(self);
 }
 
-/* --- what sessions keep: "user/NAME/KEY" --------------------------------------------------- */
+/* --- what sessions keep: "user/NAME/KEY", "user//LENGTH:NAME/KEY" -------------------------- */
 
+/* No name's keys are another's: a name has one byte at least, and one with a slash its length. */
 static MDB_val user_key(struct buf *b, const char *user, const char *key)
 {
 	buf_clear(b);
-	buf_printf(b, "user/%s/%s", user, key);
+	if (strchr(user, '/'))
+		buf_printf(b, "user//%zu:%s/%s", strlen(user), user, key);
+	else
+		buf_printf(b, "user/%s/%s", user, key);
 	return val(b->p, b->len);
 }
 
-struct saving { const char *user; struct buf key; };
+struct of_user { const char *user; struct buf key; };
 
 static void save_one(void *arg, const char *key, struct packed value)
 {
-	struct saving *s = arg;
+	struct of_user *s = arg;
 	MDB_val k = user_key(&s->key, s->user, key);
 
 	if (k.mv_size > KEY_MOST)
@@ -458,7 +458,7 @@ static void save_one(void *arg, const char *key, struct packed value)
 static void save_due(void)
 {
 	size_t at = store.saved.len;
-	struct saving s = { .user = NULL };
+	struct of_user s = { .user = NULL };
 
 	for (saves_take(&store.saved); at < store.saved.len; at += strlen(s.user) + 1) {
 		s.user = store.saved.p + at;
@@ -487,25 +487,22 @@ static int save(actor *self, const msg *m)
 
 static bool load_one(void *arg, const char *key, size_t len, struct packed value)
 {
-	const char *user = arg;
-	size_t before = strlen(user) + sizeof "user//" - 1;
+	const struct of_user *u = arg;
 
-	keep_found(user, key + before, len - before, value);
+	keep_found(u->user, key + u->key.len, len - u->key.len, value);
 	return true;
 }
 
 static int load(actor *self, const msg *m)
 {
-	struct buf b = { 0 };
+	struct of_user u = { .user = msg_str(m, 0) };
 	MDB_txn *own;
-	MDB_val from = user_key(&b, msg_str(m, 0), "");
 
 	(void)self;
-	buf_add(&b, "", 1);
-	each_of(reading(&own), b.p, from.mv_size, "", load_one,
-	        (void *)(uintptr_t)msg_str(m, 0));
+	user_key(&u.key, u.user, "");
+	each_of(reading(&own), u.key.p, u.key.len, "", load_one, &u);
 	mdb_txn_abort(own);
-	buf_fini(&b);
+	buf_fini(&u.key);
 	return 0;
 }
 

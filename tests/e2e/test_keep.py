@@ -63,6 +63,35 @@ class Sessions(Keep):
         for wrong in "", "x" * 129:
             self.refused(EFAIL, ann.call, "set", LOCAL, wrong, 1, tpc="purse")
 
+    def test_names_do_not_meet(self):
+        """Users whose names begin alike share nothing on the disk, and find what they had."""
+        runtime = self.begin()
+        names = "ann", "ann/d", "ann/l", "ann//l", "/ann", "/", "user", "user/ann"
+        keys = "gold", "/gold", "gold/l", "l/gold", "ann/lgold"
+        for user in names:
+            for key in keys:
+                value = json.dumps([user, key])
+                status, _ = runtime.post("purse/set", LOCAL, key, value, user=user)
+                self.assertEqual(status, 200)
+        for i in range(256):
+            self.assertEqual(runtime.post("purse/set", TODAY, "k", i, user="ann/%d" % i)[0], 200)
+        # What the store answers was written behind all that.
+        self.assertEqual(runtime.json("call", "store", "put", "here", "1")[0]["args"], [])
+        for again in range(2):
+            for user in names:
+                for key in keys:
+                    status, answer = runtime.post("purse/get", LOCAL, key, user=user)
+                    self.assertEqual((status, answer["args"][3]), (200, json.dumps([user, key])))
+            runtime = self.again(runtime) if not again else runtime
+        self.assertEqual(runtime.json("call", "store", "get", "user/ann/lgold")[0]["args"],
+                         ['["ann", "gold"]'])
+
+    def test_a_name_with_a_zero_byte(self):
+        client = self.begin().client(login=False)
+        client.send({"func": "login", "args": ["ann\0", "x"]})
+        frames, code = client.closed()
+        self.assertEqual(([f["args"] for f in frames], code), ([[1]], 1008))
+
     def test_kill_9(self):
         runtime = self.begin("--node", "one")
         ann = self.login(runtime, "ann")

@@ -3,7 +3,8 @@
  *
  *   put key:str value:any seconds:num?   kept for so long; for good without
  *   get key:str                          the value, or no values
- *   add key:str by:int                   the new total; what is there must be an int, or nothing
+ *   add key:str by:int                   the new total, kept as long as what was there: an int, or
+ *                                        nothing
  *   delete key:str                       whether it was there
  *   prefix prefix:str most:int? after:str?   a map, in the order of the keys: the first `most`
  *                                        (1,000) that begin so and come after `after`
@@ -308,18 +309,20 @@ static int add(actor *self, const msg *m)
 	MDB_val key = val(msg_str(m, 0), msg_len(m, 0));
 	struct value v = { .type = VALUE_INT };
 	struct packed p;
-	int64_t total = 0;
+	int64_t total = 0, ends_ms = 0;
 
 	if (wrong_key(m))
 		return msg_fail(m, "%s", wrong_key(m));
 	if (writing(self)) {
-		if (look(store.txn, key, &p))
+		if (look(store.txn, key, &p)) {
+			ends_ms = get_be64(p.at - HEAD);
 			packed_next(&p, &v);
+		}
 		if (v.type != VALUE_INT || __builtin_add_overflow(v.i, msg_int(m, 1), &total))
 			return msg_fail(m, "%s is no int that this can be added to", msg_str(m, 0));
 		buf_clear(&store.bytes);
 		pack_int(&store.bytes, total);
-		keep(key, store.bytes.p, store.bytes.len, 0);
+		keep(key, store.bytes.p, store.bytes.len, ends_ms);
 	}
 	return changed(self, m, true, total);
 }

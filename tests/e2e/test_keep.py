@@ -9,7 +9,7 @@ import re
 import unittest
 
 import harness
-from harness import EFAIL, ENOENT, HERE, Case, RedisServer, make_folder, run, until
+from harness import EFAIL, ENOENT, HERE, Case, ControlLine, RedisServer, make_folder, run, until
 
 TEMP, LOCAL, SHARED, TODAY = range(4)
 INT, NUM, STR, NONE = 1, 2, 4, 0
@@ -238,6 +238,18 @@ class Store(Keep):
         runtime = self.start(folder=runtime.folder)
         self.assertEqual([self.call(runtime, "get", k) for k in ("short", "long", "made good")],
                          [[], [2], [4]])
+
+    def test_what_is_added_to_keeps_its_term(self):
+        runtime = self.start()
+        line = ControlLine(runtime.control)
+        self.addCleanup(line.close)
+
+        def added():
+            line.call("put", "tries", 1, 1, tpc="store")
+            return line.call("add", "tries", 1, tpc="store")["args"] == [2]
+
+        until(added, "added within the term", 60)
+        until(lambda: self.call(runtime, "get", "tries") == [], "its time is over")
 
     def test_not_for_clients(self):
         runtime = self.start()

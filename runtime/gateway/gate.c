@@ -7,6 +7,7 @@
  * gateway's own. */
 #include "gate.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -195,29 +196,59 @@ void dealt_fini(struct dealt *d)
 
 /* --- from which pages --------------------------------------------------------------------- */
 
-static bool listed(const char *origin, const char *list)
+/* Is it in the list? hosts: by what stands behind :// alone. */
+static bool listed(const char *what, const char *list, bool hosts)
 {
 	size_t len;
 
 	for (; *list; list += len) {
+		const char *host;
+		size_t scheme = 0;
+
 		list += strspn(list, ", \t");
 		len = strcspn(list, ", \t");
+		host = hosts ? memmem(list, len, "://", 3) : NULL;
+		if (host)
+			scheme = (size_t)(host + 3 - list);
 		if (len == 1 && *list == '*')
 			return true;
-		if (len && len == strlen(origin) && !strncasecmp(list, origin, len))
+		if (len && len - scheme == strlen(what) &&
+		    !strncasecmp(list + scheme, what, len - scheme))
 			return true;
 	}
 	return false;
 }
 
-bool gate_admits(const char *origin, const char *host, const char *list)
+/* Of HOST or HOST:PORT; [::1] without its brackets. */
+static void name_of(const char *host, char *name, size_t size)
+{
+	bool six = *host == '[';
+
+	host += six;
+	snprintf(name, size, "%.*s", (int)strcspn(host, six ? "]" : ":"), host);
+}
+
+bool gate_is_ours(const char *host, const char *listen, const char *list)
+{
+	char name[ADDR_SIZE], own[ADDR_SIZE];
+	struct in6_addr any;
+
+	name_of(host, name, sizeof name);
+	name_of(listen ? listen : "", own, sizeof own);
+	return !*host || !strcasecmp(name, "localhost") ||
+	       (*own && !strcasecmp(name, own)) ||
+	       inet_pton(AF_INET, name, &any) == 1 || inet_pton(AF_INET6, name, &any) == 1 ||
+	       (list && listed(host, list, true));
+}
+
+bool gate_admits(const char *origin, const char *host, const char *listen, const char *list)
 {
 	const char *own;
 
 	if (!origin || !*origin)
 		return true;
 	own = strstr(origin, "://");
-	if (own && host && *host && !strcasecmp(own + 3, host))
+	if (own && host && *host && !strcasecmp(own + 3, host) && gate_is_ours(host, listen, NULL))
 		return true;
-	return list && listed(origin, list);
+	return list && listed(origin, list, false);
 }

@@ -49,7 +49,7 @@ struct gateway {
 	struct crowd crowd;
 	pthread_mutex_t http_lock;
 	struct http_config http;        /* as the node gave it */
-	char *origins;
+	char *origins, *listen;
 	char address[ADDRESS_SIZE];
 };
 
@@ -194,6 +194,7 @@ struct gateway *gateway_new(const struct gateway_config *c, struct why *why)
 	g->http = (struct http_config){ .get = c->http, .arg = c->arg };
 	pthread_mutex_init(&g->http_lock, NULL);
 	crowd_init(&g->crowd);
+	w.http.listen = g->listen = mem_string(c->addr, strlen(c->addr));
 	if (c->origins)
 		w.http.origins = g->origins = mem_string(c->origins, strlen(c->origins));
 	if (readable("--tls-cert", c->cert, why) || readable("--tls-key", c->key, why))
@@ -284,5 +285,6 @@ void gateway_free(struct gateway *g)
 	crowd_fini(&g->crowd);
 	pthread_mutex_destroy(&g->http_lock);
 	mem_free(g->origins);
+	mem_free(g->listen);
 	mem_free(g);
 }

@@ -3,8 +3,8 @@
  *
  * The folder of --files first, then what the node itself has. Pages of other origins read answers
  * and post calls only where --allow-origin names them, the list that WebSockets go by too.
- * /debug/ opens to this machine (not through a proxy: that would be everybody) and to who has the
- * token. No state; any thread. It knows no library and no socket. */
+ * /debug/ opens to this machine (not through a proxy: that would be everybody; nor to a page whose
+ * name somebody has lead here) and to who has the token. No state; any thread. It knows no library and no socket. */
 #include "http.h"
 
 #include <stdio.h>
@@ -61,7 +61,7 @@ bool http_is_call(const struct http_request *r)
 bool http_admits(const struct http_config *c, const struct http_request *r,
                  struct http_reply *out)
 {
-	if (!gate_admits(r->origin, r->host, c->origins)) {
+	if (!gate_admits(r->origin, r->host, c->listen, c->origins)) {
 		http_refuse(c, out, 403, "pages of this origin may not do that; --allow-origin "
 		            "lets them", NULL);
 		return false;
@@ -86,9 +86,11 @@ static bool is_token(const struct http_config *c, const struct http_request *r)
 static void get(const struct http_config *c, const struct http_request *r,
                 struct http_reply *out)
 {
-	if (begins(r->path, "/debug/") && !r->near && !is_token(c, r)) {
-		http_refuse(c, out, 403, "only from this machine, or with the token of "
-		            "--debug-token", r->path);
+	bool near = r->near && gate_is_ours(r->host, c->listen, c->origins);
+
+	if (begins(r->path, "/debug/") && !near && !is_token(c, r)) {
+		http_refuse(c, out, 403, "only from this machine, by an address, localhost or a "
+		            "name of --allow-origin, or with the token of --debug-token", r->path);
 		return;
 	}
 	make_space(c, out);

@@ -13,7 +13,7 @@ struct http_request {
 	char user[256], proof[2048];    /* Authorization: Basic; of Bearer the user is "bearer" */
 	char length[16];                /* Content-Length */
 	char trace[64];                 /* W3C's traceparent */
-	bool near;                      /* from this machine, and by no proxy */
+	bool near;                      /* from this machine, and by no proxy; host may lie */
 };
 struct http_reply {
 	int status;                     /* 0: not yet */
@@ -26,7 +26,7 @@ struct http_reply {
 };
 
 struct http_config {
-	const char *origins;            /* see gate_admits() */
+	const char *listen, *origins;   /* see gate_admits() */
 	const char *files;              /* a folder; NULL: none */
 	const char *token;              /* opens /debug/ from afar; NULL: nothing does */
 	int (*get)(void *arg, const char *path, struct buf *body, const char **type);

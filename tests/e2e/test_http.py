@@ -178,6 +178,16 @@ class Call(Http):
                     self.assertIn("POST", got["Access-Control-Allow-Methods"])
                     self.assertIn("authorization", got["Access-Control-Allow-Headers"])
 
+    def test_rebound_name(self):
+        """A page whose own name leads here calls nothing."""
+        port = self.runtime.listen.rsplit(":", 1)[1]
+        for name, may in ("evil.example", False), ("localhost", True):
+            host = "%s:%s" % (name, port)
+            headers = {**LOGIN, "Host": host, "Origin": "http://" + host}
+            status, got, _ = self.ask("POST", "/call/counter/hit", "[1]", headers)
+            self.assertEqual(status, 200 if may else 403)
+            self.assertEqual(got["Access-Control-Allow-Origin"], headers["Origin"] if may else None)
+
     def test_bodies_that_do_not_come(self):
         host, port = self.runtime.listen.rsplit(":", 1)
         for head in (b"Content-Length: 100\r\n\r\n[", b"Content-Length: 99999999999\r\n\r\n[",
@@ -196,7 +206,7 @@ class Call(Http):
 
 
 class Debug(Http):
-    options = ("--debug-token", TOKEN)
+    options = ("--debug-token", TOKEN, "--allow-origin", "https://friend.example")
 
     def test_pages(self):
         actors = json.loads(self.ask("GET", "/debug/actors")[2])
@@ -214,6 +224,14 @@ class Debug(Http):
                 for token, status in ((TOKEN, 200), (TOKEN[:-1] + "x", 403), ("", 403)):
                     headers = {**by, "Authorization": "Bearer " + token}
                     self.assertEqual(self.ask("GET", path, None, headers)[0], status)
+
+    def test_rebound_name(self):
+        for host, status in (("evil.example", 403), ("evil.example:8080", 403), ("localhost", 200),
+                             ("[::1]:8080", 200), ("friend.example", 200)):
+            for path in "/debug/actors", "/debug/stacks":
+                self.assertEqual(self.ask("GET", path, None, {"Host": host})[0], status, host)
+        headers = {"Host": "evil.example", "Authorization": "Bearer " + TOKEN}
+        self.assertEqual(self.ask("GET", "/debug/actors", None, headers)[0], 200)
 
     def test_from_afar(self):
         """By an address of this machine that is not loopback, if it has one."""

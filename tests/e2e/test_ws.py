@@ -419,8 +419,8 @@ class Http(Case):
         except http.client.RemoteDisconnected:
             pass                        # libwebsockets 4.3 does without an answer
 
-    def connect(self, origin):
-        more = {"origin": origin} if origin else {"suppress_origin": True}
+    def connect(self, origin, **more):
+        more.update({"origin": origin} if origin else {"suppress_origin": True})
         try:
             self.runtime.client(**more).close()
             return 101
@@ -436,6 +436,14 @@ class Http(Case):
                        "http://other.example", "https://friend.example:1", "http://127.0.0.1:1",
                        "http://evil.example:" + port, own + "0", "friend.example"):
             self.assertEqual(self.connect(origin), 403, origin)
+
+    def test_rebound_name(self):
+        """A page whose own name leads here is not of this node."""
+        port = self.runtime.listen.rsplit(":", 1)[1]
+        for name, status in ("evil.example", 403), ("localhost", 101), ("friend.example", 403):
+            host = "%s:%s" % (name, port)
+            self.assertEqual(self.connect("http://" + host, host=host), status, host)
+        self.assertEqual(self.connect("https://friend.example", host="friend.example"), 101)
 
 
 if __name__ == "__main__":

@@ -97,16 +97,48 @@ static void descriptors(void **state)
 static void own_pages(void **state)
 {
 	(void)state;
-	assert_true(gate_admits(NULL, "a:80", NULL));
-	assert_true(gate_admits("", "a:80", NULL));
-	assert_true(gate_admits("http://a:80", "a:80", NULL));
-	assert_true(gate_admits("https://A.example", "a.EXAMPLE", NULL));
-	assert_false(gate_admits("http://a:81", "a:80", NULL));
-	assert_false(gate_admits("http://a", "a:80", ""));
-	assert_false(gate_admits("http://a.evil", "a", NULL));
-	assert_false(gate_admits("null", "null", NULL));
-	assert_false(gate_admits("://", "", NULL));
-	assert_false(gate_admits("http://a", NULL, NULL));
+	assert_true(gate_admits(NULL, "a:80", NULL, NULL));
+	assert_true(gate_admits("", "a:80", NULL, NULL));
+	assert_true(gate_admits("http://a:80", "a:80", "a", NULL));
+	assert_true(gate_admits("https://A.example", "a.EXAMPLE", "a.example", NULL));
+	assert_false(gate_admits("http://a:81", "a:80", "a", NULL));
+	assert_false(gate_admits("http://a", "a:80", "a", ""));
+	assert_false(gate_admits("http://a.evil", "a", "a", NULL));
+	assert_false(gate_admits("null", "null", "null", NULL));
+	assert_false(gate_admits("://", "", NULL, NULL));
+	assert_false(gate_admits("http://a", NULL, "a", NULL));
+}
+
+/* A page whose name leads to us, as its owner says so. */
+static void rebound_pages(void **state)
+{
+	static const char *const ours[] = {
+		"127.0.0.1", "127.0.0.1:8080", "192.0.2.7:80", "[::1]", "[2001:db8::1]:8080",
+		"localhost", "LOCALHOST:8080", "node.example", "Node.Example:8080",
+	}, *const others[] = {
+		"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil",
+		"[evil]:80", "1.2.3", "0x7f000001", "node.example.evil", "xnode.example", ":8080",
+		"too long",
+	};
+	char origin[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ours); i++) {
+		snprintf(origin, sizeof origin, "http://%s", ours[i]);
+		assert_true(gate_admits(origin, ours[i], "node.example", NULL));
+		assert_true(gate_is_ours(ours[i], "node.example", NULL));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		snprintf(origin, sizeof origin, "http://%s", others[i]);
+		assert_false(gate_admits(origin, others[i], "node.example", "https://b"));
+		assert_false(gate_is_ours(others[i], "node.example", "https://b"));
+		assert_true(gate_admits(origin, others[i], NULL, "*"));
+	}
+	assert_true(gate_is_ours("", "node.example", NULL));
+	assert_true(gate_is_ours("b:81", NULL, "https://a, https://b:81"));
+	assert_false(gate_is_ours("b", NULL, "https://a, https://b:81"));
+	assert_true(gate_admits("https://b:81", "b:81", NULL, "https://b:81"));
+	assert_false(gate_admits("http://b:81", "b:81", NULL, "https://b:81"));
 }
 
 static void other_pages(void **state)
@@ -114,14 +146,14 @@ static void other_pages(void **state)
 	const char *list = "https://one.example, http://two.example:81";
 
 	(void)state;
-	assert_true(gate_admits("https://one.example", "a", list));
-	assert_true(gate_admits("HTTP://two.example:81", "a", list));
-	assert_false(gate_admits("http://one.example", "a", list));
-	assert_false(gate_admits("https://one.example.evil", "a", list));
-	assert_false(gate_admits("https://one", "a", list));
-	assert_false(gate_admits("null", "a", list));
-	assert_true(gate_admits("null", "a", "x,*"));
-	assert_false(gate_admits("http://b", "a", "*.b"));
+	assert_true(gate_admits("https://one.example", "a", NULL, list));
+	assert_true(gate_admits("HTTP://two.example:81", "a", NULL, list));
+	assert_false(gate_admits("http://one.example", "a", NULL, list));
+	assert_false(gate_admits("https://one.example.evil", "a", NULL, list));
+	assert_false(gate_admits("https://one", "a", NULL, list));
+	assert_false(gate_admits("null", "a", NULL, list));
+	assert_true(gate_admits("null", "a", NULL, "x,*"));
+	assert_false(gate_admits("http://b", "a", NULL, "*.b"));
 }
 
 int main(void)
@@ -133,6 +165,7 @@ int main(void)
 		cmocka_unit_test(no_address),
 		cmocka_unit_test(descriptors),
 		cmocka_unit_test(own_pages),
+		cmocka_unit_test(rebound_pages),
 		cmocka_unit_test(other_pages),
 	};
 

@@ -29,6 +29,7 @@ enum {
 	CLOSE_S = 5,
 	REASON_MAX = 123,
 	GATHER_BYTES = 4096,            /* a larger message takes long to read */
+	EARLY_BYTES = 65536,            /* of a message before login: who may not call needs no more */
 	TICK_MS = 500,
 	SLICE = 256, SLICES_MOST = 100,
 };
@@ -148,7 +149,8 @@ const struct frames_port conn_frames = { conn_send, conn_close };
 /* Reads on, or not: what the client has under way is bounded by not reading more. */
 static void flow(struct conn *c)
 {
-	bool stop = !c->code && (session_busy(c->session) || unsent(c) > OUT_BUSY);
+	bool stop = !c->code && (session_busy(c->session) || unsent(c) > OUT_BUSY ||
+	                         (c->part.len > EARLY_BYTES && !session_in(c->session)));
 
 	if (stop == !!c->paused.next)
 		return;
@@ -190,14 +192,29 @@ static bool limited(struct conn *c, bool coming)
 	return c->code;
 }
 
-static void too_big(struct conn *c)
+/* Has a message of so many bytes? Else it is closed. What a client says behind its login, before
+ * that was answered, waits and is not refused: see flow(). */
+static bool too_big(struct conn *c, size_t len)
 {
+	bool early = !session_in(c->session) && !session_asking(c->session);
+	int most = c->in->limits.message_bytes;
 	char words[128];
 
-	snprintf(words, sizeof words, "a message has %d bytes at most",
-	         c->in->limits.message_bytes);
+	if (early && most > EARLY_BYTES)
+		most = EARLY_BYTES;
+	if (len <= (size_t)most)
+		return false;
+	snprintf(words, sizeof words, "a message has %d bytes at most%s", most,
+	         most < c->in->limits.message_bytes ? " before the login" : "");
 	conn_close(c, CLOSE_TOO_BIG, words);
 	buf_fini(&c->part);
+	return true;
+}
+
+/* Bytes of a message of which so many are to come. */
+static size_t sum(size_t have, size_t len, size_t rest)
+{
+	return rest > SIZE_MAX / 2 ? SIZE_MAX : have + len + rest;
 }
 
 /* --- its life ----------------------------------------------------------------------------- */
@@ -321,20 +338,19 @@ void conns_gathered(struct conns *all)
 
 void conn_read(struct conn *c, const void *bytes, size_t len, size_t rest, bool final)
 {
-	size_t most = (size_t)c->in->limits.message_bytes;
+	size_t all = sum(c->part.len, len, rest);
 	bool whole = final && !rest;
 
 	c->heard = c->in->tick;
 	if (c->code || c->deaf)
 		return;
-	if (rest > most || c->part.len + len + rest > most) {
-		too_big(c);
+	if (all > c->in->small_bytes && too_big(c, all))
 		return;
-	}
-	if (whole && limited(c, false))
+	if (!rest && limited(c, false))         /* each frame counts: a message may have any number */
 		return;
 	gather(c->in, len);
-	c->said = c->heard;
+	if (whole)
+		c->said = c->heard;
 	if (whole && !c->part.len) {
 		session_frame(c->session, bytes, len);
 	} else {
@@ -404,6 +420,7 @@ void conns_init(struct conns *all, const struct wire *wire, const struct gateway
 {
 	all->wire = wire;
 	all->limits = *l;
+	all->small_bytes = (size_t)(l->message_bytes < EARLY_BYTES ? l->message_bytes : EARLY_BYTES);
 	all->crowd = crowd;
 	all->sessions = sessions;
 	list_init(&all->all);

@@ -29,6 +29,7 @@ struct sessions;
 struct conns {
 	const struct wire *wire;
 	struct gateway_limits limits;
+	size_t small_bytes;             /* a message of so many is never too big */
 	struct crowd *crowd;
 	struct sessions *sessions;      /* of these connections */
 	struct link all, dirty, paused;

@@ -32,6 +32,11 @@ struct posted *posted_new(const struct http_config *c, const struct http_request
 	p->config = c;
 	p->request = *r;
 	p->admitted = http_admits(c, r, &p->reply);
+	if (p->admitted && !r->user[0]) {
+		http_refuse(c, &p->reply, 401, "log in: Authorization: Basic, or Bearer", NULL);
+		p->reply.ask_login = true;
+		p->admitted = false;
+	}
 	return p;
 }
 
@@ -138,11 +143,7 @@ void posted_begin(struct posted *p, struct sessions *here, void *conn)
 
 	if (!p->admitted)
 		return;
-	if (!p->request.user[0]) {
-		http_refuse(p->config, &p->reply, 401, "log in: Authorization: Basic, or Bearer",
-		            NULL);
-		p->reply.ask_login = true;
-	} else if (p->body.len && json_read(p->body.p, p->body.len, &values, &why)) {
+	if (p->body.len && json_read(p->body.p, p->body.len, &values, &why)) {
 		http_refuse(p->config, &p->reply, 400, why.text, NULL);
 	} else {
 		begin(p, here, conn, &values);

@@ -459,6 +459,11 @@ bool session_in(const struct session *s)
 	return s->in;
 }
 
+bool session_asking(const struct session *s)
+{
+	return s->asking || s->held;
+}
+
 void session_gone(struct session *s)
 {
 	actor *self = core_actor(s->id);

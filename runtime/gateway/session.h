@@ -19,6 +19,7 @@ void session_frame(struct session *s, const void *bytes, size_t len);
 /* Enough is under way for this client: it should not be read until that has become less. */
 bool session_busy(const struct session *s);
 bool session_in(const struct session *s);       /* its login was taken */
+bool session_asking(const struct session *s);   /* its login is under way */
 void session_gone(struct session *s);   /* the connection is closed; frees */
 /* After each turn of the home: what found a mailbox full tries again. */
 void sessions_retry(struct sessions *here);

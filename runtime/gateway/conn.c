@@ -29,6 +29,7 @@ enum {
 	CLOSE_S = 5,
 	REASON_MAX = 123,
 	GATHER_BYTES = 4096,            /* a larger message takes long to read */
+	SPARE_CONNS = 16,               /* of an address, over its clients: GETs; and to hear why not */
 	EARLY_BYTES = 65536,            /* of a message before login: who may not call needs no more */
 	TICK_MS = 500,
 	SLICE = 256, SLICES_MOST = 100,
@@ -225,14 +226,15 @@ static void enter(struct conn *c)
 	struct crowd *crowd = c->in->crowd;
 
 	atomic_fetch_add(&crowd->present, 1);
-	c->from = addresses_hold(crowd->addresses, c->in->wire->fd(c->wsi));
+	c->from = c->in->wire->from(c->wsi);
+	atomic_fetch_add(&c->from->clients, 1);
 }
 
 static void leave(struct conn *c)
 {
 	struct crowd *crowd = c->in->crowd;
 
-	addresses_drop(crowd->addresses, c->from, now_ns());
+	atomic_fetch_sub(&c->from->clients, 1);
 	atomic_fetch_sub(&crowd->present, 1);
 	c->from = NULL;
 }
@@ -516,6 +518,24 @@ void conns_turn_ends(struct conns *all)
 		next = l->next;
 		flow(LINKED(l, struct conn, paused));
 	}
+}
+
+struct address *conns_admit(struct conns *all, int fd)
+{
+	struct address *from = addresses_hold(all->crowd->addresses, fd);
+	int most = all->limits.address_clients;
+
+	if (!most || LOAD(&from->conns) <= (unsigned)most + SPARE_CONNS)
+		return from;
+	COUNT_UP(&all->turned_away, 1);
+	conns_bye(all, from);
+	return NULL;
+}
+
+void conns_bye(struct conns *all, struct address *from)
+{
+	if (from)
+		addresses_drop(all->crowd->addresses, from, now_ns());
 }
 
 void conns_leave(struct conns *all)

@@ -17,7 +17,7 @@ struct wire {
 	void (*want)(void *wsi);        /* conn_writeable() soon, from its loop */
 	void (*read)(void *wsi, bool on);
 	void (*end_in)(void *wsi, int seconds);         /* 0: in the next turn, come what may */
-	int (*fd)(void *wsi);
+	struct address *(*from)(void *wsi);     /* what conns_admit() gave */
 };
 
 /* What counts for all threads together; any of them. */
@@ -54,6 +54,10 @@ void conns_turn_ends(struct conns *all);
 /* What clients called meanwhile, gathered by actor, goes: before the loop waits, and before
  * anything but a read is done for a client. */
 void conns_gathered(struct conns *all);
+/* A connection has come: whose it is, for wire.from(), until conns_bye(). NULL: there are too many of
+ * its address, it is to be closed. */
+struct address *conns_admit(struct conns *all, int fd);
+void conns_bye(struct conns *all, struct address *from);        /* it is closed; NULL is fine */
 void conns_leave(struct conns *all);    /* closes each, and whoever still comes, with 1001 */
 
 /* Also what a session of a posted call knows: then only in, wsi, from and posted are set. */

@@ -196,6 +196,12 @@ void dealt_fini(struct dealt *d)
 
 /* --- from which pages --------------------------------------------------------------------- */
 
+bool gate_is_near(const char *peer)
+{
+	return !strncmp(peer, "127.", 4) || !strcmp(peer, "::1") ||
+	       !strncmp(peer, "::ffff:127.", 11);
+}
+
 /* Is it in the list? hosts: by what stands behind :// alone. */
 static bool listed(const char *what, const char *list, bool hosts)
 {

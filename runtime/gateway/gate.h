@@ -30,6 +30,7 @@ void dealt_fini(struct dealt *d);               /* closes what is left */
 /* Makes room for clients: the soft limit on descriptors becomes what is allowed, within reason.
  * Returns it. */
 int gate_descriptors(void);
+bool gate_is_near(const char *peer);     /* an address as text: of this machine, by loopback */
 /* Does this Host header name us, and not what somebody else's DNS says is our address (rebinding)? An
  * IP address, localhost, the name that --listen has, or the host of an origin of the list. "": it is
  * absent, so no browser's. listen, list: may be NULL. */

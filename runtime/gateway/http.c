@@ -70,6 +70,18 @@ bool http_admits(const struct http_config *c, const struct http_request *r,
 	return true;
 }
 
+bool http_upgrades(const struct http_config *c, const struct http_request *r, const char *to,
+                   struct http_reply *out)
+{
+	if (strcasecmp(to, "websocket"))
+		http_refuse(c, out, 400, "no other upgrade than to websocket", NULL);
+	else if (r->method != HTTP_GET)
+		http_refuse(c, out, 405, "a handshake is a GET", NULL);
+	else
+		return http_admits(c, r, out);
+	return false;
+}
+
 /* Takes as long whatever the two differ in. */
 static bool is_token(const struct http_config *c, const struct http_request *r)
 {

@@ -40,6 +40,9 @@ bool http_is_call(const struct http_request *r);
 /* r->origin may do that, and reads the answer; else out is a refusal. */
 bool http_admits(const struct http_config *c, const struct http_request *r,
                  struct http_reply *out);
+/* It may become a WebSocket, as its Upgrade header, `to`, asks; else out is a refusal. */
+bool http_upgrades(const struct http_config *c, const struct http_request *r, const char *to,
+                   struct http_reply *out);
 void http_answer(const struct http_config *c, const struct http_request *r,
                  struct http_reply *out);
 /* The Authorization header's text: Basic, or Bearer. Anything else leaves user empty. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * rate.c - token buckets, and what the clients of one address do together.
  *
- * An address is remembered while it has clients or its bucket is not full: who hangs up and comes
+ * An address is remembered while it has connections or its bucket is not full: who hangs up and comes
  * again gains nothing. An IPv6 address counts by its /64, which is what one customer has.
  *
  * Any thread: the table is under a lock, for who comes, who goes and the sweep; a bucket is one
@@ -20,7 +20,7 @@ enum { SECOND_NS = 1000000000, TABLE = 4096 };
 struct addresses {
 	pthread_mutex_t lock;
 	struct address *in[TABLE];
-	unsigned left;                  /* without clients */
+	unsigned left;                  /* without connections */
 	uint64_t salt;
 };
 
@@ -89,10 +89,10 @@ struct address *addresses_hold(struct addresses *all, int fd)
 	if (!a) {
 		a = *at = mem_alloc(sizeof *a);
 		memcpy(a->key, key, sizeof key);
-	} else if (!LOAD(&a->clients)) {
+	} else if (!LOAD(&a->conns)) {
 		all->left--;
 	}
-	COUNT_UP(&a->clients, 1);
+	COUNT_UP(&a->conns, 1);
 	pthread_mutex_unlock(&all->lock);
 	return a;
 }
@@ -109,8 +109,8 @@ static void forget(struct addresses *all, struct address **at)
 void addresses_drop(struct addresses *all, struct address *a, int64_t now_ns)
 {
 	pthread_mutex_lock(&all->lock);
-	COUNT_UP(&a->clients, -1u);
-	if (!LOAD(&a->clients)) {
+	COUNT_UP(&a->conns, -1u);
+	if (!LOAD(&a->conns)) {
 		all->left++;
 		if (LOAD(&a->full_ns) <= now_ns)
 			forget(all, place(all, a->key));
@@ -123,7 +123,7 @@ void addresses_sweep(struct addresses *all, int64_t now_ns)
 	pthread_mutex_lock(&all->lock);
 	for (int i = 0; all->left && i < TABLE; i++)
 		for (struct address **at = &all->in[i]; *at; )
-			if (!LOAD(&(*at)->clients) && LOAD(&(*at)->full_ns) <= now_ns)
+			if (!LOAD(&(*at)->conns) && LOAD(&(*at)->full_ns) <= now_ns)
 				forget(all, at);
 			else
 				at = &(*at)->next;

@@ -13,15 +13,16 @@ bool rate_take(_Atomic int64_t *full_ns, int rate, int64_t now_ns);
 struct address {
 	struct address *next;
 	uint8_t key[16];
-	_Atomic unsigned clients;
+	_Atomic unsigned conns;         /* changed under the table's lock; it lives as long */
+	_Atomic unsigned clients;       /* of these, that are clients or call */
 	_Atomic int64_t full_ns;
 };
 struct addresses;
 struct addresses *addresses_new(void);
-/* Whose socket this is: counts a client of that address. Lives until it is dropped. */
+/* Whose socket this is: counts a connection of that address. Lives until it is dropped. */
 struct address *addresses_hold(struct addresses *all, int fd);
 void addresses_drop(struct addresses *all, struct address *a, int64_t now_ns);
-/* Forgets those without clients whose bucket is full again. */
+/* Forgets those without connections whose bucket is full again. */
 void addresses_sweep(struct addresses *all, int64_t now_ns);
 void addresses_free(struct addresses *all);
 

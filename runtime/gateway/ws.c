@@ -94,13 +94,13 @@ static void wire_end_in(void *wsi, int seconds)
 	stir(wsi);
 }
 
-static int wire_fd(void *wsi)
+static struct address *wire_from(void *wsi)
 {
-	return lws_get_socket_fd(wsi);
+	return lws_get_opaque_user_data(wsi);
 }
 
 static const struct wire wire = {
-	wire_busy, wire_write, wire_want, wire_read, wire_end_in, wire_fd,
+	wire_busy, wire_write, wire_want, wire_read, wire_end_in, wire_from,
 };
 
 static int writeable(struct lws *wsi, struct conn *c)
@@ -160,9 +160,7 @@ static bool is_near(struct lws *wsi)
 	char peer[64] = "";
 
 	lws_get_peer_simple(wsi, peer, sizeof peer);
-	return (!strncmp(peer, "127.", 4) || !strcmp(peer, "::1") ||
-	        !strncmp(peer, "::ffff:127.", 11)) &&
-	       !lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) &&
+	return gate_is_near(peer) && !lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) &&
 	       lws_hdr_custom_length(wsi, "forwarded:", 10) < 0;
 }
 
@@ -203,15 +201,14 @@ static int http(struct ws *w, struct lws *wsi, struct conn *c, const char *path)
 	int err, status;
 
 	read_request(wsi, path, &r);
-	if (!http_is_call(&r)) {
-		http_answer(&w->config.http, &r, &out);
-	} else {
+	if (http_is_call(&r)) {
 		status = conn_post(c, &w->conns, wsi, &words);
 		c->posted = posted_new(&w->config.http, &r);
 		if (status)
 			posted_refuse(c->posted, status, words);
 		return 0;
 	}
+	http_answer(&w->config.http, &r, &out);
 	err = finish(wsi, &out, r.method == HTTP_HEAD);
 	buf_fini(&out.body);
 	return err;
@@ -254,7 +251,6 @@ static int body_whole(struct lws *wsi, struct conn *c)
  * gone by then, in 4.1.6.) */
 static int upgrade(struct ws *w, struct lws *wsi)
 {
-	const struct http_config *config = &w->config.http;
 	struct http_reply out = { 0 };
 	struct http_request r;
 	char to[16] = "";
@@ -263,13 +259,7 @@ static int upgrade(struct ws *w, struct lws *wsi)
 	if (lws_hdr_copy(wsi, to, sizeof to, WSI_TOKEN_UPGRADE) <= 0)
 		return -1;
 	read_request(wsi, "", &r);
-	if (strcasecmp(to, "websocket"))
-		http_refuse(config, &out, 400, "no other upgrade than to websocket", NULL);
-	else if (r.method != HTTP_GET)
-		http_refuse(config, &out, 405, "a handshake is a GET", NULL);
-	else
-		http_admits(config, &r, &out);
-	if (out.status)
+	if (!http_upgrades(&w->config.http, &r, to, &out))
 		err = reply(wsi, &out, false) ? -1 : 1;
 	buf_fini(&out.body);
 	return err;
@@ -279,7 +269,16 @@ static int upgrade(struct ws *w, struct lws *wsi)
 
 static void adopt(struct ws *w, int fd)
 {
-	lws_adopt_socket_vhost(lws_get_vhost_by_name(w->lws, "default"), fd);
+	struct address *from = conns_admit(&w->conns, fd);
+	struct lws_vhost *vhost = lws_get_vhost_by_name(w->lws, "default");
+	struct lws *wsi = from ? lws_adopt_socket_vhost(vhost, fd) : NULL;
+
+	if (!from)
+		close(fd);
+	else if (wsi)
+		lws_set_opaque_user_data(wsi, from);
+	else
+		conns_bye(&w->conns, from);
 }
 
 static int take_in(struct ws *w)
@@ -405,6 +404,9 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 	case LWS_CALLBACK_RAW_RX_FILE: return take_in(w);
 	case LWS_CALLBACK_RAW_CLOSE_FILE:
 		w->listener = NULL;
+		return 0;
+	case LWS_CALLBACK_WSI_DESTROY:
+		conns_bye(&w->conns, wire_from(wsi));
 		return 0;
 	case LWS_CALLBACK_RAW_ADOPT:    /* of CONNECT the library makes a raw connection */
 	case LWS_CALLBACK_RAW_RX:

@@ -3,11 +3,13 @@
 """What one client, one address and all of them may cost, and what becomes of who takes more:
 rates, numbers, sizes, time to log in and between messages, what is not read; and TLS."""
 
+import contextlib
 import json
 import re
 import select
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 import time
@@ -141,6 +143,91 @@ class Numbers(Limited):
         ws.send({**SAY, "args": ["x" * 2000]})
         self.assertEqual(self.code(ws), 1009)
 
+    def early(self, ws, size, cut=0):
+        """A login whose one frame is so long; all of it, or without its end."""
+        text = json.dumps({"func": "login", "args": ["guid", "x"]}).encode()
+        text = text[:-1] + b" " * (size - len(text)) + text[-1:]
+        head = struct.pack("!BBQ", 0x81, 0xff, size) + b"\0\0\0\0"
+        ws.ws.sock.sendall(head + text[:size - cut])
+
+    def test_before_login(self):
+        """Who has not logged in has 64 KiB buffered at most; what follows a login may be long."""
+        runtime = self.start(redis="none")
+        for size, cut in (65537, 1000), (15 << 20, (15 << 20) - 1000), (1 << 62, (1 << 62) - 1000):
+            ws = runtime.client(login=False)
+            ws.ws.sock.sendall(struct.pack("!BBQ", 0x81, 0xff, size) + b"\0\0\0\0"
+                               + b" " * (size - cut))
+            self.assertEqual(self.code(ws), 1009, size)
+        ws = runtime.client(login=False)
+        self.early(ws, 65536)
+        self.assertEqual(ws.receive()["args"], [0])
+        ws = runtime.client(login=False)
+        ws.send({"func": "login", "args": ["guid", "x"]})
+        ws.send({**SAY, "args": ["x" * 3000000], "cb": "back"})
+        self.assertEqual(ws.receive()["args"], [0])
+        self.assertEqual(ws.receive()["args"], ["x" * 3000000])
+
+    def test_in_pieces_before_login(self):
+        runtime = self.start(redis="none")
+        ws = runtime.client(login=False)
+        for i in range(17):
+            head = struct.pack("!BBH", 0 if i else 1, 0xfe, 4096) + b"\0\0\0\0"
+            ws.ws.sock.sendall(head + b" " * 4096)
+        self.assertEqual(self.code(ws), 1009)
+
+    def test_each_frame_counts(self):
+        """A message may have any number of frames, but they have a rate."""
+        runtime = self.start("--client-rate", "50", redis="none")
+        ws = runtime.client()
+        ws.ws.sock.sendall(b"\x01\x80\0\0\0\0" + b"\0\x80\0\0\0\0" * 500)
+        until(lambda: self.metric(runtime, "clients_limited_total") == 1, "it is over its rate")
+
+    def test_posts_without_a_user(self):
+        """Their bodies are nobody's: they are not kept."""
+        runtime = self.start(redis="none")
+
+        def told():
+            return runtime.json("inspect")[0]["memory"]["clients_bytes"]
+        before, (host, port) = told(), runtime.listen.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=10 * PATIENCE) as s:
+            s.sendall(b"POST /call/echo/say HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n")
+            s.sendall(b" " * 8999999)
+            self.assertLess(told() - before, 1 << 20)
+            s.sendall(b" ")
+            self.assertIn(b" 401 ", s.recv(100))
+
+    def test_connections_of_an_address(self):
+        """They count from when they come, whatever is said on them, or nothing."""
+        runtime = self.start("--max-address-clients", "3", redis="none")
+        host, port = runtime.listen.rsplit(":", 1)
+        inside = [runtime.client() for _ in range(3)]
+        crowd = []
+        for i in range(60):
+            s = socket.create_connection((host, int(port)), timeout=10 * PATIENCE)
+            self.addCleanup(s.close)
+            crowd.append(s)
+            with contextlib.suppress(OSError):
+                s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" if i % 2 else b"")
+        ended = [s for s in crowd[16:] if self.ends(s)]
+        self.assertEqual(len(ended), 44)
+        self.assertEqual(inside[0].call("say", 1, tpc="echo"), [1])
+        for s in crowd:
+            s.close()
+        until(lambda: self.admits(runtime), "there is room again")
+        self.assertEqual(self.metric(runtime, "clients"), 3)
+
+    def ends(self, s):
+        try:
+            return s.recv(1) == b""
+        except ConnectionError:
+            return True
+
+    def admits(self, runtime):
+        try:
+            return runtime.get("/healthz")[0] == 200
+        except OSError:
+            return False
+
     def test_descriptors_run_out(self):
         """The soft limit is raised to the hard one at the start: that is what must be low."""
         runtime = self.start(redis="none", prefix=("prlimit", "--nofile=160:160"))
@@ -262,7 +349,8 @@ class Unread(Limited):
         # So is a posted call's body, of which a part is there.
         host, port = runtime.listen.rsplit(":", 1)
         with socket.create_connection((host, int(port)), timeout=10 * PATIENCE) as s:
-            s.sendall(b"POST /call/echo/say HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n")
+            s.sendall(b"POST /call/echo/say HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n"
+                      b"Authorization: Basic Z3VpZDptZDU=\r\n\r\n")
             s.sendall(b" " * 3000000)
             until(lambda: told() > before + 2900000, "the body waits for its rest", 60)
         until(lambda: told() < before + (1 << 18), "it is given back", 60)

@@ -50,7 +50,7 @@ static void addresses_are_kept_while_they_matter(void **state)
 	a = addresses_hold(all, fds[0]);
 	b = addresses_hold(all, fds[1]);
 	assert_ptr_equal(a, b);
-	assert_int_equal(a->clients, 2);
+	assert_int_equal(a->conns, 2);
 	assert_true(rate_take(&a->full_ns, 1, 0));
 	addresses_drop(all, a, 0);
 	addresses_drop(all, a, 0);              /* its bucket is empty: not forgotten */

@@ -6,13 +6,15 @@
  *   actorctl call login_password set ann 5f4dcc3b5aa765d61d8327deb882cf99
  *   actorctl call login_password remove ann
  *
- * An attempt has a place here while the store and `proof` are asked; who finds none is refused. */
+ * An attempt has a place here while the store and `proof` are asked; who finds none is told
+ * ACTOR_EFULL, as is ACTOR_ETIME whose attempt takes too long: that is no refusal, and such clients
+ * try again. */
 #include <stdio.h>
 #include <string.h>
 
 #include "actor.h"
 
-enum { PLACES = 256, NAME_SIZE = 256, PROOF_SIZE = 256, WAIT_MS = 8000 };
+enum { PLACES = 256, NAME_SIZE = 256, PROOF_SIZE = 256, WAIT_MS = 12000 };    /* longer than who asks us waits */
 
 struct attempt {
 	int64_t ask;                    /* 0: a free place */
@@ -49,28 +51,24 @@ static const char *key_of(const char *user, char key[NAME_SIZE + 8])
 	return key;
 }
 
-/* A new attempt, with what it is about; or the message is refused. */
-static struct attempt *begin(actor *self, const msg *m)
+/* A new attempt, with what it is about; or why there is none. */
+static int begin(actor *self, const msg *m, struct attempt **at)
 {
-	struct attempt *a = attempt_of(self, 0);
+	struct attempt *a = *at = attempt_of(self, 0);
 
-	if (msg_len(m, 0) >= NAME_SIZE || msg_len(m, 1) >= PROOF_SIZE || !msg_len(m, 0)) {
-		msg_fail(m, "a name and a password have 1 to %d bytes", NAME_SIZE - 1);
-		return 0;
-	}
-	if (!a) {
-		msg_fail(m, "too many logins at once: try again");
-		return 0;
-	}
+	if (msg_len(m, 0) >= NAME_SIZE || msg_len(m, 1) >= PROOF_SIZE || !msg_len(m, 0))
+		return msg_fail(m, "a name and a password have 1 to %d bytes", NAME_SIZE - 1);
+	if (!a)
+		return ACTOR_EFULL;
 	memcpy(a->user, msg_str(m, 0), msg_len(m, 0) + 1);
 	memcpy(a->proof, msg_str(m, 1), msg_len(m, 1) + 1);
-	return a;
+	return 0;
 }
 
 static int under_way(const msg *m, struct attempt *a, int64_t ask)
 {
 	if (ask < 0)
-		return msg_fail(m, "too many logins at once: try again");
+		return (int)ask;
 	a->ask = ask;
 	a->caller = msg_defer(m);
 	return 0;
@@ -93,11 +91,12 @@ static int refuse(actor *self, struct attempt *a, const char *why)
 static int admit(actor *self, const msg *m)
 {
 	struct login_password *l = actor_state(self);
-	struct attempt *a = begin(self, m);
 	char key[NAME_SIZE + 8];
+	struct attempt *a;
+	int rc = begin(self, m, &a);
 
-	return a ? under_way(m, a, actor_ask(self, l->store, "get", "found", WAIT_MS,
-					     key_of(a->user, key))) : ACTOR_EFAIL;
+	return rc ? rc : under_way(m, a, actor_ask(self, l->store, "get", "found", WAIT_MS,
+						   key_of(a->user, key)));
 }
 
 static int found(actor *self, const msg *m)
@@ -136,10 +135,11 @@ static int checked(actor *self, const msg *m)
 static int set(actor *self, const msg *m)
 {
 	struct login_password *l = actor_state(self);
-	struct attempt *a = begin(self, m);
+	struct attempt *a;
+	int rc = begin(self, m, &a);
 
-	return a ? under_way(m, a, actor_ask(self, l->proof, "hash", "hashed", WAIT_MS, a->proof))
-	         : ACTOR_EFAIL;
+	return rc ? rc : under_way(m, a, actor_ask(self, l->proof, "hash", "hashed", WAIT_MS,
+						   a->proof));
 }
 
 static int hashed(actor *self, const msg *m)

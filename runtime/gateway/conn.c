@@ -35,8 +35,7 @@ enum {
 	SLICE = 256, SLICES_MOST = 100,
 };
 enum {
-	CLOSE_GOING = 1001, CLOSE_WRONG = 1002, CLOSE_TOO_BIG = 1009,
-	CLOSE_LATER = 1013, CLOSE_CUT = -1,
+	CLOSE_WRONG = 1002, CLOSE_TOO_BIG = 1009, CLOSE_CUT = -1,
 };
 
 /* --- frames out --------------------------------------------------------------------------- */

@@ -8,6 +8,9 @@
  * fails, or a Redis that is away, does not keep anybody out; but what the store did not tell of is
  * not written either (keep_unread()).
  *
+ * Overload is no refusal: where the actor is not reached in time, the connection is closed with 1013
+ * and without a loginback, and its client tries again.
+ *
  * Invariants: `asking` from the question to the last answer, frames are held as long; a session has
  * a seat among the users from its login until it is closed, its own, so that no other's end takes
  * it. (One that is only passing, for a call by HTTP, has none.)
@@ -65,6 +68,12 @@ static void answer_login(struct session *s, const struct envelope *e, const char
 		session_close(s, CLOSE_POLICY, refused_because);
 }
 
+/* Nobody says that it may not come in: that cannot be said now. Clients try again. */
+static bool is_overload(int error)
+{
+	return error == ACTOR_EFULL || error == ACTOR_ETIME || error == ACTOR_ENOMEM;
+}
+
 static struct envelope login_back(const struct envelope *e)
 {
 	return (struct envelope){ .enc = e->enc, .cb = { "loginback", 9 }, .id = e->id };
@@ -100,7 +109,10 @@ int login_ask(struct session *s, const struct envelope *e, bool last)
 		return ACTOR_EFULL;
 	if (ask < 0) {
 		log_line(LOG_WARN, "gateway", "a login could not be asked about: %s", why.text);
-		answer_login(s, &back, "nobody is here who lets clients in");
+		if (is_overload((int)ask))
+			session_close(s, CLOSE_LATER, "too many logins at once: try again");
+		else
+			answer_login(s, &back, "nobody is here who lets clients in");
 		return 0;
 	}
 	name_user(s, user.str, user.len);
@@ -243,7 +255,9 @@ int login_settled(actor *self, const msg *m)
 	no = nameless ? "a name has no zero byte" : msg_error(m) ? msg_error_text(m) : s->closing ? NULL : enter_users(s);
 	if (s->closing || no) {
 		s->asking = false;
-		if (!s->closing)
+		if (is_overload(msg_error(m)))
+			session_close(s, CLOSE_LATER, "too many logins at once: try again");
+		else if (!s->closing)
 			answer_login(s, &e, no);
 	} else if (!keep_open(s->id, s->user) || (!ask_store(s, &e) && !ask_redis(s, &e))) {
 		go_in(s, &e);

@@ -14,8 +14,6 @@
 #include "json.h"
 #include "session.h"
 
-enum { MALFORMED = 1007 };
-
 struct posted {
 	const struct http_config *config;
 	struct http_request request;
@@ -210,9 +208,13 @@ void posted_frame(struct posted *p, const void *bytes, size_t len)
 
 void posted_close(struct posted *p, int code, const char *reason)
 {
+	bool later = code == CLOSE_LATER || code == CLOSE_GOING;
+	bool refused = !p->in && !later;
+
 	if (p->reply.status)
 		return;
-	http_refuse(p->config, &p->reply, !p->in ? 401 : code == MALFORMED ? 400 : 503, reason,
-	            NULL);
-	p->reply.ask_login = !p->in;
+	http_refuse(p->config, &p->reply, refused ? 401 : code == CLOSE_MALFORMED ? 400 : 503,
+	            reason, NULL);
+	p->reply.ask_login = refused;
+	p->reply.retry = later;
 }

@@ -18,7 +18,10 @@ struct session_config {
 	enum same_user same_user;
 };
 /* 4001 is of those that applications choose (RFC 6455, 7.4.2). */
-enum { CLOSE_POLICY = 1008, CLOSE_MALFORMED = 1007, CLOSE_ELSEWHERE = 4001 };
+enum {
+	CLOSE_GOING = 1001, CLOSE_MALFORMED = 1007, CLOSE_POLICY = 1008, CLOSE_LATER = 1013,
+	CLOSE_ELSEWHERE = 4001,
+};
 
 /* Those of one of the gateway's threads. */
 struct sessions {

@@ -10,7 +10,10 @@ import unittest
 
 import websocket
 
-from harness import HERE, PATIENCE, Case, RedisServer, actord, make_folder, until
+from harness import HERE, PATIENCE, Case, RedisServer, actord, make_folder, until, write_files
+
+# "Try again later" (registered since) is unknown to python3-websocket.
+websocket._abnf.VALID_CLOSE_STATUS += (1013,)
 
 # A patch of the shipped login: by it nobody comes in whose name is not the proof, backwards.
 BACKWARDS = """
@@ -70,6 +73,19 @@ class Login(Sessions):
         runtime = self.start("--login", "nobody")
         self.refused_login(runtime, "ali")
 
+    def test_overload_is_no_refusal(self):
+        """Who could not be asked about tries again: nobody has said that it may not come in."""
+        folder = write_files(make_folder(), {"crowded.c": CROWDED})
+        runtime = self.start("--login", "crowded", folder / "crowded.c")
+        for user, codes in (("full", [1013, 503]), ("memory", [1013, 503]), ("late", [1013, 503]),
+                            ("no", [1008, 401])):
+            client = runtime.client(login=False)
+            client.send({"func": "login", "args": [user, "x"]})
+            frames, code = client.closed()
+            self.assertEqual([f["args"] for f in frames], [[1]] if user == "no" else [])
+            self.assertEqual([code, runtime.post("echo/say", 1, user=user)[0]], codes)
+        self.login(runtime, "ann", "x")
+
     def test_calls_wait_for_it(self):
         """What comes in one go with the login is answered behind it, in its order."""
         runtime = self.start()
@@ -82,6 +98,28 @@ class Login(Sessions):
             got = [client.receive()["args"][0] for _ in range(20)]
             self.assertEqual(sorted(got), list(range(20)))
             client.close()
+
+
+CROWDED = """
+#include "actor.h"
+#include <string.h>
+
+static int login(actor *self, const msg *m)
+{
+	const char *user = msg_str(m, 0);
+
+	(void)self;
+	return !strcmp(user, "full")     ? ACTOR_EFULL
+	       : !strcmp(user, "memory") ? ACTOR_ENOMEM
+	       : !strcmp(user, "late")   ? ACTOR_ETIME
+	       : !strcmp(user, "no")     ? msg_fail(m, "not today") : 0;
+}
+
+const struct actor_type crowded = {
+	.name = "crowded",
+	.on   = ON({ "login", "user:str proof:str", login, 0 }),
+};
+"""
 
 
 class Passwords(Sessions):

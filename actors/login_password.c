@@ -14,7 +14,10 @@
 
 #include "actor.h"
 
-enum { PLACES = 256, NAME_SIZE = 256, PROOF_SIZE = 256, WAIT_MS = 12000 };    /* longer than who asks us waits */
+enum {
+	PLACES = 256, NAME_SIZE = 256, PROOF_SIZE = 256,
+	WAIT_MS = 12000,                /* longer than who asks us waits */
+};
 
 struct attempt {
 	int64_t ask;                    /* 0: a free place */

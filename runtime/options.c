@@ -337,14 +337,16 @@ static const struct option table[] = {
 	{ "tls-key", "FILE", "and its private key (PEM)", set_tls_key },
 	{ "max-clients", "N", "WebSocket clients at once (0: as many as there are descriptors);\n"
 	  "whoever is too many is closed with 1013", set_clients },
-	{ "max-address-clients", "N", "and of one address, or one IPv6 /64 (0: any number)",
+	{ "max-address-clients", "N", "and of one address, or one IPv6 /64 (0: any number);\n"
+	  "it may have 16 connections more, whatever for",
 	  set_address_clients },
 	{ "client-rate", "N", "messages a second of one client, then it is closed with 1008 (0:\n"
 	  "any number; one that floods is read more slowly anyway)",
 	  set_client_rate },
 	{ "address-rate", "N", "and of all of one address, new clients counted in, then 1013 (0)",
 	  set_address_rate },
-	{ "max-message", "BYTES", "of a client's message, then 1009 (16777216)",
+	{ "max-message", "BYTES", "of a client's message, then 1009 (16777216; before the login\n"
+	  "65536 at most)",
 	  set_message_bytes },
 	{ "max-unread", "BYTES", "kept for a client that does not read (8388608), and what\n"
 	  "then becomes of it:", set_unsent_bytes },

@@ -2,8 +2,8 @@
  * topic.c - which actors are topics of Redis, and what waits for each.
  *
  * The idea: every named actor is a topic, but for the global table and the runtime's own rooms; of
- * these `patch`, `clients` and what actorctl reaches a node by speak to the outside. A topic once known stays: messages under way
- * point at it, and an actor of that name may come back.
+ * these `patch`, `clients` and what actorctl reaches a node by speak to the outside. A topic once
+ * known stays: messages under way point at it, and an actor of that name may come back.
  *
  * The loop's thread only. Knows neither Redis nor what a message is. */
 #include "topic.h"

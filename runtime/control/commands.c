@@ -177,8 +177,7 @@ static int on_call(actor *self, const msg *m)
 		return msg_fail(m, "timeout_ms is 1 to %d", TIMEOUT_MAX_MS);
 	if (n->call_count == WAITING_MAX)
 		return msg_fail(m, "%d calls are under way already: try again later, "
-			"`actorctl top` shows "
-			"what is slow", WAITING_MAX);
+			"`actorctl top` shows what is slow", WAITING_MAX);
 	rc = call_of(self, m, &c, &values, &why);
 	if (rc == 0)
 		rc = core_ask(self, &c, "called", (int)ms, &why);
@@ -402,9 +401,7 @@ static int on_stop(actor *self, const msg *m)
 
 	if (rc == ACTOR_ENOENT)
 		return refuse(self, msg_defer(m), no_actor(&why, name), why.text);
-	if (rc < 0)
-		return msg_fail(m, "%s", why.text);
-	return 0;
+	return rc < 0 ? msg_fail(m, "%s", why.text) : 0;
 }
 
 /* --- variables ---------------------------------------------------------------- */
@@ -572,8 +569,9 @@ static struct type *type_for(const char *name, struct why *why)
 struct commands *commands_new(struct home *home, const char *name,
                               const struct control_sources *sources, struct why *why)
 {
-	struct spawn s = { .name = name, .home = home, .type = type_for(name, why) };
 	struct commands *n = mem_alloc(sizeof *n);
+	struct spawn s = { .name = name, .home = home, .type = type_for(name, why),
+		           .init = &n, .size = sizeof n };
 
 	n->sources = *sources;
 	n->looks.sources = &n->sources;
@@ -581,8 +579,6 @@ struct commands *commands_new(struct home *home, const char *name,
 	n->parts = parts_new(n->sources.node);
 	n->traces = traces_new(n->parts);
 	n->gathers.sources = &n->sources;
-	s.init = &n;
-	s.size = sizeof n;
 	if (!s.type || core_spawn(&s, &n->self, why) != 0) {
 		commands_free(n);
 		return NULL;

@@ -29,8 +29,8 @@ enum {
 	CLOSE_S = 5,
 	REASON_MAX = 123,
 	GATHER_BYTES = 4096,            /* a larger message takes long to read */
-	SPARE_CONNS = 16,               /* of an address, over its clients: GETs; and to hear why not */
-	EARLY_BYTES = 65536,            /* of a message before login: who may not call needs no more */
+	SPARE_CONNS = 16,               /* of an address, for GETs, and to hear why not */
+	EARLY_BYTES = 65536,            /* of a message before login: nobody needs more */
 	TICK_MS = 500,
 	SLICE = 256, SLICES_MOST = 100,
 };
@@ -347,7 +347,7 @@ void conn_read(struct conn *c, const void *bytes, size_t len, size_t rest, bool 
 		return;
 	if (all > c->in->small_bytes && too_big(c, all))
 		return;
-	if (!rest && limited(c, false))         /* each frame counts: a message may have any number */
+	if (!rest && limited(c, false))         /* a message may have any number of frames */
 		return;
 	gather(c->in, len);
 	if (whole)
@@ -421,7 +421,7 @@ void conns_init(struct conns *all, const struct wire *wire, const struct gateway
 {
 	all->wire = wire;
 	all->limits = *l;
-	all->small_bytes = (size_t)(l->message_bytes < EARLY_BYTES ? l->message_bytes : EARLY_BYTES);
+	all->small_bytes = l->message_bytes < EARLY_BYTES ? (size_t)l->message_bytes : EARLY_BYTES;
 	all->crowd = crowd;
 	all->sessions = sessions;
 	list_init(&all->all);

@@ -54,8 +54,8 @@ void conns_turn_ends(struct conns *all);
 /* What clients called meanwhile, gathered by actor, goes: before the loop waits, and before
  * anything but a read is done for a client. */
 void conns_gathered(struct conns *all);
-/* A connection has come: whose it is, for wire.from(), until conns_bye(). NULL: there are too many of
- * its address, it is to be closed. */
+/* A connection has come: whose it is, for wire.from(), until conns_bye(). NULL: there are too many
+ * of its address, it is to be closed. */
 struct address *conns_admit(struct conns *all, int fd);
 void conns_bye(struct conns *all, struct address *from);        /* it is closed; NULL is fine */
 void conns_leave(struct conns *all);    /* closes each, and whoever still comes, with 1001 */

@@ -31,12 +31,12 @@ void dealt_fini(struct dealt *d);               /* closes what is left */
  * Returns it. */
 int gate_descriptors(void);
 bool gate_is_near(const char *peer);     /* an address as text: of this machine, by loopback */
-/* Does this Host header name us, and not what somebody else's DNS says is our address (rebinding)? An
- * IP address, localhost, the name that --listen has, or the host of an origin of the list. "": it is
- * absent, so no browser's. listen, list: may be NULL. */
+/* Does this Host header name us, and not what somebody else's DNS says is our address (rebinding)?
+ * An IP address, localhost, the name that --listen has, or the host of an origin of the list. "":
+ * it is absent, so no browser's. listen, list: may be NULL. */
 bool gate_is_ours(const char *host, const char *listen, const char *list);
-/* May a page of this origin connect? origin NULL or "": no browser sent it. Our own may, where host,
- * the Host header, names us; list: further origins by commas, `*` for any. */
+/* May a page of this origin connect? origin NULL or "": no browser sent it. Our own may, where
+ * host, the Host header, names us; list: further origins by commas, `*` for any. */
 bool gate_admits(const char *origin, const char *host, const char *listen, const char *list);
 
 #endif

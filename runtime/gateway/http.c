@@ -4,7 +4,8 @@
  * The folder of --files first, then what the node itself has. Pages of other origins read answers
  * and post calls only where --allow-origin names them, the list that WebSockets go by too.
  * /debug/ opens to this machine (not through a proxy: that would be everybody; nor to a page whose
- * name somebody has lead here) and to who has the token. No state; any thread. It knows no library and no socket. */
+ * name somebody has lead here) and to who has the token. No state; any thread. It knows no library
+ * and no socket. */
 #include "http.h"
 
 #include <stdio.h>

@@ -8,8 +8,8 @@
  * fails, or a Redis that is away, does not keep anybody out; but what the store did not tell of is
  * not written either (keep_unread()).
  *
- * Overload is no refusal: where the actor is not reached in time, the connection is closed with 1013
- * and without a loginback, and its client tries again.
+ * Overload is no refusal: where the actor is not reached in time, the connection is closed with
+ * 1013 and without a loginback, and its client tries again.
  *
  * Invariants: `asking` from the question to the last answer, frames are held as long; a session has
  * a seat among the users from its login until it is closed, its own, so that no other's end takes
@@ -252,7 +252,8 @@ int login_settled(actor *self, const msg *m)
 	nameless = !msg_error(m) && memchr(msg_str(m, 0), 0, msg_len(m, 0));
 	if (!msg_error(m) && msg_len(m, 0) && !nameless)
 		name_user(s, msg_str(m, 0), msg_len(m, 0));
-	no = nameless ? "a name has no zero byte" : msg_error(m) ? msg_error_text(m) : s->closing ? NULL : enter_users(s);
+	no = nameless ? "a name has no zero byte" : msg_error(m) ? msg_error_text(m)
+	     : s->closing ? NULL : enter_users(s);
 	if (s->closing || no) {
 		s->asking = false;
 		if (is_overload(msg_error(m)))

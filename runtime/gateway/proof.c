@@ -10,8 +10,8 @@
  * or `nbf` is to come. Source of the cost of a hash: OWASP's Password Storage Cheat Sheet,
  * argon2id with 19 MiB and two passes.
  *
- * Threads: one of its own, as a hash takes tens of milliseconds, on purpose. A flood of logins holds
- * up other logins, and nothing else. */
+ * Threads: one of its own, as a hash takes tens of milliseconds, on purpose. A flood of logins
+ * holds up other logins, and nothing else. */
 #include "proof.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * rate.c - token buckets, and what the clients of one address do together.
  *
- * An address is remembered while it has connections or its bucket is not full: who hangs up and comes
- * again gains nothing. An IPv6 address counts by its /64, which is what one customer has.
+ * An address is remembered while it has connections or its bucket is not full: who hangs up and
+ * comes again gains nothing. An IPv6 address counts by its /64, which is what one customer has.
  *
  * Any thread: the table is under a lock, for who comes, who goes and the sweep; a bucket is one
  * word, which whoever takes a token swaps. */

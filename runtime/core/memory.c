@@ -10,7 +10,7 @@ enum { MOST = 64 << 20 };
 
 struct block {
 	struct block *prev, *next;
-	size_t size;
+	size_t size;                    /* what it costs, malloc's own words too */
 	uint32_t version;
 	uint64_t held;                  /* HELD, and another number once it is not */
 	_Alignas(16) unsigned char bytes[];
@@ -65,21 +65,24 @@ static struct block *block_of(const void *p)
 
 void *memory_alloc(struct memory **m, _Atomic uint64_t *total, size_t size, uint32_t version)
 {
+	size_t costs = (offsetof(struct block, bytes) + sizeof(size_t) + size + 15) & ~(size_t)15;
 	struct block *b;
 
+	if (size > MOST)
+		return NULL;
 	if (!*m) {
 		*m = mem_alloc(sizeof **m);
 		(*m)->all.prev = (*m)->all.next = &(*m)->all;
 		(*m)->total = total;
 	}
-	if (size > MOST - (*m)->size || !(b = mem_try(sizeof *b + size)))
+	if (costs > MOST - (*m)->size || !(b = mem_try(sizeof *b + size)))
 		return NULL;
-	*b = (struct block){ .prev = (*m)->all.prev, .next = &(*m)->all, .size = size,
+	*b = (struct block){ .prev = (*m)->all.prev, .next = &(*m)->all, .size = costs,
 			     .version = version, .held = HELD };
 	b->prev->next = b->next->prev = b;
-	(*m)->size += size;
-	atomic_fetch_add_explicit((*m)->total, size, memory_order_relaxed);
-	count(version, (int64_t)size);
+	(*m)->size += costs;
+	atomic_fetch_add_explicit((*m)->total, costs, memory_order_relaxed);
+	count(version, (int64_t)costs);
 	return b->bytes;
 }
 

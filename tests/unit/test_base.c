@@ -16,6 +16,7 @@
 #include "actor.h"
 #include "base.h"
 #include "log.h"
+#include "memory.h"
 #include "ports.h"
 
 /* --- base ------------------------------------------------------------------------ */
@@ -95,6 +96,33 @@ static void memory_is_zeroed_and_copied(void **state)
 	assert_string_equal(s, "");
 	mem_free(s);
 	mem_free(NULL);
+}
+
+/* Bytes that one actor gets, in blocks of a size. */
+static size_t most_of(size_t size)
+{
+	_Atomic uint64_t total = 0;
+	struct memory *m = NULL;
+	size_t n = 0;
+
+	while (n < 100 << 20 && memory_alloc(&m, &total, size, 0))
+		n++;
+	assert_true(total <= 64 << 20);
+	memory_drop(&m);
+	assert_int_equal(total, 0);
+	return n;
+}
+
+/* What it may have is counted by what it costs the process. */
+static void an_actors_memory_has_an_end(void **state)
+{
+	(void)state;
+	assert_in_range(most_of(0), 1, 1 << 20);
+	assert_in_range(most_of(1), 1, 1 << 20);
+	assert_int_equal(most_of(60 << 20), 1);
+	assert_int_equal(most_of(64 << 20), 0);
+	for (size_t size = SIZE_MAX; size > SIZE_MAX - 100; size--)
+		assert_int_equal(most_of(size), 0);
 }
 
 /* --- log --------------------------------------------------------------------------- */
@@ -326,6 +354,7 @@ int main(void)
 		cmocka_unit_test(buffers_grow),
 		cmocka_unit_test(a_cleared_buffer_keeps_little),
 		cmocka_unit_test(memory_is_zeroed_and_copied),
+		cmocka_unit_test(an_actors_memory_has_an_end),
 		cmocka_unit_test_setup_teardown(a_line_is_one_line, catch_log, release_log),
 		cmocka_unit_test_setup_teardown(a_long_line_is_cut, catch_log, release_log),
 		cmocka_unit_test_setup_teardown(formats, catch_log, release_log),

@@ -286,6 +286,7 @@ static void modes_and_stashes(void **state)
 static void memory(void **state)
 {
 	uint32_t patch = (uint32_t)patch_number;
+	uint64_t costs;
 
 	(void)state;
 	guard_signals();
@@ -293,9 +294,10 @@ static void memory(void **state)
 	assert_int_equal(core_patch_memory(patch), 0);
 	go(19, 0);
 	assert_int_equal(code, 0);
-	assert_int_equal(core_patch_memory(patch), 1000);
+	costs = core_patch_memory(patch);
+	assert_in_range(costs, 1000, 1100);
 	fails(20);
-	assert_int_equal(core_patch_memory(patch), 1000);
+	assert_int_equal(core_patch_memory(patch), costs);
 	go(20, 0);
 	assert_int_equal(core_patch_memory(patch), 0);
 	go(19, 0);
@@ -303,7 +305,7 @@ static void memory(void **state)
 		go(what, 0);
 		assert_int_equal(code, ACTOR_EFAIL);
 		assert_non_null(strstr(words, "a bad pointer"));
-		assert_int_equal(core_patch_memory(patch), 1000);
+		assert_int_equal(core_patch_memory(patch), costs);
 	}
 	go(23, 0);
 	assert_int_equal(code, 0);

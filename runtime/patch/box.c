@@ -61,10 +61,11 @@ _Noreturn void box_exit(int status);
 void *box_malloc(size_t size)
 {
 	struct block *b = (struct block *)(region + used);
+	size_t whole = sizeof *b + ((size + 15) & ~(size_t)15);
 
-	if (size > REGION - 64 - used)
+	if (size > REGION || whole > REGION - used)
 		return NULL;
-	used += sizeof *b + ((size + 15) & ~(size_t)15);
+	used += whole;
 	b->size = size;
 	return b + 1;
 }

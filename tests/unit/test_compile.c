@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "patch/box.h"
 #include "patch/compile.h"
 #include "resident.h"
 
@@ -455,6 +456,34 @@ static void going_on_is_the_same(void **state)
 		made_free(&alone[i]);
 }
 
+void *box_malloc(size_t size);          /* libtcc's, see patch.cmake */
+
+/* To its last byte, and none beyond. */
+static void fill(void *arg)
+{
+	char *first = box_malloc(1), *last = NULL;
+
+	for (size_t size = 1 << 20; size; size /= 2)
+		for (char *p; (p = box_malloc(size));)
+			last = p + size;
+	while (box_malloc(0))
+		;
+	assert_in_range(last - first, 255 << 20, 256 << 20);
+	for (size_t size = SIZE_MAX; size; size /= 2)
+		assert_null(box_malloc(size));
+	*(bool *)arg = true;
+}
+
+static void the_compilers_memory_has_an_end(void **state)
+{
+	bool filled = false;
+
+	(void)state;
+	assert_true(box_run(fill, &filled));
+	assert_true(filled);
+	assert_int_equal(value_of("int process(void) { return 7; }"), 7);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -471,6 +500,7 @@ int main(void)
 		cmocka_unit_test(no_page_is_writable_and_executable),
 		cmocka_unit_test(nothing_is_left_behind),
 		cmocka_unit_test(going_on_is_the_same),
+		cmocka_unit_test(the_compilers_memory_has_an_end),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -11,6 +11,8 @@ static int test(actor *self, const msg *m)
 	size_t first = msg_len(m, 0), second = msg_len(m, 1);
 	char *at = out_room(answer, 2 * (first + second));
 
+	if (!at)                        /* the caller hears that it is over 16 MiB */
+		return msg_reply_out(m, answer);
 	memcpy(at, msg_str(m, 0), first);
 	memcpy(at + first, msg_str(m, 1), second);
 	memcpy(at + first + second, at, first + second);

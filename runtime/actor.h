@@ -195,7 +195,8 @@ void out_num(msg_out *o, double v);
 void out_bool(msg_out *o, int v);
 void out_str(msg_out *o, const char *s);
 void out_text(msg_out *o, const char *s, size_t len);
-char *out_room(msg_out *o, size_t len);  /* a str to be written in place, before the next value */
+/* a str to be written in place, before the next value; NULL: over 16 MiB, and o will be refused */
+char *out_room(msg_out *o, size_t len);
 void out_bytes(msg_out *o, const void *p, size_t len);
 void out_list(msg_out *o, unsigned items);              /* the items follow */
 void out_map(msg_out *o, unsigned pairs);               /* pairs times key, value follow */

@@ -93,12 +93,12 @@ void mem_free(void *p)
 	free(p);
 }
 
-static COLD void buf_grow(struct buf *b, size_t need)
+static COLD void buf_grow(struct buf *b, size_t more)
 {
-	size_t cap = b->cap ? b->cap : BUF_FIRST;
+	size_t cap = b->cap ? b->cap : BUF_FIRST, need = b->len + more;
 
-	if (need < b->len)
-		out_of_memory(need);
+	if (need < more)
+		out_of_memory(more);
 	while (cap < need)
 		cap = cap > SIZE_MAX / 2 ? need : cap * 2;
 	b->p = mem_resize(b->p, cap);
@@ -108,7 +108,7 @@ static COLD void buf_grow(struct buf *b, size_t need)
 void buf_reserve(struct buf *b, size_t more)
 {
 	if (unlikely(b->cap - b->len < more))
-		buf_grow(b, b->len + more);
+		buf_grow(b, more);
 }
 
 void buf_add(struct buf *b, const void *p, size_t len)

@@ -29,5 +29,6 @@ void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)
 const char *life_title(const struct actor *a);          /* its name, or its type's */
 /* frees what msg_values() gave and was not sent */
 void life_drop_outs(struct worker *w);
+bool life_has_out(const struct worker *w, const struct msg_out *o);     /* is it one of these? */
 
 #endif

@@ -2,7 +2,8 @@
  * out.c - msg_out: values one after the other, for what does not fit a call of eight.
  *
  * The values are packed as they come and go the way of a message from outside. What a handler began
- * and did not send is freed when it returns. */
+ * and did not send is freed when it returns. Lengths often come from messages, so what would be
+ * more than a message may be is dropped, and whoever sends the rest is told. */
 #include <stdlib.h>
 
 #include "life.h"
@@ -12,6 +13,7 @@ struct msg_out {
 	struct buf packed;
 	unsigned count;                 /* values at the outermost level */
 	uint64_t inside;                /* items still to come of lists and maps that are open */
+	bool large;                     /* more than a message may be: its values are gone */
 };
 
 msg_out *msg_values(actor *self)
@@ -43,9 +45,25 @@ void life_drop_outs(struct worker *w)
 		out_free(w->outs);
 }
 
-/* One more value begins; more of them belong to it. */
-static struct buf *begin(msg_out *o, uint64_t more)
+bool life_has_out(const struct worker *w, const msg_out *o)
 {
+	const msg_out *at = w->outs;
+
+	while (at && at != o)
+		at = at->next;
+	return at;
+}
+
+/* One more value of so many bytes begins; more of them belong to it. Where it goes, a head and all;
+ * what is too large goes nowhere: that is emptied with the next value. */
+static struct buf *begin(msg_out *o, uint64_t more, size_t *len)
+{
+	if (o->packed.len > MESSAGE_MAX || *len > MESSAGE_MAX)
+		o->large = true;
+	if (o->large) {
+		buf_clear(&o->packed);
+		*len = 0;
+	}
 	if (o->inside)
 		o->inside--;
 	else
@@ -54,43 +72,57 @@ static struct buf *begin(msg_out *o, uint64_t more)
 	return &o->packed;
 }
 
+static struct buf *small(msg_out *o, uint64_t more)
+{
+	size_t len = 0;
+
+	return begin(o, more, &len);
+}
+
 void out_null(msg_out *o)
 {
-	pack_null(begin(o, 0));
+	pack_null(small(o, 0));
 }
 
 void out_int(msg_out *o, int64_t v)
 {
-	pack_int(begin(o, 0), v);
+	pack_int(small(o, 0), v);
 }
 
 void out_num(msg_out *o, double v)
 {
-	pack_num(begin(o, 0), v);
+	pack_num(small(o, 0), v);
 }
 
 void out_bool(msg_out *o, int v)
 {
-	pack_bool(begin(o, 0), v);
+	pack_bool(small(o, 0), v);
 }
 
 void out_str(msg_out *o, const char *s)
 {
-	pack_text(begin(o, 0), s);
+	if (s)
+		out_text(o, s, strlen(s));
+	else
+		out_null(o);
 }
 
 void out_text(msg_out *o, const char *s, size_t len)
 {
-	pack_str(begin(o, 0), s, len);
+	struct buf *b = begin(o, 0, &len);
+
+	pack_str(b, s, len);
 }
 
 /* The head by hand, as msgpack-c writes none without its text. */
 char *out_room(msg_out *o, size_t len)
 {
-	struct buf *b = begin(o, 0);
+	struct buf *b = begin(o, 0, &len);
 	uint8_t head[5] = {0xdb, (uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8),
 			   (uint8_t)len};
 
+	if (o->large)
+		return NULL;
 	buf_add(b, head, sizeof head);
 	buf_reserve(b, len);
 	memset(b->p + b->len, ' ', len);
@@ -100,22 +132,24 @@ char *out_room(msg_out *o, size_t len)
 
 void out_bytes(msg_out *o, const void *p, size_t len)
 {
-	pack_bytes(begin(o, 0), p, len);
+	struct buf *b = begin(o, 0, &len);
+
+	pack_bytes(b, p, len);
 }
 
 void out_list(msg_out *o, unsigned items)
 {
-	pack_list(begin(o, items), items);
+	pack_list(small(o, items), items);
 }
 
 void out_map(msg_out *o, unsigned pairs)
 {
-	pack_map(begin(o, 2 * (uint64_t)pairs), pairs);
+	pack_map(small(o, 2 * (uint64_t)pairs), pairs);
 }
 
 void out_value(msg_out *o, const msg *m, int i)
 {
-	struct buf *b = begin(o, 0);
+	struct buf *b = small(o, 0);
 
 	if (i < 0 || i >= msg_count(m))
 		pack_null(b);
@@ -123,10 +157,19 @@ void out_value(msg_out *o, const msg *m, int i)
 		message_pack_one(m, (unsigned)i, b);
 }
 
-/* Is it whole: every list and map has what it announced, every str is UTF-8? */
+/* Is it whole: every list and map has what it announced, every str is UTF-8? NULL: it is. */
+static const char *flaw(const msg_out *o)
+{
+	if (o->large || o->packed.len > MESSAGE_MAX)
+		return "the answer is too large: a message is at most 16 MiB";
+	if (packed_check(o->packed.p, o->packed.len, (int)o->count, NULL) < 0)
+		return "the answer is not whole: a list or map lacks items, or a str is no UTF-8";
+	return NULL;
+}
+
 static int whole(const msg_out *o)
 {
-	return packed_check(o->packed.p, o->packed.len, (int)o->count, NULL) < 0 ? ACTOR_EARGS : 0;
+	return flaw(o) ? ACTOR_EARGS : 0;
 }
 
 static struct packed packed(const msg_out *o)
@@ -165,12 +208,11 @@ int64_t actor_ask_out(actor *self, actor_ref to, const char *what, const char *t
 
 int actor_answer_out(actor *self, msg_caller to, msg_out *o)
 {
-	int rc = whole(o);
+	const char *why = flaw(o);
+	int rc = ACTOR_EARGS;
 
-	if (rc < 0)
-		actor_refuse(self, to,
-			     "the actor's answer is not whole: a list or map lacks items, or a str "
-			     "is no UTF-8");
+	if (why)
+		actor_refuse(self, to, "%s", why);
 	else
 		rc = core_answer(self, to, packed(o), o->count, 0, NULL);
 	out_free(o);
@@ -181,13 +223,10 @@ int msg_reply_out(const msg *m, msg_out *o)
 {
 	struct arg args[VALUES_MAX];
 	struct why why;
-	int rc = whole(o);
+	const char *text = flaw(o);
+	int rc = text ? why_set(&why, ACTOR_EARGS, "%s", text)
+		      : args_of_packed(args, packed(o), o->count, &why);
 
-	if (!rc)
-		rc = args_of_packed(args, packed(o), o->count, &why);
-	else
-		why_set(&why, rc,
-			"the answer is not whole: a list or map lacks items, or a str is no UTF-8");
 	if (rc < 0)
 		msg_fail(m, "%s", why.text);
 	else

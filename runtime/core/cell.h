@@ -103,6 +103,13 @@ static inline uint32_t cell_index(const struct actor *a)
 {
 	return (uint32_t)((size_t)((const char *)a - cell_region) / sizeof(struct actor));
 }
+/* May it be an actor's place at all? */
+static inline bool cell_is(const void *p)
+{
+	size_t at = (size_t)((const char *)p - cell_region);
+
+	return at < (size_t)cell_limit * sizeof(struct actor) && at % sizeof(struct actor) == 0;
+}
 static inline uint64_t cell_id(const struct actor *a)
 {
 	return (uint64_t)LOAD(&a->gen) << 32 | cell_index(a);

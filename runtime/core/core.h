@@ -446,10 +446,9 @@ uint64_t core_patch_memory(uint32_t version);
 /* Frees what was replaced and what no thread can be inside any more. Does not wait: what a handler
  * that runs long still needs is freed by a later call. */
 void core_grace(void);
-/* C functions a source may call: name and address, ends with NULL; actor.h's own. */
+/* C functions that a source may call, ends with a NULL name: actor.h's, at the addresses that
+ * compiled code must use. None where no memory can be made executable; core_start() says so. */
 struct export { const char *name; void *addr; };
-extern const struct export core_exports[];
-/* The same names with the addresses that compiled code must use. */
 const struct export *core_doors(void);
 /* What types offer to patches by name; i from 0, in the order they came. False: no more. Borrowed
  * for ever. */

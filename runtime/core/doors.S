@@ -59,8 +59,7 @@ guard_fell:
 	.size guard_ended, . - guard_ended
 
 /* The function in r11, for compiled code: while it runs the return address is kept in DOOR, which
- * says that
- * we are in code of the runtime. */
+ * says that we are in code of the runtime. */
 	.globl guard_door
 	.type guard_door, @function
 guard_door:
@@ -83,10 +82,10 @@ guard_door:
 	ud2
 	.size guard_door, . - guard_door
 
-/* Reads a text to its end: with guard_touch, of a byte, the one place in the runtime where a fault
- * is its caller's. The first byte by itself, as its address is told, then 16 at a time, aligned: so
- * no page is touched that the text does not reach. */
-	.globl guard_probe, guard_touch, guard_probe_end
+/* Reads a text to its end. The first byte by itself, as its address is told, then 16 at a time,
+ * aligned: so no page is touched that the text does not reach. */
+	.section guard_lent,"ax",@progbits
+	.globl guard_probe, guard_touch
 	.type guard_probe, @function
 guard_probe:
 	movzbl	(%rdi), %eax
@@ -107,8 +106,10 @@ guard_probe:
 	testl	%eax, %eax
 	je	1b
 2:	ret
+	.size guard_probe, . - guard_probe
+
+	.type guard_touch, @function
 guard_touch:
 	movzbl	(%rdi), %eax
 	ret
-guard_probe_end:
-	.size guard_probe, . - guard_probe
+	.size guard_touch, . - guard_touch

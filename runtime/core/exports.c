@@ -1,26 +1,129 @@
 /* SPDX-License-Identifier: MIT
  * exports.c - actor.h's functions, for compiled sources to be linked with.
  *
- * They are called by doors (guard.c), but for those that only read what the caller lends, and those
- * that write a text with the caller's format first: what faults in these is the caller's. */
+ * EXPORTS is all there is to say of each: what is called, by a door (guard.c) or bare, and what a
+ * door's caller lends, which is looked at before anything of the runtime's is. So a bad pointer is
+ * a fault of the message that brought it. Bare are those that only read what the caller lends, and
+ * those that write a text with the caller's format first: what faults in these is the caller's
+ * anyway. */
 #include <pthread.h>
 #include <stdio.h>
 
 #include "guard.h"
+#include "keep.h"
+#include "life.h"
 #include "undo.h"
 
-enum { TEXT_MAX = 512 };
+enum { TEXT_MAX = 512, PAGE = 4096, SITE_MAX = 8 };
 
-/* The same functions, for the texts when they are whole. */
-static int (*door_fail)(const msg *, const char *, ...) = msg_fail;
-static int (*door_refuse)(actor *, msg_caller, const char *, ...) = undo_refuse;
-static void (*door_log)(actor *, const char *, ...) = actor_log;
+/* --- what the caller lends ---------------------------------------------------------------- */
+
+#define LENDS static inline __attribute__((always_inline)) LENT void
+
+/* Faults, with p's address if p is none at all. */
+static LENT COLD void is_none(const void *p)
+{
+	guard_touch(p);
+	guard_touch(NULL);
+}
+
+LENDS lends_self(const actor *self)
+{
+	if (self && unlikely(!cell_is(self)))
+		is_none(self);
+}
+
+LENDS lends_message(const msg *m)
+{
+	if (unlikely(!msg_is(m)))
+		is_none(m);
+}
+
+/* Not one that was sent already either. */
+LENDS lends_out(const msg_out *o)
+{
+	if (unlikely(o != worker_self->outs) && !life_has_out(worker_self, o))
+		is_none(o);
+}
+
+LENDS lends_text(const char *s)
+{
+	guard_probe(s);
+}
+
+LENDS lends_text_or_null(const char *s)
+{
+	if (s)
+		guard_probe(s);
+}
+
+LENDS lends_bytes(const void *p, size_t len)
+{
+	const volatile char *at = p;
+
+	for (size_t i = 0; i < len && len <= MESSAGE_MAX; i += PAGE)
+		(void)at[i];
+	if (len && len <= MESSAGE_MAX)          /* else it will not be read */
+		(void)at[len - 1];
+}
+
+/* What is written is at most a value that is kept. */
+LENDS lends_room(void *p, size_t size)
+{
+	volatile char *at = p;
+
+	if (size > KEEP_VALUE_MOST + 1)
+		size = KEEP_VALUE_MOST + 1;
+	for (size_t i = 0; i < size; i += PAGE)
+		at[i] = at[i];
+	if (size)
+		at[size - 1] = at[size - 1];
+}
+
+/* The texts among a call's values, and that the others are there. */
+LENDS lends_values(const struct actor_site *s, const uint64_t *values)
+{
+	const volatile uint64_t *v = values;
+
+	if (unlikely((unsigned)s->n > SITE_MAX))
+		is_none(s);
+	for (int i = 0; i < s->n; i++) {
+		uint64_t value = v[i];
+
+		if (s->types[i] == 's' && value)
+			guard_probe((const char *)(uintptr_t)value);
+	}
+}
+
+/* A table whose type may have to be made first, or a type's name. */
+LENDS lends_type(const void *type, int by_name)
+{
+	const struct actor_type *t = type;
+
+	guard_probe(by_name ? type : t->name);
+	for (const struct actor_handler *on = by_name ? NULL : t->on; on && on->name; on++) {
+		guard_probe(on->name);
+		lends_text_or_null(on->args);
+	}
+	for (const struct actor_offer *o = by_name ? NULL : t->offers; o && o->name; o++)
+		guard_probe(o->name);
+}
+
+/* --- by no door ----------------------------------------------------------------------------- */
+
+/* The same functions by doors, for the texts when they are whole. */
+static int (*door_fail)(const msg *, const char *, ...);
+static int (*door_refuse)(actor *, msg_caller, const char *, ...);
+static void (*door_log)(actor *, const char *, ...);
+static void (*door_free)(actor *, void *);
 
 static int fail(const msg *m, const char *fmt, ...)
 {
 	char text[TEXT_MAX];
 	va_list ap;
 
+	lends_message(m);
+	lends_text(fmt);
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
@@ -32,6 +135,8 @@ static int refuse(actor *self, msg_caller to, const char *fmt, ...)
 	char text[TEXT_MAX];
 	va_list ap;
 
+	lends_self(self);
+	lends_text(fmt);
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
@@ -43,6 +148,8 @@ static void log_it(actor *self, const char *fmt, ...)
 	char text[4 * TEXT_MAX];
 	va_list ap;
 
+	lends_self(self);
+	lends_text(fmt);
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
@@ -58,180 +165,12 @@ static void *state_of(actor *self)
 	return state;
 }
 
-static void touch_self(const actor *self)
-{
-	if (self)
-		guard_touch(self);
-}
-
-/* The texts among a call's values are read before anything is locked. */
-static void probe(const struct actor_site *s, const uint64_t *values)
-{
-	for (int i = 0; i < s->n; i++)
-		if (s->types[i] == 's' && values[i])
-			guard_probe((const char *)(uintptr_t)values[i]);
-}
-
-static int send_to(actor *self, actor_ref to, const char *what, struct actor_site *s,
-		   const uint64_t *v)
-{
-	touch_self(self);
-	guard_probe(what);
-	probe(s, v);
-	return actor_send_(self, to, what, s, v);
-}
-
-static int publish(actor *self, const char *what, const struct actor_site *s, const uint64_t *v)
-{
-	touch_self(self);
-	guard_probe(what);
-	probe(s, v);
-	return actor_publish_(self, what, s, v);
-}
-
-static int64_t ask(actor *self, actor_ref to, const char *what, struct actor_site *s,
-		   const char *then, int ms, const uint64_t *v)
-{
-	touch_self(self);
-	guard_probe(what);
-	guard_probe(then);
-	probe(s, v);
-	return undo_asked(self, actor_ask_(self, to, what, s, then, ms, v));
-}
-
-static int64_t after(actor *self, int64_t ms, const char *what, struct actor_site *s,
-		     const uint64_t *v)
-{
-	touch_self(self);
-	guard_probe(what);
-	probe(s, v);
-	return undo_timed(self, actor_after_(self, ms, what, s, v));
-}
-
-static int64_t window(actor *self, int64_t ms, const char *first, const char *last,
-		      const char *what, struct actor_site *s, const uint64_t *v)
-{
-	touch_self(self);
-	guard_probe(what);
-	if (first)
-		guard_probe(first);
-	if (last)
-		guard_probe(last);
-	probe(s, v);
-	return undo_timed(self, actor_window_(self, ms, first, last, what, s, v));
-}
-
-static int64_t cron(actor *self, const char *when, const char *what, struct actor_site *s,
-		    const uint64_t *v)
-{
-	touch_self(self);
-	guard_probe(when);
-	guard_probe(what);
-	probe(s, v);
-	return undo_timed(self, actor_cron_(self, when, what, s, v));
-}
-
-static int reply(const msg *m, const struct actor_site *s, const uint64_t *v)
-{
-	guard_touch(m);
-	probe(s, v);
-	return msg_reply_(m, s, v);
-}
-
-static int answer(actor *self, msg_caller to, const struct actor_site *s, const uint64_t *v)
-{
-	touch_self(self);
-	probe(s, v);
-	return undo_answer(self, to, s, v);
-}
-
-static int64_t ask_out(actor *self, actor_ref to, const char *what, const char *then, int ms,
-		       msg_out *o)
-{
-	return undo_asked(self, actor_ask_out(self, to, what, then, ms, o));
-}
-
-static void add_str(msg_out *o, const char *s)
-{
-	guard_touch(o);
-	if (s)
-		guard_probe(s);
-	out_str(o, s);
-}
-
-static int64_t kept_int(actor_ref who, enum client_keep keep, const char *key)
-{
-	guard_probe(key);
-	return client_int(who, keep, key);
-}
-
-static double kept_num(actor_ref who, enum client_keep keep, const char *key)
-{
-	guard_probe(key);
-	return client_num(who, keep, key);
-}
-
-static enum msg_type kept_type(actor_ref who, enum client_keep keep, const char *key)
-{
-	guard_probe(key);
-	return client_type(who, keep, key);
-}
-
-static void touch_room(const char *out, size_t size)
-{
-	if (!size)
-		return;
-	guard_touch(out);
-	guard_touch(out + size - 1);
-}
-
-static size_t kept_str(actor_ref who, enum client_keep keep, const char *key, char *out,
-		       size_t size)
-{
-	guard_probe(key);
-	touch_room(out, size);
-	return client_str(who, keep, key, out, size);
-}
-
-static size_t user_of(actor_ref who, char *out, size_t size)
-{
-	touch_room(out, size);
-	return client_user(who, out, size);
-}
-
-static int keep_value(actor *self, actor_ref who, enum client_keep keep, const char *key,
-		      const struct actor_site *s, const uint64_t *v)
-{
-	touch_self(self);
-	guard_probe(key);
-	probe(s, v);
-	return undo_client_set(self, who, keep, key, s, v);
-}
-
-static int keep_sum(actor *self, actor_ref who, enum client_keep keep, const char *key, int64_t by,
-		    int64_t *total)
-{
-	touch_self(self);
-	guard_probe(key);
-	if (total)
-		guard_touch(total);
-	return undo_client_add(self, who, keep, key, by, total);
-}
-
-static int keep_none(actor *self, actor_ref who, enum client_keep keep, const char *key)
-{
-	touch_self(self);
-	guard_probe(key);
-	return undo_client_drop(self, who, keep, key);
-}
-
-static void (*door_free)(actor *, void *) = undo_free;
-
 /* What is no block of memory is the caller's fault. */
 static void free_it(actor *self, void *p)
 {
 	if (!p)
 		return;
+	lends_self(self);
 	guard_touch((const char *)p - sizeof(uint64_t));
 	if (!undo_may_free(p))
 		guard_touch(NULL);
@@ -239,130 +178,183 @@ static void free_it(actor *self, void *p)
 		door_free(self, p);
 }
 
-static actor_ref find(const char *name)
-{
-	guard_probe(name);
-	return actor_find(name);
-}
+/* --- the table ------------------------------------------------------------------------------ */
 
-static int forward(const msg *m, actor_ref to, const char *what)
-{
-	guard_touch(m);
-	guard_probe(what);
-	return msg_forward(m, to, what);
-}
+#define SELF               lends_self(self);
+#define MESSAGE            lends_message(m);
+#define OUT                lends_out(o);
+#define VALUES             lends_values(s, v);
+#define TEXT(s)            lends_text(s);
+#define TEXT_OR_NULL(s)    lends_text_or_null(s);
+#define BYTES(p, len)      lends_bytes(p, len);
+#define ROOM(p, size)      lends_room(p, size);
+#define TYPE(type, is)     lends_type(type, is);
 
-#define EXPORT(name) { #name, (void *)(uintptr_t)name }
-#define EXPORT_BY(name, fn) { #name, (void *)(uintptr_t)fn }
+#define NOTHING
+#define WHO      actor_ref who
+#define KEY      enum client_keep keep, const char *key
+#define SITE     const struct actor_site *s
+#define SITE_RW  struct actor_site *s
+#define V        const uint64_t *v
 
-const struct export core_exports[] = {
-	EXPORT(msg_count),
-	EXPORT(msg_type),
-	EXPORT(msg_int),
-	EXPORT(msg_num),
-	EXPORT(msg_str),
-	EXPORT(msg_len),
-	EXPORT(msg_from),
-	EXPORT(msg_error),
-	EXPORT(msg_error_text),
-	EXPORT(msg_ask),
-	EXPORT(msg_again),
-	EXPORT(msg_items),
-	EXPORT(msg_next),
-	EXPORT_BY(msg_defer, undo_defer),
-	EXPORT_BY(msg_fail, fail),
-	EXPORT_BY(msg_forward, forward),
-	EXPORT(msg_values),
-	EXPORT(out_null),
-	EXPORT(out_int),
-	EXPORT(out_num),
-	EXPORT(out_bool),
-	EXPORT_BY(out_str, add_str),
-	EXPORT(out_text),
-	EXPORT(out_room),
-	EXPORT(out_bytes),
-	EXPORT(out_list),
-	EXPORT(out_map),
-	EXPORT(out_value),
-	EXPORT(actor_send_out),
-	EXPORT_BY(actor_ask_out, ask_out),
-	EXPORT(msg_reply_out),
-	EXPORT_BY(actor_answer_out, undo_answer_out),
-	EXPORT_BY(actor_state, state_of),
-	EXPORT_BY(actor_alloc, undo_alloc),
-	EXPORT_BY(actor_free, free_it),
-	EXPORT(actor_name),
-	EXPORT(actor_self),
-	EXPORT_BY(actor_find, find),
-	EXPORT(actor_alive),
-	EXPORT(actor_is_topic),
-	EXPORT_BY(actor_refuse, refuse),
-	EXPORT_BY(client_int, kept_int),
-	EXPORT_BY(client_num, kept_num),
-	EXPORT_BY(client_str, kept_str),
-	EXPORT_BY(client_type, kept_type),
-	EXPORT_BY(client_user, user_of),
-	EXPORT_BY(client_set_, keep_value),
-	EXPORT_BY(client_add, keep_sum),
-	EXPORT_BY(client_drop, keep_none),
-	EXPORT_BY(actor_become, undo_become),
-	EXPORT_BY(actor_stash, undo_stash),
-	EXPORT_BY(actor_unstash, undo_unstash),
-	EXPORT_BY(actor_join, undo_join),
-	EXPORT_BY(actor_leave, undo_leave),
-	EXPORT(actor_pick),
-	EXPORT_BY(actor_publish_, publish),
-	EXPORT_BY(actor_cancel, undo_cancel),
-	EXPORT(actor_now),
-	EXPORT_BY(actor_log, log_it),
-	EXPORT_BY(actor_spawn_, undo_spawn),
-	EXPORT(actor_stop),
-	EXPORT(actor_drain),
-	EXPORT(actor_parent),
-	EXPORT_BY(actor_monitor, undo_monitor),
-	EXPORT_BY(actor_demonitor, undo_demonitor),
-	EXPORT_BY(actor_link, undo_link),
-	EXPORT_BY(actor_unlink, undo_unlink),
-	EXPORT(actor_why),
-	EXPORT_BY(actor_send_, send_to),
-	EXPORT_BY(actor_ask_, ask),
-	EXPORT_BY(actor_after_, after),
-	EXPORT_BY(actor_window_, window),
-	EXPORT_BY(actor_cron_, cron),
-	EXPORT_BY(msg_reply_, reply),
-	EXPORT_BY(actor_answer_, answer),
-	{NULL, NULL},
-};
+/* BARE(name, the function); DOOR(returns, name, parameters, what is lent, the call). */
+#define EXPORTS(BARE, DOOR)                                                                        \
+	BARE(msg_count, msg_count)                                                                 \
+	BARE(msg_type, msg_type)                                                                   \
+	BARE(msg_int, msg_int)                                                                     \
+	BARE(msg_num, msg_num)                                                                     \
+	BARE(msg_str, msg_str)                                                                     \
+	BARE(msg_len, msg_len)                                                                     \
+	BARE(msg_from, msg_from)                                                                   \
+	BARE(msg_error, msg_error)                                                                 \
+	BARE(msg_error_text, msg_error_text)                                                       \
+	BARE(msg_ask, msg_ask)                                                                     \
+	BARE(msg_again, msg_again)                                                                 \
+	BARE(msg_items, msg_items)                                                                 \
+	BARE(msg_next, msg_next)                                                                   \
+	DOOR(msg_caller, msg_defer, (const msg *m), MESSAGE, undo_defer(m))                        \
+	BARE(msg_fail, fail)                                                                       \
+	DOOR(int, msg_forward, (const msg *m, actor_ref to, const char *what),                     \
+	     MESSAGE TEXT(what), msg_forward(m, to, what))                                         \
+	DOOR(int, msg_reply_, (const msg *m, SITE, V), MESSAGE VALUES, msg_reply_(m, s, v))        \
+	DOOR(msg_out *, msg_values, (actor *self), SELF, msg_values(self))                         \
+	DOOR(void, out_null, (msg_out *o), OUT, out_null(o))                                       \
+	DOOR(void, out_int, (msg_out *o, int64_t n), OUT, out_int(o, n))                           \
+	DOOR(void, out_num, (msg_out *o, double n), OUT, out_num(o, n))                            \
+	DOOR(void, out_bool, (msg_out *o, int n), OUT, out_bool(o, n))                             \
+	DOOR(void, out_str, (msg_out *o, const char *s), OUT TEXT_OR_NULL(s), out_str(o, s))       \
+	DOOR(void, out_text, (msg_out *o, const char *s, size_t len),                              \
+	     OUT BYTES(s, len), out_text(o, s, len))                                               \
+	DOOR(char *, out_room, (msg_out *o, size_t len), OUT, out_room(o, len))                    \
+	DOOR(void, out_bytes, (msg_out *o, const void *p, size_t len),                             \
+	     OUT BYTES(p, len), out_bytes(o, p, len))                                              \
+	DOOR(void, out_list, (msg_out *o, unsigned items), OUT, out_list(o, items))                \
+	DOOR(void, out_map, (msg_out *o, unsigned pairs), OUT, out_map(o, pairs))                  \
+	DOOR(void, out_value, (msg_out *o, const msg *m, int i), OUT MESSAGE, out_value(o, m, i))  \
+	DOOR(int, actor_send_out, (actor *self, actor_ref to, const char *what, msg_out *o),       \
+	     SELF TEXT(what) OUT, actor_send_out(self, to, what, o))                               \
+	DOOR(int64_t, actor_ask_out,                                                               \
+	     (actor *self, actor_ref to, const char *what, const char *then, int ms, msg_out *o),  \
+	     SELF TEXT(what) TEXT(then) OUT,                                                       \
+	     undo_asked(self, actor_ask_out(self, to, what, then, ms, o)))                         \
+	DOOR(int, msg_reply_out, (const msg *m, msg_out *o), MESSAGE OUT, msg_reply_out(m, o))     \
+	DOOR(int, actor_answer_out, (actor *self, msg_caller to, msg_out *o),                      \
+	     SELF OUT, undo_answer_out(self, to, o))                                               \
+	BARE(actor_state, state_of)                                                                \
+	DOOR(void *, actor_alloc, (actor *self, size_t size), SELF, undo_alloc(self, size))        \
+	BARE(actor_free, free_it)                                                                  \
+	DOOR(const char *, actor_name, (actor *self), SELF, actor_name(self))                      \
+	DOOR(actor_ref, actor_self, (actor *self), SELF, actor_self(self))                         \
+	DOOR(actor_ref, actor_find, (const char *name), TEXT(name), actor_find(name))              \
+	DOOR(int, actor_alive, (WHO), NOTHING, actor_alive(who))                                   \
+	DOOR(int, actor_is_topic, (WHO), NOTHING, actor_is_topic(who))                             \
+	BARE(actor_refuse, refuse)                                                                 \
+	DOOR(int64_t, client_int, (WHO, KEY), TEXT(key), client_int(who, keep, key))               \
+	DOOR(double, client_num, (WHO, KEY), TEXT(key), client_num(who, keep, key))                \
+	DOOR(size_t, client_str, (WHO, KEY, char *out, size_t size),                               \
+	     TEXT(key) ROOM(out, size), client_str(who, keep, key, out, size))                     \
+	DOOR(enum msg_type, client_type, (WHO, KEY), TEXT(key), client_type(who, keep, key))       \
+	DOOR(size_t, client_user, (WHO, char *out, size_t size),                                   \
+	     ROOM(out, size), client_user(who, out, size))                                         \
+	DOOR(int, client_set_, (actor *self, WHO, KEY, SITE, V),                                   \
+	     SELF TEXT(key) VALUES, undo_client_set(self, who, keep, key, s, v))                   \
+	DOOR(int, client_add, (actor *self, WHO, KEY, int64_t by, int64_t *total),                 \
+	     SELF TEXT(key) ROOM(total, total ? sizeof *total : 0),                                \
+	     undo_client_add(self, who, keep, key, by, total))                                     \
+	DOOR(int, client_drop, (actor *self, WHO, KEY),                                            \
+	     SELF TEXT(key), undo_client_drop(self, who, keep, key))                               \
+	DOOR(int, actor_become, (actor *self, const char *mode),                                   \
+	     SELF TEXT_OR_NULL(mode), undo_become(self, mode))                                     \
+	DOOR(int, actor_stash, (actor *self, const msg *m), SELF MESSAGE, undo_stash(self, m))     \
+	DOOR(int, actor_unstash, (actor *self), SELF, undo_unstash(self))                          \
+	DOOR(int, actor_join, (actor *self, const char *group, const char *then),                  \
+	     SELF TEXT(group) TEXT(then), undo_join(self, group, then))                            \
+	DOOR(int, actor_leave, (actor *self, const char *group),                                   \
+	     SELF TEXT(group), undo_leave(self, group))                                            \
+	DOOR(actor_ref, actor_pick, (const char *group, enum actor_choice by, const char *key),    \
+	     TEXT(group) TEXT_OR_NULL(key), actor_pick(group, by, key))                            \
+	DOOR(int, actor_publish_, (actor *self, const char *group, SITE, V),                       \
+	     SELF TEXT(group) VALUES, actor_publish_(self, group, s, v))                           \
+	DOOR(int, actor_cancel, (actor *self, int64_t timer), SELF, undo_cancel(self, timer))      \
+	BARE(actor_now, actor_now)                                                                 \
+	BARE(actor_log, log_it)                                                                    \
+	DOOR(actor_ref, actor_spawn_,                                                              \
+	     (actor *self, const void *type, int by_name, const char *name, SITE, V),              \
+	     SELF TYPE(type, by_name) TEXT_OR_NULL(name) VALUES,                                   \
+	     undo_spawn(self, type, by_name, name, s, v))                                          \
+	DOOR(int, actor_stop, (actor *self, WHO), SELF, actor_stop(self, who))                     \
+	DOOR(int, actor_drain, (actor *self, WHO, int ms), SELF, actor_drain(self, who, ms))       \
+	DOOR(actor_ref, actor_parent, (actor *self), SELF, actor_parent(self))                     \
+	DOOR(int64_t, actor_monitor, (actor *self, WHO, const char *then),                         \
+	     SELF TEXT(then), undo_monitor(self, who, then))                                       \
+	DOOR(int, actor_demonitor, (actor *self, int64_t number),                                  \
+	     SELF, undo_demonitor(self, number))                                                   \
+	DOOR(int, actor_link, (actor *self, actor_ref with), SELF, undo_link(self, with))          \
+	DOOR(int, actor_unlink, (actor *self, actor_ref with), SELF, undo_unlink(self, with))      \
+	DOOR(const char *, actor_why, (actor *self), SELF, actor_why(self))                        \
+	DOOR(int, actor_send_, (actor *self, actor_ref to, const char *what, SITE_RW, V),          \
+	     SELF TEXT(what) VALUES, actor_send_(self, to, what, s, v))                            \
+	DOOR(int64_t, actor_ask_,                                                                  \
+	     (actor *self, actor_ref to, const char *what, SITE_RW, const char *then, int ms, V),  \
+	     SELF TEXT(what) TEXT(then) VALUES,                                                    \
+	     undo_asked(self, actor_ask_(self, to, what, s, then, ms, v)))                         \
+	DOOR(int64_t, actor_after_, (actor *self, int64_t ms, const char *what, SITE_RW, V),       \
+	     SELF TEXT(what) VALUES, undo_timed(self, actor_after_(self, ms, what, s, v)))         \
+	DOOR(int64_t, actor_window_,                                                               \
+	     (actor *self, int64_t ms, const char *first, const char *last, const char *what,      \
+	      SITE_RW, V),                                                                         \
+	     SELF TEXT_OR_NULL(first) TEXT_OR_NULL(last) TEXT(what) VALUES,                        \
+	     undo_timed(self, actor_window_(self, ms, first, last, what, s, v)))                   \
+	DOOR(int64_t, actor_cron_, (actor *self, const char *when, const char *what, SITE_RW, V),  \
+	     SELF TEXT(when) TEXT(what) VALUES,                                                    \
+	     undo_timed(self, actor_cron_(self, when, what, s, v)))                                \
+	DOOR(int, actor_answer_, (actor *self, msg_caller to, SITE, V),                            \
+	     SELF VALUES, undo_answer(self, to, s, v))
 
-/* What no door is for. */
-#define BARE(fn) (void *)(uintptr_t)fn
-static void *const bare[] = {
-	BARE(msg_count),   BARE(msg_type),  BARE(msg_int),
-	BARE(msg_num),     BARE(msg_str),   BARE(msg_len),
-	BARE(msg_from),    BARE(msg_error), BARE(msg_error_text),
-	BARE(msg_ask),     BARE(msg_items), BARE(msg_next),
-	BARE(msg_again),   BARE(state_of), BARE(actor_now),
-	BARE(fail),        BARE(refuse),    BARE(log_it),
-	BARE(free_it),     NULL,
-};
+#define SAME(name, fn) \
+	_Static_assert(__builtin_types_compatible_p(__typeof__(name), __typeof__(fn)), "actor.h");
+#define WRAP(type, name, params, lends, call)                                                      \
+	static LENT type by_##name params                                                          \
+	{                                                                                          \
+		lends return call;                                                                 \
+	}                                                                                          \
+	SAME(name, by_##name)
+EXPORTS(SAME, WRAP)
 
-static const struct export *doors, *text_doors;
+/* --- the doors ------------------------------------------------------------------------------ */
+
+#define AT(fn) (void *)(uintptr_t)(fn)
+#define BARE_ROW(name, fn) { { #name, AT(fn) }, true },
+#define DOOR_ROW(type, name, params, lends, call) { { #name, AT(by_##name) }, false },
+static const struct { struct export e; bool bare; } rows[] = { EXPORTS(BARE_ROW, DOOR_ROW) };
+enum { ROWS = ARRAY_LEN(rows) };
+
+enum { FAIL, REFUSE, LOG, FREE, INNER };
+static struct export doors[ROWS + 1];
 
 static void make_doors(void)
 {
-	static const struct export texts[] = {
-		EXPORT(msg_fail), EXPORT_BY(actor_refuse, undo_refuse), EXPORT(actor_log),
-		EXPORT_BY(actor_free, undo_free), { NULL, NULL },
+	struct export all[INNER + ROWS] = {
+		[FAIL] = { NULL, AT(msg_fail) }, [REFUSE] = { NULL, AT(undo_refuse) },
+		[LOG] = { NULL, AT(actor_log) }, [FREE] = { NULL, AT(undo_free) },
 	};
-	static void *const none[] = { NULL };
+	char *at;
 
-	text_doors = guard_doors(texts, none);
-	door_fail = (int (*)(const msg *, const char *, ...))(uintptr_t)text_doors[0].addr;
-	door_refuse =
-		(int (*)(actor *, msg_caller, const char *, ...))(uintptr_t)text_doors[1].addr;
-	door_log = (void (*)(actor *, const char *, ...))(uintptr_t)text_doors[2].addr;
-	door_free = (void (*)(actor *, void *))(uintptr_t)text_doors[3].addr;
-	doors = guard_doors(core_exports, bare);
+	for (int i = 0; i < ROWS; i++)
+		all[INNER + i] = rows[i].e;
+	at = guard_doors(all, ARRAY_LEN(all));
+	if (!at)
+		return;
+	door_fail = (int (*)(const msg *, const char *, ...))(uintptr_t)(at + FAIL * GUARD_DOOR);
+	door_refuse = (int (*)(actor *, msg_caller, const char *, ...))(uintptr_t)(
+		at + REFUSE * GUARD_DOOR);
+	door_log = (void (*)(actor *, const char *, ...))(uintptr_t)(at + LOG * GUARD_DOOR);
+	door_free = (void (*)(actor *, void *))(uintptr_t)(at + FREE * GUARD_DOOR);
+	for (int i = 0; i < ROWS; i++) {
+		doors[i] = rows[i].e;
+		if (!rows[i].bare)
+			doors[i].addr = at + (INNER + i) * GUARD_DOOR;
+	}
 }
 
 const struct export *core_doors(void)

@@ -10,9 +10,9 @@
  * Whose fault is it? While compiled code runs it calls the runtime by doors, which note it. A fault
  * with no door open is compiled code's own, or the C library's that it gave a bad pointer (what it
  * may call there keeps no locks): contained. One with a door open is the runtime's, which may hold
- * locks: the process ends at once, with a line that names the suspect. What the runtime reads for
- * compiled code before it locks anything it reads by guard_probe(), which counts as compiled
- * code's.
+ * locks: the process ends at once, with a line that names the suspect. But what compiled code lends
+ * the runtime is looked at first, before anything is locked, by functions in a section of their own
+ * (LENT; exports.c): a fault in there is compiled code's.
  *
  * A loop without end: the watch sends GUARD_SIGNAL. In compiled code it acts as a fault. Elsewhere
  * the next return into compiled code is bent to guard_ended(): exactly where a door is open, else
@@ -42,12 +42,6 @@ void __asan_unpoison_memory_region(const volatile void *at, size_t size);
 #else
 #define UNPOISON(at, size) ((void)(at))
 #endif
-/* It looks at a stack that is not its own. */
-#ifdef __clang__
-#define UNCHECKED __attribute__((no_sanitize("address", "thread", "undefined")))
-#else
-#define UNCHECKED __attribute__((no_sanitize_address, no_sanitize_thread, no_sanitize_undefined))
-#endif
 
 /* GUARD_SIGNAL is one that TSan delivers at once. */
 enum {
@@ -56,12 +50,12 @@ enum {
 	SIGNAL_STACK = 64 << 10,
 	LEAST = 128 << 10,
 	KEPT = 64 << 10,
-	DOOR = 32,
 	GUARD_SIGNAL = SIGSYS,
 };
 enum { MAPPED = BELOW + GUARD_STACK + PAGE + SIGNAL_STACK };
 
-extern const char guard_ended[], guard_fell[], guard_door[], guard_probe_end[];
+extern const char guard_ended[], guard_fell[], guard_door[];
+extern const char __start_guard_lent[], __stop_guard_lent[];
 extern _Thread_local struct guard *guard_self;
 _Thread_local struct guard *guard_self;
 
@@ -228,12 +222,12 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 	ucontext_t *c = context;
 	uintptr_t pc = (uintptr_t)c->uc_mcontext.gregs[REG_RIP];
 	bool inside = g && (LOAD(&g->seq) & 1), sent = info->si_code <= 0;
-	bool probe = pc >= (uintptr_t)guard_probe && pc < (uintptr_t)guard_probe_end;
+	bool lent = pc >= (uintptr_t)__start_guard_lent && pc < (uintptr_t)__stop_guard_lent;
 
 	if (sig == GUARD_SIGNAL && sent && info->si_pid == getpid()) {
 		if (inside)
 			end_call(g, c);
-	} else if (!inside || sent || sig == SIGABRT || (LOAD(&g->door) && !probe)) {
+	} else if (!inside || sent || sig == SIGABRT || (LOAD(&g->door) && !lent)) {
 		end_process(sig, info, c);
 	} else {
 		g->address = (uintptr_t)info->si_addr;
@@ -333,6 +327,19 @@ void guard_leave(struct worker *w)
 	guard_free(g);
 }
 
+/* Said once, tried again with each message. */
+static COLD void say_unguarded(const struct worker *w)
+{
+	static _Thread_local bool said;
+
+	if (!said)
+		log_line(LOG_ERROR, "guard",
+			 "%s: no memory for a stack for compiled code: it runs unguarded, and its "
+			 "faults end the process, until there is some",
+			 w->name);
+	said = true;
+}
+
 struct guard *guard_get(struct worker *w)
 {
 	struct guard *g = guard_self;
@@ -340,9 +347,7 @@ struct guard *guard_get(struct worker *w)
 	if (unlikely(!g)) {
 		g = guard_new();
 		if (!g) {
-			log_line(LOG_ERROR, "guard",
-				 "%s: no memory for a stack for compiled code: it runs unguarded",
-				 w->name);
+			say_unguarded(w);
 			return NULL;
 		}
 		guard_self = g;
@@ -402,13 +407,6 @@ void guard_explain(struct guard *g, uint32_t budget_ms, struct buf *out)
 
 /* --- doors -------------------------------------------------------------------------------- */
 
-static bool is_bare(void *addr, void *const *bare)
-{
-	while (*bare && *bare != addr)
-		bare++;
-	return *bare;
-}
-
 /* mov $function, %r11; mov $guard_door, %r10; jmp *%r10 */
 static void write_door(unsigned char *at, const void *function)
 {
@@ -421,25 +419,17 @@ static void write_door(unsigned char *at, const void *function)
 	memcpy(at + 12, &door, sizeof door);
 }
 
-const struct export *guard_doors(const struct export *e, void *const *bare)
+char *guard_doors(const struct export *e, size_t n)
 {
-	struct export *out;
-	unsigned char *code;
-	size_t n = 0;
+	char *code = mmap(NULL, n * GUARD_DOOR, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	while (e[n].name)
-		n++;
-	out = mem_alloc((n + 1) * sizeof *out);
-	memcpy(out, e, (n + 1) * sizeof *out);
-	code = mmap(NULL, n * DOOR, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (code == MAP_FAILED)
-		return out;
+		return NULL;
 	for (size_t i = 0; i < n; i++)
-		write_door(code + i * DOOR, e[i].addr);
-	if (mprotect(code, n * DOOR, PROT_READ | PROT_EXEC))
-		return out;
-	for (size_t i = 0; i < n; i++)
-		if (!is_bare(e[i].addr, bare))
-			out[i].addr = code + i * DOOR;
-	return out;
+		write_door((unsigned char *)code + i * GUARD_DOOR, e[i].addr);
+	if (!mprotect(code, n * GUARD_DOOR, PROT_READ | PROT_EXEC))
+		return code;
+	munmap(code, n * GUARD_DOOR);
+	return NULL;
 }

@@ -19,7 +19,14 @@ enum fault {
 	FAULT_BUS,
 	FAULT_TIME, /* doors.S knows this number */
 };
-enum { FRAMES_MAX = 8, GUARD_STACK = 1 << 20 };
+enum { FRAMES_MAX = 8, GUARD_STACK = 1 << 20, GUARD_DOOR = 32 };
+
+/* It looks at what the sanitizers do not know. */
+#ifdef __clang__
+#define UNCHECKED __attribute__((no_sanitize("address", "thread", "undefined")))
+#else
+#define UNCHECKED __attribute__((no_sanitize_address, no_sanitize_thread, no_sanitize_undefined))
+#endif
 
 /* doors.S knows the places of the first ones. */
 struct guard {
@@ -61,11 +68,15 @@ int  guard_switch(void *fn, actor *self, const msg *m, struct guard *g);
 void guard_look(struct guard *g, int64_t now_ns, uint32_t ms);
 /* After a fault: its words, and the stack as it was before. */
 void guard_explain(struct guard *g, uint32_t budget_ms, struct buf *out);
-/* The same names, with doors for addresses, but for those in bare. */
-const struct export *guard_doors(const struct export *e, void *const *bare);
-void guard_probe(const char *text);     /* reads it to its end: a fault there is the patch's */
+/* A door for each of n functions, one every GUARD_DOOR bytes, for ever. NULL: there is no memory
+ * that can be executed. */
+char *guard_doors(const struct export *e, size_t n);
 
-void guard_touch(const void *at);       /* reads a byte, likewise */
+/* Of functions that read or write what compiled code lends, before anything is locked, and touch
+ * nothing else that may fault: a fault there is compiled code's, with a door open too. */
+#define LENT __attribute__((section("guard_lent"))) UNCHECKED
+void guard_probe(const char *text);     /* reads it to its end */
+void guard_touch(const void *at);       /* reads a byte */
 
 static inline int guard_run(struct guard *g, void *fn, actor *self, const msg *m)
 {

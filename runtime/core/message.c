@@ -8,7 +8,7 @@
 
 #include "sync.h"
 
-enum { REGION_UNITS = 1 << 28, DEPOT = 1 << 16 };
+enum { DEPOT = 1 << 16 };
 
 char *message_region;
 
@@ -25,7 +25,7 @@ int message_init(struct why *why)
 	if (message_region)
 		return 0;
 	message_region =
-		mmap(NULL, (size_t)REGION_UNITS * sizeof(struct msg), PROT_READ | PROT_WRITE,
+		mmap(NULL, (size_t)MSG_UNITS * sizeof(struct msg), PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (message_region == MAP_FAILED) {
 		message_region = NULL;
@@ -45,7 +45,7 @@ static struct magazine carve(int cls)
 	uint32_t units = 1u << cls, n = magazine_size(cls);
 	uint32_t at = atomic_fetch_add(&next_unit, units * n);
 
-	if (at > REGION_UNITS - units * n) {
+	if (at > MSG_UNITS - units * n) {
 		fputs("actord: out of memory for messages (16 GiB under way)\n", stderr);
 		abort();
 	}

@@ -54,6 +54,7 @@ enum { /* instead of a handler's index in fn: */
        FN_LOOK = 0xff1c, /* the answer to corr says what it is like inside: see look.h */
        FN_EXIT = 0xff1b, /* a linked actor has ended; corr: 1 when by a failure */
 };
+enum { MSG_UNITS = 1 << 28 };           /* that the region has room for */
 enum { CLASSES = 5, MAGAZINE = 128, MAGAZINE_SMALL = 16, MSG_FIRST = 8, SLOTS_INLINE = 4 };
 
 struct msg {
@@ -75,6 +76,13 @@ struct magazine { uint32_t list, n; };
 
 extern char *message_region;
 
+/* May it be a message's place at all? */
+static inline bool msg_is(const void *p)
+{
+	size_t at = (size_t)((const char *)p - message_region);
+
+	return at < (size_t)MSG_UNITS * sizeof(struct msg) && at % sizeof(struct msg) == 0;
+}
 static inline struct msg *msg_at(uint32_t i)
 {
 	return (struct msg *)(message_region + ((size_t)i << 6));

@@ -22,6 +22,11 @@ int core_start(const struct core_config *c, struct why *why)
 	if (c->workers < 0 || c->workers > WORKERS_POOL_MAX)
 		return why_set(why, ACTOR_EARGS, "%d workers: 1 to %d are possible", c->workers,
 			       WORKERS_POOL_MAX);
+	if (!core_doors()->name)
+		return why_set(why, ACTOR_ENOMEM,
+			       "no memory can be made executable, which actors in C need: see "
+			       "limits on memory, and whether a policy (SELinux: execmem) "
+			       "forbids it");
 	if (message_init(why) < 0 || cell_init(c->max_actors, why) < 0)
 		return ACTOR_ENOMEM;
 	deadline_init(c->workers);

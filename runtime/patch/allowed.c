@@ -2,7 +2,7 @@
  * allowed.c - the C functions that sources may call, and those that libtcc's code calls by itself.
  *
  * libtcc finds no symbol but those given to it, so this table is the whole of it, with
- * core_exports[]. Left out on purpose: allocation, files, and all that can end the process.
+ * core_doors(). Left out on purpose: allocation, files, and all that can end the process.
  * include/ declares the same functions.
  *
  * Threads: all are reentrant; strtok keeps its place by thread, which serves a handler as it never

@@ -2,7 +2,7 @@
  * compile.c - the C compiler: source text to code in memory.
  *
  * libtcc with neither standard headers nor standard library: what a source may include comes from
- * headers.c, what it may call from allowed.c and core_exports[], and nothing else resolves.
+ * headers.c, what it may call from allowed.c and core_doors(), and nothing else resolves.
  * Warnings are errors, for without that a handler of another type, or a call of an undeclared
  * function, would compile and crash.
  *

@@ -161,7 +161,7 @@ static void say_near(struct buf *out, const struct source *s, struct piece name)
 
 	if (!is_name(name) || name.len < 3 || name.len > NAME_MAX)
 		return;
-	near_exports(&n, core_exports);
+	near_exports(&n, core_doors());
 	near_exports(&n, allowed);
 	headers_of_actors(near_header, &n);
 	near_words(&n, (struct piece){ s->text, s->len });

@@ -29,6 +29,8 @@
 #include "ports.h"
 #include "room.h"
 
+enum { REPLY_MAX = 64 << 20 };  /* of each text: more is no compiler's */
+
 static pid_t pid;               /* 0: there is none */
 static int fd = -1;
 static size_t headers_known;    /* by it */
@@ -118,7 +120,7 @@ static int end_of(bool kill_it)
 void trial_stop(void)
 {
 	if (pid)
-		end_of(false);
+		end_of(true);
 	room_drop();
 }
 
@@ -180,7 +182,15 @@ static bool hand_over_symbols(int64_t until_ms)
 	return sent;
 }
 
-/* What the reply announces. */
+/* Its heap may be what the source has made of it. */
+static bool makes_sense(const struct reply *r)
+{
+	return (!r->p.size || (r->p.at == room_at() && r->p.size <= ROOM)) &&
+	       r->p.text <= r->p.size && r->len <= REPLY_MAX && r->stab <= REPLY_MAX &&
+	       r->str <= REPLY_MAX;
+}
+
+/* What the reply announces; with a NUL behind each text. */
 static bool receive_rest(const struct reply *r, struct image *i, struct buf *said,
                          int64_t until_ms)
 {
@@ -189,16 +199,18 @@ static bool receive_rest(const struct reply *r, struct image *i, struct buf *sai
 	struct iovec v[ARRAY_LEN(text) + 1];
 
 	for (size_t k = 0; k < ARRAY_LEN(text); k++) {
-		buf_reserve(text[k], len[k]);
+		buf_reserve(text[k], (size_t)len[k] + 1);
 		v[k] = (struct iovec){ text[k]->p + text[k]->len, len[k] };
 		text[k]->len += len[k];
+		text[k]->p[text[k]->len] = 0;
 	}
 	v[ARRAY_LEN(text)] = (struct iovec){ i->p.at, i->p.size };
 	return exchange_receive(fd, v, ARRAY_LEN(v), until_ms);
 }
 
+/* odd: it has replied, but with nonsense. */
 static bool try(const struct source *s, struct reply *r, struct image *i, struct buf *said,
-                int64_t until_ms)
+                int64_t until_ms, bool *odd)
 {
 	const char *function = s->function ? s->function : "", *folder = s->folder ? s->folder : "";
 	const char *texts[] = { s->file, folder, s->text, function };
@@ -208,23 +220,26 @@ static bool try(const struct source *s, struct reply *r, struct image *i, struct
 	    !hand_over(EXCHANGE_SOURCE, room_at(), texts, len, until_ms) ||
 	    !exchange_receive(fd, &(struct iovec){ r, sizeof *r }, 1, until_ms))
 		return false;
-	i->p = r->p;
-	if (i->p.size && (i->p.at != room_at() || i->p.size > ROOM))
+	*odd = !makes_sense(r);
+	if (*odd)
 		return false;
+	i->p = r->p;
 	return room_open(i->p.size) && receive_rest(r, i, said, until_ms);
 }
 
 /* How it ended; signo 0: that is not known. */
-struct death { int signo; bool hung; };
+struct death { int signo; bool hung, odd; };
 
-static struct death died(int64_t began_ms)
+static struct death died(int64_t began_ms, bool odd)
 {
 	int64_t took_ms = now_ms() - began_ms;
-	int status = end_of(took_ms >= TRIAL_WALL_MS);
+	int status = end_of(odd || took_ms >= TRIAL_WALL_MS);
 	int signo = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 
+	if (odd)
+		return (struct death){ .odd = true };
 	return (struct death){
-		signo, signo == SIGPROF || took_ms >= TRIAL_WALL_MS ||
+		.signo = signo, .hung = signo == SIGPROF || took_ms >= TRIAL_WALL_MS ||
 		       (!signo && took_ms >= TRIAL_CPU_MS),
 	};
 }
@@ -234,6 +249,9 @@ static void blame(const struct source *s, struct death d, struct buf *said)
 	if (d.hung)
 		diagnose(said, s->file, 0, "the compiler hung on this source (over %d ms of CPU "
 		         "time): it is refused", TRIAL_CPU_MS);
+	else if (d.odd)
+		diagnose(said, s->file, 0, "the compiler lost its memory on this source, as it "
+		         "does on some broken code: it is refused");
 	else if (d.signo == SIGKILL)
 		diagnose(said, s->file, 0, "the compiler was killed twice on this source: by the "
 		         "kernel, as memory is short (dmesg), or by somebody; send it again");
@@ -250,13 +268,13 @@ enum outcome { SURVIVED, DIED, UNTRIED };
  * another process tries it once more. (A compiler does not send itself SIGKILL.) */
 static bool worth_another(struct death d)
 {
-	return !d.hung && (!d.signo || d.signo == SIGKILL);
+	return !d.hung && !d.odd && (!d.signo || d.signo == SIGKILL);
 }
 
 static bool is_there(struct why *why)
 {
 	if (pid && gone())
-		end_of(false);
+		end_of(true);
 	if (!room_at())
 		return why_set(why, ACTOR_ENOMEM, "there is no room for it") == 0;
 	return pid || !trial_start(why);
@@ -271,14 +289,15 @@ static enum outcome trial(const struct source *s, struct reply *r, struct image 
 
 	for (int attempt = 1;; attempt++) {
 		int64_t began_ms = now_ms();
+		bool odd = false;
 
 		if (!is_there(&why)) {
 			diagnose(said, s->file, 0, "it cannot be tried out now: %s", why.text);
 			return UNTRIED;
 		}
-		if (try(s, r, i, said, began_ms + TRIAL_WALL_MS))
+		if (try(s, r, i, said, began_ms + TRIAL_WALL_MS, &odd))
 			return SURVIVED;
-		d = died(began_ms);
+		d = died(began_ms, odd);
 		said->len = said_len;           /* what came of it goes */
 		*i = (struct image){ .stab = i->stab, .str = i->str };
 		buf_clear(&i->stab);

@@ -286,6 +286,56 @@ static void the_other_end_is_not_waited_for(void **state)
 	close(pair[1]);
 }
 
+/* --- a trial that has lost its memory --------------------------------------------------- */
+
+/* "LD_": what the trial gets of the environment. */
+#define SAYS "LD_TRIAL_SAYS"
+
+/* In the trial's place: nonsense to the first source, and then it neither reads nor ends. Before
+ * tester.c's constructor. */
+__attribute__((constructor(200))) static void say_nonsense(int argc, char **argv)
+{
+	const char *says = getenv(SAYS);
+	struct reply r = { .passed = 1 };
+	struct request q;
+
+	if (argc != 1 || strcmp(argv[0], tester_name) || !says)
+		return;
+	do {
+		exchange_receive(TESTER_FD, &(struct iovec){ &q, sizeof q }, 1, -1);
+		for (int i = 0; i < EXCHANGE_TEXTS; i++) {
+			void *text = malloc(q.len[i] + 1);
+
+			exchange_receive(TESTER_FD, &(struct iovec){ text, q.len[i] }, 1, -1);
+			free(text);
+		}
+	} while (q.kind != EXCHANGE_SOURCE);
+	if (*says == 'p')
+		r.p = (struct program){ .at = (char *)4096, .size = 4096 };
+	else
+		*(*says == 'l' ? &r.len : *says == 's' ? &r.stab : &r.str) = UINT32_MAX;
+	exchange_deliver(TESTER_FD, &(struct iovec){ &r, sizeof r }, 1, -1);
+	for (;;)
+		pause();
+}
+
+static void nonsense_is_neither_believed_nor_waited_for(void **state)
+{
+	static const char *const says[] = { "place", "len", "stab", "texts" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(says); i++) {
+		trial_stop();
+		setenv(SAYS, says[i], 1);
+		assert_int_equal(try(fine, sizeof fine - 1), ACTOR_EARGS);
+		unsetenv(SAYS);
+		if (!strstr(said.p, "lost its memory on this source"))
+			fail_msg("%s: %s", says[i], said.p);
+		trial_stop();
+	}
+	assert_int_equal(try(fine, sizeof fine - 1), 0);
+}
+
 static double took_us(int times, bool trial)
 {
 	struct source s = { .text = fine, .len = sizeof fine - 1, .file = "a.c" };
@@ -348,6 +398,7 @@ int main(void)
 		cmocka_unit_test(one_that_is_killed_at_work_is_no_verdict),
 		cmocka_unit_test(it_is_shut_in),
 		cmocka_unit_test(the_other_end_is_not_waited_for),
+		cmocka_unit_test(nonsense_is_neither_believed_nor_waited_for),
 		cmocka_unit_test(what_it_costs),
 	};
 

@@ -8,7 +8,8 @@
  * read brings is a batch. When all mailboxes that got something of it have come so far
  * (core_reach), the batch is handled; when those before it are, too, the stream is trimmed so far
  * (acks.c). A process that dies leaves in the stream what it had not handled: its next life
- * reads from the beginning, and marks as msg_again() what was there before it.
+ * reads from the beginning, and marks as msg_again() what was there before it. A stream that is
+ * gone looks like one that nothing comes by: where a read brought nothing, it is looked for.
  *
  *      XREAD -> frame -> seen already? --no--> core_send, peer_ask -> core_reach ... reached -> ack
  *                                               | full
@@ -48,6 +49,7 @@ struct inbox {
 	struct senders *senders;
 	struct late *late;
 	struct id at, before;           /* read so far; what was there before this life */
+	struct id joining;              /* `at`, when it was joined last */
 	struct id reread;               /* what was read up to here before Redis lost some of it */
 	int64_t joined_ms;              /* of Redis's clock, then */
 	struct acks *acks;
@@ -321,6 +323,17 @@ static void take_entries(struct inbox *in, const struct redis_reply *entry, size
 
 /* --- reading ------------------------------------------------------------------------------ */
 
+static void on_looked(void *arg, const struct redis_reply *r)
+{
+	struct inbox *in = arg;
+
+	if (r->type != REDIS_INT || r->integer || !in->up)
+		return;
+	log_line(LOG_WARN, "bus", "Redis has lost %s, and what was in it: it is made again",
+	         in->key);
+	inbox_up(in);
+}
+
 static void on_read(void *arg, const struct redis_reply *r)
 {
 	struct inbox *in = arg;
@@ -336,6 +349,8 @@ static void on_read(void *arg, const struct redis_reply *r)
 	wire_catch_up(in->c.wire);
 	if (r->type == REDIS_LIST && r->items == 1 && r->item[0].items == 2)
 		take_entries(in, r->item[0].item[1].item, r->item[0].item[1].items);
+	else
+		wire_words(in->commands, on_looked, in, 2, (const char *[]){ "EXISTS", in->key });
 	read_on(in);
 }
 
@@ -343,7 +358,6 @@ static void read_on(struct inbox *in)
 {
 	char id[48], count[16], ms[16];
 	const char *argv[] = { "XREAD", "COUNT", count, "BLOCK", ms, "STREAMS", in->key, id };
-	size_t len[ARRAY_LEN(argv)];
 
 	if (in->reading || !in->up)
 		return;
@@ -354,9 +368,7 @@ static void read_on(struct inbox *in)
 	snprintf(id, sizeof id, "%" PRIu64 "-%" PRIu64, in->at.ms, in->at.number);
 	snprintf(count, sizeof count, "%d", READ_FRAMES);
 	snprintf(ms, sizeof ms, "%d", READ_MS);
-	for (size_t i = 0; i < ARRAY_LEN(argv); i++)
-		len[i] = strlen(argv[i]);
-	in->reading = !in->port->command(in->port->link, on_read, in, ARRAY_LEN(argv), argv, len);
+	in->reading = !wire_words(in->port, on_read, in, ARRAY_LEN(argv), argv);
 }
 
 static void on_retry(void *arg)
@@ -412,11 +424,13 @@ static void on_joined(void *arg, const struct redis_reply *r)
 	}
 	if (!in->joined_once) {
 		first_time(in, r, &last);
-	} else if (id_after(&in->at, &last)) {
+	} else if (id_after(&in->joining, &last)) {
 		in->reread = id_after(&in->at, &in->reread) ? in->at : in->reread;
 		in->at = (struct id){ 0, 0 };   /* Redis has lost it all, or the last of it */
 		acks_anew(in->acks);
 	}
+	if (in->up)                     /* the key alone was gone */
+		return;
 	in->up = true;
 	in->c.opened(in->c.arg, NULL);
 	acks_up(in->acks);
@@ -426,11 +440,9 @@ static void on_joined(void *arg, const struct redis_reply *r)
 void inbox_up(struct inbox *in)
 {
 	const char *argv[] = { "EVAL", join_script, "2", in->key, in->seen };
-	size_t len[ARRAY_LEN(argv)];
 
-	for (size_t i = 0; i < ARRAY_LEN(argv); i++)
-		len[i] = strlen(argv[i]);
-	in->commands->command(in->commands->link, on_joined, in, ARRAY_LEN(argv), argv, len);
+	in->joining = in->at;
+	wire_words(in->commands, on_joined, in, ARRAY_LEN(argv), argv);
 }
 
 void inbox_down(struct inbox *in)

@@ -27,7 +27,7 @@
 enum {
 	READ_ENTRIES = 64, READ_MS = 2000, PAUSE_MS = 1000, LOOK_MS = 10000, SAY_MS = 5000,
 	HELD_SOME = 512, DELIVERIES_MOST = 1024, LOOK_FIRST_MS = 3100,
-	CLAIM_MOST = 100, CLAIM_IDLE_MS = 1000, ID_LEN = 44, UNBLOCK_MS = 3, WORDS_MOST = 512,
+	CLAIM_MOST = 100, CLAIM_IDLE_MS = 1000, ID_LEN = 44, UNBLOCK_MS = 3,
 };
 
 struct stream {
@@ -67,16 +67,6 @@ static void say(struct streams *s, const char *about, const char *text)
 		return;
 	s->said_ms = now_ms();
 	log_line(LOG_WARN, "bus", "%s: %s", about, text);
-}
-
-static int command(const struct redis_port *port, redis_fn *fn, void *arg, int argc,
-                   const char **argv)
-{
-	size_t len[WORDS_MOST];
-
-	for (int i = 0; i < argc; i++)
-		len[i] = strlen(argv[i]);
-	return port->command(port->link, fn, arg, argc, argv, len);
 }
 
 /* --- acknowledging ------------------------------------------------------------------------ */
@@ -119,7 +109,7 @@ static void ack(struct delivery *d)
 {
 	const char *argv[] = { "EVAL", ack_script, "1", d->stream->key, d->id };
 
-	d->acking = !command(d->stream->of->commands, on_acked, d, ARRAY_LEN(argv), argv);
+	d->acking = !wire_words(d->stream->of->commands, on_acked, d, ARRAY_LEN(argv), argv);
 }
 
 void streams_delivered(struct delivery *d)
@@ -256,9 +246,9 @@ static bool readable(struct streams *s, const struct stream *st)
 static void read_on(struct streams *s)
 {
 	char count[16], ms[16];
-	const char *argv[WORDS_MOST] = { "XREADGROUP", "GROUP", "actord", s->c.node, "COUNT", count,
-	                                 "BLOCK", ms, "STREAMS" };
-	enum { FIXED = 9, MOST = (WORDS_MOST - FIXED) / 2 };
+	const char *argv[WIRE_WORDS_MOST] = { "XREADGROUP", "GROUP", "actord", s->c.node, "COUNT",
+	                                      count, "BLOCK", ms, "STREAMS" };
+	enum { FIXED = 9, MOST = (WIRE_WORDS_MOST - FIXED) / 2 };
 	unsigned i = 0;
 	int n = 0;
 
@@ -276,7 +266,7 @@ static void read_on(struct streams *s)
 		argv[FIXED + n + k] = ">";
 	snprintf(count, sizeof count, "%d", READ_ENTRIES);
 	snprintf(ms, sizeof ms, "%d", s->n > MOST ? 50 : READ_MS);      /* turn by turn */
-	s->reading = !command(s->port, on_read, s, FIXED + 2 * n, argv);
+	s->reading = !wire_words(s->port, on_read, s, FIXED + 2 * n, argv);
 }
 
 /* --- groups ------------------------------------------------------------------------------- */
@@ -309,7 +299,7 @@ static void make_group(struct stream *st)
 {
 	const char *argv[] = { "XGROUP", "CREATE", st->key, "actord", "0", "MKSTREAM" };
 
-	if (!command(st->of->commands, on_group, st, ARRAY_LEN(argv), argv))
+	if (!wire_words(st->of->commands, on_group, st, ARRAY_LEN(argv), argv))
 		st->state = ASKED;
 }
 
@@ -372,7 +362,7 @@ static void bury(struct stream *st, const char *id, int64_t deaths, const char *
 	         number, last);
 	log_line(LOG_WARN, "bus", "%s: message %s is put into %s: %s", st->topic->name, id,
 	         st->dead, reason);
-	command(st->of->commands, on_buried, st, ARRAY_LEN(argv), argv);
+	wire_words(st->of->commands, on_buried, st, ARRAY_LEN(argv), argv);
 }
 
 static void on_claimed(void *arg, const struct redis_reply *r)
@@ -391,7 +381,7 @@ static void claim(struct stream *st, const char **id, int n, bool own)
 	snprintf(idle, sizeof idle, "%d", own ? 0 : CLAIM_IDLE_MS);
 	memcpy(argv + 5, id, (size_t)n * sizeof *id);
 	if (n)
-		command(st->of->commands, on_claimed, st, 5 + n, argv);
+		wire_words(st->of->commands, on_claimed, st, 5 + n, argv);
 }
 
 /* [id, consumer, idle, deliveries] each, of one consumer: that is dead, or is us. */
@@ -432,7 +422,7 @@ static void on_consumers(void *arg, const struct redis_reply *r)
 		if (!who || st->of->c.there(st->of->c.arg, who))
 			continue;
 		snprintf(most, sizeof most, "%d", CLAIM_MOST);
-		command(st->of->commands, on_pending, st, ARRAY_LEN(argv), argv);
+		wire_words(st->of->commands, on_pending, st, ARRAY_LEN(argv), argv);
 	}
 }
 
@@ -440,7 +430,7 @@ static void claim_from_dead(struct stream *st)
 {
 	const char *argv[] = { "XPENDING", st->key, "actord" };
 
-	command(st->of->commands, on_consumers, st, ARRAY_LEN(argv), argv);
+	wire_words(st->of->commands, on_consumers, st, ARRAY_LEN(argv), argv);
 }
 
 /* What we had in an earlier life, or what Redis gave us as the link was lost: all there is before
@@ -469,7 +459,7 @@ static void look_at_own(struct stream *st)
 	                       st->of->c.node };
 
 	snprintf(most, sizeof most, "%d", CLAIM_MOST);
-	command(st->of->commands, on_own, st, ARRAY_LEN(argv), argv);
+	wire_words(st->of->commands, on_own, st, ARRAY_LEN(argv), argv);
 }
 
 void streams_gone(struct streams *s)

@@ -74,6 +74,15 @@ void wire_subscribe(struct wire *w, bool on, int n, const char **names, const si
 		link_subscribe(channels(w), on, n, names, len);
 }
 
+int wire_words(const struct redis_port *port, redis_fn *fn, void *arg, int argc, const char **argv)
+{
+	size_t len[WIRE_WORDS_MOST];
+
+	for (int i = 0; i < argc; i++)
+		len[i] = strlen(argv[i]);
+	return port->command(port->link, fn, arg, argc, argv, len);
+}
+
 void wire_subscribe_all(struct wire *w, bool on, const struct topics *topics)
 {
 	const char *names[SUBSCRIBE_MOST];

@@ -16,6 +16,10 @@ const struct redis_port *wire_port(struct wire *w, enum link_lane lane);
 size_t wire_unsent(const struct wire *w);
 /* Ends what waits on this lane; fn may be told 0: nothing waits there yet. */
 void wire_unblock(struct wire *w, enum link_lane lane, redis_fn *fn, void *arg);
+enum { WIRE_WORDS_MOST = 512 };
+/* A command all of whose words are texts, so many at most; see redis_port. */
+int wire_words(const struct redis_port *port, redis_fn *fn, void *arg, int argc,
+               const char **argv);
 void wire_subscribe(struct wire *w, bool on, int n, const char **names, const size_t *len);
 /* All that are hosted. */
 void wire_subscribe_all(struct wire *w, bool on, const struct topics *topics);

@@ -117,6 +117,17 @@ class Called(Nodes):
         self.call(a, "spring", "run", "sink", 1, 3000, 1, seconds=60)
         self.came(b, sent + 3000)
 
+    def test_its_inbox_is_lost(self):
+        """By FLUSHALL, DEL or an eviction, while the link stays: it is made again, and said."""
+        a, b = self.pair()
+        db = self.server.client()
+        self.assertEqual(self.call(a, "spring", "run", "sink", 1, 10, 0), [10, 0])
+        self.came(b, 10)
+        until(lambda: db.xlen("actord:{node:beta}") == 0, "the inbox is empty")
+        self.assertEqual(db.delete("actord:{node:beta}"), 1)
+        self.assertEqual(self.call(a, "spring", "ask", "sink", "told", 30000), [10, 0, 0])
+        b.err.wait("Redis has lost actord:{node:beta}")
+
     def test_its_node_dies(self):
         a, b = self.pair()
         self.call(a, "spring", "watch", "sink")

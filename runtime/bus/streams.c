@@ -37,6 +37,7 @@ struct stream {
 	enum { NEW, ASKED, READY } state;
 	struct delivery *first;         /* under way, or not acknowledged yet */
 	bool bad;                       /* its key is no stream, which has been said */
+	bool heir;                      /* what our last life had has been claimed */
 	char cursor[ID_LEN + 1];        /* how far our own of before were looked at */
 };
 
@@ -384,6 +385,17 @@ static void claim(struct stream *st, const char **id, int n, bool own)
 		wire_words(st->of->commands, on_claimed, st, 5 + n, argv);
 }
 
+/* Given to this very life as the link was lost: nobody died of it, its deliveries stay as many. */
+static void take_back(struct stream *st, const char *id, int64_t deliveries)
+{
+	char number[24];
+	const char *node = st->of->c.node;
+	const char *argv[] = { "XCLAIM", st->key, "actord", node, "0", id, "RETRYCOUNT", number };
+
+	snprintf(number, sizeof number, "%" PRId64, deliveries);
+	wire_words(st->of->commands, on_claimed, st, ARRAY_LEN(argv), argv);
+}
+
 /* [id, consumer, idle, deliveries] each, of one consumer: that is dead, or is us. */
 static void revive(struct stream *st, const struct redis_reply *r, bool own)
 {
@@ -395,7 +407,9 @@ static void revive(struct stream *st, const struct redis_reply *r, bool own)
 
 		if (r->item[i].items != 4 || e[0].type != REDIS_STR || find(st, e[0].str))
 			continue;
-		if (e[3].integer >= STREAMS_DEATHS)
+		if (own && st->heir)
+			take_back(st, e[0].str, e[3].integer);
+		else if (e[3].integer >= STREAMS_DEATHS)
 			bury(st, e[0].str, e[3].integer, e[1].str);
 		else if (n < CLAIM_MOST)
 			id[n++] = e[0].str;
@@ -411,8 +425,7 @@ static void on_pending(void *arg, const struct redis_reply *r)
 static void on_consumers(void *arg, const struct redis_reply *r)
 {
 	struct stream *st = arg;
-	const struct redis_reply *list =
-		r->type == REDIS_LIST && r->items == 4 ? &r->item[3] : NULL;
+	const struct redis_reply *list = r->type == REDIS_LIST && r->items == 4 ? &r->item[3] : NULL;
 
 	for (size_t i = 0; list && list->type == REDIS_LIST && i < list->items; i++) {
 		char most[16];
@@ -448,6 +461,7 @@ static void on_own(void *arg, const struct redis_reply *r)
 		return;
 	}
 	st->state = READY;
+	st->heir = true;
 	claim_from_dead(st);
 	streams_changed(st->of);
 }

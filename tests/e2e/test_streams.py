@@ -5,6 +5,7 @@ topic, and is gone from Redis when it has been; what a node had that died is for
 
 import json
 import os
+import signal
 import unittest
 
 import msgpack
@@ -193,6 +194,23 @@ class Died(Streams):
         a = self.node("alpha", SINK, folder=a.folder)
         self.empty("sink")
         self.assertEqual(self.told(a), [1, 0, 1])
+
+    def test_a_lost_link_is_no_death(self):
+        """Redis gave it to the node, which never heard of it; as often as that may be."""
+        node = self.node("alpha", SINK)
+        self.db.xadd(key("sink"), {"m": message("put", 1, 1)})
+        self.empty("sink")
+        node.process.send_signal(signal.SIGSTOP)
+        self.db.client_kill_filter(_type="normal", skipme=True)
+        at = self.db.xadd(key("sink"), {"m": message("slow", 1, 2, 600000)})
+        self.db.xreadgroup("actord", "alpha", {key("sink"): ">"})
+        self.db.xclaim(key("sink"), "actord", "alpha", 0, [at], retrycount=3)
+        node.process.send_signal(signal.SIGCONT)
+        self.busy(node)
+        row, = self.db.xpending_range(key("sink"), "actord", "-", "+", 2)
+        self.assertEqual(row["times_delivered"], 3)
+        self.assertFalse(self.db.exists(key("sink") + ":dead"))
+        node.kill()
 
     def test_what_three_die_of(self):
         poison = message("slow", 1, 1, 600000)

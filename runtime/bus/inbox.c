@@ -329,8 +329,7 @@ static void on_looked(void *arg, const struct redis_reply *r)
 
 	if (r->type != REDIS_INT || r->integer || !in->up)
 		return;
-	log_line(LOG_WARN, "bus", "Redis has lost %s, and what was in it: it is made again",
-	         in->key);
+	log_line(LOG_WARN, "bus", "Redis has lost %s; it is made again", in->key);
 	inbox_up(in);
 }
 

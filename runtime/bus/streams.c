@@ -374,17 +374,6 @@ static void on_claimed(void *arg, const struct redis_reply *r)
 		take_entry(st, &r->item[i], true);
 }
 
-static void claim(struct stream *st, const char **id, int n, bool own)
-{
-	char idle[16];
-	const char *argv[5 + CLAIM_MOST] = { "XCLAIM", st->key, "actord", st->of->c.node, idle };
-
-	snprintf(idle, sizeof idle, "%d", own ? 0 : CLAIM_IDLE_MS);
-	memcpy(argv + 5, id, (size_t)n * sizeof *id);
-	if (n)
-		wire_words(st->of->commands, on_claimed, st, 5 + n, argv);
-}
-
 /* Given to this very life as the link was lost: nobody died of it, its deliveries stay as many. */
 static void take_back(struct stream *st, const char *id, int64_t deliveries)
 {
@@ -399,9 +388,13 @@ static void take_back(struct stream *st, const char *id, int64_t deliveries)
 /* [id, consumer, idle, deliveries] each, of one consumer: that is dead, or is us. */
 static void revive(struct stream *st, const struct redis_reply *r, bool own)
 {
-	const char *id[CLAIM_MOST];
-	int n = 0;
+	enum { FIXED = 5 };
+	char idle[16];
+	const char *argv[FIXED + CLAIM_MOST] = { "XCLAIM", st->key, "actord", st->of->c.node,
+	                                         idle };
+	int n = FIXED;
 
+	snprintf(idle, sizeof idle, "%d", own ? 0 : CLAIM_IDLE_MS);
 	for (size_t i = 0; r->type == REDIS_LIST && i < r->items; i++) {
 		const struct redis_reply *e = r->item[i].item;
 
@@ -411,10 +404,11 @@ static void revive(struct stream *st, const struct redis_reply *r, bool own)
 			take_back(st, e[0].str, e[3].integer);
 		else if (e[3].integer >= STREAMS_DEATHS)
 			bury(st, e[0].str, e[3].integer, e[1].str);
-		else if (n < CLAIM_MOST)
-			id[n++] = e[0].str;
+		else if (n < FIXED + CLAIM_MOST)
+			argv[n++] = e[0].str;
 	}
-	claim(st, id, n, own);
+	if (n > FIXED)
+		wire_words(st->of->commands, on_claimed, st, n, argv);
 }
 
 static void on_pending(void *arg, const struct redis_reply *r)
@@ -425,7 +419,8 @@ static void on_pending(void *arg, const struct redis_reply *r)
 static void on_consumers(void *arg, const struct redis_reply *r)
 {
 	struct stream *st = arg;
-	const struct redis_reply *list = r->type == REDIS_LIST && r->items == 4 ? &r->item[3] : NULL;
+	const struct redis_reply *list =
+		r->type == REDIS_LIST && r->items == 4 ? &r->item[3] : NULL;
 
 	for (size_t i = 0; list && list->type == REDIS_LIST && i < list->items; i++) {
 		char most[16];

@@ -231,36 +231,37 @@ static int event(const char *name, uint32_t number, const char *reason, bool int
 }
 
 /* What is done is done: that it could not be written is for the log. */
-static void outcome(const char *name, uint32_t number, const char *reason)
+static int outcome(const char *name, uint32_t number, const char *reason)
 {
 	struct why why;
+	int rc = event(name, number, reason, false, &why);
 
-	if (event(name, number, reason, false, &why) < 0)
+	if (rc < 0)
 		log_line(LOG_ERROR, "patch", "%u is %s, but the journal does not say so: %s",
-		         number, name,
-		         why.text);
+		         number, name, why.text);
+	return rc;
 }
 
-static void leave_out(uint32_t n, const char *reason)
+static int leave_out(uint32_t n, const char *reason)
 {
 	rows[n].state = PATCH_SUSPECT;
-	outcome("suspect", n, reason);
 	log_line(LOG_WARN, "patch", "%u is left out: %s", n, reason);
+	return outcome("suspect", n, reason);
 }
 
-/* The one that the last process died of. */
+/* The one that the last process died of. Until the disk has its line the next one reads it, too. */
 static int open_suspect(const char *folder, struct why *why)
 {
 	struct suspect s;
-	int rc = suspect_open(folder, &s, why);
 	struct why reason;
 
-	if (rc < 0 || !s.number || s.number > last || rows[s.number].state != PATCH_APPLIED)
-		return rc;
+	if (suspect_open(folder, &s, why) < 0)
+		return ACTOR_EFAIL;
+	if (!s.number || s.number > last || rows[s.number].state != PATCH_APPLIED)
+		return suspect_blank(why);
 	why_set(&reason, 0, "the runtime died by signal %d (%s) %s", s.sig, sigabbrev_np(s.sig),
 		s.by ? "in its code" : "while it was on probation, and it had run last");
-	leave_out(s.number, reason.text);
-	return 0;
+	return leave_out(s.number, reason.text) < 0 || journal_sync() < 0 ? 0 : suspect_blank(why);
 }
 
 int history_open(const char *folder, struct why *why)
@@ -360,8 +361,7 @@ static void field_on(struct buf *f, const struct exported *e, const struct befor
 }
 
 static void intent_fields(struct buf *f, uint32_t n, const struct patch_source *s,
-                          const struct exported *e,
-                          const struct before *b)
+                          const struct exported *e, const struct before *b)
 {
 	char hex[DIGEST_HEX];
 

@@ -353,6 +353,11 @@ void journal_settle(void)
 		pthread_cond_signal(&changed);
 }
 
+int journal_sync(void)
+{
+	return fdatasync(fd);
+}
+
 static void *sync_thread(void *arg)
 {
 	pthread_mutex_lock(&lock);
@@ -361,7 +366,7 @@ static void *sync_thread(void *arg)
 			pthread_cond_wait(&changed, &lock);
 		dirty = false;
 		pthread_mutex_unlock(&lock);
-		fdatasync(fd);
+		journal_sync();
 		pthread_mutex_lock(&lock);
 	}
 	pthread_mutex_unlock(&lock);

@@ -27,6 +27,8 @@ void journal_close(void);
  * came of it, and with which both go to the disk. */
 int  journal_add(const struct buf *fields, bool intent, int64_t *at, struct why *why);
 void journal_settle(void);
+/* It is on the disk when this returns 0. */
+int  journal_sync(void);
 int  journal_line_at(int64_t at, journal_fn *each, void *arg, struct why *why);
 /* All lines, each held against the chain and the last against what was written last. Negative
  * with why, which names the line; the lines before it have been handed out. each may be NULL. */

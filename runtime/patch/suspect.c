@@ -37,13 +37,15 @@ static void dying(bool inside, uint32_t version, int sig)
 		fdatasync(fd);
 }
 
-static int blank(void)
+int suspect_blank(struct why *why)
 {
 	char line[LEN];
 
 	memset(line, ' ', sizeof line);
 	line[LEN - 1] = '\n';
-	return pwrite(fd, line, LEN, 0) == LEN && !ftruncate(fd, LEN) ? fdatasync(fd) : -1;
+	if (fd < 0 || (pwrite(fd, line, LEN, 0) == LEN && !ftruncate(fd, LEN) && !fdatasync(fd)))
+		return 0;
+	return why_set(why, ACTOR_EFAIL, "patches.suspect: %s", strerror(errno));
 }
 
 int suspect_open(const char *folder, struct suspect *last, struct why *why)
@@ -66,7 +68,7 @@ int suspect_open(const char *folder, struct suspect *last, struct why *why)
 	} else {
 		last->number = 0;
 	}
-	if (fd < 0 || blank() < 0)
+	if (fd < 0)
 		rc = why_set(why, ACTOR_EFAIL, "%s: %s", path.p, strerror(errno));
 	else
 		core_on_crash(dying);

@@ -14,6 +14,8 @@ struct suspect { uint32_t number; int sig; bool by; };
 /* folder NULL: nothing outlasts the process. number 0: the last process did not die so. Negative
  * with why. */
 int  suspect_open(const char *folder, struct suspect *last, struct why *why);
+/* What the journal says by now need not be read again. Negative with why. */
+int  suspect_blank(struct why *why);
 void suspect_close(void);
 
 #endif

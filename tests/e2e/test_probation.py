@@ -5,6 +5,7 @@ fails is taken back at once and by itself, and not taken again; what does well i
 
 import pathlib
 import re
+import sys
 import threading
 import unittest
 
@@ -447,6 +448,21 @@ class Suspects(Probation):
         self.r.stop()
         self.begin(folder=self.folder)
         self.assertEqual((self.state(1), self.state(2)), ("confirmed", "suspect"))
+
+    def test_the_suspect_is_known_until_the_journal_has_it(self):
+        """A disk that is full at the next start: the one after that knows it still."""
+        self.crash(self.BAD)
+        size = (self.folder / "state" / "patches.journal").stat().st_size
+        self.begin(folder=self.folder, stop=False,
+                   prefix=(sys.executable, HERE / "no_room.py", str(size)))
+        self.r.err.wait("2 is suspect, but the journal does not say so: .*No space left")
+        self.assertEqual((self.state(1), self.state(2)), ("confirmed", "suspect"))
+        self.r.kill()
+        for _ in range(2):
+            self.begin(folder=self.folder, stop=False)
+            self.assertEqual((self.state(1), self.state(2)), ("confirmed", "suspect"))
+            self.assertEqual(self.events().count(("suspect", 2)), 1)
+            self.r.kill()
 
     HEAP = hit("""char *p = actor_alloc(self, 2000);
 

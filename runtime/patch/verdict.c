@@ -11,6 +11,8 @@
 #include "log.h"
 #include "ports.h"
 
+enum { TRIES = 10, AGAIN_MS = 1000 };
+
 static void quarantined(uint32_t number, const struct probation_info *i, const char *reason)
 {
 	history_quarantine(number, reason);
@@ -20,17 +22,31 @@ static void quarantined(uint32_t number, const struct probation_info *i, const c
 		 number, (double)(now_ns() - i->first_ns) / 1e6, number, reason);
 }
 
-/* reason: i's, which ends with the probation. */
+/* What stood in the way may be over soon: no memory, no process to compile what was before, one
+ * that is still inside a handler. Meanwhile its messages wait. */
+static bool later(struct watched *x, int rc, const char *reason, const struct why *why)
+{
+	if (rc == ACTOR_EFAIL || ++x->tries == TRIES)
+		return false;
+	x->again_ms = now_ms() + AGAIN_MS;
+	log_line(LOG_WARN, "patch", "%u fails (%s), but cannot be taken back now, which is tried "
+		 "again: %s", x->number, reason, why->text);
+	return true;
+}
+
+/* reason: i's, which ends with the probation. NULL: it is tried again. */
 static const char *failed(struct watched *x, const struct probation_info *i, const char *reason)
 {
 	uint32_t number = x->number;
 	struct why why;
-	int rc = revert_by_itself(number, x->p, &why);
+	int rc = now_ms() < x->again_ms ? 1 : revert_by_itself(number, x->p, &why);
 
 	if (!rc) {
 		quarantined(number, i, reason);
 		return "quarantined";
 	}
+	if (rc > 0 || later(x, rc, reason, &why))
+		return NULL;
 	history_failed(number, reason);
 	log_line(LOG_ERROR, "patch", "%u fails (%s), but stays in force: %s", number, reason,
 		 why.text);
@@ -76,11 +92,18 @@ void verdict_look(verdict_fn *told)
 		struct why reason = { "" };
 		const char *word = look_at(&x, &reason);
 
-		if (!word)
+		if (!word) {
+			*watched_at(n) = x;
 			continue;
+		}
 		watched_remove(n);
 		told(x.number, word, reason.text);
 	}
+}
+
+static int64_t until_ms(int64_t ms)
+{
+	return ms > now_ms() ? ms - now_ms() : 0;
 }
 
 int64_t verdict_next_ms(void)
@@ -91,6 +114,8 @@ int64_t verdict_next_ms(void)
 		struct probation_info i;
 
 		probation_at(watched_at(n)->p, &i);
+		if (watched_at(n)->again_ms)
+			i.left_ms = until_ms(watched_at(n)->again_ms);
 		if (next < 0 || i.left_ms < next)
 			next = i.left_ms;
 	}

@@ -106,7 +106,7 @@ void watched_add(uint32_t number, struct probation *p)
 		room = room ? 2 * room : 16;
 		list = mem_resize(list, room * sizeof *list);
 	}
-	list[count++] = (struct watched){ number, p };
+	list[count++] = (struct watched){ .number = number, .p = p };
 }
 
 uint32_t watched_count(void)

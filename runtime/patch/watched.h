@@ -15,7 +15,13 @@ int  watched_default(const char *text, struct why *why);
 /* The whole of what `text` (NULL: nothing) comes to. Gives. NULL with why. */
 char *watched_words(const char *text, struct why *why);
 
-struct watched { uint32_t number; struct probation *p; };
+struct watched {
+	uint32_t number;
+	struct probation *p;
+	/* It has failed, and could not be taken back: so often, not again before. */
+	int tries;
+	int64_t again_ms;
+};
 /* Borrows the words, which are right. Before the change is in force. NULL: it is on none. */
 struct probation *watched_begin(const char *words, struct code *code, uint32_t number,
 				const struct change *c, int n);

@@ -3,8 +3,11 @@
 """A patch on probation: what it does leaves when its handler has returned, or not at all; what
 fails is taken back at once and by itself, and not taken again; what does well is confirmed."""
 
+import os
 import pathlib
 import re
+import resource
+import signal
 import sys
 import threading
 import unittest
@@ -416,6 +419,34 @@ class Clients(Case):
         self.assertEqual(client.call("get", 2, "count", tpc="purse")[1], 8)
         shared = {b"gold": b"99", b"name": b'"Eve"', b"count": b"8", b"new": b"5"}
         until(lambda: runtime.redis().hgetall("actord:user:ann") == shared, "the hash in Redis")
+
+
+class NotNow(Probation):
+    def trials(self):
+        """The process that sources are compiled in first."""
+        tasks = pathlib.Path("/proc/%d/task" % self.r.process.pid).iterdir()
+        children = [c for t in tasks for c in (t / "children").read_text().split()]
+        return [int(c) for c in children if os.path.samefile("/proc/%s/exe" % c, ACTORD)]
+
+    def test_what_cannot_be_taken_back_now_is_later(self):
+        """There is no descriptor for the process that compiles what was in force before."""
+        self.folder = make_folder()
+        self.r = self.start(folder=self.folder)
+        caller = self.r.caller()
+        self.apply(hit("return msg_reply(m, c->hits);"))
+        self.apply(DIVIDES)
+        self.assertEqual(caller.call("counter", "hit", 1), [1])
+        pid, what = self.r.process.pid, resource.RLIMIT_NOFILE
+        was = resource.prlimit(pid, what)
+        resource.prlimit(pid, what, (3, was[1]))
+        for trial in self.trials():
+            os.kill(trial, signal.SIGKILL)
+        self.refused(EFAIL, caller.call, "counter", "hit", 0)
+        self.r.err.wait("2 fails .*, but cannot be taken back now, which is tried again: .*"
+                        "cannot be tried out now: no socket for the trial")
+        resource.prlimit(pid, what, was)
+        self.assertRegex(self.wait(2, code=6), "^quarantined: counter.hit of patch 2: a division")
+        self.assertEqual((self.value("counter", "hit", 7), self.state(1)), (8, "probation"))
 
 
 class Suspects(Probation):

@@ -321,8 +321,9 @@ static const struct option table[] = {
 	  "the embedded one); =no refuses them", set_unsigned_patches },
 	{ "probation", "TERMS", "how long a patch is watched, and what ends it (off, or some of\n"
 	  "messages=1000,seconds=60,faults=0,state=65536)", set_probation },
-	{ "allow-origin", "LIST", "other origins than its own (an IP address, localhost, the\n"
-	  "name of --listen) that browsers may connect from, by commas", set_allow_origin },
+	{ "allow-origin", "LIST", "other origins than its own that browsers may connect from, by\n"
+	  "commas; from this machine itself its own is an IP address,\n"
+	  "localhost or the name of --listen", set_allow_origin },
 	{ "login", "ACTOR", "who says which clients may come in (login, which lets in all;\n"
 	  "login_password, login_token, or an actor of yours)", set_login },
 	{ "token-key", "FILE", "the secret that login_token's tokens are signed with",

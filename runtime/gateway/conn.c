@@ -30,7 +30,7 @@ enum {
 	REASON_MAX = 123,
 	GATHER_BYTES = 4096,            /* a larger message takes long to read */
 	SPARE_CONNS = 16,               /* of an address, for GETs, and to hear why not */
-	EARLY_BYTES = 65536,            /* of a message before login: nobody needs more */
+	EARLY_BYTES = 1 << 20,          /* of a message before login: nobody needs more */
 	TICK_MS = 500,
 	SLICE = 256, SLICES_MOST = 100,
 };

@@ -247,14 +247,16 @@ bool gate_is_ours(const char *host, const char *listen, const char *list)
 	       (list && listed(host, list, true));
 }
 
-bool gate_admits(const char *origin, const char *host, const char *listen, const char *list)
+bool gate_admits(const char *origin, const char *host, const char *listen, const char *list,
+                 bool near)
 {
 	const char *own;
 
 	if (!origin || !*origin)
 		return true;
 	own = strstr(origin, "://");
-	if (own && host && *host && !strcasecmp(own + 3, host) && gate_is_ours(host, listen, NULL))
+	if (own && host && *host && !strcasecmp(own + 3, host) &&
+	    (!near || gate_is_ours(host, listen, NULL)))
 		return true;
 	return list && listed(origin, list, false);
 }

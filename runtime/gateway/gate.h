@@ -35,8 +35,10 @@ bool gate_is_near(const char *peer);     /* an address as text: of this machine,
  * An IP address, localhost, the name that --listen has, or the host of an origin of the list. "":
  * it is absent, so no browser's. listen, list: may be NULL. */
 bool gate_is_ours(const char *host, const char *listen, const char *list);
-/* May a page of this origin connect? origin NULL or "": no browser sent it. Our own may, where
- * host, the Host header, names us; list: further origins by commas, `*` for any. */
-bool gate_admits(const char *origin, const char *host, const char *listen, const char *list);
+/* May a page of this origin connect? origin NULL or "": no browser sent it. Our own may: that of
+ * host, the Host header, which from near must name us. list: further origins by commas, `*` for
+ * any. */
+bool gate_admits(const char *origin, const char *host, const char *listen, const char *list,
+                 bool near);
 
 #endif

@@ -62,7 +62,7 @@ bool http_is_call(const struct http_request *r)
 bool http_admits(const struct http_config *c, const struct http_request *r,
                  struct http_reply *out)
 {
-	if (!gate_admits(r->origin, r->host, c->listen, c->origins)) {
+	if (!gate_admits(r->origin, r->host, c->listen, c->origins, r->near)) {
 		http_refuse(c, out, 403, "pages of this origin may not do that; --allow-origin "
 		            "lets them", NULL);
 		return false;

@@ -151,15 +151,16 @@ class Numbers(Limited):
         ws.ws.sock.sendall(head + text[:size - cut])
 
     def test_before_login(self):
-        """Who has not logged in has 64 KiB buffered at most; what follows a login may be long."""
+        """Who has not logged in has 1 MiB buffered at most; what follows a login may be long."""
         runtime = self.start(redis="none")
-        for size, cut in (65537, 1000), (15 << 20, (15 << 20) - 1000), (1 << 62, (1 << 62) - 1000):
+        for size, cut in (((1 << 20) + 1, 1000), (15 << 20, (15 << 20) - 1000),
+                          (1 << 62, (1 << 62) - 1000)):
             ws = runtime.client(login=False)
             ws.ws.sock.sendall(struct.pack("!BBQ", 0x81, 0xff, size) + b"\0\0\0\0"
                                + b" " * (size - cut))
             self.assertEqual(self.code(ws), 1009, size)
         ws = runtime.client(login=False)
-        self.early(ws, 65536)
+        self.early(ws, 1 << 20)
         self.assertEqual(ws.receive()["args"], [0])
         ws = runtime.client(login=False)
         ws.send({"func": "login", "args": ["guid", "x"]})
@@ -170,7 +171,7 @@ class Numbers(Limited):
     def test_in_pieces_before_login(self):
         runtime = self.start(redis="none")
         ws = runtime.client(login=False)
-        for i in range(17):
+        for i in range(257):
             head = struct.pack("!BBH", 0 if i else 1, 0xfe, 4096) + b"\0\0\0\0"
             ws.ws.sock.sendall(head + b" " * 4096)
         self.assertEqual(self.code(ws), 1009)

@@ -97,16 +97,16 @@ static void descriptors(void **state)
 static void own_pages(void **state)
 {
 	(void)state;
-	assert_true(gate_admits(NULL, "a:80", NULL, NULL));
-	assert_true(gate_admits("", "a:80", NULL, NULL));
-	assert_true(gate_admits("http://a:80", "a:80", "a", NULL));
-	assert_true(gate_admits("https://A.example", "a.EXAMPLE", "a.example", NULL));
-	assert_false(gate_admits("http://a:81", "a:80", "a", NULL));
-	assert_false(gate_admits("http://a", "a:80", "a", ""));
-	assert_false(gate_admits("http://a.evil", "a", "a", NULL));
-	assert_false(gate_admits("null", "null", "null", NULL));
-	assert_false(gate_admits("://", "", NULL, NULL));
-	assert_false(gate_admits("http://a", NULL, "a", NULL));
+	assert_true(gate_admits(NULL, "a:80", NULL, NULL, true));
+	assert_true(gate_admits("", "a:80", NULL, NULL, true));
+	assert_true(gate_admits("http://a:80", "a:80", "a", NULL, true));
+	assert_true(gate_admits("https://A.example", "a.EXAMPLE", "a.example", NULL, true));
+	assert_false(gate_admits("http://a:81", "a:80", "a", NULL, true));
+	assert_false(gate_admits("http://a", "a:80", "a", "", true));
+	assert_false(gate_admits("http://a.evil", "a", "a", NULL, true));
+	assert_false(gate_admits("null", "null", "null", NULL, true));
+	assert_false(gate_admits("://", "", NULL, NULL, true));
+	assert_false(gate_admits("http://a", NULL, "a", NULL, true));
 }
 
 /* A page whose name leads to us, as its owner says so. */
@@ -125,20 +125,23 @@ static void rebound_pages(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(ours); i++) {
 		snprintf(origin, sizeof origin, "http://%s", ours[i]);
-		assert_true(gate_admits(origin, ours[i], "node.example", NULL));
+		assert_true(gate_admits(origin, ours[i], "node.example", NULL, true));
 		assert_true(gate_is_ours(ours[i], "node.example", NULL));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
 		snprintf(origin, sizeof origin, "http://%s", others[i]);
-		assert_false(gate_admits(origin, others[i], "node.example", "https://b"));
+		assert_false(gate_admits(origin, others[i], "node.example", "https://b", true));
 		assert_false(gate_is_ours(others[i], "node.example", "https://b"));
-		assert_true(gate_admits(origin, others[i], NULL, "*"));
+		assert_true(gate_admits(origin, others[i], NULL, "*", true));
 	}
 	assert_true(gate_is_ours("", "node.example", NULL));
 	assert_true(gate_is_ours("b:81", NULL, "https://a, https://b:81"));
 	assert_false(gate_is_ours("b", NULL, "https://a, https://b:81"));
-	assert_true(gate_admits("https://b:81", "b:81", NULL, "https://b:81"));
-	assert_false(gate_admits("http://b:81", "b:81", NULL, "https://b:81"));
+	/* from elsewhere: no page's trick can bring it here */
+	assert_true(gate_admits("http://b", "b", NULL, NULL, false));
+	assert_false(gate_admits("http://b", "a", NULL, NULL, false));
+	assert_true(gate_admits("https://b:81", "b:81", NULL, "https://b:81", true));
+	assert_false(gate_admits("http://b:81", "b:81", NULL, "https://b:81", true));
 }
 
 static void other_pages(void **state)
@@ -146,14 +149,14 @@ static void other_pages(void **state)
 	const char *list = "https://one.example, http://two.example:81";
 
 	(void)state;
-	assert_true(gate_admits("https://one.example", "a", NULL, list));
-	assert_true(gate_admits("HTTP://two.example:81", "a", NULL, list));
-	assert_false(gate_admits("http://one.example", "a", NULL, list));
-	assert_false(gate_admits("https://one.example.evil", "a", NULL, list));
-	assert_false(gate_admits("https://one", "a", NULL, list));
-	assert_false(gate_admits("null", "a", NULL, list));
-	assert_true(gate_admits("null", "a", NULL, "x,*"));
-	assert_false(gate_admits("http://b", "a", NULL, "*.b"));
+	assert_true(gate_admits("https://one.example", "a", NULL, list, true));
+	assert_true(gate_admits("HTTP://two.example:81", "a", NULL, list, true));
+	assert_false(gate_admits("http://one.example", "a", NULL, list, true));
+	assert_false(gate_admits("https://one.example.evil", "a", NULL, list, true));
+	assert_false(gate_admits("https://one", "a", NULL, list, true));
+	assert_false(gate_admits("null", "a", NULL, list, true));
+	assert_true(gate_admits("null", "a", NULL, "x,*", true));
+	assert_false(gate_admits("http://b", "a", NULL, "*.b", true));
 }
 
 int main(void)

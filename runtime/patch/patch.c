@@ -512,13 +512,16 @@ bool patch_stop(int ms)
 int patch_aside(void (*fn)(void *arg), void *arg, struct why *why)
 {
 	struct job *j = mem_alloc(sizeof *j);
+	int rc;
 
 	*j = (struct job){ .kind = ASIDE, .aside = fn, .aside_arg = arg };
-	if (!tray_put(j))
+	rc = tray_put(j);
+	if (!rc)
 		return 0;
 	job_free(j);
-	return why_set(why, ACTOR_EFAIL, "the node is stopping, or %d compiles wait already",
-	               TRAY_MOST);
+	return rc == ACTOR_EFULL
+		? why_set(why, ACTOR_EFAIL, "%d compiles wait already: try again later", TRAY_MOST)
+		: why_set(why, ACTOR_EFAIL, "the node is stopping");
 }
 
 void patch_bring_back(void)

@@ -21,7 +21,7 @@ int  patch_start(const struct patch_config *c, struct why *why);
  * restart is so
  * again. What cannot be is stale and said in the log. */
 void patch_bring_back(void);
-void patch_quiet(void);                 /* from now on refuses: the node is stopping */
+void patch_quiet(void);                 /* the node is stopping: from now on only list, show, log */
 /* After core_stop(). False: a process, or a compile, does not come back in time, so nothing may be
  * freed. */
 bool patch_stop(int ms);

@@ -22,12 +22,20 @@ void tray_open(void)
 	pthread_mutex_unlock(&lock);
 }
 
+static bool only_reads(const struct job *j)
+{
+	return j->kind == LIST || j->kind == SHOW || j->kind == LOG || j->kind == VERIFY;
+}
+
 int tray_put(struct job *j)
 {
 	int rc;
 
 	pthread_mutex_lock(&lock);
-	rc = closed ? ACTOR_EFAIL : waiting.n >= TRAY_MOST ? ACTOR_EFULL : 0;
+	if (ended || (closed && !only_reads(j)))
+		rc = ACTOR_EFAIL;
+	else
+		rc = waiting.n >= TRAY_MOST ? ACTOR_EFULL : 0;
 	if (!rc)
 		jobs_push(&waiting, j);
 	pthread_mutex_unlock(&lock);

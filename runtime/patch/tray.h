@@ -12,8 +12,8 @@ void tray_open(void);
 /* Any thread, all of these. Takes j: 0. Or does not: ACTOR_EFULL; ACTOR_EFAIL, it is closed. */
 int  tray_put(struct job *j);
 void tray_put_first(struct job *j);     /* before all others; also when it is full or closed */
-void tray_close(void);                  /* takes no more */
-void tray_end(void);                    /* and when it is empty, that was all */
+void tray_close(void);                  /* takes only what reads: LIST, SHOW, LOG, VERIFY */
+void tray_end(void);                    /* takes no more; when it is empty, that was all */
 void tray_wake(void);                   /* there is something to do that is no job */
 
 /* The compile thread. Until there is something; false: not within so many ms (below 0: ever). */

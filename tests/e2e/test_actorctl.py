@@ -9,6 +9,7 @@ import os
 import pathlib
 import pty
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -16,8 +17,8 @@ import termios
 import time
 import unittest
 
-from harness import (ACTORCTL, HERE, Case, actorctl, clean_env, make_folder, run, source, until,
-                     vary, write_files)
+from harness import (ACTORCTL, HERE, Case, Runtime, actorctl, clean_env, make_folder, run, source,
+                     until, vary, write_files)
 
 PATCH = r"""
 #include "actor.h"
@@ -323,15 +324,15 @@ class Terminal(Case):
 class Stuck(Case):
     options = None
 
+    def object(self, folder, name, text):
+        write_files(folder, {name + ".c": text.replace("stuck", name)})
+        subprocess.run(["gcc", "-shared", "-fPIC", "-I", HERE / "../../runtime", "-o",
+                        folder / (name + ".so"), folder / (name + ".c")], check=True)
+        return folder / (name + ".so")
+
     def test_every_worker(self):
-        folder, objects = make_folder(), []
-        for i in range(2):
-            name = "stuck%d" % i
-            write_files(folder, {name + ".c": source("stuck.c").replace("stuck", name)})
-            objects.append(folder / (name + ".so"))
-            subprocess.run(["gcc", "-shared", "-fPIC", "-I", HERE / "../../runtime", "-o",
-                            objects[-1],
-                            folder / (name + ".c")], check=True)
+        folder = make_folder()
+        objects = [self.object(folder, "stuck%d" % i, source("stuck.c")) for i in range(2)]
         let_go = pathlib.Path(folder / "let go")
         runtime = self.start("--workers", "2", *objects, env={"E2E_LET_GO": str(let_go)})
         self.addCleanup(let_go.touch)
@@ -372,6 +373,58 @@ class Stuck(Case):
         let_go.touch()
         self.assertEqual([caller.answer()["args"] for _ in range(2)], [["free"]] * 2)
         self.assertEqual(ws.call("test", "a", "b"), ["ab"])
+
+    LOOKS = ("ping", "inspect", "inspect late", "inspect echo", "ps", "nodes", "log -n 1",
+             "top -n 1 -d 10", "log level", "crash list", "dead list echo", "var get arena.speed",
+             "patch list", "patch show 1", "patch log", "trace late --for 1")
+
+    def test_before_it_is_ready_and_while_it_stops(self):
+        late = vary(source("stuck.c"), "const struct actor_type stuck = {", """
+static int start(actor *self)
+{
+	hold(self, 0);
+	return 0;
+}
+
+const struct actor_type stuck = { .start = start,""")
+        late = vary(late, 'return msg_reply(m, "free")', 'return m ? msg_reply(m, "free") : 0')
+        folder = make_folder()
+        good = write_files(folder, {"good.c": vary(PATCH, '"texts"', '"echo"')}) / "good.c"
+        let_go = pathlib.Path(folder / "let go")
+        self.addCleanup(let_go.touch)
+        runtime = Runtime("--workers", "2", self.object(folder, "late", late), ready=False,
+                          env={"E2E_LET_GO": str(let_go)})
+        self.runtimes.append(runtime)
+        self.addCleanup(lambda: runtime.process.poll() is None and runtime.kill())
+        runtime.err.wait("late: holding")
+        for command in ("patch apply %s" % good, *self.LOOKS, "call echo say x", "stop counter"):
+            done = runtime.actorctl(*command.split())
+            self.assertEqual(done.code, 0, (command, done))
+        self.assertEqual(runtime.actorctl("--timeout", "200", "wait").code, 5)
+        self.assertEqual(runtime.out.lines, [])
+        let_go.touch()
+        runtime.wait_ready()
+        self.assertEqual(runtime.actorctl("wait").code, 0)
+        let_go.unlink()
+        said = len(runtime.err.lines)
+        runtime.actorctl("send", "late", "hold")
+        runtime.err.wait("late: holding", after=said)
+        runtime.process.send_signal(signal.SIGTERM)
+        runtime.err.wait("stopping")
+        for command, code, words in (*((x, 0, "") for x in self.LOOKS),
+                                     ("patch apply %s" % good, 6, "the node is stopping"),
+                                     ("patch check %s" % good, 6, "the node is stopping"),
+                                     ("patch revert 1", 1, "the node is stopping"),
+                                     ("start echo", 1, "the node is stopping")):
+            done = runtime.actorctl(*command.split())
+            # 4 s after the signal all ends, which on a loaded machine may be before this does.
+            if "stopping before all is done" in runtime.tail():
+                break
+            self.assertEqual(done.code, code, (command, done))
+            self.assertIn(words, done.err)
+            self.assertNotIn("wait already", done.err)
+        let_go.touch()
+        runtime.stop()
 
 
 if __name__ == "__main__":

@@ -251,14 +251,22 @@ static int run(const struct request *r)
 	return k ? run_command(r, k, used) : no_command(r);
 }
 
-static void look_at_terminal(struct ctl *c)
+int ctl_columns(void)
 {
-	const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
 	struct winsize w;
 
 	if (!isatty(STDOUT_FILENO))
+		return 0;
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col >= 40 ? w.ws_col : 80;
+}
+
+static void look_at_terminal(struct ctl *c)
+{
+	const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	c->columns = ctl_columns();
+	if (!c->columns)
 		return;
-	c->columns = ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col >= 40 ? w.ws_col : 80;
 	c->colour = !(no_colour && *no_colour) && !(term && strcmp(term, "dumb") == 0);
 }
 

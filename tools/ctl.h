@@ -30,4 +30,7 @@ struct ctl {
 int ctl_fail(const struct ctl *c, enum ctl_status status, const char *fmt, ...) PRINTF(3, 4);
 int ctl_fail_bare(const struct ctl *c, enum ctl_status status, const char *text);
 
+/* Of the terminal on stdout, as wide as it is now; 0: it is none. */
+int ctl_columns(void);
+
 #endif

@@ -15,8 +15,9 @@ enum { ROWS = 20, ROWS_MOST = 1000, LINES_AROUND = 6 };
 
 struct view {
 	struct live live;
+	struct ctl ctl;
 	const char *sort, *filter;
-	int64_t rows, pause_ms, refreshes;
+	int64_t rows, pause_ms, refreshes;      /* rows 0: as many as fit */
 	int64_t since;
 	bool keys;                      /* a person looks on */
 };
@@ -31,6 +32,17 @@ static int64_t number(struct packed map, const char *key)
 	return v.type == VALUE_NUM ? (int64_t)(v.num + 0.5) : v.i;
 }
 
+static int64_t rows_that_fit(void)
+{
+	struct winsize w;
+	int rows = ROWS;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 2 * LINES_AROUND)
+		rows = (w.ws_row - 2 * LINES_AROUND) * 2 / 3;
+	return rows < ROWS_MOST ? rows : ROWS_MOST;
+}
+
+/* A window may be made larger or smaller while top runs. */
 static int look(struct view *v)
 {
 	int rc;
@@ -38,10 +50,11 @@ static int look(struct view *v)
 	live_int(&v->live, v->since);
 	live_text(&v->live, v->sort);
 	live_text(&v->live, v->filter);
-	live_int(&v->live, v->rows);
+	live_int(&v->live, v->rows ? v->rows : rows_that_fit());
 	rc = live_ask(&v->live, "top");
 	if (rc == CTL_DONE)
 		v->since = number(v->live.answer.args, "snapshot");
+	v->ctl.columns = ctl_columns();
 	return rc;
 }
 
@@ -232,19 +245,9 @@ static bool wait_on(struct view *v)
 	return !live_ended() && !ferror(stdout);
 }
 
-static int64_t rows_that_fit(void)
-{
-	struct winsize w;
-	int rows = ROWS;
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 2 * LINES_AROUND)
-		rows = (w.ws_row - 2 * LINES_AROUND) * 2 / 3;
-	return rows < ROWS_MOST ? rows : ROWS_MOST;
-}
-
 int run_top(const struct ctl *c, int argc, char **argv)
 {
-	struct view v = { .sort = "rate", .filter = "", .rows = rows_that_fit(), .pause_ms = 1000 };
+	struct view v = { .ctl = *c, .sort = "rate", .filter = "", .pause_ms = 1000 };
 	const struct live_option options[] = {
 		{ .name = "--sort", .text = &v.sort },
 		{ .name = "--filter", .text = &v.filter },
@@ -258,7 +261,7 @@ int run_top(const struct ctl *c, int argc, char **argv)
 
 	if (rc != CTL_DONE)
 		return rc;
-	rc = live_open(&v.live, c);
+	rc = live_open(&v.live, &v.ctl);
 	if (rc == CTL_DONE)
 		rc = look(&v);
 	v.keys = c->columns && !c->json && isatty(STDIN_FILENO);

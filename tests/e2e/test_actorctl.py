@@ -17,8 +17,8 @@ import termios
 import time
 import unittest
 
-from harness import (ACTORCTL, HERE, Case, Runtime, actorctl, clean_env, make_folder, run, source,
-                     until, vary, write_files)
+from harness import (ACTORCTL, HERE, PATIENCE, Case, Runtime, actorctl, clean_env, make_folder,
+                     run, source, until, vary, write_files)
 
 PATCH = r"""
 #include "actor.h"
@@ -376,9 +376,23 @@ class Stuck(Case):
 
     LOOKS = ("ping", "inspect", "inspect late", "inspect echo", "ps", "nodes", "log -n 1",
              "top -n 1 -d 10", "log level", "crash list", "dead list echo", "var get arena.speed",
-             "patch list", "patch show 1", "patch log", "trace late --for 1")
+             "patch list", "patch show 1", "patch log")
 
-    def test_before_it_is_ready_and_while_it_stops(self):
+    def looks(self, runtime, also=(), ended=lambda: False):
+        """Each answers, or says why not: (command, exit status, words)."""
+        trace = subprocess.Popen([ACTORCTL, "--control", runtime.control, "trace", "late", "--for",
+                                  "1"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        for command, code, words in (*((x, 0, "") for x in self.LOOKS), *also):
+            done = runtime.actorctl(*command.split())
+            if ended():
+                break
+            self.assertEqual(done.code, code, (command, done))
+            self.assertIn(words, done.err)
+            self.assertNotIn("wait already", done.err)
+        said = trace.communicate(timeout=30 * PATIENCE)[1]
+        self.assertTrue(trace.returncode == 0 or ended(), said)
+
+    def test_before_it_is_ready_full_and_while_it_stops(self):
         late = vary(source("stuck.c"), "const struct actor_type stuck = {", """
 static int start(actor *self)
 {
@@ -397,9 +411,8 @@ const struct actor_type stuck = { .start = start,""")
         self.runtimes.append(runtime)
         self.addCleanup(lambda: runtime.process.poll() is None and runtime.kill())
         runtime.err.wait("late: holding")
-        for command in ("patch apply %s" % good, *self.LOOKS, "call echo say x", "stop counter"):
-            done = runtime.actorctl(*command.split())
-            self.assertEqual(done.code, 0, (command, done))
+        self.assertEqual(runtime.actorctl("patch", "apply", good).code, 0)
+        self.looks(runtime, (("call echo say x", 0, ""), ("stop counter", 0, "")))
         self.assertEqual(runtime.actorctl("--timeout", "200", "wait").code, 5)
         self.assertEqual(runtime.out.lines, [])
         let_go.touch()
@@ -409,20 +422,20 @@ const struct actor_type stuck = { .start = start,""")
         said = len(runtime.err.lines)
         runtime.actorctl("send", "late", "hold")
         runtime.err.wait("late: holding", after=said)
+        pipe = runtime.redis().pipeline()
+        for _ in range(1100):
+            pipe.rpush("late", '{"func":"hold","args":[]}')
+        pipe.execute()
+        until(lambda: runtime.json("inspect", "late")[0]["mailbox"]["waiting"] >= 1024, "full")
+        self.looks(runtime, (("call late hold", 1, "full"), ("call echo say x", 0, "")))
         runtime.process.send_signal(signal.SIGTERM)
         runtime.err.wait("stopping")
-        for command, code, words in (*((x, 0, "") for x in self.LOOKS),
-                                     ("patch apply %s" % good, 6, "the node is stopping"),
-                                     ("patch check %s" % good, 6, "the node is stopping"),
-                                     ("patch revert 1", 1, "the node is stopping"),
-                                     ("start echo", 1, "the node is stopping")):
-            done = runtime.actorctl(*command.split())
-            # 4 s after the signal all ends, which on a loaded machine may be before this does.
-            if "stopping before all is done" in runtime.tail():
-                break
-            self.assertEqual(done.code, code, (command, done))
-            self.assertIn(words, done.err)
-            self.assertNotIn("wait already", done.err)
+        stopping = "the node is stopping"
+        # 4 s after the signal all ends, which on a loaded machine may be before this does.
+        self.looks(runtime, (("patch apply %s" % good, 6, stopping), ("start echo", 1, stopping),
+                             ("patch check %s" % good, 6, stopping),
+                             ("patch revert 1", 1, stopping)),
+                   lambda: "stopping before all is done" in runtime.tail())
         let_go.touch()
         runtime.stop()
 

@@ -5,7 +5,8 @@ only where unsigned patches are taken from there."""
 
 import unittest
 
-from harness import EFAIL, ENOENT, Case, RedisServer, Runtime, actorctl
+from harness import (ANSWERS, EFAIL, ENOENT, Case, RedisServer, Runtime, actorctl, make_folder,
+                     until)
 
 
 class Remote(Case):
@@ -35,6 +36,38 @@ class Remote(Case):
             self.assertIn("bus: connected", self.ctl(node, "log").out)
             self.assertEqual(self.ctl(node, "patch", "list").code, 0)
             self.assertEqual(runtime.actorctl("ping").code, 0)
+
+    def test_every_command(self):
+        """Each of the tool's table, with what it says where that is not its success."""
+        fix = make_folder() / "fix.c"
+        fix.write_text(ANSWERS % 8 + 'const struct actor_type patch = { .name = "rpc", '
+                       '.on = ON({ "answers", "", answers, 0 }) };\n')
+        number = self.open.json("patch", "apply", str(fix))[0]["patch"]
+        old, new, key = str(number), str(number + 1), "%s/key" % fix.parent
+        uses = {
+            "help": "", "ping": "", "wait": "", "inspect": "rpc", "ps": "", "nodes": "",
+            "dead list": "jobs", "dead show": ("jobs 1-0", 3, "no dead letter"),
+            "dead retry": ("jobs 1-0", 3, "no dead letter"),
+            "top": "-n 1 -d 10", "trace": "counter --for 1", "log": "-n 1", "log level": "",
+            "crash list": "", "crash show": ("77", 3, "no crash"),
+            "stop": "arena", "start": "arena", "call": "counter hit 0", "send": "counter hit 0",
+            "var get": "arena.speed", "var set": "arena.speed 9",
+            "patch check": str(fix), "patch apply": str(fix), "patch rollouts": "",
+            "patch list": "", "patch show": old, "patch log": "", "patch revert": new,
+            "patch wait": (new, 6, ""), "patch lift": (old, 1, "not in quarantine"),
+            "keygen": key, "sign": "%s --key %s" % (fix, key),
+        }
+        names = actorctl("--commands").out.splitlines()
+        self.assertEqual(set(names), set(uses))
+        for name in names:
+            with self.subTest(name):
+                use = uses[name]
+                args, code, words = use if isinstance(use, tuple) else (use, 0, "")
+                done = self.ctl("open", *name.split(), *args.split())
+                self.assertEqual(done.code, code, done)
+                self.assertIn(words, done.err)
+                if name == "stop":
+                    until(lambda: self.ctl("open", "inspect", "arena").code == 3, "it has ended")
 
     def test_calls_that_node(self):
         before, = self.open.json("call", "counter", "hit", "0")[0]["args"]
@@ -83,9 +116,12 @@ class Remote(Case):
         done = self.ctl("shut", "patch", "apply", "-", stdin=fix.encode())
         self.assertEqual(done.code, 6, done)
         self.assertIn("unsigned", done.err)
-        done = self.ctl("shut", "stop", "echo")
-        self.assertEqual(done.code, 1, done)
-        self.assertIn("--unsigned-patches", done.err)
+        for command in ("stop echo", "start echo", "var set arena.speed 9", "log level echo none",
+                        "patch revert 1", "patch lift 1"):
+            with self.subTest(command):
+                done = self.ctl("shut", *command.split())
+                self.assertNotEqual(done.code, 0, done)
+                self.assertIn("--unsigned-patches", done.err)
         self.assertEqual(self.ctl("shut", "call", "echo", "say", "x").out, "x\n")
 
     def test_who_is_not_there(self):

@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: MIT
 """Seeing what runs: metrics, readiness, top, log; and stopping an actor."""
 
+import fcntl
 import json
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 import unittest
 
@@ -171,6 +174,15 @@ class Top(Case):
         self.assertGreater(one["waiting"], 3)
         self.runtime.json("--timeout", "20000", "call", "slow", "quick")
 
+    def test_only_what_is_busy(self):
+        """What has happened before the window, and what has not at all, is not among it."""
+        self.runtime.actorctl("call", "slow", "fails")
+        seen = self.top(during=[("slow", "quick")])
+        self.assertIn("quick", str(seen))
+        for row in (r for one in seen for r in one["handlers"]):
+            self.assertGreater(row["per_s"] + row["cpu"] + row["failed"] + row["waiting"], 0, row)
+            self.assertNotEqual((row["type"], row["handler"]), ("slow", "fails"))
+
     def test_text(self):
         done = self.runtime.actorctl("top", "-n", "2", "-d", "50")
         self.assertEqual(done.code, 0, done)
@@ -219,6 +231,41 @@ class Top(Case):
         say(b"s", b"stop: ")
         say(b"nobody\n", b"no actor named `nobody`")
         say(b" ", b"messages/s")
+        os.write(ours, b"q")
+        self.assertEqual(tool.wait(10 * PATIENCE), 0)
+        os.close(ours)
+
+    def test_a_window_that_changes(self):
+        ours, theirs = pty.openpty()
+        def window(lines, columns):
+            fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        window(50, 200)
+        tool = subprocess.Popen([ACTORCTL, "--control", self.runtime.control, "top", "-d", "20"],
+                                stdin=theirs, stdout=theirs, stderr=theirs,
+                                env=clean_env(self.folder, {"TERM": "xterm"}))
+        self.addCleanup(tool.kill)
+        os.close(theirs)
+        said = b""
+
+        def seen(screen, what):
+            """A whole screen that is so."""
+            nonlocal said
+            def look():
+                nonlocal said
+                if select.select([ours], [], [], 0.1)[0]:
+                    said += os.read(ours, 65536)
+                    *screens, said = said.split(b"\033[J")
+                    return any(screen(re.sub(rb"\033\[[0-9;]*[A-Za-z]", b"", s).decode()
+                                      .split("\r\n")) for s in screens)
+            until(look, what)
+
+        def wide(lines):
+            return len(lines) > 5 and any("worker 0" in x and len(x) > 50 for x in lines)
+        seen(wide, "a large one")
+        window(5, 50)
+        seen(lambda lines: len(lines) == 5 and 0 < len(lines[1]) <= 50, "a small one")
+        window(50, 200)
+        seen(wide, "a large one again")
         os.write(ours, b"q")
         self.assertEqual(tool.wait(10 * PATIENCE), 0)
         os.close(ours)

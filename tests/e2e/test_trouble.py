@@ -57,6 +57,9 @@ class Trouble(Case):
         runtime.wait_ready()
         self.look(runtime)
         self.assertEqual(runtime.json("inspect")[0]["warnings"], ["Redis does not answer"])
+        self.assertEqual([n["self"] for n in runtime.json("nodes")], [True])
+        for command in ("nodes",), ("dead", "list", "museum"), ("patch", "rollouts"):
+            self.assertIn("Redis", runtime.actorctl(*command).err)
 
     def test_while_it_stops(self):
         runtime = self.start("--workers", "2", MUSEUM, stop=False)

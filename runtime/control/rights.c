@@ -21,14 +21,17 @@ bool rights_change(actor *self, const msg *m, bool open)
 	return may;
 }
 
-/* What actorctl asks the bus for; each node that takes a rollout checks its signature. */
-static bool only_looks(const struct call *c)
+/* What actorctl asks the bus for: whoever may use that Redis can do it without us, too, and each
+ * node that takes a rollout checks its signature. */
+static bool is_of_redis(const struct call *c)
 {
-	static const char *const looks[] = { "dead_list", "dead_show", "rollouts", "rollout" };
+	static const char *const all[] = {
+		"dead_list", "dead_show", "dead_retry", "rollouts", "rollout",
+	};
 	const char *name = core_ref_name(c->to);
 
-	for (size_t i = 0; name && !strcmp(name, "bus") && i < ARRAY_LEN(looks); i++)
-		if (!strcmp(c->what, looks[i]))
+	for (size_t i = 0; name && !strcmp(name, "bus") && i < ARRAY_LEN(all); i++)
+		if (!strcmp(c->what, all[i]))
 			return true;
 	return false;
 }
@@ -36,7 +39,7 @@ static bool only_looks(const struct call *c)
 int rights_call(const msg *m, const struct call *c, bool open, struct why *why)
 {
 	if (msg_origin(m) != FROM_REDIS || open || !core_alive(c->to) || core_is_topic(c->to) ||
-	    only_looks(c))
+	    is_of_redis(c))
 		return 0;
 	return why_set(why, ACTOR_EFAIL, "%s.%s: through Redis only topics are called, and this is "
 	               "the runtime's own; use the node's control socket, or start it with "

@@ -91,6 +91,7 @@ class Remote(Case):
         self.assertEqual(self.shut.json("call", "store", "get", "kept")[0]["args"], [1])
         self.assertEqual(self.shut.json("call", "store", "get", "login/ann")[0]["args"], [])
         self.assertEqual(self.ctl("shut", "dead", "list", "echo").code, 0)
+        self.assertNotIn("only", self.ctl("shut", "dead", "retry", "echo", "1-1").err)
         self.assertEqual(self.ctl("shut", "call", "clients", "users").code, 0)
         self.assertEqual(self.ctl("open", "call", "store", "get", "kept").code, 0)
 

@@ -120,6 +120,7 @@ static void on_redis(void *arg)
 	struct node *n = arg;
 
 	loop_timer_set(n->redis_late, -1);
+	core_send(NULL, &(struct call){ .to = actor_find("clients"), .what = "connected" }, NULL);
 	when_started(n);
 }
 

@@ -12,6 +12,7 @@
  * meanwhile. A user's record goes with the last session, when all of it is on the disk.
  *
  * What is shared is set here at once, too, but Redis decides: who hears of a change reads it there.
+ * As nobody hears of one while the link is lost, all is read when it is back.
  * Answers come in its order; none is taken before that to the last change of our own.
  *
  * Locks, in this order: a shard (sessions by number) or the table (users by name), then the
@@ -312,24 +313,61 @@ void keep_found(const char *name, const char *key, size_t len, struct packed val
 	let_go(u);
 }
 
+static void take_shared(struct user *u, const char *key, const struct value *text)
+{
+	struct kept *k = text ? kept_make(&u->kept, KEEP_SHARED, key)
+	                      : kept_find(&u->kept, KEEP_SHARED, key);
+	struct buf b = { 0 };
+
+	if (!k || k->unwritten)
+		return;
+	k->gone = !text;
+	if (text) {
+		json_or_text(text->str, text->len, &b);
+		kept_write(k, (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len });
+		buf_fini(&b);
+	}
+}
+
 void keep_shared(const char *name, const char *key, const char *text, size_t len)
 {
 	struct user *u = strlen(key) <= KEEP_KEY_MOST ? take(name) : NULL;
-	struct buf b = { 0 };
-	struct kept *k;
 
 	if (!u)
 		return;
-	if (text)
-		json_or_text(text, len, &b);
-	k = text ? kept_make(&u->kept, KEEP_SHARED, key) : kept_find(&u->kept, KEEP_SHARED, key);
-	if (k && !k->unwritten) {
-		k->gone = !text;
-		if (text)
-			kept_write(k, (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len });
-	}
+	take_shared(u, key, text ? &(struct value){ .type = VALUE_STR, .str = text, .len = len }
+	                         : NULL);
 	let_go(u);
-	buf_fini(&b);
+}
+
+void keep_shared_all(const char *name, struct packed fields, size_t count)
+{
+	struct user *u = take(name);
+	struct value key, text;
+	char word[KEEP_KEY_MOST + 1];
+
+	if (!u)
+		return;
+	for (struct kept *k = u->kept.first; k; k = k->next)
+		if (k->keep == KEEP_SHARED)
+			take_shared(u, k->key, NULL);
+	for (; count > 1 && packed_next(&fields, &key) > 0 && packed_next(&fields, &text) > 0;
+	     count -= 2)
+		if (key.type == VALUE_STR && key.len <= KEEP_KEY_MOST && text.type == VALUE_STR) {
+			memcpy(word, key.str, key.len);
+			word[key.len] = 0;
+			take_shared(u, word, &text);
+		}
+	let_go(u);
+}
+
+void keep_names(struct buf *out)
+{
+	pthread_mutex_lock(&users.lock);
+	for (uint32_t i = 0; users.bucket && i < users.size; i++)
+		for (const struct user *u = users.bucket[i]; u; u = u->next)
+			buf_add(out, u->name, strlen(u->name) + 1);
+	pthread_mutex_unlock(&users.lock);
 }
 
 bool keep_is_here(const char *name)

@@ -22,7 +22,10 @@ void keep_found(const char *user, const char *key, size_t len, struct packed val
 /* From Redis: text is JSON, or, as others may write there, just a text; NULL: there is none.
  * Nothing where the user is not here, or has set it itself: keep_written() is still to come. */
 void keep_shared(const char *user, const char *key, const char *text, size_t len);
+/* All of it: fields are so many keys and texts in turn; what is not among them is gone. */
+void keep_shared_all(const char *user, struct packed fields, size_t count);
 bool keep_is_here(const char *user);
+void keep_names(struct buf *out);       /* appends those of all users here, each with its NUL */
 /* Redis has, or has refused, what was set; total: what it says the sum is now; NULL: nothing. */
 void keep_written(const char *user, const char *key, const int64_t *total);
 

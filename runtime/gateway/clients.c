@@ -11,6 +11,7 @@
  *   close user:str reason:str  its sessions end
  *   share user key command ... what a session of the user has set (core/client.c), to Redis; the
  *   changed user key           other nodes hear of it, and read it there
+ *   connected                  Redis is back: what was said meanwhile is read there
  *
  * The idea: all that is said once is encoded once (session_tell; once a thread, where --ws-threads
  * says several), and PUBLISHed once for the other nodes, whose own `clients` hear it by `heard` and
@@ -29,7 +30,7 @@
 #include "ports.h"
 #include "users.h"
 
-enum { REDIS_MS = 10000, KEEPER_MS = 10000, SAY_MS = 10000 };
+enum { REDIS_MS = 10000, KEEPER_MS = 10000, SAY_MS = 10000, USERS_AT_ONCE = 64 };
 
 static actor_ref bus;
 static struct { struct sessions *const *at; int n; int64_t said_ms; } threads;
@@ -39,13 +40,17 @@ static struct { struct sessions *const *at; int n; int64_t said_ms; } threads;
 struct sum { msg_caller caller; unsigned left; int64_t total; bool may_miss; int error; };
 static struct part { struct part *next; int64_t ask; struct sum *of; } *parts, **parts_end = &parts;
 
-/* Of Redis, the oldest first, as its answers come. own: a change of ours; sum: that answers it. */
+/* Of Redis, the oldest first, as its answers come. own: a change of ours; sum: that answers it;
+ * key NULL: all there is of that user. */
 static struct asked {
 	struct asked *next;
 	int64_t ask;
 	char *user, *key;
 	bool own, sum;
 } *asked, **asked_end = &asked;
+
+/* Users, whose names are in a row, of whom all is read: from `at` on those to be asked for. */
+static struct { struct buf names; size_t at; unsigned under_way; } anew;
 
 /* --- the gateway's threads ---------------------------------------------------------------- */
 
@@ -214,14 +219,15 @@ static int heard(actor *self, const msg *m)
 /* A command for the hash actord:user:NAME, whose answer comes to `then`; by: m's value i, or -1. */
 static int ask_redis(actor *self, const char *command, struct asked a, const msg *m, int i)
 {
-	const char *then = a.own ? "written" : "read";
+	const char *then = a.own ? "written" : a.key ? "read" : "all read";
 	msg_out *o = msg_values(self);
 	struct buf hash = { 0 };
 
 	buf_printf(&hash, "actord:user:%s%c", a.user, 0);
 	out_str(o, command);
 	out_str(o, hash.p);
-	out_str(o, a.key);
+	if (a.key)
+		out_str(o, a.key);
 	if (i >= 0)
 		out_value(o, m, i);
 	buf_fini(&hash);
@@ -229,7 +235,7 @@ static int ask_redis(actor *self, const char *command, struct asked a, const msg
 	if (a.ask < 0)
 		return (int)a.ask;
 	a.user = mem_string(a.user, strlen(a.user));
-	a.key = mem_string(a.key, strlen(a.key));
+	a.key = a.key ? mem_string(a.key, strlen(a.key)) : NULL;
 	*asked_end = mem_alloc(sizeof a);
 	**asked_end = a;
 	asked_end = &(*asked_end)->next;
@@ -329,6 +335,51 @@ static int read_one(actor *self, const msg *m)
 	return 0;
 }
 
+/* Some at a time: `bus` has other questions too. What cannot be asked is, when Redis is back. */
+static void read_users(actor *self)
+{
+	while (anew.at < anew.names.len && anew.under_way < USERS_AT_ONCE) {
+		struct asked a = { .user = anew.names.p + anew.at };
+
+		if (keep_is_here(a.user)) {
+			if (ask_redis(self, "HGETALL", a, NULL, -1))
+				break;
+			anew.under_way++;
+		}
+		anew.at += strlen(a.user) + 1;
+	}
+}
+
+static int connected(actor *self, const msg *m)
+{
+	(void)m;
+	buf_clear(&anew.names);
+	anew.at = 0;
+	keep_names(&anew.names);
+	read_users(self);
+	return 0;
+}
+
+static int all_read(actor *self, const msg *m)
+{
+	struct asked a = asked_take(msg_ask(m));
+	struct buf b = { 0 };
+	struct packed in;
+	struct value list;
+
+	if (!a.ask)
+		return 0;
+	anew.under_way--;
+	msg_pack(m, 0, &b);
+	in = (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len };
+	if (!msg_error(m) && packed_next(&in, &list) > 0 && list.type == VALUE_LIST)
+		keep_shared_all(a.user, in, list.len);
+	buf_fini(&b);
+	asked_fini(&a);
+	read_users(self);
+	return 0;
+}
+
 /* --- rooms and users ---------------------------------------------------------------------- */
 
 static actor_ref who(const msg *m, int i)
@@ -386,6 +437,8 @@ static const struct actor_type clients_type = {
 	         { "written", "answer:any?",                  written,    0 },
 	         { "changed", "user:str key:str",             changed,    0 },
 	         { "read",  "answer:any?",                    read_one,   0 },
+	         { "connected", "",                           connected,  0 },
+	         { "all read", "answer:any?",                 all_read,   0 },
 	         { "summed", "part:int?",                     summed,     0 },
 	         { "join",  "room:str who:int?",              join,       0 },
 	         { "leave", "room:str who:int?",              leave,      0 },

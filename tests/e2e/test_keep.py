@@ -6,6 +6,7 @@ and for a day, through kill -9 and on two nodes."""
 import json
 import pathlib
 import re
+import signal
 import unittest
 
 import harness
@@ -151,6 +152,26 @@ class Sessions(Keep):
         redis.client().hset("actord:user:ann", "gold", "dust")
         here.call("add", SHARED, "gold", 1, tpc="purse")
         until(lambda: self.get(here, SHARED, "gold")[3] == "dust", "it is what Redis has")
+
+    def test_what_changed_while_redis_was_away(self):
+        """The other nodes' words of it are lost; and what was set here meanwhile is not kept."""
+        redis = RedisServer()
+        self.addCleanup(redis.stop)
+        runtime = self.begin("--node", "one", redis=redis.url)
+        ann = self.login(runtime, "ann")
+        for key in "gold", "lost", "local":
+            ann.call("set", SHARED, key, 1, tpc="purse")
+        until(lambda: redis.client().hlen("actord:user:ann") == 3, "Redis has it")
+        redis.stop()
+        runtime.err.wait("lost redis")
+        ann.call("set", SHARED, "local", 2, tpc="purse")
+        runtime.process.send_signal(signal.SIGSTOP)
+        redis.start()
+        redis.client().hset("actord:user:ann", mapping={"gold": 7, "local": 5, "new": '"x"'})
+        runtime.process.send_signal(signal.SIGCONT)
+        for key, kind, number in (("gold", INT, 7), ("local", INT, 5), ("lost", NONE, 0),
+                                  ("new", STR, 0)):
+            until(lambda: self.get(ann, SHARED, key)[:2] == [kind, number], key + " is as there")
 
     def test_without_redis(self):
         runtime = self.start(HERE / "actors/purse.c", redis="none")

@@ -5,9 +5,10 @@
  * # begins a comment. It is read once, at the start.
  *
  * A signed patch is taken once. Its nonce is noted down in the state folder, on disk before the
- * patch is in force, and forgotten when the patch has expired anyway: the file is a line a nonce,
- * `expiry nonce`, appended to, and written anew, without what has expired, at each start. A line
- * cut short by a crash belongs to a patch that was not in force yet.
+ * patch is in force. A clock may be set ahead and back again, so what has expired by it is not
+ * forgotten for that, but when a patch has been taken that was signed after it had expired. The
+ * file is a line a nonce, `expiry nonce`, appended to, and written anew, without what is forgotten,
+ * at each start. A line cut short by a crash belongs to a patch that was not in force yet.
  *
  * Threads: the compile thread, and before it is there the one that starts it. */
 #include "keys.h"
@@ -80,12 +81,16 @@ static int read_keys(struct why *why)
 
 /* --- the file of nonces ----------------------------------------------------------------- */
 
+/* None is valid for longer than EXPIRES_MAX_S: so late the newest was signed, or later. */
 static void remember(int64_t expires_s, const uint8_t nonce[NONCE_LEN])
 {
+	int64_t newest_s = expires_s;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < spents; i++)
-		if (spent[i].expires_s > now_s())
+		newest_s = spent[i].expires_s > newest_s ? spent[i].expires_s : newest_s;
+	for (size_t i = 0; i < spents; i++)
+		if (spent[i].expires_s >= newest_s - EXPIRES_MAX_S)
 			spent[kept++] = spent[i];
 	spents = kept;
 	spent = mem_resize(spent, (spents + 1) * sizeof *spent);
@@ -103,7 +108,7 @@ static void read_nonces(const char *path)
 		long long expires_s = strtoll(line, &end, 10);
 
 		if (*end == ' ' && strlen(end) == 2 * NONCE_LEN + 2 &&
-		    hex_read(end + 1, nonce, NONCE_LEN) && expires_s > now_s())
+		    hex_read(end + 1, nonce, NONCE_LEN))
 			remember(expires_s, nonce);
 	}
 	if (f)
@@ -122,6 +127,16 @@ static bool write_whole(int fd, const struct buf *b)
 	return write(fd, b->p, b->len) == (ssize_t)b->len && !fdatasync(fd);
 }
 
+static bool sync_folder(void)
+{
+	int folder = open(config.state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool synced = folder >= 0 && !fsync(folder);
+
+	if (folder >= 0)
+		close(folder);
+	return synced;
+}
+
 /* Anew, under another name first: a crash leaves the old one or the new one. */
 static int write_nonces(const char *path, struct why *why)
 {
@@ -133,7 +148,8 @@ static int write_nonces(const char *path, struct why *why)
 		add_line(&all, &spent[i]);
 	snprintf(other, sizeof other, "%s.new", path);
 	noted = open(other, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-	whole = noted >= 0 && write_whole(noted, &all) && !rename(other, path);
+	whole = noted >= 0 && write_whole(noted, &all) && !rename(other, path) &&
+		sync_folder();
 	buf_fini(&all);
 	return whole ? 0 : why_set(why, ACTOR_EFAIL, "%s: %s", path, strerror(errno));
 }

@@ -190,6 +190,32 @@ static void what_has_expired_is_forgotten(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
+/* The clock that says so may be set back: what was spent meanwhile would be taken again. */
+static void what_expired_lately_is_not(void **state)
+{
+	char path[80], line[100], is[100] = "";
+	FILE *f;
+
+	(void)state;
+	keys_close();
+	snprintf(path, sizeof path, "%s/nonces", folder);
+	snprintf(line, sizeof line, "%lld 00112233445566778899aabbccddeeff\n",
+	         (long long)time(NULL) - EXPIRES_MAX_S + 60);
+	f = fopen(path, "w");
+	fputs(line, f);
+	fclose(f);
+	open_keys();
+	sign_by(secret, "*", 30);
+	assert_int_equal(checked(), 0);
+	assert_int_equal(keys_spend(&got, &why), 0);
+	keys_close();
+	open_keys();
+	f = fopen(path, "r");
+	assert_non_null(fgets(is, sizeof is, f));
+	fclose(f);
+	assert_string_equal(is, line);
+}
+
 static void files_of_keys(void **state)
 {
 	static const char *const bad[][2] = {
@@ -265,6 +291,7 @@ int main(void)
 		cmocka_unit_test(which_actors),
 		cmocka_unit_test(once),
 		cmocka_unit_test(what_has_expired_is_forgotten),
+		cmocka_unit_test(what_expired_lately_is_not),
 		cmocka_unit_test(files_of_keys),
 	};
 

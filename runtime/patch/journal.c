@@ -49,6 +49,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static pthread_t syncer;
 static bool syncing, dirty;
+static int unsynced;            /* errno of the first sync that failed */
 static int fd = -1;
 static char *path;
 static int64_t end;             /* bytes written */
@@ -284,6 +285,9 @@ static int put(const struct buf *line, bool intent, struct why *why)
 		               "%s has been changed by somebody else: it has %lld bytes, %lld "
 		               "were written; restart actord, which puts it aside", path,
 		               (long long)st.st_size, (long long)end);
+	if (intent && unsynced)
+		return why_set(why, ACTOR_EFAIL, "%s could not be synced (%s): restart actord when "
+		               "its disk is well", path, strerror(unsynced));
 	if (intent && !room_for(line->len))
 		return why_set(why, ACTOR_EFAIL, "%s cannot be written: %s", path, strerror(errno));
 	if (write_whole(line->p, line->len) == 0)
@@ -355,7 +359,16 @@ void journal_settle(void)
 
 int journal_sync(void)
 {
-	return fdatasync(fd);
+	int error = fdatasync(fd) < 0 ? errno : 0;
+
+	pthread_mutex_lock(&lock);
+	if (error && !unsynced) {
+		unsynced = error;
+		log_line(LOG_ERROR, "patch", "%s: what was written last may not be on the disk, "
+		         "and no more patches are taken: %s", path, strerror(error));
+	}
+	pthread_mutex_unlock(&lock);
+	return error ? -1 : 0;
 }
 
 static void *sync_thread(void *arg)
@@ -478,6 +491,7 @@ int journal_open(const char *folder, journal_fn *each, void *arg, struct why *wh
 	buf_fini(&first);
 	if (rc)
 		return rc;
+	unsynced = 0;
 	syncing = true;
 	dirty = true;
 	if (pthread_create(&syncer, NULL, sync_thread, NULL))

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * revert.c - earlier code in force again.
  *
- * Superseded code is not kept in memory: what is needed again is compiled again from the
- * journal. Patches
- * of one handler are taken back newest first, so what a handler was before a patch is what the
- * patch found
- * when it came, but for patches that have been left out since.
+ * Superseded code is not kept in memory: what is needed again is compiled again from the journal.
+ * Patches of one handler are taken back newest first, so what a handler was before a patch is what
+ * the patch found when it came, but for patches that have been left out since.
  *
  * After a restart only what is on top is compiled: for each handler the newest patch that is
- * neither taken
- * back, nor suspect, nor made for another build of the type. */
+ * neither taken back, nor suspect, nor made for another build of the type. */
 #include "revert.h"
 
 #include <stdio.h>
@@ -553,7 +550,10 @@ static void lay(uint32_t number, struct made *m, const struct patch_kept *k, rev
 		return;
 	log_line(LOG_INFO, "patch", "%u in force again: %.*s", number, (int)m->e.handlers.len,
 	         m->e.handlers.p);
-	if (m->e.process && history_again(number, &why) == 0) {
+	if (m->e.process && history_again(number, &why) < 0) {
+		log_line(LOG_ERROR, "patch", "%u: its process is not run again: %s", number,
+		         why.text);
+	} else if (m->e.process) {
 		ran(number, m->e.process, m->code);
 		m->code = NULL;
 	}

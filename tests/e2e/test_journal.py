@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 import unittest
 
 from harness import ACTORCTL, HERE, TROUBLE, Case, make_folder, until, vary
@@ -199,6 +200,16 @@ class Restarts(Journal):
         self.again(killed=True)
         until(lambda: self.hit(0) == 5, "the process of the patch in force, and no other")
         self.assertEqual(self.states(), {1: "probation", 2: "ran"})
+
+    def test_a_process_that_the_journal_has_no_room_for(self):
+        """It is not run again, which is said; its table is in force."""
+        self.begin()
+        self.apply(PROCESS % "return 0" + TABLE % "more")
+        self.end()
+        self.begin(prefix=(sys.executable, HERE / "no_room.py", str(self.file.stat().st_size)))
+        self.r.err.wait("1: its process is not run again: .*No space left on device")
+        self.assertEqual(self.r.actorctl("call", "echo", "more").code, 0)
+        self.r.kill()
 
     def test_the_suspect_of_a_crash_is_left_out(self):
         self.begin("--workers", "2")
@@ -542,10 +553,9 @@ class Damage(Journal):
             at = data.index(b"100 * msg_int")
             return data[:at] + bytes(40) + data[at + 40:]
         self.damaged(hole, "line 4 was not finished: it is cut off", 10)
-        kept = list(self.file.parent.glob("patches.journal.aside-*"))
-        self.assertEqual(len(kept), 1)
-        self.assertTrue(kept[0].read_bytes().startswith(b'{"line":4,'))
-        self.assertIn(b'"in force","patch":2', kept[0].read_bytes())
+        kept, = self.file.parent.glob("patches.journal.aside-*")
+        self.assertTrue(kept.read_bytes().startswith(b'{"line":4,'))
+        self.assertIn(b'"in force","patch":2', kept.read_bytes())
 
     def test_of_another_version(self):
         self.damaged(lambda data: data.replace(b'"format":1', b'"format":2'),

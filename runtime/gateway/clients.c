@@ -30,7 +30,8 @@
 #include "ports.h"
 #include "users.h"
 
-enum { REDIS_MS = 10000, KEEPER_MS = 10000, SAY_MS = 10000, USERS_AT_ONCE = 64 };
+enum { REDIS_MS = 10000, KEEPER_MS = 10000, SAY_MS = 10000, USERS_AT_ONCE = 64,
+       ANEW_MS = 500 };
 
 static actor_ref bus;
 static struct { struct sessions *const *at; int n; int64_t said_ms; } threads;
@@ -335,7 +336,7 @@ static int read_one(actor *self, const msg *m)
 	return 0;
 }
 
-/* Some at a time: `bus` has other questions too. What cannot be asked is, when Redis is back. */
+/* Some at a time: `bus` has other questions too. Where it takes none, all is begun again. */
 static void read_users(actor *self)
 {
 	while (anew.at < anew.names.len && anew.under_way < USERS_AT_ONCE) {
@@ -348,6 +349,8 @@ static void read_users(actor *self)
 		}
 		anew.at += strlen(a.user) + 1;
 	}
+	if (anew.at < anew.names.len && !anew.under_way)
+		actor_after(self, ANEW_MS, "connected");
 }
 
 static int connected(actor *self, const msg *m)

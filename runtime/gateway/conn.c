@@ -31,6 +31,8 @@ enum {
 	GATHER_BYTES = 4096,            /* a larger message takes long to read */
 	SPARE_CONNS = 16,               /* of an address, for GETs, and to hear why not */
 	EARLY_BYTES = 1 << 20,          /* of a message before login: nobody needs more */
+	FRAMES_FREE = 16, FRAME_BYTES = 4096,   /* of a message: see counts() */
+	SAID_BYTES = 65536,             /* so much of a message is a sign that it comes */
 	TICK_MS = 500,
 	SLICE = 256, SLICES_MOST = 100,
 };
@@ -337,6 +339,13 @@ void conns_gathered(struct conns *all)
 	all->gathering = false;
 }
 
+/* A message counts once for the rates. One of many small frames counts more often. */
+static bool counts(struct conn *c, bool final)
+{
+	c->frames = final ? 0 : c->frames + 1;
+	return final || c->frames > FRAMES_FREE + c->part.len / FRAME_BYTES;
+}
+
 void conn_read(struct conn *c, const void *bytes, size_t len, size_t rest, bool final)
 {
 	size_t all = sum(c->part.len, len, rest);
@@ -347,11 +356,11 @@ void conn_read(struct conn *c, const void *bytes, size_t len, size_t rest, bool 
 		return;
 	if (all > c->in->small_bytes && too_big(c, all))
 		return;
-	if (!rest && limited(c, false))         /* a message may have any number of frames */
+	if (!rest && counts(c, final) && limited(c, false))
 		return;
 	gather(c->in, len);
-	if (whole)
-		c->said = c->heard;
+	if (whole || (c->part.len + len) / SAID_BYTES != c->part.len / SAID_BYTES)
+		c->said = c->heard;             /* a long one is worth its time */
 	if (whole && !c->part.len) {
 		session_frame(c->session, bytes, len);
 	} else {

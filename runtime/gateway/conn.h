@@ -66,7 +66,8 @@ struct conn {
 	void *wsi;
 	struct session *session;
 	struct link all, dirty, paused;
-	struct buf part;                /* a message in pieces, so far */
+	struct buf part;                /* a message in pieces, so far, */
+	unsigned frames;                /* and how many of its frames came whole */
 	struct outgoing out;
 	size_t handed;                  /* the last write's bytes, which the library may have */
 	struct address *from;

@@ -236,12 +236,17 @@ static void name_of(const char *host, char *name, size_t size)
 
 bool gate_is_ours(const char *host, const char *listen, const char *list)
 {
-	char name[ADDR_SIZE], own[ADDR_SIZE];
+	char name[ADDR_SIZE], own[ADDR_SIZE], machine[ADDR_SIZE] = "";
 	struct in6_addr any;
+	size_t len;
 
 	name_of(host, name, sizeof name);
 	name_of(listen ? listen : "", own, sizeof own);
+	gethostname(machine, sizeof machine - 1);
+	len = strlen(name);
 	return !*host || !strcasecmp(name, "localhost") ||
+	       (len > 10 && !strcasecmp(name + len - 10, ".localhost")) ||
+	       (*machine && !strcasecmp(name, machine)) ||
 	       (*own && !strcasecmp(name, own)) ||
 	       inet_pton(AF_INET, name, &any) == 1 || inet_pton(AF_INET6, name, &any) == 1 ||
 	       (list && listed(host, list, true));

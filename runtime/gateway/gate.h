@@ -32,8 +32,8 @@ void dealt_fini(struct dealt *d);               /* closes what is left */
 int gate_descriptors(void);
 bool gate_is_near(const char *peer);     /* an address as text: of this machine, by loopback */
 /* Does this Host header name us, and not what somebody else's DNS says is our address (rebinding)?
- * An IP address, localhost, the name that --listen has, or the host of an origin of the list. "":
- * it is absent, so no browser's. listen, list: may be NULL. */
+ * An IP address, localhost, this machine's name, that of --listen, or the host of an origin of the
+ * list. "": it is absent, so no browser's. listen, list: may be NULL. */
 bool gate_is_ours(const char *host, const char *listen, const char *list);
 /* May a page of this origin connect? origin NULL or "": no browser sent it. Our own may: that of
  * host, the Host header, which from near must name us. list: further origins by commas, `*` for

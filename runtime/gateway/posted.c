@@ -42,6 +42,7 @@ void posted_refuse(struct posted *p, int status, const char *words)
 {
 	http_refuse(p->config, &p->reply, status, words, NULL);
 	p->reply.retry = true;
+	p->reply.ask_login = false;
 	p->admitted = false;
 }
 

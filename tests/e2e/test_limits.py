@@ -183,6 +183,17 @@ class Numbers(Limited):
         ws.ws.sock.sendall(b"\x01\x80\0\0\0\0" + b"\0\x80\0\0\0\0" * 500)
         until(lambda: self.metric(runtime, "clients_limited_total") == 1, "it is over its rate")
 
+    def test_large_frames_count_as_their_message(self):
+        """As browsers send long messages."""
+        runtime = self.start("--client-rate", "10", redis="none")
+        ws = runtime.client()
+        text = json.dumps({**SAY, "args": ["x" * 2000000], "cb": "back"}).encode()
+        for at in range(0, len(text), 131072):
+            part = text[at:at + 131072]
+            head = (0 if at else 1) | (0x80 if at + len(part) == len(text) else 0)
+            ws.ws.sock.sendall(struct.pack("!BBQ", head, 0xff, len(part)) + b"\0\0\0\0" + part)
+        self.assertEqual(ws.receive()["args"], ["x" * 2000000])
+
     def test_posts_without_a_user(self):
         """Their bodies are nobody's: they are not kept."""
         runtime = self.start(redis="none")

@@ -57,15 +57,19 @@ class Remote(Case):
             "patch wait": (new, 6, ""), "patch lift": (old, 1, "not in quarantine"),
             "keygen": key, "sign": "%s --key %s" % (fix, key),
         }
+        looks = {"inspect", "ps", "nodes", "dead list", "dead show", "top", "trace", "log",
+                 "log level", "crash list", "crash show", "patch rollouts", "patch list",
+                 "patch log"}            # which a node that takes nothing from there shows, too
         names = actorctl("--commands").out.splitlines()
         self.assertEqual(set(names), set(uses))
         for name in names:
             with self.subTest(name):
                 use = uses[name]
                 args, code, words = use if isinstance(use, tuple) else (use, 0, "")
-                done = self.ctl("open", *name.split(), *args.split())
-                self.assertEqual(done.code, code, done)
-                self.assertIn(words, done.err)
+                for node in ("open", "shut") if name in looks else ("open",):
+                    done = self.ctl(node, *name.split(), *args.split())
+                    self.assertEqual(done.code, code, done)
+                    self.assertIn(words, done.err)
                 if name == "stop":
                     until(lambda: self.ctl("open", "inspect", "arena").code == 3, "it has ended")
 

@@ -6,9 +6,9 @@
  *   actorctl call login_password set ann 5f4dcc3b5aa765d61d8327deb882cf99
  *   actorctl call login_password remove ann
  *
- * An attempt has a place here while the store and `proof` are asked; who finds none is told
- * ACTOR_EFULL, as is ACTOR_ETIME whose attempt takes too long: that is no refusal, and such clients
- * try again. */
+ * An attempt has a place here while the store and `proof` are asked; who finds none is refused,
+ * in words. Whose attempt takes too long gets ACTOR_ETIME: that is no refusal, and such clients try
+ * again. */
 #include <stdio.h>
 #include <string.h>
 
@@ -62,7 +62,7 @@ static int begin(actor *self, const msg *m, struct attempt **at)
 	if (msg_len(m, 0) >= NAME_SIZE || msg_len(m, 1) >= PROOF_SIZE || !msg_len(m, 0))
 		return msg_fail(m, "a name and a password have 1 to %d bytes", NAME_SIZE - 1);
 	if (!a)
-		return ACTOR_EFULL;
+		return msg_fail(m, "too many logins at once: try again");
 	memcpy(a->user, msg_str(m, 0), msg_len(m, 0) + 1);
 	memcpy(a->proof, msg_str(m, 1), msg_len(m, 1) + 1);
 	return 0;
@@ -71,7 +71,7 @@ static int begin(actor *self, const msg *m, struct attempt **at)
 static int under_way(const msg *m, struct attempt *a, int64_t ask)
 {
 	if (ask < 0)
-		return (int)ask;
+		return msg_fail(m, "the store does not answer: try again");
 	a->ask = ask;
 	a->caller = msg_defer(m);
 	return 0;

@@ -59,7 +59,7 @@ struct streams {
 	const struct topic *skipped;    /* one that is not read, as it has too much */
 	struct loop_timer *again, *look;
 	struct buf bytes;
-	int64_t said_ms;
+	int64_t said_ms, up_ms;
 };
 
 static void say(struct streams *s, const char *about, const char *text)
@@ -483,7 +483,7 @@ static void on_look(void *arg)
 {
 	struct streams *s = arg;
 
-	loop_timer_set(s->look, LOOK_MS);
+	loop_timer_set(s->look, now_ms() - s->up_ms < LOOK_FIRST_MS ? LOOK_FIRST_MS : LOOK_MS);
 	ack_again(s);
 	streams_gone(s);
 	see_topics(s);
@@ -549,6 +549,7 @@ void streams_free(struct streams *s)
 void streams_up(struct streams *s)
 {
 	s->up = true;
+	s->up_ms = now_ms();
 	for (unsigned i = 0; i < s->n; i++)
 		s->stream[i]->state = NEW;
 	ack_again(s);

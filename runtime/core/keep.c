@@ -232,7 +232,7 @@ void keep_unread(const char *name, bool unread)
 
 	if (!u)
 		return;
-	u->unread = unread;
+	u->unread = unread && !u->loaded;       /* what is here already is no worse for it */
 	let_go(u);
 }
 

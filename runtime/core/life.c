@@ -366,7 +366,7 @@ void life_start(struct worker *w, struct actor *a)
 		life_drop_outs(w);
 	if (unlikely(!LOAD(&a->parent) && LOAD(&a->name)) && !LOAD(&a->restarts) &&
 	    first_start.tell)
-		first_start.tell(first_start.arg, life_title(a), rc < 0 ? rc : 0);
+		first_start.tell(first_start.arg, name_text(LOAD(&a->name)), rc < 0 ? rc : 0);
 	if (rc >= 0)
 		return;
 	log_line(LOG_ERROR, "actor", "%s: start failed: %s%s", life_title(a), error_name(rc),

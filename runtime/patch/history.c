@@ -459,7 +459,7 @@ static int by_somebody(const char *name, uint32_t number, const char *author, co
 
 int history_reverting(uint32_t number, const char *author, const char *origin, struct why *why)
 {
-	return by_somebody("revert", number, author, origin, true, why);
+	return by_somebody("revert", number, author, origin, journal_is_well(), why);
 }
 
 void history_reverted(uint32_t number, const struct before *now)

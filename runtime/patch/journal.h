@@ -22,6 +22,8 @@ struct journal_end { uint64_t lines; char chain[65]; };
  * no writing there. */
 int  journal_open(const char *folder, journal_fn *each, void *arg, struct why *why);
 void journal_close(void);
+/* False: a sync has failed, so no intent is taken; what is to be taken back is no such. */
+bool journal_is_well(void);
 /* fields: `"event":"intent","patch":3`. ACTOR_EFAIL with why: nothing was added. at may be NULL.
  * intent: only when there is room for a line of less than 4 KiB behind it, which is to say what
  * came of it, and with which both go to the disk. */

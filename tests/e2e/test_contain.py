@@ -65,6 +65,18 @@ class Contain(Case):
         self.assertIn("a bad pointer (0) at patch.c:4 in process()", error)
         self.assertEqual(caller.call("echo", "say", 1), [1])
 
+    def test_no_actor_and_no_message(self):
+        """What actor.h wants, it wants of the caller: NULL is no actor, and nothing begun."""
+        caller = self.runtime.caller()
+        for call in ("out_int((msg_out *)0, 1)", "msg_reply_out((msg *)0, 0)",
+                     "actor_name((actor *)0)", "actor_stash((actor *)0, 0)",
+                     'actor_join((actor *)0, "x", "x")', "actor_alloc((actor *)0, 8)"):
+            with self.subTest(call):
+                error = self.refused(EFAIL, caller.exec, '#include "actor.h"\n'
+                                     "int process(actor *self)\n{\n\t%s;\n\treturn 0;\n}\n" % call)
+                self.assertIn("a bad pointer (0) at patch.c:4 in process()", error)
+        self.assertEqual(caller.call("echo", "say", 1), [1])
+
     def test_a_process_that_fails_has_done_nothing(self):
         """What it sent does not leave, its table is taken back; one that does well does leave."""
         caller = self.runtime.caller()

@@ -113,6 +113,12 @@ class FirstStart(Case):
         text = self.source % (waits, rc, name, name)
         return write_files(self.folder, {name + ".c": text}) / (name + ".c")
 
+    def test_the_global_table(self):
+        """It has no name, and a start all the same."""
+        text = self.source % ("0", "0", "global", "")
+        file = write_files(self.folder, {"global.c": text.replace(".where = ACTOR_THREAD,", "")})
+        self.start(file / "global.c", listen="none", redis="none")
+
     def test_one_fails(self):
         folder = make_folder()
         done = actord("--state", folder / "s", "--control", folder / "c", "--listen", "none",

@@ -224,7 +224,7 @@ static void free_it(actor *self, void *p)
 	DOOR(int, msg_forward, (const msg *m, actor_ref to, const char *what),                     \
 	     MESSAGE TEXT(what), msg_forward(m, to, what))                                         \
 	DOOR(int, msg_reply_, (const msg *m, SITE, V), MESSAGE VALUES, msg_reply_(m, s, v))        \
-	DOOR(msg_out *, msg_values, (actor *self), SELF_OR_NULL, msg_values(self))                         \
+	DOOR(msg_out *, msg_values, (actor *self), SELF_OR_NULL, msg_values(self))                 \
 	DOOR(void, out_null, (msg_out *o), OUT, out_null(o))                                       \
 	DOOR(void, out_int, (msg_out *o, int64_t n), OUT, out_int(o, n))                           \
 	DOOR(void, out_num, (msg_out *o, double n), OUT, out_num(o, n))                            \
@@ -239,14 +239,14 @@ static void free_it(actor *self, void *p)
 	DOOR(void, out_map, (msg_out *o, unsigned pairs), OUT, out_map(o, pairs))                  \
 	DOOR(void, out_value, (msg_out *o, const msg *m, int i), OUT MESSAGE, out_value(o, m, i))  \
 	DOOR(int, actor_send_out, (actor *self, actor_ref to, const char *what, msg_out *o),       \
-	     SELF_OR_NULL TEXT(what) OUT, actor_send_out(self, to, what, o))                               \
+	     SELF_OR_NULL TEXT(what) OUT, actor_send_out(self, to, what, o))                       \
 	DOOR(int64_t, actor_ask_out,                                                               \
 	     (actor *self, actor_ref to, const char *what, const char *then, int ms, msg_out *o),  \
 	     SELF TEXT(what) TEXT(then) OUT,                                                       \
 	     undo_asked(self, actor_ask_out(self, to, what, then, ms, o)))                         \
 	DOOR(int, msg_reply_out, (const msg *m, msg_out *o), MESSAGE OUT, msg_reply_out(m, o))     \
 	DOOR(int, actor_answer_out, (actor *self, msg_caller to, msg_out *o),                      \
-	     SELF_OR_NULL OUT, undo_answer_out(self, to, o))                                               \
+	     SELF_OR_NULL OUT, undo_answer_out(self, to, o))                                       \
 	BARE(actor_state, state_of)                                                                \
 	DOOR(void *, actor_alloc, (actor *self, size_t size), SELF, undo_alloc(self, size))        \
 	BARE(actor_free, free_it)                                                                  \
@@ -264,12 +264,12 @@ static void free_it(actor *self, void *p)
 	DOOR(size_t, client_user, (WHO, char *out, size_t size),                                   \
 	     ROOM(out, size), client_user(who, out, size))                                         \
 	DOOR(int, client_set_, (actor *self, WHO, KEY, SITE, V),                                   \
-	     SELF_OR_NULL TEXT(key) VALUES, undo_client_set(self, who, keep, key, s, v))                   \
+	     SELF_OR_NULL TEXT(key) VALUES, undo_client_set(self, who, keep, key, s, v))           \
 	DOOR(int, client_add, (actor *self, WHO, KEY, int64_t by, int64_t *total),                 \
-	     SELF_OR_NULL TEXT(key) ROOM(total, total ? sizeof *total : 0),                                \
+	     SELF_OR_NULL TEXT(key) ROOM(total, total ? sizeof *total : 0),                        \
 	     undo_client_add(self, who, keep, key, by, total))                                     \
 	DOOR(int, client_drop, (actor *self, WHO, KEY),                                            \
-	     SELF_OR_NULL TEXT(key), undo_client_drop(self, who, keep, key))                               \
+	     SELF_OR_NULL TEXT(key), undo_client_drop(self, who, keep, key))                       \
 	DOOR(int, actor_become, (actor *self, const char *mode),                                   \
 	     SELF TEXT_OR_NULL(mode), undo_become(self, mode))                                     \
 	DOOR(int, actor_stash, (actor *self, const msg *m), SELF MESSAGE, undo_stash(self, m))     \
@@ -281,39 +281,41 @@ static void free_it(actor *self, void *p)
 	DOOR(actor_ref, actor_pick, (const char *group, enum actor_choice by, const char *key),    \
 	     TEXT(group) TEXT_OR_NULL(key), actor_pick(group, by, key))                            \
 	DOOR(int, actor_publish_, (actor *self, const char *group, SITE, V),                       \
-	     SELF_OR_NULL TEXT(group) VALUES, actor_publish_(self, group, s, v))                           \
+	     SELF_OR_NULL TEXT(group) VALUES, actor_publish_(self, group, s, v))                   \
 	DOOR(int, actor_cancel, (actor *self, int64_t timer), SELF, undo_cancel(self, timer))      \
 	BARE(actor_now, actor_now)                                                                 \
 	BARE(actor_log, log_it)                                                                    \
 	DOOR(actor_ref, actor_spawn_,                                                              \
 	     (actor *self, const void *type, int by_name, const char *name, SITE, V),              \
-	     SELF_OR_NULL TYPE(type, by_name) TEXT_OR_NULL(name) VALUES,                                   \
+	     SELF_OR_NULL TYPE(type, by_name) TEXT_OR_NULL(name) VALUES,                           \
 	     undo_spawn(self, type, by_name, name, s, v))                                          \
-	DOOR(int, actor_stop, (actor *self, WHO), SELF_OR_NULL, actor_stop(self, who))                     \
-	DOOR(int, actor_drain, (actor *self, WHO, int ms), SELF_OR_NULL, actor_drain(self, who, ms))       \
+	DOOR(int, actor_stop, (actor *self, WHO), SELF_OR_NULL, actor_stop(self, who))             \
+	DOOR(int, actor_drain, (actor *self, WHO, int ms),                                         \
+	     SELF_OR_NULL, actor_drain(self, who, ms))                                             \
 	DOOR(actor_ref, actor_parent, (actor *self), SELF, actor_parent(self))                     \
 	DOOR(int64_t, actor_monitor, (actor *self, WHO, const char *then),                         \
-	     SELF_OR_NULL TEXT(then), undo_monitor(self, who, then))                                       \
+	     SELF_OR_NULL TEXT(then), undo_monitor(self, who, then))                               \
 	DOOR(int, actor_demonitor, (actor *self, int64_t number),                                  \
 	     SELF, undo_demonitor(self, number))                                                   \
-	DOOR(int, actor_link, (actor *self, actor_ref with), SELF_OR_NULL, undo_link(self, with))          \
-	DOOR(int, actor_unlink, (actor *self, actor_ref with), SELF_OR_NULL, undo_unlink(self, with))      \
-	DOOR(const char *, actor_why, (actor *self), SELF_OR_NULL, actor_why(self))                        \
+	DOOR(int, actor_link, (actor *self, actor_ref with), SELF_OR_NULL, undo_link(self, with))  \
+	DOOR(int, actor_unlink, (actor *self, actor_ref with),                                     \
+	     SELF_OR_NULL, undo_unlink(self, with))                                                \
+	DOOR(const char *, actor_why, (actor *self), SELF_OR_NULL, actor_why(self))                \
 	DOOR(int, actor_send_, (actor *self, actor_ref to, const char *what, SITE_RW, V),          \
-	     SELF_OR_NULL TEXT(what) VALUES, actor_send_(self, to, what, s, v))                            \
+	     SELF_OR_NULL TEXT(what) VALUES, actor_send_(self, to, what, s, v))                    \
 	DOOR(int64_t, actor_ask_,                                                                  \
 	     (actor *self, actor_ref to, const char *what, SITE_RW, const char *then, int ms, V),  \
 	     SELF TEXT(what) TEXT(then) VALUES,                                                    \
 	     undo_asked(self, actor_ask_(self, to, what, s, then, ms, v)))                         \
 	DOOR(int64_t, actor_after_, (actor *self, int64_t ms, const char *what, SITE_RW, V),       \
-	     SELF_OR_NULL TEXT(what) VALUES, undo_timed(self, actor_after_(self, ms, what, s, v)))         \
+	     SELF_OR_NULL TEXT(what) VALUES, undo_timed(self, actor_after_(self, ms, what, s, v))) \
 	DOOR(int64_t, actor_window_,                                                               \
 	     (actor *self, int64_t ms, const char *first, const char *last, const char *what,      \
 	      SITE_RW, V),                                                                         \
-	     SELF_OR_NULL TEXT_OR_NULL(first) TEXT_OR_NULL(last) TEXT(what) VALUES,                        \
+	     SELF_OR_NULL TEXT_OR_NULL(first) TEXT_OR_NULL(last) TEXT(what) VALUES,                \
 	     undo_timed(self, actor_window_(self, ms, first, last, what, s, v)))                   \
 	DOOR(int64_t, actor_cron_, (actor *self, const char *when, const char *what, SITE_RW, V),  \
-	     SELF_OR_NULL TEXT(when) TEXT(what) VALUES,                                                    \
+	     SELF_OR_NULL TEXT(when) TEXT(what) VALUES,                                            \
 	     undo_timed(self, actor_cron_(self, when, what, s, v)))                                \
 	DOOR(int, actor_answer_, (actor *self, msg_caller to, SITE, V),                            \
 	     SELF_OR_NULL VALUES, undo_answer(self, to, s, v))

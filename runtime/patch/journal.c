@@ -42,7 +42,7 @@ enum {
 	RESERVE = 4096,
 	RESERVE_AT_ONCE = 64 << 10,     /* asking the file system is what a short line would cost */
 	LINE_MAX_LEN = 16 << 20,
-	CHUNK = 4096, PAGE = 4096,
+	CHUNK = 4096,
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -178,21 +178,12 @@ static void look_at_first(void *arg, const struct journal_line *l)
 		v.i != FORMAT;
 }
 
-/* Of pages that never came to the disk: zeros from a page's beginning, or the line's, to an end. */
-static bool has_hole(const struct buf *line, int64_t at)
+/* A page that never came to the disk reads as zeros. (One zero is damage.) */
+static bool unfinished(const struct buf *line)
 {
-	const char *nul = memchr(line->p, 0, line->len);
-	size_t from = nul ? (size_t)(nul - line->p) : 0, to = from;
+	static const char zeros[32];
 
-	while (nul && to < line->len && !line->p[to])
-		to++;
-	return nul && (!from || (at + (int64_t)from) % PAGE == 0) &&
-	       (to == line->len || (at + (int64_t)to) % PAGE == 0);
-}
-
-static bool unfinished(const struct buf *line, int64_t at)
-{
-	return line->p[line->len - 1] != '\n' || has_hole(line, at);
+	return line->p[line->len - 1] != '\n' || memmem(line->p, line->len, zeros, sizeof zeros);
 }
 
 /* As far as it verifies. Negative with why: where it does not. */
@@ -202,7 +193,7 @@ static int scan(struct scan *s, journal_fn *each, void *arg, struct why *why)
 	int rc = 0;
 
 	while (s->end < s->limit && (rc = line_read(s->end, &line, why)) > 0) {
-		s->torn = unfinished(&line, s->end);
+		s->torn = unfinished(&line);
 		if (s->torn)
 			break;
 		if (!s->lines)

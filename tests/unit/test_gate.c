@@ -114,7 +114,8 @@ static void rebound_pages(void **state)
 {
 	static const char *const ours[] = {
 		"127.0.0.1", "127.0.0.1:8080", "192.0.2.7:80", "[::1]", "[2001:db8::1]:8080",
-		"localhost", "LOCALHOST:8080", "app.localhost:80", "node.example", "Node.Example:8080",
+		"localhost", "LOCALHOST:8080", "app.localhost:80", "node.example",
+		"Node.Example:8080",
 	}, *const others[] = {
 		"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil",
 		"[evil]:80", "1.2.3", "0x7f000001", "node.example.evil", "xnode.example", ":8080",

@@ -23,7 +23,7 @@
 #include <stdio.h>
 
 #include "json.h"
-#include "kept.h"
+#include "keyed.h"
 #include "registry.h"
 
 enum { SHARDS = 64, BUCKETS = 256 };
@@ -31,7 +31,7 @@ enum { SHARDS = 64, BUCKETS = 256 };
 struct user {
 	struct user *next;              /* in its bucket */
 	pthread_mutex_t lock;           /* of all below, but sessions */
-	struct kept_list kept;
+	struct keyed_list kept;
 	unsigned sessions;              /* under the table's lock */
 	bool loaded, queued;            /* queued: in saves.h, or in the store's hands */
 	bool unread;                    /* the disk did not say what it has */
@@ -42,7 +42,7 @@ struct client {
 	struct client *next;
 	actor_ref session;
 	struct user *user;
-	struct kept_list kept;          /* KEEP_TEMP */
+	struct keyed_list kept;         /* KEEP_TEMP */
 };
 
 struct shard {
@@ -115,7 +115,7 @@ static void let_go(struct user *u)
 		*at = u->next;
 		users.count--;
 		pthread_mutex_destroy(&u->lock);
-		kept_drop_all(&u->kept);
+		keyed_drop_all(&u->kept);
 		mem_free(u);
 		if (!users.count) {
 			mem_free(users.bucket);
@@ -253,7 +253,7 @@ void keep_close(actor_ref session)
 	pthread_mutex_unlock(&s->lock);
 	if (!c)
 		return;
-	kept_drop_all(&c->kept);
+	keyed_drop_all(&c->kept);
 	pthread_mutex_lock(&users.lock);
 	pthread_mutex_lock(&c->user->lock);
 	c->user->sessions--;
@@ -282,11 +282,11 @@ static void drop(struct client *c)
 	pthread_mutex_unlock(&shard_of(c->session)->lock);
 }
 
-static struct kept *kept_of(struct client *c, enum client_keep keep, const char *key, bool made)
+static struct keyed *kept_of(struct client *c, enum client_keep keep, const char *key, bool made)
 {
-	struct kept_list *l = keep == KEEP_TEMP ? &c->kept : &c->user->kept;
+	struct keyed_list *l = keep == KEEP_TEMP ? &c->kept : &c->user->kept;
 
-	return made ? kept_make(l, keep, key) : kept_find(l, keep, key);
+	return made ? keyed_make(l, keep, key) : keyed_find(l, keep, key);
 }
 
 /* --- from and to the disk, and Redis ------------------------------------------------------ */
@@ -298,16 +298,16 @@ void keep_found(const char *name, const char *key, size_t len, struct packed val
 	struct value list, day = { .i = 0 };
 	char text[KEEP_KEY_MOST + 1] = "";
 	struct user *u = len > 1 && len <= sizeof text && memchr("dl", *key, 2) ? take(name) : NULL;
-	struct kept *k;
+	struct keyed *k;
 
 	if (!u)
 		return;
 	memcpy(text, key + 1, len - 1);
 	if (keep == KEEP_TODAY && (packed_next(&value, &list) < 1 || packed_next(&value, &day) < 1))
 		value.at = NULL;
-	k = value.at ? kept_make(&u->kept, keep, text) : NULL;
+	k = value.at ? keyed_make(&u->kept, keep, text) : NULL;
 	if (k && !k->dirty) {
-		kept_write(k, value);
+		keyed_write(k, value);
 		k->day = (int)day.i;
 	}
 	let_go(u);
@@ -315,8 +315,8 @@ void keep_found(const char *name, const char *key, size_t len, struct packed val
 
 static void take_shared(struct user *u, const char *key, const struct value *text)
 {
-	struct kept *k = text ? kept_make(&u->kept, KEEP_SHARED, key)
-	                      : kept_find(&u->kept, KEEP_SHARED, key);
+	struct keyed *k = text ? keyed_make(&u->kept, KEEP_SHARED, key)
+	                      : keyed_find(&u->kept, KEEP_SHARED, key);
 	struct buf b = { 0 };
 
 	if (!k || k->unwritten)
@@ -324,7 +324,7 @@ static void take_shared(struct user *u, const char *key, const struct value *tex
 	k->gone = !text;
 	if (text) {
 		json_or_text(text->str, text->len, &b);
-		kept_write(k, (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len });
+		keyed_write(k, (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len });
 		buf_fini(&b);
 	}
 }
@@ -348,7 +348,7 @@ void keep_shared_all(const char *name, struct packed fields, size_t count)
 
 	if (!u)
 		return;
-	for (struct kept *k = u->kept.first; k; k = k->next)
+	for (struct keyed *k = u->kept.first; k; k = k->next)
 		if (k->keep == KEEP_SHARED)
 			take_shared(u, k->key, NULL);
 	for (; count > 1 && packed_next(&fields, &key) > 0 && packed_next(&fields, &text) > 0;
@@ -382,19 +382,19 @@ bool keep_is_here(const char *name)
 void keep_written(const char *name, const char *key, const int64_t *total)
 {
 	struct user *u = take(name);
-	struct kept *k = u ? kept_find(&u->kept, KEEP_SHARED, key) : NULL;
+	struct keyed *k = u ? keyed_find(&u->kept, KEEP_SHARED, key) : NULL;
 
 	if (!u)
 		return;
 	if (k && k->unwritten && !--k->unwritten && total)
-		pack_int(kept_rewrite(k), *total);
+		pack_int(keyed_rewrite(k), *total);
 	let_go(u);
 }
 
 /* Key with its NUL, and the value: copied, so that the disk is not waited for under a lock. */
 static void copy_changes(struct user *u, struct buf *out)
 {
-	for (struct kept *k = u->kept.first; k; k = k->next) {
+	for (struct keyed *k = u->kept.first; k; k = k->next) {
 		uint32_t len;
 		size_t at;
 
@@ -446,25 +446,25 @@ bool keep_saved(const char *name, bool saved)
 
 	if (!u)
 		return false;
-	for (struct kept *k = u->kept.first; k; k = k->next) {
-		k->dirty |= !saved && kept_is_on_disk(k);
+	for (struct keyed *k = u->kept.first; k; k = k->next) {
+		k->dirty |= !saved && keyed_is_on_disk(k);
 		more |= k->dirty;
 	}
 	u->queued = more;
 	if (saved && u->loaded)
-		kept_drop_gone(&u->kept, true);
+		keyed_drop_gone(&u->kept, true);
 	let_go(u);
 	return more;
 }
 
 /* --- for client.c ------------------------------------------------------------------------- */
 
-static void mark(struct client *c, struct kept *k, struct keep_task *t)
+static void mark(struct client *c, struct keyed *k, struct keep_task *t)
 {
 	snprintf(t->user, sizeof t->user, "%s", c->user->name);
 	t->tell = k->keep == KEEP_SHARED;
 	k->unwritten += t->tell;
-	if (kept_is_on_disk(k)) {
+	if (keyed_is_on_disk(k)) {
 		k->dirty = true;
 		t->save = !c->user->queued;
 		c->user->queued = true;
@@ -492,10 +492,10 @@ int keep_write(actor_ref who, enum client_keep keep, const char *key, struct pac
 {
 	struct client *c = hold(who);
 	bool unread = is_unread(c, keep);
-	struct kept *k = c && !unread ? kept_of(c, keep, key, true) : NULL;
+	struct keyed *k = c && !unread ? kept_of(c, keep, key, true) : NULL;
 
 	if (k && value.at)
-		kept_write(k, value);
+		keyed_write(k, value);
 	else if (k)
 		k->gone = true;
 	if (k)
@@ -510,8 +510,8 @@ int keep_add(actor_ref who, enum client_keep keep, const char *key, int64_t by, 
 {
 	struct client *c = hold(who);
 	bool unread = is_unread(c, keep);
-	struct kept *k = c && !unread ? kept_of(c, keep, key, true) : NULL;
-	bool done = k && kept_add(k, by, sum);
+	struct keyed *k = c && !unread ? kept_of(c, keep, key, true) : NULL;
+	bool done = k && keyed_add(k, by, sum);
 
 	if (done)
 		mark(c, k, t);
@@ -526,12 +526,12 @@ struct value keep_look(actor_ref who, enum client_keep keep, const char *key, ch
 {
 	struct value v = { .type = VALUE_NULL };
 	struct client *c = hold(who);
-	struct kept *k = c ? kept_of(c, keep, key, false) : NULL;
+	struct keyed *k = c ? kept_of(c, keep, key, false) : NULL;
 
 	if (size)
 		*out = 0;
-	if (kept_is_there(k))
-		v = kept_read(k);
+	if (keyed_is_there(k))
+		v = keyed_read(k);
 	if (size && v.type == VALUE_STR) {
 		size_t n = v.len < size - 1 ? v.len : size - 1;
 

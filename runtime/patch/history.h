@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * history.h - the patches there have been: their numbers, what became of each, and the journal
- * that says
- * so after a restart.
+ * history.h - the patches there have been: their numbers, what became of each, and the journal that
+ * says so after a restart.
  *
  * The compile thread changes what is here; any thread may look. */
 #ifndef HISTORY_H

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * job.c - a job's work: a source made and put in force between two lines of the journal, a patch
- * taken
- * back, the journal read. Everything but the answer; the compile thread. */
+ * taken back, the journal read. Everything but the answer; the compile thread. */
 #include "job.h"
 
 #include <pthread.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * layout.h - what a source believes an actor's state to look like: read from its own compile,
- * field by
- * field. No state; any thread. */
+ * layout.h - what a source believes an actor's state to look like: read from its own compile, field
+ * by field. No state; any thread. */
 #ifndef LAYOUT_H
 #define LAYOUT_H
 

@@ -18,8 +18,7 @@ struct patch_config {
 /* Makes the actor `patch` and the compile thread. */
 int  patch_start(const struct patch_config *c, struct why *why);
 /* When all actors are there, before the first message from outside: what was in force before the
- * restart is so
- * again. What cannot be is stale and said in the log. */
+ * restart is so again. What cannot be is stale and said in the log. */
 void patch_bring_back(void);
 void patch_quiet(void);                 /* the node is stopping: from now on only list, show, log */
 /* After core_stop(). False: a process, or a compile, does not come back in time, so nothing may be

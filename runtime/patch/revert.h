@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * revert.h - what was in force before: after a patch is taken back, and after a restart. The
- * compile
- * thread. */
+ * compile thread. */
 #ifndef REVERT_H
 #define REVERT_H
 
 #include "make.h"
 
-/* Each handler of the patch is again what it was before, and the state has its former shape;
- * lose: even
- * if that cannot be made from what it is. 0, or an error with why and nothing
- * changed. */
+/* Each handler of the patch is again what it was before, and the state has its former shape; lose:
+ * even if that cannot be made from what it is. 0, or an error with why and nothing changed. */
 int revert_patch(uint32_t number, const struct patch_source *who, bool lose, struct why *why);
 
 /* The same for one that has failed its probation p, which it ends when it returns 0: a handler that

@@ -6,7 +6,7 @@
 #include "running.h"
 
 #include "keep.h"
-#include "kept.h"
+#include "keyed.h"
 #include "saves.h"
 
 static int64_t wall;

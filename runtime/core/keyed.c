@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * kept.c - values by key. What has gone stays in the list until nobody waits for word of it: the
+ * keyed.c - values by key. What has gone stays in the list until nobody waits for word of it: the
  * disk and Redis are told of it later, and may have to be told once more. */
-#include "kept.h"
+#include "keyed.h"
 
 #include <time.h>
 
@@ -16,28 +16,28 @@ static int today(void)
 	return (t.tm_year + 1900) * 10000 + (t.tm_mon + 1) * 100 + t.tm_mday;
 }
 
-struct kept *kept_find(const struct kept_list *l, enum client_keep keep, const char *key)
+struct keyed *keyed_find(const struct keyed_list *l, enum client_keep keep, const char *key)
 {
-	struct kept *k = l->first;
+	struct keyed *k = l->first;
 
 	while (k && (k->keep != keep || strcmp(k->key, key) != 0))
 		k = k->next;
 	return k;
 }
 
-bool kept_is_there(const struct kept *k)
+bool keyed_is_there(const struct keyed *k)
 {
 	return k && !k->gone && (k->keep != KEEP_TODAY || k->day == today());
 }
 
-bool kept_is_on_disk(const struct kept *k)
+bool keyed_is_on_disk(const struct keyed *k)
 {
 	return k->keep == KEEP_LOCAL || k->keep == KEEP_TODAY;
 }
 
-static void drop(struct kept_list *l, struct kept **at)
+static void drop(struct keyed_list *l, struct keyed **at)
 {
-	struct kept *k = *at;
+	struct keyed *k = *at;
 
 	*at = k->next;
 	buf_fini(&k->value);
@@ -45,28 +45,29 @@ static void drop(struct kept_list *l, struct kept **at)
 	l->count--;
 }
 
-void kept_drop_all(struct kept_list *l)
+void keyed_drop_all(struct keyed_list *l)
 {
 	while (l->first)
 		drop(l, &l->first);
 }
 
-void kept_drop_gone(struct kept_list *l, bool saved)
+void keyed_drop_gone(struct keyed_list *l, bool saved)
 {
-	for (struct kept **at = &l->first, *k; (k = *at);)
-		if (kept_is_there(k) || k->dirty || k->unwritten || (!saved && kept_is_on_disk(k)))
+	for (struct keyed **at = &l->first, *k; (k = *at);)
+		if (keyed_is_there(k) || k->dirty || k->unwritten ||
+		    (!saved && keyed_is_on_disk(k)))
 			at = &k->next;
 		else
 			drop(l, at);
 }
 
-struct kept *kept_make(struct kept_list *l, enum client_keep keep, const char *key)
+struct keyed *keyed_make(struct keyed_list *l, enum client_keep keep, const char *key)
 {
-	struct kept *k = kept_find(l, keep, key);
+	struct keyed *k = keyed_find(l, keep, key);
 	size_t len = strlen(key);
 
 	if (!k && l->count >= KEEP_MOST)
-		kept_drop_gone(l, false);
+		keyed_drop_gone(l, false);
 	if (k || l->count >= KEEP_MOST)
 		return k;
 	k = mem_alloc(sizeof *k + len + 1);
@@ -79,7 +80,7 @@ struct kept *kept_make(struct kept_list *l, enum client_keep keep, const char *k
 	return k;
 }
 
-struct buf *kept_rewrite(struct kept *k)
+struct buf *keyed_rewrite(struct keyed *k)
 {
 	buf_clear(&k->value);
 	k->gone = false;
@@ -87,12 +88,12 @@ struct buf *kept_rewrite(struct kept *k)
 	return &k->value;
 }
 
-void kept_write(struct kept *k, struct packed value)
+void keyed_write(struct keyed *k, struct packed value)
 {
-	buf_add(kept_rewrite(k), value.at, (size_t)(value.end - value.at));
+	buf_add(keyed_rewrite(k), value.at, (size_t)(value.end - value.at));
 }
 
-struct value kept_read(const struct kept *k)
+struct value keyed_read(const struct keyed *k)
 {
 	struct packed p = { (uint8_t *)k->value.p, (uint8_t *)k->value.p + k->value.len };
 	struct value v = { .type = VALUE_NULL };
@@ -101,14 +102,14 @@ struct value kept_read(const struct kept *k)
 	return v;
 }
 
-bool kept_add(struct kept *k, int64_t by, int64_t *total)
+bool keyed_add(struct keyed *k, int64_t by, int64_t *total)
 {
 	struct value v = { .type = VALUE_INT };
 
-	if (kept_is_there(k))
-		v = kept_read(k);
+	if (keyed_is_there(k))
+		v = keyed_read(k);
 	if (v.type != VALUE_INT || __builtin_add_overflow(v.i, by, total))
 		return false;
-	pack_int(kept_rewrite(k), *total);
+	pack_int(keyed_rewrite(k), *total);
 	return true;
 }

@@ -21,6 +21,7 @@
 #include "door.h"
 #include "envelope.h"
 #include "log.h"
+#include "loop/stream.h"
 #include "ports.h"
 
 #include <stdio.h>
@@ -41,7 +42,7 @@ struct client {
 	unsigned pending;
 	size_t unsent;                  /* at the last tick, and since when it has not shrunk */
 	int64_t stuck_ms;
-	bool ending, paused;
+	bool ending, paused, asked_all;
 };
 
 struct control {
@@ -135,6 +136,15 @@ static void end(struct client *c, const char *text)
 	struct envelope nobody = { .enc = ENC_JSON };
 
 	write_error(c, &nobody, ACTOR_EARGS, text);
+	loop_stream_end(c->stream);
+	c->ending = true;
+	watch(c);
+}
+
+static void end_if_answered(struct client *c)
+{
+	if (!c->asked_all || c->pending || c->ending)
+		return;
 	loop_stream_end(c->stream);
 	c->ending = true;
 	watch(c);
@@ -242,6 +252,15 @@ static size_t on_read(void *arg, const char *p, size_t len)
 	return used;
 }
 
+/* It has asked all it wants to (`nc -N`), and waits for the answers. */
+static void on_ended(void *arg)
+{
+	struct client *c = arg;
+
+	c->asked_all = true;
+	end_if_answered(c);
+}
+
 static void on_closed(void *arg)
 {
 	drop(arg);
@@ -265,6 +284,13 @@ static void answer(struct client *c, const struct question *q, const msg *m)
 	write_line(c);
 }
 
+static void go_on(struct client *c)
+{
+	if (c->paused)
+		pause_if_full(c);
+	end_if_answered(c);
+}
+
 static int on_answered(actor *self, const msg *m)
 {
 	struct control *k = *(struct control **)actor_state(self);
@@ -282,8 +308,8 @@ static int on_answered(actor *self, const msg *m)
 	question_free(q);
 	if (loop_stream_waiting(c->stream) > UNSENT_MAX)
 		drop_why(c, "256 MiB of answers are unread");
-	else if (c->paused)
-		pause_if_full(c);
+	else
+		go_on(c);
 	return 0;
 }
 
@@ -319,7 +345,7 @@ static void on_tick(void *arg)
 
 static void on_accepted(void *arg, int fd)
 {
-	static const struct loop_stream_ops ops = { on_read, on_closed };
+	static const struct loop_stream_ops ops = { on_read, on_ended, on_closed };
 	struct control *k = arg;
 	struct client *c = mem_alloc(sizeof *c);
 	unsigned uid;

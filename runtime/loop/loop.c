@@ -8,22 +8,16 @@
  * switches more, each time. So who makes an actor ready from elsewhere writes to a descriptor of
  * our own, `bell`, once until it is heard.
  *
- * Streams are plain descriptors: input is collected in one piece by large reads (a bufferevent of
- * libevent 2.1 reads 4 KiB at a time), output in an evbuffer that is written once a turn.
- *
- * Invariants: a stream's closed() is called once, never from inside a function of this file, and
- * nothing of it is called after it. What the home leaves undone is done in the next turn, so that
- * actors on the loop cannot keep descriptors waiting.
+ * Invariant: what the home leaves undone is done in the next turn, so that actors on the loop
+ * cannot keep descriptors waiting.
  *
  * Threads: `posts` has a lock; loop_stop(), loop_post() and the wakes come from any thread;
  * all else belongs to the thread that runs the loop. Does not retry, time out or limit. */
 #include <errno.h>
-#include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <event2/thread.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -34,7 +28,7 @@
 #include "slice.h"
 #include "sync.h"
 
-enum { READ_BYTES = 64 << 10, ACCEPT_AGAIN_MS = 100, LONGEST_US = 1 << 30 };
+enum { ACCEPT_AGAIN_MS = 100, LONGEST_US = 1 << 30 };
 
 struct loop_signal {
 	struct loop_signal *next;
@@ -77,17 +71,6 @@ struct loop_listener {
 	struct loop_timer *again;
 	void (*accepted)(void *arg, int fd);
 	void *arg;
-};
-
-struct loop_stream {
-	int fd;
-	struct event *readable, *writable;
-	struct buf in;
-	struct evbuffer *out;
-	const struct loop_stream_ops *ops;
-	void *arg;
-	bool paused, ending, closed;
-	bool *freed;            /* set while ops->read runs: says that it freed the stream */
 };
 
 /* --- the home, core's timers, posts ------------------------------------------------------- */
@@ -198,6 +181,7 @@ static void logged(int severity, const char *text)
 static struct event_base *base_new(void)
 {
 	event_set_log_callback(logged);
+	event_set_mem_functions(mem_alloc, mem_resize, mem_free);       /* it never returns NULL */
 	return evthread_use_pthreads() == 0 ? event_base_new() : NULL;
 }
 
@@ -461,128 +445,5 @@ void loop_listener_free(struct loop_listener *s)
 		return;
 	evconnlistener_free(s->listener);
 	loop_timer_free(s->again);
-	mem_free(s);
-}
-
-/* --- streams ------------------------------------------------------------------------------ */
-
-static void close_stream(struct loop_stream *s)
-{
-	event_del(s->readable);
-	event_del(s->writable);
-	s->closed = true;
-	s->ops->closed(s->arg);
-}
-
-static void deliver(struct loop_stream *s)
-{
-	bool freed = false;
-	size_t used;
-
-	s->freed = &freed;
-	used = s->ops->read(s->arg, s->in.p, s->in.len);
-	if (freed)
-		return;
-	s->freed = NULL;
-	s->in.len -= used;
-	if (s->in.len)
-		memmove(s->in.p, s->in.p + used, s->in.len);
-	else
-		buf_clear(&s->in);
-}
-
-/* EV_TIMEOUT: nothing new, but what a pause left. */
-static void on_readable(evutil_socket_t fd, short what, void *arg)
-{
-	struct loop_stream *s = arg;
-	ssize_t n = 0;
-
-	if (what & EV_READ) {
-		buf_reserve(&s->in, READ_BYTES);
-		n = read(fd, s->in.p + s->in.len, s->in.cap - s->in.len);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (n <= 0) {
-			close_stream(s);
-			return;
-		}
-		s->in.len += (size_t)n;
-	}
-	deliver(s);
-}
-
-static void on_writable(evutil_socket_t fd, short what, void *arg)
-{
-	struct loop_stream *s = arg;
-
-	(void)what;
-	if (evbuffer_get_length(s->out) && evbuffer_write(s->out, fd) < 0 &&
-	    errno != EAGAIN && errno != EINTR)
-		close_stream(s);
-	else if (evbuffer_get_length(s->out))
-		event_add(s->writable, NULL);
-	else if (s->ending)
-		close_stream(s);
-}
-
-struct loop_stream *loop_stream_new(struct loop *l, int fd,
-                                    const struct loop_stream_ops *ops, void *arg)
-{
-	struct loop_stream *s = mem_alloc(sizeof *s);
-
-	evutil_make_socket_nonblocking(fd);
-	s->fd = fd;
-	s->ops = ops;
-	s->arg = arg;
-	s->out = evbuffer_new();
-	s->readable = event_new(l->base, fd, EV_READ | EV_PERSIST, on_readable, s);
-	s->writable = event_new(l->base, fd, EV_WRITE, on_writable, s);
-	event_add(s->readable, NULL);
-	return s;
-}
-
-void loop_stream_write(struct loop_stream *s, const void *p, size_t len)
-{
-	if (s->closed || s->ending || !len)
-		return;
-	evbuffer_add(s->out, p, len);
-	event_add(s->writable, NULL);
-}
-
-size_t loop_stream_waiting(const struct loop_stream *s)
-{
-	return evbuffer_get_length(s->out);
-}
-
-void loop_stream_pause(struct loop_stream *s, bool paused)
-{
-	if (s->closed || s->ending || s->paused == paused)
-		return;
-	s->paused = paused;
-	(void)(paused ? event_del(s->readable) : event_add(s->readable, NULL));
-	if (!paused && s->in.len)
-		event_active(s->readable, EV_TIMEOUT, 0);
-}
-
-void loop_stream_end(struct loop_stream *s)
-{
-	if (s->closed || s->ending)
-		return;
-	s->ending = true;
-	event_del(s->readable);
-	event_add(s->writable, NULL);
-}
-
-void loop_stream_free(struct loop_stream *s)
-{
-	if (!s)
-		return;
-	if (s->freed)
-		*s->freed = true;
-	event_free(s->readable);
-	event_free(s->writable);
-	evbuffer_free(s->out);
-	buf_fini(&s->in);
-	close(s->fd);
 	mem_free(s);
 }

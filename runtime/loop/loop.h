@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * loop.h - the I/O thread's loop: descriptors, streams, timers, signals, and a home for the actors
- * that live on it. All of libevent is behind this file.
+ * loop.h - the I/O thread's loop: descriptors, timers, signals, and a home for the actors that live
+ * on it. All of libevent is behind this file, but for the buffers of stream.c.
  *
  * Everything but loop_stop(), loop_post() and loop_home() is called on the loop's own thread (the
  * one that calls loop_run(), or before it does). */
@@ -11,7 +11,6 @@
 
 struct loop;
 struct loop_timer;
-struct loop_stream;
 
 struct loop *loop_new(struct why *why); /* makes a home named "io" and drives core's timers */
 struct home *loop_home(struct loop *l);
@@ -45,19 +44,5 @@ struct loop_listener;
 struct loop_listener *loop_listen(struct loop *l, int fd,
                                   void (*accepted)(void *arg, int fd), void *arg);
 void loop_listener_free(struct loop_listener *s);
-
-/* A connected stream. read: bytes came; it says how many it used, the rest comes again with more
- * behind it. closed: the other side is gone, or an error; nothing is called after it. Takes fd. */
-struct loop_stream_ops {
-	size_t (*read)(void *arg, const char *p, size_t len);
-	void   (*closed)(void *arg);
-};
-struct loop_stream *loop_stream_new(struct loop *l, int fd,
-                                    const struct loop_stream_ops *ops, void *arg);
-void   loop_stream_write(struct loop_stream *s, const void *p, size_t len);     /* copies */
-size_t loop_stream_waiting(const struct loop_stream *s);        /* bytes written, not taken yet */
-void   loop_stream_pause(struct loop_stream *s, bool paused);   /* reads no more until let go on */
-void   loop_stream_end(struct loop_stream *s);  /* closed() once all that was written is out */
-void   loop_stream_free(struct loop_stream *s); /* at any time, by its own read and closed too */
 
 #endif

@@ -129,6 +129,17 @@ class Protocol(Case):
         line.send("let_go", tpc="slow", id="go")
         self.assertEqual({line.read()["id"] for _ in range(2)}, {"late", "go"})
 
+    def test_who_sends_no_more_is_still_answered(self):
+        """As `nc -N` does; what is answered later, too, and then the connection ends."""
+        line = self.line()
+        line.send("keep", tpc="slow", id="late")
+        line.send("say", "x", tpc="echo", id="soon")
+        line.socket.shutdown(socket.SHUT_WR)
+        self.assertEqual(line.read()["id"], "soon")
+        self.line().call("let_go", tpc="slow", id=1)
+        self.assertEqual(line.read()["id"], "late")
+        self.assertEqual(line.read(), None)
+
     def test_garbage(self):
         line = self.line()
         for bad in (b"garbage", b"{", b"[]", b"null", b"{}", b'{"func":1}', b"\x00", b"[" * 100000,

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "loop/loop.h"
+#include "loop/stream.h"
 #include "ports.h"
 
 enum { GIVE_UP_MS = 20000, LARGE = 3 << 20 };
@@ -262,7 +263,7 @@ struct end {
 	size_t want;                    /* stops the loop when so much is there */
 	size_t eat;                     /* takes so much at a time; 0: all */
 	int reads;
-	bool closed, free_when_read;
+	bool ended, closed, free_when_read;
 };
 
 static size_t on_read(void *arg, const char *p, size_t len)
@@ -290,7 +291,16 @@ static void on_closed(void *arg)
 	loop_stop(loop);
 }
 
-static const struct loop_stream_ops ops = { on_read, on_closed };
+static void on_ended(void *arg)
+{
+	struct end *e = arg;
+
+	assert_false(e->closed || e->ended);
+	e->ended = true;
+	loop_stop(loop);
+}
+
+static const struct loop_stream_ops ops = { on_read, on_ended, on_closed };
 
 static void pair(struct end *a, struct end *b)
 {
@@ -390,6 +400,31 @@ static void a_pause_holds_what_comes(void **state)
 	assert_memory_equal(b.got.p, "abcd", 4);
 	loop_timer_free(t);
 	unpair(&a, &b);
+}
+
+static void who_sends_no_more_may_still_read(void **state)
+{
+	struct end a;
+	char got[8];
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	a = (struct end){ .want = SIZE_MAX };
+	a.stream = loop_stream_new(loop, fd[0], &ops, &a);
+	assert_int_equal(write(fd[1], "asked", 5), 5);
+	assert_int_equal(shutdown(fd[1], SHUT_WR), 0);
+	turn();
+	assert_true(a.ended && !a.closed);
+	assert_int_equal(a.got.len, 5);
+	loop_stream_write(a.stream, "answer", 6);
+	loop_stream_end(a.stream);
+	turn();
+	assert_true(a.closed);
+	assert_int_equal(read(fd[1], got, sizeof got), 6);
+	close(fd[1]);
+	loop_stream_free(a.stream);
+	buf_fini(&a.got);
 }
 
 static void freed_while_it_reads(void **state)
@@ -551,6 +586,7 @@ int main(void)
 		cmocka_unit_test(signals), cmocka_unit_test(much_both_ways_and_an_end),
 		cmocka_unit_test(what_was_not_used_comes_again),
 		cmocka_unit_test(a_pause_holds_what_comes), cmocka_unit_test(freed_while_it_reads),
+		cmocka_unit_test(who_sends_no_more_may_still_read),
 		cmocka_unit_test(listening), cmocka_unit_test(an_actor_and_its_timer),
 	};
 

@@ -23,6 +23,7 @@
 #include "guard.h"
 
 #include <execinfo.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -51,6 +52,7 @@ enum {
 	LEAST = 128 << 10,
 	KEPT = 64 << 10,
 	GUARD_SIGNAL = SIGSYS,
+	LAST_WORDS_MS = 1000,
 };
 enum { MAPPED = BELOW + GUARD_STACK + PAGE + SIGNAL_STACK };
 
@@ -78,6 +80,7 @@ static void end_process(int sig, const siginfo_t *info, const ucontext_t *c)
 	bool inside = g && (LOAD(&g->seq) & 1);
 	void (*tell)(bool, uint32_t, int) = LOAD(&dying);
 	const char *in = w && LOAD(&w->handler) ? LOAD(&w->handler) : "none";
+	struct pollfd err = { STDERR_FILENO, POLLOUT, 0 };
 	char line[512];
 	int len;
 
@@ -97,7 +100,8 @@ static void end_process(int sig, const siginfo_t *info, const ucontext_t *c)
 	/* not by kill -SEGV of somebody else */
 	if (tell && (info->si_code > 0 || info->si_pid == getpid()))
 		tell(inside, inside ? g->version : 0, sig);
-	if (write(STDERR_FILENO, line, (size_t)len) < 0)
+	/* a pipe that nobody reads must not hold up the end */
+	if (poll(&err, 1, LAST_WORDS_MS) > 0 && write(STDERR_FILENO, line, (size_t)len) < 0)
 		_exit(1);
 	sigaction(sig, &before[sig], NULL);
 	if (info->si_code <= 0)         /* it does not come again by itself */

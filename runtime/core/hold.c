@@ -301,7 +301,7 @@ bool hold_at_gate(struct worker *w, struct actor *self, struct msg *m)
 	if (!w->hold_on)
 		*kept = (struct chain){ 0 };
 	w->hold_on = gate();
-	STORE(&self->held_on, HELD_AT_GATE);
+	atomic_store(&self->held_on, HELD_AT_GATE);     /* as in hold_begin() */
 	if (!kept->top)
 		kept->last = msg_index(m);
 	m->next = kept->top;

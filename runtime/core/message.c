@@ -8,16 +8,14 @@
 
 #include "sync.h"
 
-enum { DEPOT = 1 << 16 };
-
 char *message_region;
 
 /* index 0 means none; below MSG_FIRST are mailbox states */
 static _Atomic uint32_t next_unit = 64;
+/* Full magazines, chained by the first message of each, which has the next one in its slots. */
 static struct {
 	spinlock lock;
-	struct magazine *mag[CLASSES];
-	uint32_t n[CLASSES];
+	struct magazine top[CLASSES];
 } depot;
 
 int message_init(struct why *why)
@@ -33,8 +31,6 @@ int message_init(struct why *why)
 			       "cannot reserve address space for messages (16 GiB; is "
 			       "there a limit, ulimit -v?)");
 	}
-	for (int c = 0; c < CLASSES; c++)
-		depot.mag[c] = mem_alloc(DEPOT * sizeof(struct magazine));
 	return 0;
 }
 
@@ -54,16 +50,39 @@ static struct magazine carve(int cls)
 	return (struct magazine){ at, n };
 }
 
+static struct magazine depot_take(int cls)
+{
+	struct magazine mag;
+
+	spin_lock(&depot.lock);
+	mag = depot.top[cls];
+	if (mag.n) {
+		const uint64_t *next = msg_at(mag.list)->slot;
+
+		depot.top[cls] = (struct magazine){ (uint32_t)next[0], (uint32_t)next[1] };
+	}
+	spin_unlock(&depot.lock);
+	return mag;
+}
+
+static void depot_give(int cls, struct magazine mag)
+{
+	uint64_t *next = msg_at(mag.list)->slot;
+
+	spin_lock(&depot.lock);
+	next[0] = depot.top[cls].list;
+	next[1] = depot.top[cls].n;
+	depot.top[cls] = mag;
+	spin_unlock(&depot.lock);
+}
+
 COLD struct msg *message_refill(struct message_pool *p, int cls)
 {
 	if (p->spare[cls].n) {
 		p->free[cls] = p->spare[cls];
 		p->spare[cls] = (struct magazine){ 0, 0 };
 	} else {
-		spin_lock(&depot.lock);
-		if (depot.n[cls])
-			p->free[cls] = depot.mag[cls][--depot.n[cls]];
-		spin_unlock(&depot.lock);
+		p->free[cls] = depot_take(cls);
 		if (!p->free[cls].n)
 			p->free[cls] = carve(cls);
 	}
@@ -72,13 +91,8 @@ COLD struct msg *message_refill(struct message_pool *p, int cls)
 
 COLD void message_give_back(struct message_pool *p, int cls)
 {
-	if (p->spare[cls].n) {
-		spin_lock(&depot.lock);
-		/* beyond that, half a gigabyte lies idle: let it */
-		if (depot.n[cls] < DEPOT)
-			depot.mag[cls][depot.n[cls]++] = p->spare[cls];
-		spin_unlock(&depot.lock);
-	}
+	if (p->spare[cls].n)
+		depot_give(cls, p->spare[cls]);
 	p->spare[cls] = p->free[cls];
 	p->free[cls] = (struct magazine){ 0, 0 };
 }

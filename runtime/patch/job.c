@@ -34,7 +34,7 @@ static int change_refused(struct job *j, const struct made *m, const char *words
 	return diagnose(&j->said, j->file, exported_line(&m->exam, &m->e, words), "%s", words);
 }
 
-/* Does its signature let it do that, and did it let it only now? */
+/* Does its signature let it do that? */
 static int within_terms(struct job *j, const struct made *m, struct why *why)
 {
 	if (!j->terms)
@@ -42,9 +42,7 @@ static int within_terms(struct job *j, const struct made *m, struct why *why)
 	if (m->e.process && strcmp(j->terms->actors, "*"))
 		return why_set(why, ACTOR_EARGS, "it has a process, which may reach every actor, "
 		               "and was signed for %.200s only", j->terms->actors);
-	if (keys_allow(j->terms, m->e.targets.p ? m->e.targets.p : "", why))
-		return ACTOR_EARGS;
-	return j->kind == CHECK ? 0 : keys_spend(j->terms, why);
+	return keys_allow(j->terms, m->e.targets.p ? m->e.targets.p : "", why);
 }
 
 static void warn_of_one_way(struct job *j, const struct exported *e)
@@ -90,6 +88,12 @@ static int put_in_force(struct job *j, struct made *m)
 	if (number < 0)
 		return diagnose(&j->said, j->file, 0, "%s: nothing was changed", why.text);
 	j->number = (uint32_t)number;
+	/* not before: what a full disk refuses need not be signed anew */
+	if (j->terms && keys_spend(j->terms, &why) < 0) {
+		mem_free(b.was);
+		history_refused(j->number, why.text);
+		return diagnose(&j->said, j->file, 0, "%s", why.text);
+	}
 	j->table = m->e.n > 0;
 	p = watched_begin(j->probation, m->code, j->number, m->e.change, m->e.n);
 	j->at.written = now_ns();

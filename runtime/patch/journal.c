@@ -54,6 +54,7 @@ static int fd = -1;
 static char *path;
 static int64_t end;             /* bytes written */
 static int64_t reserved;        /* up to there, or less */
+static bool torn;               /* behind it are bytes that could not be cut off */
 static uint64_t lines;
 static unsigned char chain[DIGEST];
 
@@ -283,6 +284,10 @@ static int put(const struct buf *line, bool intent, struct why *why)
 	struct stat st;
 	int error;
 
+	if (torn && ftruncate(fd, end) < 0)
+		return why_set(why, ACTOR_EFAIL, "%s ends in half a line that cannot be cut off: "
+		               "%s", path, strerror(errno));
+	torn = false;
 	if (fstat(fd, &st) == 0 && st.st_size != end)
 		return why_set(why, ACTOR_EFAIL,
 		               "%s has been changed by somebody else: it has %lld bytes, %lld "
@@ -297,8 +302,7 @@ static int put(const struct buf *line, bool intent, struct why *why)
 		return 0;
 	error = errno;
 	reserved = 0;
-	if (ftruncate(fd, end) < 0)
-		log_line(LOG_ERROR, "patch", "%s: %s", path, strerror(errno));
+	torn = ftruncate(fd, end) < 0;
 	return why_set(why, ACTOR_EFAIL, "%s cannot be written: %s", path, strerror(error));
 }
 

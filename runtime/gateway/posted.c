@@ -20,7 +20,7 @@ struct posted {
 	struct http_reply reply;
 	struct session *session;
 	struct buf body;
-	bool admitted, in;
+	bool admitted, begun, in;
 };
 
 struct posted *posted_new(const struct http_config *c, const struct http_request *r)
@@ -140,6 +140,7 @@ void posted_begin(struct posted *p, struct sessions *here, void *conn)
 	struct buf values = { 0 };
 	struct why why = { "" };
 
+	p->begun = true;
 	if (!p->admitted)
 		return;
 	if (p->body.len && json_read(p->body.p, p->body.len, &values, &why)) {
@@ -148,6 +149,11 @@ void posted_begin(struct posted *p, struct sessions *here, void *conn)
 		begin(p, here, conn, &values);
 	}
 	buf_fini(&values);
+}
+
+bool posted_begun(const struct posted *p)
+{
+	return p->begun;
 }
 
 /* --- the answer --------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@ size_t posted_bytes(const struct posted *p);    /* buffered */
 /* The body is whole. Its session lives among `here`; conn: what the session's frames name; these
  * are handed on by the next two. */
 void posted_begin(struct posted *p, struct sessions *here, void *conn);
+bool posted_begun(const struct posted *p);
 void posted_frame(struct posted *p, const void *bytes, size_t len);
 void posted_close(struct posted *p, int code, const char *reason);
 /* To be sent, once its status is not 0. */

@@ -196,6 +196,22 @@ class Call(Http):
                 s.sendall(b"POST /call/echo/say HTTP/1.1\r\nHost: x\r\n" + head)
         self.assertEqual(self.call("echo/say", [1])[0], 200)
 
+    def test_more_than_the_body(self):
+        """A second request, or just bytes, behind a call that is not answered yet."""
+        host, port = self.runtime.listen.rsplit(":", 1)
+        for login in LOGIN, {}:
+            head = "".join(f"{k}: {v}\r\n" for k, v in dict(login, Host=host).items())
+            post = f"POST /call/echo/say HTTP/1.1\r\n{head}Content-Length: 5\r\n\r\n[\"x\"]"
+            get = f"GET /healthz HTTP/1.1\r\n{head}\r\n"
+            for parts in ([post + "zzzz"], [post * 2], [post * 5], [post + get], [post, post * 2],
+                          [post[:-2], post[-2:] + post]):
+                with self.subTest(parts, login=bool(login)), \
+                        socket.create_connection((host, int(port)), timeout=10 * PATIENCE) as s:
+                    for part in parts:
+                        s.sendall(part.encode())
+                    self.assertEqual(self.ask("GET", "/healthz")[0], 200)
+                self.assertEqual(self.ask("POST", "/call/echo/say", "[1]", LOGIN)[0], 200)
+
     def test_gone_before_the_answer(self):
         host, port = self.runtime.listen.rsplit(":", 1)
         for _ in range(50):

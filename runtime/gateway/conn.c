@@ -295,10 +295,22 @@ void conn_posted(struct conn *c)
 	leave(c);
 }
 
+bool conn_body_whole(struct conn *c)
+{
+	if (!c->posted || posted_begun(c->posted))
+		return false;
+	posted_begin(c->posted, c->in->sessions, c);
+	c->in->wire->want(c->wsi);
+	return true;
+}
+
 bool conn_body(struct conn *c, const void *bytes, size_t len)
 {
-	bool fits = posted_body(c->posted, bytes, len);
+	bool fits;
 
+	if (!c->posted || posted_begun(c->posted))
+		return false;
+	fits = posted_body(c->posted, bytes, len);
 	COUNT_UP(&c->in->bodies, posted_bytes(c->posted) - c->body);
 	c->body = posted_bytes(c->posted);
 	return fits;

@@ -93,7 +93,10 @@ int  conn_writeable(struct conn *c);
  * the HTTP status that refuses it, with words: then it is over. */
 int  conn_post(struct conn *c, struct conns *all, void *wsi, const char **words);
 void conn_posted(struct conn *c);
-bool conn_body(struct conn *c, const void *bytes, size_t len);  /* of it; false: it is too much */
+/* Of it, then all of it. False: it is too much, or more than the body: the library brings what stands
+ * behind it as more of it, and again as its end, until the answer is there. */
+bool conn_body(struct conn *c, const void *bytes, size_t len);
+bool conn_body_whole(struct conn *c);
 /* Its close came, with this payload: what is answered so far goes out, and then ours. The
  * connection is to be dropped. */
 void conn_leaving(struct conn *c, const void *payload, size_t len);

@@ -238,20 +238,11 @@ static int answer_call(struct lws *wsi, struct conn *c)
 	return err;
 }
 
-/* The library brings what stands behind the body as more of it, and again as its end: whoever sends
- * more before the answer is there (which no client should, after a POST) is cut off. */
-static int body_part(struct conn *c, const void *bytes, size_t len)
-{
-	return !c->posted || posted_begun(c->posted) || !conn_body(c, bytes, len) ? -1 : 0;
-}
-
 static int body_whole(struct lws *wsi, struct conn *c)
 {
-	if (!c->posted || posted_begun(c->posted))
+	if (!conn_body_whole(c))
 		return -1;
 	lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, CALL_S);
-	posted_begin(c->posted, c->in->sessions, c);
-	wire_want(wsi);
 	return 0;
 }
 
@@ -401,7 +392,7 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 		return -1;
 	case LWS_CALLBACK_HTTP: return http(w, wsi, c, in);
 	case LWS_CALLBACK_HTTP_BODY:
-		return body_part(c, in, len);
+		return conn_body(c, in, len) ? 0 : -1;
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION: return body_whole(wsi, c);
 	case LWS_CALLBACK_HTTP_WRITEABLE: return answer_call(wsi, c);
 	case LWS_CALLBACK_CLOSED_HTTP:

@@ -93,8 +93,8 @@ int  conn_writeable(struct conn *c);
  * the HTTP status that refuses it, with words: then it is over. */
 int  conn_post(struct conn *c, struct conns *all, void *wsi, const char **words);
 void conn_posted(struct conn *c);
-/* Of it, then all of it. False: it is too much, or more than the body: the library brings what stands
- * behind it as more of it, and again as its end, until the answer is there. */
+/* Of it, then all of it. False: it is too much, or more than the body: the library brings what
+ * stands behind it as more of it, and again as its end, until the answer is there. */
 bool conn_body(struct conn *c, const void *bytes, size_t len);
 bool conn_body_whole(struct conn *c);
 /* Its close came, with this payload: what is answered so far goes out, and then ours. The

@@ -23,7 +23,7 @@ struct loop_stream {
 	struct evbuffer *out;
 	const struct loop_stream_ops *ops;
 	void *arg;
-	bool paused, resumed;   /* resumed: what the pause left is to be read again */
+	bool paused, resumed;   /* resumed: what a pause left comes again */
 	bool ended, ending, closed;
 	bool *freed;            /* set while a function of ops runs: says that it freed the stream */
 };

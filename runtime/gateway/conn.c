@@ -151,7 +151,7 @@ const struct frames_port conn_frames = { conn_send, conn_close };
 /* Reads on, or not: what the client has under way is bounded by not reading more. */
 static void flow(struct conn *c)
 {
-	bool stop = !c->code && (session_busy(c->session) || unsent(c) > OUT_BUSY ||
+	bool stop = !c->code && !c->deaf && (session_busy(c->session) || unsent(c) > OUT_BUSY ||
 	                         (c->part.len > EARLY_BYTES && !session_in(c->session)));
 
 	if (stop == !!c->paused.next)
@@ -425,6 +425,17 @@ void conn_leaving(struct conn *c, const void *payload, size_t len)
 		c->in->wire->write(c->wsi, frame, code ? 4 : 2);
 }
 
+int conn_over(struct conn *c)
+{
+	if (!c || !c->session)
+		return 0;
+	c->deaf = true;
+	outgoing_fini(&c->out);
+	buf_fini(&c->part);
+	count_unsent(c, false);
+	return 0;
+}
+
 /* --- all of them -------------------------------------------------------------------------- */
 
 void crowd_init(struct crowd *c)
@@ -466,7 +477,7 @@ static void look_at(struct conn *c)
 {
 	const struct gateway_limits *l = &c->in->limits;
 
-	if (c->code)
+	if (c->code || c->deaf)
 		return;
 	if (!session_in(c->session) && over(c->in, c->born, l->login_s)) {
 		late(c, "no login in time");

@@ -75,7 +75,7 @@ struct conn {
 	char *reason;
 	int code;                       /* a close was asked for */
 	uint32_t born, heard, said;     /* ticks: of the last sign of life, of the last message */
-	bool deaf;                      /* the client's own close came */
+	bool deaf;                      /* a close came, or is going out */
 	bool unsent;                    /* counted in conns */
 	bool asked;                     /* a ping is out */
 	bool overflown;
@@ -100,6 +100,7 @@ bool conn_body_whole(struct conn *c);
 /* Its close came, with this payload: what is answered so far goes out, and then ours. The
  * connection is to be dropped. */
 void conn_leaving(struct conn *c, const void *payload, size_t len);
+int  conn_over(struct conn *c);         /* 0. Its close is next: nothing else goes out, or in */
 void conn_gone(struct conn *c);
 
 extern const struct frames_port conn_frames;

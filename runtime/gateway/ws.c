@@ -16,10 +16,10 @@
  * There may be several of these, each with a thread, a loop and a context of the library's. The
  * first has the listening socket, and deals out the connections in turn: each lives on one thread.
  *
- * From other threads the loop is woken by an event of our own, which is a call of the kernel's only
- * when the loop sleeps, under a lock that ends with it. (The library's own wake is one each time,
- * and another turn of the loop; without libev it is what there is.) A timer that is set, or a read
- * that is allowed again, outside of the library's callbacks it finds in its next turn: see stir().
+ * From other threads the loop is woken by an event of our own, a call of the kernel's only when it
+ * sleeps, under a lock that ends with it. (The library's own wake is one each time, and another
+ * turn; without libev it is what there is.) A timer set, or a read allowed again, outside of the
+ * library's callbacks it finds in its next turn: see stir().
  * Deflate is off (ready-made frames, and it stalls with event libraries), HTTP/2 too. */
 #include "ws.h"
 
@@ -103,9 +103,11 @@ static const struct wire wire = {
 	wire_busy, wire_write, wire_want, wire_read, wire_end_in, wire_from,
 };
 
+/* Our close waits for the client's, 5 s at most; the library asks here meanwhile, and drops what it
+ * reads: who is still sending would else meet a reset, and not learn why (RFC 6455, 7.1.1). */
 static int writeable(struct lws *wsi, struct conn *c)
 {
-	int then = conn_writeable(c);
+	int then = c->deaf ? 0 : conn_writeable(c);
 
 	if (then > 0)
 		lws_close_reason(wsi, (enum lws_close_status)c->code, (unsigned char *)c->reason,
@@ -295,7 +297,6 @@ static int take_in(struct ws *w)
 	return 0;
 }
 
-/* What ws_take() left. */
 static void take_dealt(struct ws *w)
 {
 	for (int fd; (fd = dealt_next(&w->dealt)) >= 0; )
@@ -387,6 +388,7 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 	case LWS_CALLBACK_SERVER_WRITEABLE: return writeable(wsi, c);
 	case LWS_CALLBACK_ESTABLISHED: return conn_open(c, &w->conns, wsi);
 	case LWS_CALLBACK_CLOSED: return closed(w, c);
+	case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL: return conn_over(c);
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 		conn_leaving(c, in, len);
 		return -1;
@@ -424,7 +426,6 @@ static const struct lws_protocols protocols[] = {
 /* --- from outside ------------------------------------------------------------------------- */
 
 static _Thread_local char last_note[160];       /* why there is no context */
-
 static void note(int level, const char *line)
 {
 	(void)level;
@@ -477,7 +478,6 @@ static struct lws_context *start_lws(struct ws *w)
 	return lws;
 }
 
-/* Not within the loop. */
 static void end_lws(struct ws *w)
 {
 	if (w->lws)

@@ -25,7 +25,7 @@ struct loop_stream {
 	void *arg;
 	bool paused, resumed;   /* resumed: what a pause left comes again */
 	bool ended, ending, closed;
-	bool *freed;            /* set while a function of ops runs: says that it freed the stream */
+	bool *freed;            /* while a function of ops runs: says that it freed the stream */
 };
 
 static void close_stream(struct loop_stream *s)

@@ -7,8 +7,8 @@
  *
  * A place lives until its answer is given and Redis has replied to its RPUSH, whichever is later;
  * its number has a serial in it, so that a late answer finds nobody; it begins anywhere, as a list
- * may still hold answers for the process that had this node's name before. The asker has its own
- * deadline; WAIT_MS only gives places back that nobody can be waiting for.
+ * may still hold answers for the process that had this node's name before. A place that is not
+ * answered is given back at the asker's own deadline.
  *
  * The loop's thread only, most of it inside a turn of the bus's actor. */
 #include "calls.h"
@@ -19,13 +19,13 @@
 #include "envelope.h"
 #include "log.h"
 
-enum { WAIT_MS = 600000, SAY_MS = 5000, PLACE_BITS = 16 };
+enum { SAY_MS = 5000, PLACE_BITS = 16, FULL_LOOK_MS = 100 };
 
 struct place {
 	struct calls *of;
 	struct place *next;             /* free */
 	msg_caller caller;              /* 0: nobody, or answered */
-	int64_t since_ms;
+	int64_t due_ms;                 /* its asker waits until then */
 	uint32_t at, serial;
 	bool pushing;
 };
@@ -39,7 +39,7 @@ struct calls {
 	unsigned n, room, waiting;
 	struct buf values, out;
 	char reason[300];
-	int64_t said_ms;
+	int64_t said_ms, expired_ms;
 };
 
 struct calls *calls_new(actor *self, const struct redis_port *port, const char *reply)
@@ -69,8 +69,11 @@ void calls_free(struct calls *c)
 
 static struct place *place_new(struct calls *c)
 {
-	struct place *p = c->free;
+	struct place *p;
 
+	if (!c->free && c->n == CALLS_MOST && now_ms() - c->expired_ms >= FULL_LOOK_MS)
+		calls_expire(c);
+	p = c->free;
 	if (p) {
 		c->free = p->next;
 	} else {
@@ -88,7 +91,6 @@ static struct place *place_new(struct calls *c)
 	}
 	p->serial++;
 	p->caller = 0;
-	p->since_ms = now_ms();
 	return p;
 }
 
@@ -184,12 +186,14 @@ int calls_push(struct calls *c, const msg *m)
 	const char *argv[] = { "RPUSH", topic, NULL };
 	size_t len[] = { 5, strlen(topic), 0 };
 	struct place *p = place_new(c);
+	int left_ms = core_left_ms(m);
 	char text[400];
 
 	if (!p)
 		return msg_fail(m, "%d messages to lists wait already: try again later",
 		                CALLS_MOST);
 	p->caller = msg_defer(m);
+	p->due_ms = now_ms() + left_ms;
 	c->waiting += p->caller != 0;
 	compose(c, m, p);
 	argv[2] = c->out.p;
@@ -256,11 +260,11 @@ void calls_down(struct calls *c, const char *reason)
 
 void calls_expire(struct calls *c)
 {
-	int64_t now = now_ms();
+	int64_t now = c->expired_ms = now_ms();
 
 	for (unsigned i = 0; i < c->n && c->waiting; i++) {
-		if (c->place[i]->caller && now - c->place[i]->since_ms > WAIT_MS)
-			refuse(c->place[i], ACTOR_ETIME, "no answer in ten minutes");
+		if (c->place[i]->caller && now >= c->place[i]->due_ms)
+			refuse(c->place[i], ACTOR_ETIME, "no answer in time");
 	}
 }
 

@@ -2,7 +2,8 @@
  * claims.c - see claims.h.
  *
  *   actord:{claim:NAME}         node and life of the holder, with an expiry: the lease
- *   actord:{claim:NAME}:token   the last token given; only grows, never expires
+ *   actord:{claim:NAME}:token   the last token given; only grows, never expires; after a Redis that
+ *                               has lost it by its clock, so that none is given twice
  *   actord:{claim:NAME}:data    hash of what holders put
  *
  * The idea: a lease alone does not keep a holder that was asleep from writing after it ended. So
@@ -33,8 +34,16 @@ struct asked { struct claims *of; msg_caller caller; char *name; int64_t token; 
 
 static const char claim_script[] =
 	"local had = redis.call('GET', KEYS[1])"
+	/* longer than a lease: of a clock that was set back, or of a failover to one behind */
+	" if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[2]) then"
+	"  redis.call('PEXPIRE', KEYS[1], ARGV[2]) end"
 	" if had and had ~= ARGV[1] then return {0, had} end"
-	" local t = had and redis.call('GET', KEYS[2]) or redis.call('INCR', KEYS[2])"
+	" local t = had and redis.call('GET', KEYS[2])"
+	" if not t then"
+	"  local now = redis.call('TIME')"
+	"  t = string.format('%.0f', math.max((tonumber(redis.call('GET', KEYS[2])) or 0) + 1,"
+	"   now[1] * 1000 + math.floor(now[2] / 1000)))"
+	"  redis.call('SET', KEYS[2], t) end"
 	" redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])"
 	" return {tonumber(t), ARGV[1]}";
 static const char renew_script[] =

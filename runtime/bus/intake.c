@@ -61,6 +61,9 @@ struct intake {
 	uint64_t unsaid;
 };
 
+/* As nodes, streams, claims and rollouts are kept: what is RPUSHed there breaks them. */
+static const char our_keys[] = "actord:{";
+
 static actor_ref (*instead)(handler *passes);   /* NULL: nobody is called in another's stead */
 
 void intake_instead(actor_ref (*fn)(handler *passes))
@@ -211,6 +214,10 @@ static void answer(struct intake *in, const struct envelope *e, struct packed ar
 
 	if (in->c.own(in->c.arg, e->ct.p, e->cb.p, args, count, code, text))
 		return;
+	if (!strncmp(e->ct.p, our_keys, sizeof our_keys - 1)) {
+		complain(in, "an answer was asked for on %.200s, one of actord's own keys", e->ct.p);
+		return;
+	}
 	if (t) {
 		hand_over(in, t, e, args, count, code, text);
 		return;

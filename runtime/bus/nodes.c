@@ -58,6 +58,11 @@ static const char beat_script[] =
 	" elseif had[2] ~= ARGV[3] then return {'again'} end"
 	" redis.call('PEXPIRE', KEYS[2], ARGV[4])"
 	" redis.call('ZADD', KEYS[1], now + ARGV[4], ARGV[1])"
+	/* said by a clock that was ahead (a failover, a Redis that was moved) */
+	" local ahead = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now + ARGV[4], '+inf')"
+	" for _, name in ipairs(ahead) do"
+	"  redis.call('ZADD', KEYS[1], now + ARGV[4], name)"
+	"  redis.call('PEXPIRE', KEYS[1] .. ':' .. name, ARGV[4]) end"
 	" local out = redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')"
 	" table.insert(out, 1, redis.call('GET', KEYS[3]) or '0')"
 	" table.insert(out, 1, 'here')"

@@ -88,6 +88,8 @@ class Twin(Case):
         with self.assertRaises(Refused) as caught:
             self.caller.call("penpal", "ask_nobody")
         self.assertIn(str(ETIME), caught.exception.text)
+        for _ in range(3):      # more, one after the other, than may wait at once
+            self.assertEqual(self.caller.call("penpal", "ask_nobody_often", 10000), [10000])
 
     def test_a_patch_in_between(self):
         """An answer that was on its way meets the code that is in force when it comes."""

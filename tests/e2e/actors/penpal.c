@@ -7,6 +7,8 @@ struct penpal {
 	actor_ref twin, nobody;
 	msg_caller waiting[SLOTS];
 	int64_t question[SLOTS];
+	msg_caller many;
+	int64_t waited, in_vain;
 };
 
 static int start(actor *self)
@@ -48,6 +50,29 @@ static int ask_nobody(actor *self, const msg *m)
 	return keep(p, m, actor_ask(self, p->nobody, "test", "answered", 200, "a", "b"));
 }
 
+/* So many questions at once that nobody answers: how many waited until their time was over. */
+static int ask_nobody_often(actor *self, const msg *m)
+{
+	struct penpal *p = actor_state(self);
+	int64_t n = msg_int(m, 0);
+
+	p->many = msg_defer(m);
+	p->waited = p->in_vain = 0;
+	for (int64_t i = 0; i < n; i++)
+		p->waited += actor_ask(self, p->nobody, "test", "gave_up", 200, "a", "b") > 0;
+	return 0;
+}
+
+static int gave_up(actor *self, const msg *m)
+{
+	struct penpal *p = actor_state(self);
+
+	p->in_vain += msg_error(m) == ACTOR_ETIME;
+	if (!--p->waited)
+		actor_answer(self, p->many, p->in_vain);
+	return 0;
+}
+
 static int answered(actor *self, const msg *m)
 {
 	struct penpal *p = actor_state(self);
@@ -80,6 +105,8 @@ const struct actor_type penpal = {
 	.start = start,
 	.on    = ON({ "ask",        "a:str b:str",  ask,        ON_CLIENT },
 	            { "ask_nobody", "",             ask_nobody, 0 },
+	            { "ask_nobody_often", "n:int",  ask_nobody_often, 0 },
+	            { "gave_up",    "...",          gave_up,    0 },
 	            { "answered",   "value:str",    answered,   0 },
 	            { "tell",       "text:str",     tell,       0 }),
 };

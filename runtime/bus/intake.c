@@ -215,7 +215,7 @@ static void answer(struct intake *in, const struct envelope *e, struct packed ar
 	if (in->c.own(in->c.arg, e->ct.p, e->cb.p, args, count, code, text))
 		return;
 	if (!strncmp(e->ct.p, our_keys, sizeof our_keys - 1)) {
-		complain(in, "an answer was asked for on %.200s, one of actord's own keys", e->ct.p);
+		complain(in, "an answer was wanted on %.200s, one of actord's own keys", e->ct.p);
 		return;
 	}
 	if (t) {

@@ -51,12 +51,15 @@ static void tell_group(const struct session *s, const char *group)
 
 static void name_user(struct session *s, const char *name, size_t len)
 {
-	size_t most = len < NAME_MAX_LEN ? len : NAME_MAX_LEN;
-
-	while (most < len && (name[most] & 0xc0) == 0x80)       /* whole characters */
-		most--;
 	mem_free(s->user);
-	s->user = mem_string(name, most);
+	s->user = mem_string(name, len);
+}
+
+/* NULL, or why it can be no user's: who is taken for somebody else is worse off than who is out. */
+static const char *wrong_name(const char *name, size_t len)
+{
+	return memchr(name, 0, len) ? "a name has no zero byte"
+	     : len > NAME_MAX_LEN ? "a name has 255 bytes at most" : NULL;
 }
 
 static void answer_login(struct session *s, const struct envelope *e, const char *refused_because)
@@ -85,7 +88,7 @@ static bool login_fits(const struct envelope *e, struct value *user)
 	struct value proof;
 
 	return e->count == 2 && packed_next(&args, user) > 0 && user->type == VALUE_STR &&
-	       user->len && !memchr(user->str, 0, user->len) &&
+	       user->len && !wrong_name(user->str, user->len) &&
 	       packed_next(&args, &proof) > 0 && proof.type == VALUE_STR &&
 	       (!e->id.at || e->id.end - e->id.at <= NAME_MAX_LEN);
 }
@@ -101,7 +104,8 @@ int login_ask(struct session *s, const struct envelope *e, bool last)
 	int64_t ask;
 
 	if (!login_fits(e, &user)) {
-		answer_login(s, &back, "login takes a GUID and a password's hash");
+		answer_login(s, &back, "login takes a GUID, of 255 bytes at most, and a password's "
+		             "hash");
 		return 0;
 	}
 	ask = core_ask(core_actor(s->id), &c, "settled", LOGIN_MS, &why);
@@ -245,15 +249,14 @@ int login_settled(actor *self, const msg *m)
 	struct envelope e;
 	struct session *s = waiting_one(self, m, &d, &e);
 	const char *no;
-	bool nameless;
 
 	if (!s)
 		return 0;
-	nameless = !msg_error(m) && memchr(msg_str(m, 0), 0, msg_len(m, 0));
-	if (!msg_error(m) && msg_len(m, 0) && !nameless)
+	no = msg_error(m) ? msg_error_text(m) : wrong_name(msg_str(m, 0), msg_len(m, 0));
+	if (!no && msg_len(m, 0))
 		name_user(s, msg_str(m, 0), msg_len(m, 0));
-	no = nameless ? "a name has no zero byte" : msg_error(m) ? msg_error_text(m)
-	     : s->closing ? NULL : enter_users(s);
+	if (!no && !s->closing)
+		no = enter_users(s);
 	if (s->closing || no) {
 		s->asking = false;
 		if (is_overload(msg_error(m)))

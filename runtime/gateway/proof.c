@@ -94,12 +94,15 @@ static bool read_part(const char *part, size_t len, struct buf *map)
 static bool says_hs256(const char *part, size_t len)
 {
 	struct buf map = { 0 };
-	struct value alg = { .type = VALUE_NULL };
+	struct value alg = { .type = VALUE_NULL }, crit = alg;
 	bool is;
 
-	if (read_part(part, len, &map))
+	if (read_part(part, len, &map)) {
 		alg = claim(&map, "alg");
-	is = alg.type == VALUE_STR && alg.len == 5 && !memcmp(alg.str, "HS256", 5);
+		crit = claim(&map, "crit");     /* what we do not know, and would have to */
+	}
+	is = alg.type == VALUE_STR && alg.len == 5 && !memcmp(alg.str, "HS256", 5) &&
+	     crit.type == VALUE_NULL;
 	buf_fini(&map);
 	return is;
 }
@@ -115,17 +118,23 @@ static bool signed_well(const char *token, size_t len, const char *sign, size_t 
 	return same;
 }
 
+static bool is_time(const struct value *v)
+{
+	return v->type == VALUE_INT || v->type == VALUE_UINT || v->type == VALUE_NUM;
+}
+
 /* NULL: it holds, as far as its claims go. */
 static const char *wrong_claim(const struct buf *map)
 {
 	struct value sub = claim(map, "sub"), exp = claim(map, "exp"), nbf = claim(map, "nbf");
 	double now_s = (double)wall_ms() / 1000;
 
-	if (sub.type != VALUE_STR || !sub.len || sub.len > NAME_MAX_LEN)
+	if (sub.type != VALUE_STR || !sub.len || sub.len > NAME_MAX_LEN ||
+	    memchr(sub.str, 0, sub.len))
 		return "the token does not say whom it is for (sub)";
-	if (exp.type != VALUE_NULL && !(exp.num > now_s))
+	if (exp.type != VALUE_NULL && !(is_time(&exp) && exp.num > now_s))
 		return "the token's time is over";
-	if (nbf.type != VALUE_NULL && !(nbf.num <= now_s))
+	if (nbf.type != VALUE_NULL && !(is_time(&nbf) && nbf.num <= now_s))
 		return "the token's time has not come";
 	return NULL;
 }

@@ -153,6 +153,11 @@ class Passwords(Sessions):
         client.send({"func": "login", "args": [user, proof]})
         return client.receive()["args"] == [0]
 
+    def test_a_name_is_never_cut(self):
+        runtime = self.start()
+        self.login(runtime, "n" * 255, "")
+        self.refused_login(runtime, "n" * 256, "")
+
     def test_many_at_once(self):
         runtime = self.start("--login", "login_password")
         self.call(runtime, "set", "ann", "secret")
@@ -169,10 +174,10 @@ class Passwords(Sessions):
 class Tokens(Sessions):
     KEY = b"0123456789abcdef0123456789abcdef"
 
-    def token(self, claims, key=KEY, alg="HS256"):
+    def token(self, claims, key=KEY, alg="HS256", **more):
         def part(raw):
             return base64.urlsafe_b64encode(raw).rstrip(b"=")
-        said = b".".join(part(json.dumps(x).encode()) for x in ({"alg": alg, "typ": "JWT"}, claims))
+        said = b".".join(part(json.dumps(x).encode()) for x in (dict(more, alg=alg), claims))
         return (said + b"." + part(hmac.digest(key, said, "sha256"))).decode()
 
     def test_tokens(self):
@@ -196,6 +201,8 @@ class Tokens(Sessions):
                       self.token({"sub": "ann", "exp": now - 1}),
                       self.token({"sub": "ann", "exp": "tomorrow"}),
                       self.token({"sub": "ann", "nbf": now + 600}), self.token({"sub": 7}),
+                      self.token({"sub": "ann", "nbf": "later"}), self.token({"sub": "ann\0x"}),
+                      self.token({"sub": "ann"}, crit=["exp"], typ="JWT"),
                       self.token({}), self.token(["ann"]), self.token({"sub": "bob"})):
             self.refused_login(runtime, "ann", wrong)
 

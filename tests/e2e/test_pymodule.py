@@ -17,19 +17,23 @@ from harness import ENOENT, HERE, Case, Lines, RedisServer, Refused, running, un
 class Python:
     """A process of pymodule_node.py."""
 
-    def __init__(self, test, name="python", url=None):
+    def __init__(self, test, *name, url=None):
         self.process = subprocess.Popen(
-            ["/usr/bin/python3", HERE / "pymodule_node.py", url or test.runtime.redis_url, name],
+            ["/usr/bin/python3", HERE / "pymodule_node.py", url or test.runtime.redis_url,
+             *(name or ["python"])],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         running.add(self.process)
         test.addCleanup(self.end)
         self.said, self.complained = Lines(self.process.stdout), Lines(self.process.stderr)
         self.said.wait("running")
 
+    def tell(self, *words):
+        self.process.stdin.write(json.dumps(words).encode() + b"\n")
+        self.process.stdin.flush()
+
     def do(self, method, *args):
         at = len(self.said.lines)
-        self.process.stdin.write(json.dumps([method, *args]).encode() + b"\n")
-        self.process.stdin.flush()
+        self.tell(method, *args)
         self.said.wait(r'^\["%s"' % method, after=at)
         mine = '["%s"' % method
         return next(json.loads(x) for x in self.said.lines[at:] if x.startswith(mine))[1:]
@@ -59,8 +63,8 @@ class Nodes(Case):
         self.db = redis.Redis.from_url(self.runtime.redis_url)
         self.addCleanup(self.db.close)
 
-    def python(self, name="python"):
-        node = Python(self, name)
+    def python(self, *name):
+        node = Python(self, *name)
         self.knows("sums", True)
         return node
 
@@ -142,19 +146,177 @@ class Nodes(Case):
 
     def test_bad_messages_end_nothing(self):
         node = self.python()
-        for data in (b"", b"{", b"[]", b"\xdd\xff\xff\xff\xff", b'{"func":1}', b"[" * 100000,
-                     b'{"args":[]}'):
+        for data in (b"", b"{", b"[]", b"\xdd\xff\xff\xff\xff", b"\xdd\x05\xf5\xe1\x00" * 30,
+                     b"\x81\x90\x01", b'{"func":1}', b"[" * 100000, b'{"args":[]}',
+                     b'{"func":"add","err":"x"}', b'{"func":"add","id":[1]}',
+                     b'{"func":"__answer__:1","err":"x"}', b'{"func":"times_out"}',
+                     b'{"func":"odd","ct":"no","cb":"c"}', b'{"func":"x","ct":"\\ud800","cb":"c"}',
+                     b'{"func":"__answer__","id":[1],"args":[]}'):
             self.db.rpush("old python", data)
             self.db.publish("old python", data)
             self.db.xadd("actord:{node:python}", {"f": data})
             self.db.xadd("actord:{sums}", {"m": data})
         self.db.xadd("actord:{node:python}", {"g": b"x"})
+        mine, life = self.runtime.ready["node"], 1
+        for head in ([1, "x", "life", 1], [1, mine, 1, "s"], [1, mine, life, 1 << 60],
+                     [1, [], 1, 1]):
+            self.db.xadd("actord:{node:python}", {"f": msgpack.packb(head)})
+        for part in ([0, 1, 2], [1, [], 0, "sums", "add"], [6, "a", "b", "c", 1]):
+            self.db.xadd("actord:{node:python}", {"f": msgpack.packb([1, "forger", 1, 1]) +
+                                                  msgpack.packb(part)})
         self.assertEqual(self.runtime.actorctl("call", "sums", "add", "1", "1").out, "2\n")
+        self.answers(node)
         self.db.rpush("old python", json.dumps({"func": "add", "args": None, "ct": "t", "cb": "c",
                                                 "id": 7}))
         answer = json.loads(self.db.blpop("t", 10)[1])
         self.assertEqual((answer["func"], answer["id"], answer["err"]["code"]), ("c", 7, -1))
         node.complained.wait("a message was refused: ")
+
+    def answers(self, node):
+        """By list, channel and stream, in the encoding of the call."""
+        ways = {"list": lambda data: self.db.rpush("old python", data),
+                "channel": lambda data: self.db.publish("old python", data),
+                "stream": lambda data: self.db.xadd("actord:{sums}", {"m": data})}
+        for way, send in ways.items():
+            for encode, decode in (msgpack.packb, msgpack.unpackb), (json.dumps, json.loads):
+                for func, args in ("add", [3]), ("odd", []), ("nan", []):
+                    send(encode({"func": func, "args": [1, 2][:2 * len(args)], "ct": "t",
+                                 "cb": "c", "id": way}))
+                    answer = decode(self.db.blpop("t", 10)[1])
+                    self.assertEqual((answer["func"], answer["id"]), ("c", way))
+                    if func == "add":
+                        self.assertEqual(answer["args"], args)
+                    elif func == "odd" or encode is json.dumps:     # msgpack has a NaN
+                        self.assertEqual((answer["args"], answer["err"]["code"]), ([], -1))
+
+    def test_what_cannot_be_sent(self):
+        """Is refused to who sends it, and nobody else's messages are lost for it."""
+        node = self.python()
+        deep = []
+        for _ in range(40):
+            deep = [deep]
+        for call in (["send_odd", "counter", "hit"], ["send", "counter", "x" * 300],
+                     ["send", "counter", "hit", *range(300)], ["ask", "echo", "say", deep],
+                     ["ask", "echo", "say", 1 << 64]):
+            said = node.do(*call)
+            self.assertEqual(said[:2], ["refused", -1], call)
+        self.assertEqual(node.do("ask", "echo", "say", [[1]]), [[[[1]]]])
+
+    def test_its_own_topics(self):
+        node = self.python()
+        self.assertEqual(node.do("ask", "sums", "add", 1, 2), [[3]])
+        self.assertEqual(node.do("ask", "sums", "nothing")[:2], ["refused", -2])
+        self.assertEqual(node.do("send", "sums", "note", 5), [None])
+        node.said.wait(r'^\["note", 5, false\]')
+
+    def test_asks_by_lists(self):
+        """A function may ask; and who else has the topic hears no answer that is not for it."""
+        node = self.python()
+        other = Python(self, "other", "old python")
+        other.tell("ask_list", "a list that nobody pops", "say")
+        self.assertEqual(node.do("ask_list", "echo", "say", "mine"), [["mine"]])
+        for send, answers in (self.db.rpush, 1), (self.db.publish, 2):
+            send("old python", json.dumps({"func": "through_list", "args": ["echo", "say", 7],
+                                           "ct": "t", "cb": "c"}))
+            for _ in range(answers):
+                self.assertEqual(json.loads(self.db.blpop("t", 10)[1])["args"], [7])
+        other.said.wait(r'^\["ask_list", "refused", -4')
+        self.db.delete("a list that nobody pops")
+
+    def test_what_others_say_of_themselves(self):
+        """May be anything: the node stays."""
+        node = self.python()
+        for number, info in enumerate((b"\xc1", b"\x01", b"\x81\xa6topics\x01", b"")):
+            name = b"odd\xff%d" % number if number == 1 else b"odd%d" % number
+            self.db.hset(b"actord:{nodes}:" + name, mapping={"life": "x", "info": info})
+            self.db.zadd("actord:{nodes}", {name: 1 << 50})
+        self.db.incr("actord:{nodes}:version")
+        node.complained.wait("the node odd0: what it says")
+        self.db.zrem("actord:{nodes}", "odd0", b"odd\xff1", "odd2", "odd3")
+        self.assertEqual(self.runtime.actorctl("call", "sums", "add", "2", "3").out, "5\n")
+        self.assertEqual(node.do("ask", "echo", "say", 1), [[1]])
+
+    def test_its_inbox_is_gone(self):
+        node = self.python()
+        self.db.delete("actord:{node:python}", "actord:{node:python}:seen")
+        until(lambda: self.db.exists("actord:{node:python}"), "it is made again")
+        self.assertEqual(self.runtime.actorctl("call", "sums", "add", "2", "3").out, "5\n")
+        self.assertEqual(node.do("ask", "echo", "say", 1), [[1]])
+
+    def test_its_name_is_taken(self):
+        """It lets go of the inbox, and comes back when the name is free."""
+        node = self.python()
+        self.db.hset("actord:{nodes}:python", mapping={"identity": "another's", "life": "1"})
+        self.db.persist("actord:{nodes}:python")
+        node.complained.wait("another node has the name python")
+        frame = msgpack.packb([1, "old friend", 1, 1]) + msgpack.packb([0, "sums", "note", 9])
+        self.db.xadd("actord:{node:python}", {"f": frame})
+        self.assertEqual(node.do("ask", "sums", "add", 1, 1), [[2]])
+        self.assertEqual(self.db.xlen("actord:{node:python}"), 1)
+        self.db.delete("actord:{nodes}:python")
+        node.said.wait(r'^\["note", 9, true\]')
+
+    def test_redis_comes_back_empty(self):
+        """Who is back before the others does not take them for gone."""
+        server = RedisServer()
+        self.addCleanup(server.stop)
+        db = server.client()
+        self.addCleanup(db.close)
+        self.befriend(db)
+        node = Python(self, "apart", url=server.url)
+        until(lambda: node.do("send", "far", "first") == [None], "it sees its friend")
+        server.stop()
+        node.complained.wait("apart: .*I try again")
+        self.assertEqual(node.do("send", "far", "second"), [None])
+        server.start()
+        db.xadd("actord:{node:friend}", {"f": b""})
+        far = until(lambda: db.xrange("actord:{node:friend}")[1:], "what was sent")
+        self.assertIn(b"first", far[0][1][b"f"])
+        self.assertIn(b"second", b"".join(e[1][b"f"] for e in until(
+            lambda: len(db.xrange("actord:{node:friend}")) > 2 and
+            db.xrange("actord:{node:friend}"), "all that was sent")[1:]))
+
+    def befriend(self, db):
+        """A node that hosts `far`, as far as what it says of itself goes."""
+        db.hset("actord:{nodes}:friend", mapping={
+            "life": "1", "info": msgpack.packb({"topics": ["far"]})})
+        db.zadd("actord:{nodes}", {"friend": 1 << 50})
+        db.incr("actord:{nodes}:version")
+
+    def test_shared_stream_of_one_that_died(self):
+        node = self.python()
+        self.db.xadd("actord:{sums}", {"m": msgpack.packb({"func": "hang", "args": [1]})})
+        node.said.wait(r'^\["hangs", 1, false\]')
+        other = self.python("other")
+        node.kill()
+        other.said.wait(r'^\["hung", 1, true\]')
+        until(lambda: self.db.xlen("actord:{sums}") == 0, "the stream is empty")
+
+    def test_close(self):
+        """Ends what waits, sends what was said, finishes what is run; a function may call it."""
+        node = self.python()
+        before, = node.do("ask", "counter", "hit", 0)[0]
+        self.befriend(self.db)
+        until(lambda: node.do("send", "far", "it") == [None], "it sees its friend")
+        node.tell("later", "ask", "far", "it")
+        node.tell("later", "ask_list", "a list that nobody pops", "say")
+        self.db.xadd("actord:{node:friend}", {"f": b""})
+        for _ in range(100):
+            node.tell("send", "counter", "hit", 1)
+        node.end()
+        self.assertEqual(node.said.lines[-1], '["closed"]')
+        node.said.wait(r'^\["ask", "refused", -2')
+        node.said.wait(r'^\["ask_list", "refused", -2')
+        self.assertIn(b"far", b"".join(e[1][b"f"] for e in self.db.xrange("actord:{node:friend}")))
+        self.db.zrem("actord:{nodes}", "friend")
+        self.db.delete("a list that nobody pops", "actord:{node:friend}")
+        until(lambda: self.runtime.actorctl("call", "counter", "hit", "0").out ==
+              "%d\n" % (before + 100), "all has arrived")
+        self.knows("sums", False)
+        node = self.python()
+        self.assertEqual(self.runtime.actorctl("send", "sums", "shut").code, 0)
+        node.said.wait(r'^\["shut"\]')
+        self.knows("sums", False)
 
     def test_shared_stream(self):
         node = self.python()
@@ -189,7 +351,7 @@ class Nodes(Case):
         """It says so once, and when that is over; and is called again."""
         server = RedisServer()
         self.addCleanup(server.stop)
-        node = Python(self, "apart", server.url)
+        node = Python(self, "apart", url=server.url)
         server.stop()
         self.assertTrue(node.complained.wait("apart: Redis: .*I try again"))
         server.start()
@@ -198,16 +360,17 @@ class Nodes(Case):
         self.addCleanup(db.close)
         db.rpush("old apart", json.dumps({"func": "add", "args": [1, 2], "ct": "t", "cb": "c"}))
         self.assertEqual(json.loads(db.blpop("t", 30)[1])["args"], [3])
-        said = [x for x in node.complained.lines if "apart: Redis: " in x]
-        self.assertEqual(len(said), 2, said)
+        for module in "apart", "old apart":
+            node.complained.wait("^%s: Redis: well again" % module, 30)
+            said = [x for x in node.complained.lines if x.startswith(module + ": Redis: ")]
+            self.assertEqual(len(said), 2, said)
 
     def test_monitors(self):
         node = self.python()
         self.write_actor()
         node.do("ask", "counter", "hit", 0)
         until(lambda: node.do("ask", "brief", "here") == [[1]], "the new actor is found")
-        node.process.stdin.write(b'["monitor", "brief"]\n')
-        node.process.stdin.flush()
+        node.tell("monitor", "brief")
         node.do("ask", "brief", "here")         # behind the wish to be told
         self.assertEqual(self.runtime.actorctl("stop", "brief").code, 0)
         node.said.wait(r'^\["down", "brief"')

@@ -9,7 +9,12 @@ from redis.commands import RedisClusterCommands
 from redis.exceptions import RedisClusterException
 from redis.sentinel import Sentinel
 
+from .module import Module
+
 REDIS_PORT, SENTINEL_PORT = 6379, 26379
+# A link that went silent is found out: longer than anything here blocks (2 s).
+PATIENCE = {"socket_timeout": 5, "socket_connect_timeout": 5, "socket_keepalive": True}
+ANSWER_EXPIRE_S = 3600          # of a list that an answer made and nobody reads
 TLS = {"cacert": "ssl_ca_certs", "cert": "ssl_certfile", "key": "ssl_keyfile"}
 VERIFY = {"full": ("required", True), "ca": ("required", False), "none": ("none", False)}
 
@@ -38,6 +43,22 @@ class Cluster(RedisClusterCommands):
         return self._do("pubsub", **options)
 
 
+class Linked(Module):
+    """A module with a Redis of its own. While that is away all trouble is one."""
+
+    def __init__(self, topic, **conf):
+        Module.__init__(self, topic)
+        self.conf, self.db = conf, connect(**conf)
+
+    def wrong(self, what, why):
+        away = isinstance(why, (redis.ConnectionError, redis.TimeoutError))
+        return Module.wrong(self, "Redis" if away else what, why)
+
+    def well(self, what):
+        Module.well(self, "Redis")
+        Module.well(self, what)
+
+
 def encrypted(parts, conf):
     """Of rediss://, whose settings are redis-py's or those of actord's --redis."""
     settings, more = dict(parse_qsl(parts.query)), {}
@@ -54,9 +75,12 @@ def connect(url=None, **conf):
     cluster://[[USER]:PASSWORD@]HOST:PORT,...,
     sentinel://[[USER]:PASSWORD@]HOST:PORT,.../MASTER[/DB], and rediss:// with
     ?cacert=FILE&cert=FILE&key=FILE&verify=full|ca|none."""
+    conf = {**PATIENCE, **conf}
     if not url:
         return redis.Redis(**conf)
     parts = urlsplit(url)
+    if parts.scheme == "unix":
+        conf = {k: v for k, v in conf.items() if k == "socket_timeout" or k not in PATIENCE}
     if parts.scheme == "rediss":
         return encrypted(parts, conf)
     if parts.scheme not in ("cluster", "sentinel"):
@@ -71,13 +95,13 @@ def connect(url=None, **conf):
     if parts.scheme == "cluster":
         return Cluster(hosts, **conf)
     master, _, db = parts.path[1:].partition("/")
-    return Sentinel(hosts).master_for(unquote(master), db=int(db or 0), **conf)
+    return Sentinel(hosts, **PATIENCE).master_for(unquote(master), db=int(db or 0), **conf)
 
 
-def publish(db, channel, data):
-    """How many hear it; a Cluster's PUBLISH counts only those at one master, so there all are
-    asked first, as who has heard it may be gone after."""
-    if not isinstance(db, Cluster):
-        return db.publish(channel, data)
-    heard = sum(n for _, n in db.pubsub_numsub(channel, target_nodes=RedisCluster.PRIMARIES))
-    return max(heard, db.publish(channel, data))
+def answer(db, topic, data):
+    """To who hears the channel; where nobody does, onto the list. A Cluster's PUBLISH counts only
+    those at one master, so there all are asked first, as who has heard it may be gone after."""
+    heard = sum(n for _, n in db.pubsub_numsub(topic, target_nodes=RedisCluster.PRIMARIES)) \
+        if isinstance(db, Cluster) else 0
+    if not max(heard, db.publish(topic, data)) and db.rpush(topic, data) == 1:
+        db.expire(topic, ANSWER_EXPIRE_S)

@@ -7,31 +7,36 @@ peer.c, nodes.c have the other side of every key):
     actord:{node:NAME}        a node's inbox, a stream of frames; :seen, how far its senders came
     actord:{TOPIC}            with streams=True: the stream that all nodes which host TOPIC share
 
-Functions run one after the other, in the order in which each sender sent, in one greenlet; one that
-asks lets the reader go on. A call that may have been run in an earlier life of this node runs with
-`node.again` true.
+Functions run one after the other, in the order in which each sender sent; one that asks lets the
+reader go on. A call that may have been run in an earlier life of this node runs with `node.again`
+true. What computes for over ALIVE_MS without letting others run (gevent.sleep(0)) keeps the node
+from saying that it is there: others take it for gone until it does.
 """
 
+import contextlib
 import itertools
-import random
 import time
+import traceback
 import uuid
 
 import gevent
 import redis
 from gevent.event import AsyncResult, Event
+from gevent.local import local
+from gevent.lock import RLock
 from gevent.queue import Queue
 import msgpack
 
 from . import rollout, wire
-from .link import connect, publish
-from .module import Module
-from .wire import (ANSWER, ASK, CLIENT, DOWN, EFULL, ENOENT, ETIME, REFUSAL, SEND, TRACE, WATCH,
-                   Refused)
+from .link import Linked
+from .peer import Peer, Sender
+from .shared import Shared
+from .wire import (ANSWER, ASK, CLIENT, DOWN, EFAIL, ENOENT, ETIME, MS_MOST, REFUSAL, SEND, TRACE,
+                   UNWATCH, WATCH, Refused)
 
 BEAT_S, ALIVE_MS, FORGET_MS, CHANNEL = 0.5, 3000, 86400000, "actord:nodes"
-BLOCK_MS, READ_FRAMES, PAUSE_S, PAUSE_MOST_S, ACK_EVERY = 2000, 32, 0.2, 1, 64
-INBOX_MOST, WAITING_MOST, PATIENCE_S, NAME = 256, 16384, 5, "the node's name"
+BLOCK_MS, READ_FRAMES, ACK_EVERY, PEERS_MOST = 2000, 32, 64, 1024
+PATIENCE_S, FINISH_S, NAME = 5, 5, "the node's name"
 
 BEAT = """
 local t = redis.call('TIME')
@@ -78,118 +83,83 @@ redis.call('XTRIM', KEYS[1], 'MINID', ARGV[1])
 for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
 return 1"""
 
-# Of a shared stream: acknowledged and gone.
-SHARE_DONE = """
-redis.call('XACK', KEYS[1], 'actord', ARGV[1])
-return redis.call('XDEL', KEYS[1], ARGV[1])"""
-
 
 def entry_id(text):
     ms, number = text.split(b"-" if isinstance(text, bytes) else "-")
     return int(ms), int(number)
 
 
-class Peer:
-    """Another node: what waits for it goes as one frame as soon as Redis has the frame before."""
-
-    def __init__(self, node, name):
-        self.node, self.name, self.key = node, name, "actord:{node:%s}" % name
-        self.parts, self.more, self.sequence, self.here = [], Event(), 0, False
-        self.life, self.topics = None, ()
-        self.greenlet = gevent.spawn(self.write)
-
-    def put(self, *parts):
-        if len(self.parts) >= WAITING_MOST:
-            raise Refused(EFULL, "%d messages wait for the node %s" % (len(self.parts), self.name))
-        self.parts += parts
-        self.more.set()
-
-    def write(self):
-        while True:
-            self.more.wait()
-            self.more.clear()
-            parts, self.parts = self.parts, []
-            self.sequence += 1
-            data = wire.frame(self.node.topic, self.node.life, self.sequence, parts)
-            while not self.fly(data):
-                if not self.here:
-                    self.node.complain("the node %s is gone; %d messages to it are lost" %
-                                       (self.name, len(parts)))
-                    break
-
-    def fly(self, data):
-        """True: Redis has it. The same frame again, where that is not known, is seen as such."""
-        try:
-            while self.here and self.node.db.xlen(self.key) > INBOX_MOST:
-                gevent.sleep(0.01)
-            there = self.node.db.xadd(self.key, {"f": data}, nomkstream=True)
-            self.node.well(self.key)
-            if not there:
-                gevent.sleep(PAUSE_S)
-            return there
-        except redis.RedisError as wrong:
-            gevent.sleep(self.node.wrong(self.key, wrong))
-            return None
+class Taken(redis.RedisError):
+    """Another process has this node's name."""
 
 
-class Node(Module):
+class Node(Linked):
     """A node named `name` that hosts `topics` (its name, where there are none): a message to one
     calls the function of the app that it names. streams: also from the topics' shared streams.
     conf: url=, or what redis.Redis() takes; see link.py."""
 
     def __init__(self, name, topics=(), streams=False, **conf):
-        Module.__init__(self, name)
-        self.db = connect(**conf)
-        self.topics, self.streams, self.again = list(topics) or [name], streams, False
+        Linked.__init__(self, name, **conf)
+        self.topics, self.streams = list(topics) or [name], streams
         self.joined = Event()
         self.life, self.identity = time.time_ns() >> 10, uuid.uuid4().hex
         self.since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.key = "actord:{node:%s}" % name
         self.keys = ["actord:{nodes}", "actord:{nodes}:%s" % name, "actord:{nodes}:version"]
-        self._version, self._peers, self._turn = None, {}, itertools.count()
+        self.sequences = {}             # of peers that were forgotten
+        self._version, self._peers, self._turn, self._back = None, {}, itertools.count(), None
         self._numbers, self._asks, self._watches = itertools.count(1), {}, {}
-        self._came, self._done, self._work = {}, {}, Queue()
-        self._helpers, self._troubles = [], {}
+        self._senders, self._done, self._unsaid, self._work = {}, {}, None, Queue()
+        self._one, self._mine = RLock(), local()        # one function at a time; .again
+        self._acking = RLock()
+        self._helpers, self._busy, self._still, self._left = [], 0, Event(), False
+        self._still.set()
 
-    # --- trouble: a line when it begins, and when it is over ---
-
-    def wrong(self, what, why):
-        """Seconds until it is tried again: longer each time, and not for all at once."""
-        if isinstance(why, (redis.ConnectionError, redis.TimeoutError)):
-            what = "Redis"
-        tries = self._troubles[what] = self._troubles.get(what, 0) + 1
-        if tries == 1:
-            self.complain("%s: %s; I try again" % (what, why))
-        return min(PAUSE_S * 2 ** min(tries - 1, 8), PAUSE_MOST_S) * random.uniform(0.5, 1)
-
-    def well(self, what):
-        for name in "Redis", what:
-            if self._troubles.pop(name, 0):
-                self.complain("%s: well again" % name)
+    @property
+    def again(self):
+        return getattr(self._mine, "again", False)
 
     # --- calling ---
 
     def send(self, to, what, *args):
         """At least once. Refused where no node has an actor of that name, or too much waits."""
-        self._host(to).put(*wire.trace_part(), [SEND, to, what, *args])
+        peer, data = self._host(to), wire.part([SEND], args, [to, what])
+        if peer:
+            peer.put(data)
+        else:
+            self._work.put((None, None, None, [([SEND, to, what, *args], wire.link())], False))
 
     def ask(self, to, what, *args, timeout=PATIENCE_S):
-        """The list of the answer's values, or Refused: at once where its node is gone."""
+        """The list of the answer's values, or Refused: at once where its node is gone. What this
+        node hosts itself is called at once, too, by a function or by anybody."""
         peer, number, waiting = self._host(to), next(self._numbers), AsyncResult()
+        if not peer:
+            return self.run_function(what, list(args), False, timeout)
+        ms = max(1, min(int(timeout * 1000), MS_MOST))
+        data = wire.part([ASK, number, ms], args, [to, what])
         self._asks[number] = peer, waiting
         try:
-            peer.put(*wire.trace_part(), [ASK, number, int(timeout * 1000), to, what, *args])
-            return waiting.get(timeout=timeout)
-        except gevent.Timeout:
-            raise Refused(ETIME, "%s.%s has not answered in %g s" % (to, what, timeout)) from None
+            peer.put(data)
+            if not waiting.wait(timeout) and not waiting.ready():
+                raise Refused(ETIME, "%s.%s has not answered in %g s" % (to, what, timeout))
+            return waiting.get(block=False)
         finally:
             del self._asks[number]
 
     def monitor(self, to, callback):
-        """callback(name, reason), once, when that actor or its node has ended."""
+        """callback(name, reason), once, when that actor or its node has ended. Its number is for
+        demonitor(); 0: it is of this node, which ends when its program does."""
         peer, number = self._host(to), next(self._numbers)
+        if not peer:
+            return 0
+        peer.put(wire.part([WATCH, number], names=[to]))
         self._watches[number] = peer, to, callback
-        peer.put([WATCH, number, to])
+        return number
+
+    def demonitor(self, number):
+        peer = self._watches.pop(number, [None])[0]
+        if peer:
+            peer.put(wire.part([UNWATCH, number]), always=True)
 
     def send_patch(self, source, to="*", timeout=10):
         """C source to a group of nodes, a node, or all, also those that come later: the
@@ -197,6 +167,11 @@ class Node(Module):
         return rollout.send(self.db, source, to, timeout)
 
     def _host(self, to):
+        """None: this node itself."""
+        if self._left:
+            raise Refused(ENOENT, "the node %s has left" % self.topic)
+        if to in self.topics:
+            return None
         hosts = [p for p in self._peers.values() if p.here and to in p.topics]
         if not hosts:
             raise Refused(ENOENT, "no node has an actor %s (this one has looked %s)" %
@@ -209,41 +184,76 @@ class Node(Module):
         return msgpack.packb({"since": self.since, "version": "python", "patches": [],
                               "topics": self.topics})
 
+    def is_early(self):
+        """While Redis was away nobody could be heard: who is back first does not bury the rest."""
+        return self._back is not None and time.monotonic() < self._back + ALIVE_MS / 1000
+
+    def is_there(self, name):
+        return name in self._peers and self._peers[name].here
+
     def _beat(self):
+        begin = time.monotonic()
         said = self.db.eval(BEAT, 3, *self.keys, self.topic, self.identity, self.life, ALIVE_MS,
                             self._info(), FORGET_MS)
         if said[0] == b"taken":
-            return False
-        names = {name.decode() for name in said[2:]} - {self.topic}
-        if said[1] != self._version or names != {p.name for p in self._peers.values() if p.here}:
-            self._version = said[1]
+            raise Taken("another node has the name %s" % self.topic)
+        if NAME in self._troubles or "Redis" in self._troubles or \
+                time.monotonic() - begin > BEAT_S:
+            self._back = time.monotonic()
+        self.well(NAME)
+        here = {p.name for p in self._peers.values() if p.here}
+        names = {name.decode(errors="replace") for name in said[2:]} - {self.topic}
+        if self.is_early():
+            names |= here
+        if said[1] != self._version or names != here:
             self._look(names)
-        return True
+            self._version = said[1]
 
     def _look(self, names):
         for name in names:
             life, info = self.db.hmget("actord:{nodes}:%s" % name, "life", "info")
-            if info:
-                self._seen(name, life, msgpack.unpackb(info, strict_map_key=False))
+            values, wrong = wire.unpack_all(info or b"")
+            topics = values[0].get("topics") or [] if values and isinstance(values[0], dict) else ()
+            if isinstance(topics, list):
+                self._seen(name, life, topics)
+            elif info:
+                self._trouble("the node %s: what it says of itself has no sense" % name, wrong)
         for peer in self._peers.values():
             if peer.here and peer.name not in names:
                 peer.here = False
                 self._refuse(peer, "the node %s is gone" % peer.name)
 
+    def _trouble(self, what, wrong):
+        if what not in self._troubles:
+            self._troubles[what] = 1
+            self.complain("%s: %s" % (what, wrong or "no map"))
+
     def _peer(self, name):
         if name not in self._peers:
+            if len(self._peers) >= PEERS_MOST:
+                self._forget()
             self._peers[name] = Peer(self, name)
         return self._peers[name]
 
-    def _seen(self, name, life, info):
+    def _forget(self):
+        """One that is gone, and that nothing waits for."""
+        for peer in self._peers.values():
+            if not peer.here and peer.rest.is_set():
+                del self._peers[peer.name]
+                peer.end()
+                return
+        raise ValueError("there are too many nodes")
+
+    def _seen(self, name, life, topics):
         peer = self._peer(name)
         if peer.here and peer.life != life:
             self._refuse(peer, "the node %s was started again" % name)
-        peer.here, peer.life, peer.topics = True, life, tuple(info.get("topics") or ())
+        peer.here, peer.life, peer.topics = True, life, topics
 
     def _refuse(self, peer, reason):
+        """What waits for an answer of that peer, or (None) of any."""
         for of, waiting in list(self._asks.values()):
-            if of is peer:
+            if of is peer or not peer:
                 waiting.set_exception(Refused(ENOENT, reason))
         for number, (of, name, callback) in list(self._watches.items()):
             if of is peer:
@@ -253,19 +263,35 @@ class Node(Module):
     # --- its life ---
 
     def Run(self):
-        before = self._join()
-        if before is None:
-            return
-        self._helpers = [gevent.spawn(f) for f in (self._worker, lambda: self._reader(*before))]
-        if self.streams:
-            self._helpers += [gevent.spawn(self._sharer, topic) for topic in self.topics]
+        while not self.closeSig:
+            try:
+                before = self._join()
+                self._helpers = [gevent.spawn(self._worker), gevent.spawn(self._reader, *before)]
+                if self.streams:
+                    self._helpers += [gevent.spawn(Shared(self, t).run) for t in self.topics]
+                self._live()
+            except Taken as wrong:
+                self._put_down()
+                self.sleep(self.wrong(NAME, wrong))
+            except (redis.RedisError, ValueError) as wrong:     # not joined yet
+                self.sleep(self.wrong(NAME, wrong))
+
+    def _live(self):
         while self.sleep(BEAT_S):
             try:
-                if not self._beat():
-                    raise redis.RedisError("another node has the name %s" % self.topic)
-                self.well(NAME)
-            except redis.RedisError as wrong:
+                self._beat()
+                self._acknowledge()
+            except Taken:
+                raise
+            except (redis.RedisError, ValueError) as wrong:
                 self.wrong(NAME, wrong)
+
+    def _put_down(self):
+        """Another has the name, and with it the inbox: from now on nothing is taken from that."""
+        self.joined.clear()
+        gevent.killall(self._helpers)
+        self._helpers, self._unsaid, self._work = [], None, Queue()
+        self._refuse(None, "another node has the name %s" % self.topic)
 
     def _open(self):
         """Makes the inbox where there is none: its last id, Redis's clock, how far senders came."""
@@ -273,186 +299,183 @@ class Node(Module):
 
     def _join(self):
         """The inbox first, then the name: nobody sends to an inbox that is not there."""
-        while not self.closeSig:
-            try:
-                said = self._open()
-                if self._beat():
-                    words = [w.split() for w in said[3::2]]
-                    self._came = {name.decode(): (int(life), int(last))
-                                  for name, (life, last) in zip(said[2::2], words)}
-                    self._done = dict(self._came)
-                    self.joined.set()
-                    self.well(NAME)
-                    return entry_id(said[0]), int(said[1])
-                raise redis.RedisError("another node has the name %s" % self.topic)
-            except redis.RedisError as wrong:
-                self.sleep(self.wrong(NAME, wrong))
-        return None
+        said = self._open()
+        self._beat()
+        words = [w.split() for w in said[3::2]]
+        self._senders = {name.decode(): Sender(int(life), int(last))
+                         for name, (life, last) in zip(said[2::2], words)}
+        self.joined.set()
+        return entry_id(said[0]), int(said[1])
 
     def onDestroy(self):
-        gevent.killall(self._helpers + [p.greenlet for p in self._peers.values()])
+        """What is being run is finished, and what was said goes, in FINISH_S; then it leaves."""
+        helpers = [h for h in self._helpers if h is not gevent.getcurrent()]
+        if len(helpers) == len(self._helpers):  # else a function of ours ends the app
+            self._still.wait(FINISH_S)
+        gevent.killall(helpers)
+        self._left = True
+        self._refuse(None, "the node %s has left" % self.topic)
+        end = time.monotonic() + FINISH_S
+        for peer in self._peers.values():
+            if not peer.rest.wait(max(0, end - time.monotonic())):
+                self.complain("%d messages to the node %s are lost" %
+                              (len(peer.parts) + 1, peer.name))
+            peer.end()
         try:
+            self._acknowledge()
             self.db.eval(LEAVE, 3, *self.keys, self.topic, self.life)
         except redis.RedisError:
             pass                        # it is gone when its time is over
 
+    @contextlib.contextmanager
+    def handling(self):
+        """What should be finished before the node leaves."""
+        self._busy += 1
+        self._still.clear()
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                self._still.set()
+
     # --- what comes ---
 
     def _reader(self, before, joined_ms):
-        at, lost = b"0-0", False
-        while not self.closeSig:
+        at, look = b"0-0", False
+        while True:
             try:
-                if lost and entry_id(self._open()[0]) < entry_id(at):
+                if look and entry_id(self._open()[0]) < entry_id(at):
                     at = b"0-0"         # Redis has lost it all
-                lost = False
                 said = self.db.xread({self.key: at}, READ_FRAMES, BLOCK_MS)
+                look = not said         # what is gone looks like what nothing comes by
                 self.well(self.key)
             except redis.RedisError as wrong:
-                lost = True
+                look = True
                 self.sleep(self.wrong(self.key, wrong))
                 continue
-            for name, fields in (said[0][1] if said else ()):
-                at = name
-                again = entry_id(name) <= before
+            for at, fields in (said[0][1] if said else ()):
                 try:
-                    self._frame(name, fields[b"f"], again, joined_ms)
-                except (KeyError, ValueError, TypeError) as wrong:
+                    self._frame(at, fields[b"f"], entry_id(at) <= before, joined_ms)
+                except (KeyError, ValueError, Refused) as wrong:
                     self.complain("a frame was refused: %s" % wrong)
 
     def _frame(self, name, data, again, joined_ms):
-        (node, life, sequence), parts = wire.unframe(data)
-        was = self._came.get(node)
-        if was and was[0] == life and sequence <= was[1]:
+        (node, life, sequence), parts, wrong = wire.unframe(data)
+        sender = self._senders.setdefault(node, Sender())
+        if not sender.is_new(life, sequence):
             return
-        self._came[node] = life, sequence
         peer = self._peer(node)
         calls, client, link = [], False, None
         for part in parts:
-            if part[0] == TRACE:
+            kind = part[0]
+            if kind == TRACE:
                 link = tuple(part[1:4])
                 continue
-            if client and part[0] == ASK:
-                peer.put([REFUSAL, part[1], ENOENT, "clients cannot call functions in Python"])
-            elif part[0] in (SEND, ASK) and not client:
-                late = part[0] == ASK and again and part[2] and \
+            if client and kind == ASK:
+                peer.put(wire.refusal(part[1], Refused(
+                    ENOENT, "clients cannot call functions in Python")), always=True)
+            elif kind in (SEND, ASK) and not client:
+                late = kind == ASK and again and part[2] and \
                     entry_id(name)[0] + part[2] < joined_ms     # whoever asked has given up
                 calls += [] if late else [(part, link)]
             elif not client:
                 self._came_part(peer, part)
-            client = part[0] == CLIENT  # what is behind it a client has called
+            client = kind == CLIENT     # what is behind it a client has called
             link = link if client else None
-        self._work.put((name, node, life, sequence, peer, calls, again))
+        self._work.put((name, (node, sender.life, sender.last), peer, calls, again))
+        if wrong:
+            self.complain("the rest of a frame of the node %s was refused: %s" % (node, wrong))
 
     def _came_part(self, peer, part):
         kind, number = part[:2]
-        waiting = self._asks.get(number, (None, None))[1]
-        if kind == ANSWER and waiting:
+        of, waiting = self._asks.get(number, (None, None))
+        if kind == ANSWER and of is peer:
             waiting.set(part[2:])
-        elif kind == REFUSAL and waiting:
+        elif kind == REFUSAL and of is peer:
             waiting.set_exception(Refused(part[2], part[3]))
-        elif kind == DOWN and number in self._watches:
+        elif kind == DOWN and self._watches.get(number, [None])[0] is peer:
             _, name, callback = self._watches.pop(number)
             gevent.spawn(callback, name, part[3])
         elif kind == WATCH and part[2] not in self.topics:
-            peer.put([DOWN, number, part[2], "there is no such actor there"])
+            peer.put(wire.part([DOWN, number, wire.text(part[2]), "there is no such actor there"]),
+                     always=True)
 
     def _worker(self):
         held = 0
-        while True:
-            name, node, life, sequence, peer, calls, self.again = self._work.get()
-            for part, link in calls:
-                with wire.tracing(link):
-                    self._run_part(peer, part)
-            self._done[node] = life, sequence
-            held += 1
-            if held == ACK_EVERY or self._work.empty():
-                held = 0
-                self._acknowledge(name)
+        while not self.closeSig:
+            name, came, peer, calls, again = self._work.get()
+            with self.handling():
+                for part, link in calls:
+                    with wire.tracing(link):
+                        self._run_part(peer, part, again)
+                if not name:
+                    continue
+                node, *seen = came
+                self._done[node], self._unsaid = seen, name
+                held += 1
+                if held >= ACK_EVERY or self._work.empty() or self.closeSig:
+                    held = 0
+                    self._try_acknowledge()
 
-    def _run_part(self, peer, part):
+    def run_function(self, what, args, again, timeout=None):
+        """The list of its values: of a tuple each, of None none. Refused says what was wrong."""
+        if not self._one.acquire(timeout=timeout):
+            raise Refused(ETIME, "%s: what is being run took over %g s" % (what, timeout))
+        before, self._mine.again = self.again, again
+        try:
+            value = self.app.call(what, args)
+        finally:
+            self._mine.again = before
+            self._one.release()
+        return list(value) if isinstance(value, tuple) else [] if value is None else [value]
+
+    def _run_part(self, peer, part, again):
         asked = part[0] == ASK
         to, what, *args = part[3:] if asked else part[1:]
         try:
             if to not in self.topics:
                 raise Refused(ENOENT, "there is no actor %s on the node %s" % (to, self.topic))
-            answer = self.app.call(what, args)
-            values = list(answer) if isinstance(answer, tuple) else \
-                [] if answer is None else [answer]
-            msgpack.packb(values)       # what cannot be sent is this call's fault
-            part = [ANSWER, part[1], *values]
+            values = self.run_function(what, args, again)
+            answer = self._answer(part[1], what, values) if asked else None
         except Refused as wrong:
             if not asked:
                 self.complain("%s was refused: %s" % (what, wrong.text))
-            part = [REFUSAL, part[1], wrong.code, wrong.text]
-        except (TypeError, ValueError, OverflowError) as wrong:
-            part = [REFUSAL, part[1], wire.EARGS, "%s: its answer: %s" % (what, wrong)]
-        if asked:
-            peer.parts += [*wire.trace_part(), part]    # answers always go: questions bound them
-            peer.more.set()
+            answer = wire.refusal(part[1], wrong) if asked else None
+        except Exception as wrong:      # the next message finds a worker
+            self.complain(traceback.format_exc())
+            answer = wire.refusal(part[1], Refused(EFAIL, wrong)) if asked else None
+        if answer:
+            peer.put(answer, always=True)
 
-    def _acknowledge(self, name):
-        ms, number = entry_id(name)
-        seen = [w for node, (life, last) in self._done.items()
-                for w in (node, "%d %d" % (life, last))]
+    @staticmethod
+    def _answer(number, what, values):
         try:
-            self.db.eval(ACKNOWLEDGE, 2, self.key, self.key + ":seen", "%d-%d" % (ms, number + 1),
-                         *seen)
-        except redis.RedisError as wrong:
-            self.complain("handled, but not acknowledged: %s" % wrong)
-
-    # --- shared streams ---
-
-    def _sharer(self, topic):
-        key, at = "actord:{%s}" % topic, "0"    # first what an earlier life of this node had
-        while not self.closeSig:
-            try:
-                self.db.xgroup_create(key, "actord", "0", mkstream=True)
-            except redis.ResponseError:
-                pass                    # it is there
-            except redis.RedisError as wrong:
-                self.sleep(self.wrong(key, wrong))
-                continue
-            at = self._share(key, at)
-
-    def _share(self, key, at):
-        try:
-            said = self.db.xreadgroup("actord", self.topic, {key: at}, 64, BLOCK_MS)
-            entries = said[0][1] if said else []
-            for name, fields in entries:
-                self.again = at != ">"
-                for m in self._messages(key, fields or {}):
-                    with wire.tracing(wire.trace_of(m)):
-                        self._shared(key, m)
-                self.db.eval(SHARE_DONE, 1, key, name)
-            self.well(key)
-            return at if at != ">" and entries else ">"
-        except redis.RedisError as wrong:
-            self.sleep(self.wrong(key, wrong))
-            return "0"
-
-    def _messages(self, key, fields):
-        data = fields.get(b"m", b"")
-        try:
-            if wire.is_json(data):
-                return [wire.decode(data)]
-            unpacker = msgpack.Unpacker(strict_map_key=False)
-            unpacker.feed(data)
-            return [wire.decode(msgpack.packb(m)) for m in unpacker]
-        except (ValueError, msgpack.UnpackException) as wrong:
-            self.complain("%s: an entry was refused: %s" % (key, wrong))
-            return []
-
-    def _shared(self, key, m):
-        answer = {"func": m.get("cb"), "args": [], **wire.trace_key()}
-        if "id" in m:
-            answer["id"] = m["id"]
-        try:
-            value = self.app.call(m.get("func") or "", m.get("args") or [])
-            answer["args"] = [value]
+            return wire.part([ANSWER, number], values)
         except Refused as wrong:
-            self.complain("%s was refused: %s" % (key, wrong.text))
-            answer["err"] = {"code": wrong.code, "text": wrong.text}
-        if m.get("cb") and m.get("ct"):
-            data = wire.encode(answer, False)
-            if not publish(self.db, m["ct"], data):
-                self.db.rpush(m["ct"], data)
+            raise Refused(wrong.code, "%s: its answer: %s" % (what, wrong.text)) from None
+
+    def _try_acknowledge(self):
+        try:
+            self._acknowledge()
+            self.well("handled, but not acknowledged")
+        except redis.RedisError as wrong:
+            self.wrong("handled, but not acknowledged", wrong)  # with a beat, then
+
+    def _acknowledge(self):
+        with self._acking:
+            self._acknowledge_one()
+
+    def _acknowledge_one(self):
+        name, seen = self._unsaid, dict(self._done)
+        if not name:
+            return
+        ms, number = entry_id(name)
+        words = [w for node, of in seen.items() for w in (node, "%d %d" % tuple(of))]
+        self.db.eval(ACKNOWLEDGE, 2, self.key, self.key + ":seen", "%d-%d" % (ms, number + 1),
+                     *words)
+        if self._unsaid == name:
+            self._unsaid = None
+        for node, of in seen.items():
+            if self._done.get(node) is of:
+                del self._done[node]

@@ -1,33 +1,33 @@
 # SPDX-License-Identifier: MIT
 """RPC over Redis: calls are popped from the list of the module's topic, or heard on its channel;
-the answer goes to the caller's topic in the encoding of the call."""
+the answer goes to the caller's topic in the encoding of the call. The list's calls are run one
+after the other, as are the channel's, beside them. What ask() waits for comes by a topic of this
+process alone: others with the same topic do not hear it, and a function may ask, too."""
 
 import itertools
+import uuid
 
 import gevent
 import redis
 from gevent.event import AsyncResult
 
-from . import rollout
-from .link import connect, publish
-from .module import Module
-from .wire import (EARGS, ETIME, Refused, decode, encode, is_json, trace_key, trace_of,
-                   tracing)
+from . import link, rollout
+from .wire import (EARGS, EFAIL, ENOENT, ETIME, Refused, decode, encode, is_json, sorry, trace_key,
+                   trace_of, tracing)
 
 RPC_TOPIC = "pyRpc"
-ANSWER = "__answer__"           # the callback of ask()
-PAUSE_S, BLOCK_S = 0.2, 1
-ANSWER_EXPIRE_S = 3600          # of a list that an answer made and nobody reads
+ANSWER = "__answer__:"          # the callback of ask(), with its number: all echo that
+BLOCK_S = 0.25                  # so long at most the module takes to end
 
 
-class RPCModule(Module):
+class RPCModule(link.Linked):
     """conf: url=, or what redis.Redis() takes (see link.py); topic=, else RPC_TOPIC."""
 
     def __init__(self, **conf):
-        Module.__init__(self, conf.pop("topic", RPC_TOPIC))
-        self.conf = conf
-        self.db = connect(**conf)
-        self._numbers, self._asks = itertools.count(1), {}
+        link.Linked.__init__(self, conf.pop("topic", RPC_TOPIC), **conf)
+        self._numbers, self._asks, self._readers = itertools.count(1), {}, []
+        self._mine = "%s:answers:%s" % (self.topic, uuid.uuid4().hex)
+        self._asking = False
 
     # --- calling ---
 
@@ -42,14 +42,23 @@ class RPCModule(Module):
 
     def ask(self, topic, f, *args, timeout=5):
         """The answer's values, or Refused."""
+        if self.closeSig:
+            raise Refused(ENOENT, "the module %s is closed" % self.topic)
+        if not self._asking:
+            self._asking = True
+            self._read(self._mine, self._answered)
         number, waiting = next(self._numbers), AsyncResult()
         self._asks[number] = waiting
         try:
-            self.db.rpush(topic, encode({"func": f, "ct": self.topic, "cb": ANSWER, "args": args,
-                                         "id": number, **trace_key()}, True))
-            return waiting.get(timeout=timeout)
-        except gevent.Timeout:
-            raise Refused(ETIME, "%s.%s has not answered in %g s" % (topic, f, timeout)) from None
+            self.db.rpush(topic, encode({"func": f, "ct": self._mine, "cb": ANSWER + str(number),
+                                         "args": args, "id": number, **trace_key()}, True))
+            if not waiting.wait(timeout) and not waiting.ready():
+                raise Refused(ETIME, "%s.%s has not answered in %g s" % (topic, f, timeout))
+            return waiting.get(block=False)
+        except redis.RedisError as wrong:
+            raise Refused(EFAIL, "Redis: %s" % wrong) from wrong
+        except (TypeError, ValueError, OverflowError) as wrong:
+            raise Refused(EARGS, "it cannot be sent: %s" % wrong) from None
         finally:
             del self._asks[number]
 
@@ -61,28 +70,40 @@ class RPCModule(Module):
     # --- being called ---
 
     def Run(self):
-        gevent.spawn(self._hear)
+        self._readers.append(gevent.spawn(self._hear, self.topic, self._take))
+        self._pop(self.topic, self._take)
+
+    def onDestroy(self):
+        gevent.killall([r for r in self._readers if r is not gevent.getcurrent()])
+        for waiting in list(self._asks.values()):
+            waiting.set_exception(Refused(ENOENT, "the module %s is closed" % self.topic))
+
+    def _read(self, topic, take):
+        self._readers += [gevent.spawn(f, topic, take) for f in (self._hear, self._pop)]
+
+    def _pop(self, topic, take):
         while not self.closeSig:
             try:
-                item = self.db.blpop(self.topic, timeout=BLOCK_S)
+                item = self.db.blpop(topic, timeout=BLOCK_S)
+                self.well(topic)
             except redis.RedisError as wrong:
-                self.complain("%s; I try again" % wrong)
-                self.sleep(PAUSE_S)
+                self.sleep(self.wrong(topic, wrong))
                 continue
             if item:
-                self._take(item[1])
+                take(item[1])
 
-    def _hear(self):
+    def _hear(self, topic, take):
         while not self.closeSig:
             try:
                 with self.db.pubsub(ignore_subscribe_messages=True) as channel:
-                    channel.subscribe(self.topic)
+                    channel.subscribe(topic)
+                    self.well("the channel " + topic)
                     while not self.closeSig:
                         said = channel.get_message(timeout=BLOCK_S)
                         if said:
-                            self._take(said["data"])
-            except redis.RedisError:
-                self.sleep(PAUSE_S)     # Run() says it
+                            take(said["data"])
+            except redis.RedisError as wrong:
+                self.sleep(self.wrong("the channel " + topic, wrong))
 
     def _take(self, data):
         try:
@@ -91,41 +112,44 @@ class RPCModule(Module):
                 self._handle(message, is_json(data))
         except ValueError as wrong:
             self.complain("a message was refused: %s" % wrong)
-        except redis.RedisError as wrong:
-            self.complain("an answer was lost: %s" % wrong)
 
     def _handle(self, m, as_json):
         f, args, wrong = m.get("func"), m.get("args") or [], m.get("err")
-        if f == ANSWER:
-            self._settle(m.get("id"), args, wrong)
-            return
         if not f:
             raise ValueError("it has no func")
-        answer = {"func": m.get("cb"), "args": [], **trace_key()}
+        answer = {"args": []}
         try:
             if wrong:
                 raise Refused(EARGS, "%s answered: %s" % (f, wrong))
             answer["args"] = [self.app.call(f, args)]
         except Refused as refused:
             self.complain("%s was refused: %s" % (f, refused.text))
-            answer["err"] = {"code": refused.code, "text": refused.text}
+            answer = sorry(refused)
         if m.get("cb") and m.get("ct"):
             if "id" in m:
                 answer["id"] = m["id"]
-            self._answer(m["ct"], answer, as_json)
+            self._answer(m["ct"], {"func": m["cb"], **answer, **trace_key()}, as_json)
 
     def _answer(self, topic, answer, as_json):
         try:
             data = encode(answer, as_json)
         except (TypeError, ValueError, OverflowError) as wrong:
-            answer.update(args=[], err={"code": EARGS, "text": "the answer: %s" % wrong})
+            answer.update(sorry(Refused(EARGS, "the answer: %s" % wrong)))
             data = encode(answer, as_json)
-        if not publish(self.db, topic, data) and self.db.rpush(topic, data) == 1:
-            self.db.expire(topic, ANSWER_EXPIRE_S)
+        try:
+            link.answer(self.db, topic, data)
+        except redis.RedisError as wrong:
+            self.complain("an answer was lost: %s" % wrong)
 
-    def _settle(self, number, args, wrong):
-        waiting = self._asks.get(number)
+    def _answered(self, data):
+        try:
+            m = decode(data)
+            number = int((m.get("func") or "")[len(ANSWER):])
+        except ValueError as wrong:
+            self.complain("an answer was refused: %s" % wrong)
+            return
+        waiting, wrong = self._asks.get(number), m.get("err")
         if waiting and wrong:
             waiting.set_exception(Refused(wrong.get("code"), wrong.get("text")))
         elif waiting:
-            waiting.set(args)
+            waiting.set(m.get("args") or [])

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""The streams that all nodes which host a topic share (runtime/bus/streams.c has the keys): a
+consumer a node, under its name. What a node had that is gone, or this one in its last life, is
+claimed and handled with `node.again` true; what STREAMS_DEATHS nodes died of is put aside."""
+
+import time
+
+import redis
+
+from . import link, wire
+from .wire import EARGS, Refused
+
+GROUP, READ_MOST, BLOCK_MS, CLAIM_MOST = "actord", 64, 2000, 100
+CLAIM_IDLE_MS, LOOK_S, LOOK_FIRST_S, DEATHS = 1000, 10, 3.1, 3
+
+DONE = """
+redis.call('XACK', KEYS[1], 'actord', ARGV[1])
+return redis.call('XDEL', KEYS[1], ARGV[1])"""
+
+BURY = """
+local e = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
+redis.call('XACK', KEYS[1], 'actord', ARGV[1])
+if not e then return 0 end
+local m = ''
+for i = 1, #e[2], 2 do if e[2][i] == 'm' then m = e[2][i + 1] end end
+redis.call('XADD', KEYS[2], '*', 'm', m, 'id', ARGV[1], 'deaths', ARGV[2], 'reason', ARGV[3])
+redis.call('XDEL', KEYS[1], ARGV[1])
+return 1"""
+
+
+class Shared:
+    """One topic's stream; run() is a greenlet's."""
+
+    def __init__(self, node, topic):
+        self.node, self.db, self.key = node, node.db, "actord:{%s}" % topic
+        self.heir = False       # what our last life had has been claimed
+        self.undone = set()     # handled, but Redis has not said that it knows
+        self.looked = time.monotonic() + LOOK_FIRST_S - LOOK_S
+
+    def run(self):
+        lost = True
+        while not self.node.closeSig:
+            try:
+                if lost:
+                    self._begin()
+                lost = False
+                self._claim_from_dead()
+                said = self.db.xreadgroup(GROUP, self.node.topic, {self.key: ">"}, READ_MOST,
+                                          BLOCK_MS)
+                self.node.well(self.key)
+                self._take(said[0][1] if said else [], False)
+            except redis.RedisError as wrong:
+                lost = True
+                self.node.sleep(self.node.wrong(self.key, wrong))
+
+    def _begin(self):
+        try:
+            self.db.xgroup_create(self.key, GROUP, "0", mkstream=True)
+        except redis.ResponseError as wrong:
+            if "BUSYGROUP" not in str(wrong):
+                raise
+        if not self.heir:
+            self._revive(self.node.topic, 0)
+            self.heir = True
+        at = "0"                # given to this life as the link was lost: nobody died of it
+        while at:
+            entries = self.db.xreadgroup(GROUP, self.node.topic, {self.key: at}, READ_MOST)[0][1]
+            self._take(entries, True)
+            at = entries[-1][0] if entries else None
+
+    def _claim_from_dead(self):
+        if time.monotonic() < self.looked + LOOK_S or self.node.is_early():
+            return
+        self.looked = time.monotonic()
+        for one in self.db.xpending(self.key, GROUP)["consumers"]:
+            who = one["name"].decode(errors="replace")
+            if who != self.node.topic and not self.node.is_there(who):
+                self._revive(who, CLAIM_IDLE_MS)
+
+    def _revive(self, who, idle_ms):
+        ids = []
+        for one in self.db.xpending_range(self.key, GROUP, "-", "+", CLAIM_MOST, who):
+            if one["times_delivered"] >= DEATHS:
+                self._bury(one["message_id"], one["times_delivered"], who)
+            else:
+                ids.append(one["message_id"])
+        if ids:
+            self._take(self.db.xclaim(self.key, GROUP, self.node.topic, idle_ms, ids), True)
+
+    def _bury(self, name, deaths, last):
+        reason = "%d nodes died while they had it, the last was %s" % (deaths, last)
+        self.node.complain("%s: message %s is put into %s:dead: %s" %
+                           (self.key, name.decode(), self.key, reason))
+        self.db.eval(BURY, 2, self.key, self.key + ":dead", name, deaths, reason)
+
+    def _take(self, entries, again):
+        for name, fields in entries:
+            if self.node.closeSig:
+                return          # it is our next life's
+            with self.node.handling():
+                self._entry(name, fields or {}, again)
+
+    def _entry(self, name, fields, again):
+        if name not in self.undone:
+            for m, as_json in self._messages(fields):
+                with wire.tracing(wire.trace_of(m)):
+                    self._handle(m, as_json, again)
+        self.undone.add(name)
+        self.db.eval(DONE, 1, self.key, name)
+        self.undone.discard(name)
+
+    def _messages(self, fields):
+        """What is whole of an entry, with its encoding; the rest is refused."""
+        data = fields.get(b"m", b"")
+        if wire.is_json(data):
+            found, wrong = [], None
+            try:
+                found = [(wire.decode(data), True)]
+            except ValueError as why:
+                wrong = why
+        else:
+            values, wrong = wire.unpack_all(data)
+            found = []
+            for value in values:
+                try:
+                    found.append((wire.checked(value), False))
+                except ValueError as why:
+                    wrong = why
+        if wrong:
+            self.node.complain("%s: an entry was refused: %s" % (self.key, wrong))
+        return found
+
+    def _handle(self, m, as_json, again):
+        try:
+            answer = {"args": self.node.run_function(m.get("func") or "", m.get("args") or [],
+                                                     again)}
+        except Refused as wrong:
+            self.node.complain("%s was refused: %s" % (self.key, wrong.text))
+            answer = wire.sorry(wrong)
+        if not m.get("cb") or not m.get("ct"):
+            return
+        self._answer(m, answer, as_json)
+
+    def _answer(self, m, answer, as_json):
+        answer.update({"func": m["cb"], **wire.trace_key()})
+        if "id" in m:
+            answer["id"] = m["id"]
+        try:
+            data = wire.encode(answer, as_json)
+        except (TypeError, ValueError, OverflowError) as wrong:
+            answer.update(wire.sorry(Refused(EARGS, "the answer: %s" % wrong)))
+            data = wire.encode(answer, as_json)
+        try:
+            link.answer(self.db, m["ct"], data)
+        except (redis.RedisError, ValueError) as wrong:
+            self.node.complain("%s: an answer was lost: %s" % (self.key, wrong))

@@ -47,7 +47,7 @@ void report_redis_metrics(struct buf *b, bool connected, struct bus_info i)
 void report_redis(struct buf *b, const char *kind, const struct bus_info *i)
 {
 	pack_text(b, "redis");
-	pack_map(b, 11 + (*i->warning != 0));
+	pack_map(b, 14 + (*i->warning != 0));
 	report_text(b, "kind", kind);
 	pack_text(b, "connected");
 	pack_bool(b, i->connected);
@@ -60,6 +60,9 @@ void report_redis(struct buf *b, const char *kind, const struct bus_info *i)
 	report_int(b, "again", i->node_again);
 	report_int(b, "doubles", i->node_doubles);
 	report_int(b, "to_nodes", i->node_sent);
+	report_int(b, "topics", i->topics);
+	report_int(b, "streams", i->streams);
+	report_int(b, "elsewhere", i->elsewhere);
 	if (*i->warning)
 		report_text(b, "warning", i->warning);
 }

@@ -45,7 +45,7 @@ enum {
 	PENDING_MOST = 4096,    /* asks under way: more stays on the lists */
 	UNSENT_MOST = 8 << 20,  /* bytes that Redis does not take from us fast enough */
 	ANSWERS_MOST = 8192,
-	TICK_MS = 5000,
+	TICK_MS = 5000, SWEEP_MS = 250,
 	SAY_MS = 10000,         /* while it is down: a reason that changes is news so often */
 	MAILBOX_COUNT = 32767, MAILBOX_BYTES = 32 << 20,
 };
@@ -69,7 +69,7 @@ struct bus {
 	struct failover *failover;
 	struct rollouts *rollouts;
 	struct member *member;          /* among the nodes on this Redis */
-	struct loop_timer *tick;
+	struct loop_timer *tick, *sweep;
 	struct buf scratch;
 	atomic_bool looking;            /* a look at the names is under way to the loop */
 	_Atomic bool ready;             /* others look */
@@ -258,8 +258,10 @@ static bool room(void *arg)
 
 static void go_on(void *arg)
 {
-	lists_go(((struct bus *)arg)->lists);
-	streams_go(((struct bus *)arg)->streams);
+	struct bus *b = arg;
+
+	lists_go(b->lists);
+	streams_go(b->streams);
 }
 
 /* --- streams of topics -------------------------------------------------------------------- */
@@ -268,12 +270,6 @@ static bool on_entry(void *arg, struct topic *t, const char *bytes, size_t len,
                      struct delivery *d, bool again)
 {
 	return intake_deliver(((struct bus *)arg)->intake, t, bytes, len, d, again);
-}
-
-static void on_delivered(void *arg, struct delivery *d)
-{
-	(void)arg;
-	streams_delivered(d);
 }
 
 static bool is_there(void *arg, const char *node)
@@ -306,6 +302,17 @@ static void look(void *arg)
 	lists_changed(b->lists);
 	streams_changed(b->streams);
 	member_changed(b->member);
+	loop_timer_set(b->sweep, 0);
+}
+
+/* What names that have gone leave behind, until it is gone, too. */
+static void on_sweep(void *arg)
+{
+	struct bus *b = arg;
+
+	streams_sweep(b->streams);
+	if (topics_sweep(b->topics, lists_use, b->lists))
+		loop_timer_set(b->sweep, SWEEP_MS);
 }
 
 static void names_changed(void *arg)
@@ -435,7 +442,7 @@ static void parts_new(struct bus *b)
 	struct buf name = { 0 };
 	struct intake_config in = {
 		.loop = b->loop, .node = b->node, .own = own, .settled = go_on,
-		.delivered = on_delivered, .arg = b
+		.delivered = stream_delivered, .returned = stream_returned, .arg = b
 	};
 	struct streams_config streams = {
 		.loop = b->loop, .node = b->node, .entry = on_entry, .room = room,
@@ -465,6 +472,7 @@ static void parts_new(struct bus *b)
 	b->failover = failover_new(&b->url, wire_port(b->wire, LINK_COMMANDS));
 	b->calls = calls_new(b->self, wire_port(b->wire, LINK_COMMANDS), b->reply);
 	b->tick = loop_timer_new(b->loop, on_tick, b);
+	b->sweep = loop_timer_new(b->loop, on_sweep, b);
 }
 
 struct bus *bus_new(struct loop *l, const struct bus_config *c, struct why *why)
@@ -522,6 +530,8 @@ void bus_info(const struct bus *b, struct bus_info *out)
 		.node_taken = nodes.in.taken, .node_again = nodes.in.again,
 		.node_doubles = nodes.in.doubles, .node_sent = nodes.out.sent,
 		.node_frames = nodes.out.frames,
+		.topics = topics_count(b->topics), .streams = streams_read(b->streams),
+		.elsewhere = nodes.elsewhere,
 	};
 }
 
@@ -551,6 +561,7 @@ bool bus_idle(struct bus *b)
 	struct intake_info in;
 	struct outbox_info out;
 
+	streams_sweep(b->streams);
 	intake_info(b->intake, &in);
 	outbox_info(b->outbox, &out);
 	return member_idle(b->member, !in.pending && !in.held && lists_idle(b->lists) &&
@@ -566,6 +577,7 @@ void bus_free(struct bus *b)
 	calls_forget(b->calls);
 	wire_free(b->wire);
 	loop_timer_free(b->tick);
+	loop_timer_free(b->sweep);
 	member_free(b->member);
 	lists_free(b->lists);
 	streams_free(b->streams);

@@ -27,6 +27,8 @@ struct bus_info {
 	uint64_t bytes;                 /* that wait to be written to Redis, for other nodes, too */
 	/* from and to other nodes */
 	uint64_t node_taken, node_again, node_doubles, node_sent, node_frames;
+	/* names: of actors here; those of them that are written to by streams; of other nodes */
+	unsigned topics, streams, elsewhere;
 };
 
 struct bus;

@@ -547,7 +547,7 @@ struct cluster *cluster_new(struct loop *l, const struct link_config *config,
 	for (int i = 0; i < LINK_LANES; i++) {
 		c->lane[i] = (struct lane_of){ c, (enum link_lane)i };
 		c->port[i] = (struct redis_port){ .command = port_command, .link = &c->lane[i] };
-		if (i == LINK_LISTS || i == LINK_STREAMS)
+		if (i == LINK_LISTS || i == LINK_STREAMS || i == LINK_NEWS)
 			c->rounds[i] = rounds_new(l, &c->port[LINK_COMMANDS], CLUSTER_LATE_MS);
 	}
 	loop_timer_set(c->turn, 0);

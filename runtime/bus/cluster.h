@@ -12,9 +12,9 @@ struct cluster;
  * - a command goes to the master that has its key, and follows MOVED and ASK; all keys of one must
  *   share a slot;
  * - PUBLISH is answered with the number of those who hear it at any master;
- * - what is read from lists and streams of topics (LINK_LISTS, LINK_STREAMS) is asked for again and
- *   again, as Redis lets nobody wait on several slots (rounds.h): so it comes CLUSTER_LATE_MS
- *   later, and more where there are hundreds of topics. */
+ * - what is read from lists and streams of topics (LINK_LISTS, LINK_STREAMS, LINK_NEWS) is asked
+ *   for again and again, as Redis lets nobody wait on several slots (rounds.h): so it comes
+ *   CLUSTER_LATE_MS later, and more where there are hundreds of topics. */
 struct cluster *cluster_new(struct loop *l, const struct link_config *config,
                             const struct link_events *e, void *arg);
 void cluster_free(struct cluster *c);

@@ -49,6 +49,7 @@ struct intake {
 	actor *self, *again;
 	struct delivery *delivery;      /* what is being handled is of; NULL: of none */
 	bool is_again;
+	struct text raw;                /* what is being handled, as it came */
 	struct buf scratch, values;
 	struct pending *place;
 	uint32_t *chain;                /* of places, by the ask's number */
@@ -137,6 +138,7 @@ static void pending_add(struct intake *in, int64_t ask, struct topic *t, const s
 	in->free = p->next;
 	p->ask = ask;
 	p->topic = t;
+	t->uses++;
 	p->delivery = of;
 	p->enc = e->enc;
 	p->ct = wanted ? e->ct.len : 0;
@@ -171,6 +173,7 @@ static struct pending *pending_find(struct intake *in, int64_t ask)
 static void pending_free(struct intake *in, struct pending *p)
 {
 	buf_clear(&p->bytes);
+	p->topic->uses--;
 	p->next = in->free;
 	in->free = (uint32_t)(p - in->place);
 }
@@ -288,7 +291,7 @@ static void follow(struct intake *in, actor *self, struct topic *t)
 		pending_add(in, key_of(in, self, number), t, &(struct envelope){ .enc = ENC_JSON },
 		            in->delivery);
 	else
-		in->c.delivered(in->c.arg, in->delivery);
+		in->c.delivered(in->delivery);
 }
 
 static void refuse_call(struct intake *in, struct topic *t, const struct envelope *e, int code,
@@ -296,7 +299,7 @@ static void refuse_call(struct intake *in, struct topic *t, const struct envelop
 {
 	refuse(in, t, e, code, text);
 	if (in->delivery)
-		in->c.delivered(in->c.arg, in->delivery);
+		in->c.delivered(in->delivery);
 }
 
 /* One that has nothing to do would pass it on now: a worker less to wake, for a patch. Not above 0:
@@ -340,7 +343,9 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 	core_trace_leave();
 	if (ask == ACTOR_EFULL || ask == ACTOR_ENOMEM)
 		return false;
-	if (ask < 0)
+	if (ask == ACTOR_ENOENT && in->delivery && !core_is_topic(t->ref))
+		in->c.returned(in->delivery, in->raw.p, in->raw.len);
+	else if (ask < 0)
 		refuse_call(in, t, e, (int)ask, why.text);
 	else if (ask)
 		pending_add(in, key_of(in, self, ask), t, e, barrier ? in->delivery : NULL);
@@ -364,7 +369,7 @@ static bool text(struct intake *in, struct topic *t, const char *bytes, size_t l
 		         !what ? "neither JSON nor a msgpack map" :
 		         len > MESSAGE_MAX ? "text over 16 MiB" : "text that is not UTF-8");
 		if (in->delivery)
-			in->c.delivered(in->c.arg, in->delivery);
+			in->c.delivered(in->delivery);
 		return true;
 	}
 	buf_clear(&in->scratch);
@@ -380,6 +385,7 @@ static bool handle(struct intake *in, struct topic *t, const char *bytes, size_t
 	struct envelope e;
 	struct why why;
 
+	in->raw = (struct text){ bytes, len };
 	if (!envelope_is(bytes, len))
 		return text(in, t, bytes, len);
 	if (envelope_read(&e, &in->scratch, bytes, len, &why)) {
@@ -393,7 +399,7 @@ static bool handle(struct intake *in, struct topic *t, const char *bytes, size_t
 	complain(in, "%s got an error for an answer: %.*s", t->name, (int)e.err_text.len,
 	         e.err_text.p ? e.err_text.p : "");
 	if (in->delivery)
-		in->c.delivered(in->c.arg, in->delivery);
+		in->c.delivered(in->delivery);
 	return true;
 }
 
@@ -538,7 +544,7 @@ int intake_answered(struct intake *in, actor *self, const msg *m)
 	if (t->barrier == p->ask)
 		t->barrier = 0;
 	if (p->delivery)
-		in->c.delivered(in->c.arg, p->delivery);
+		in->c.delivered(p->delivery);
 	pending_free(in, p);
 	drain(in, t);
 	in->c.settled(in->c.arg);

@@ -18,7 +18,9 @@ struct intake_config {
 	            int code, const char *text);
 	void (*settled)(void *arg);     /* something has been answered: there may be room again */
 	/* A part of what intake_deliver() took has been handled. */
-	void (*delivered)(void *arg, struct delivery *d);
+	void (*delivered)(struct delivery *d);
+	/* Or is not, as its actor is not here (any more): what it was. */
+	void (*returned)(struct delivery *d, const char *bytes, size_t len);
 	void *arg;
 };
 struct intake_info { uint64_t taken, answered, refused; unsigned pending, held; };
@@ -35,8 +37,8 @@ struct intake *intake_new(const struct intake_config *c, actor *self, actor *aga
 void intake_free(struct intake *in);
 /* A message that came for t. Borrows the bytes, which end with a NUL that is not counted. */
 void intake_take(struct intake *in, struct topic *t, const char *bytes, size_t len, bool channel);
-/* One message of an entry of a stream. again: it may have been handled before. It is handled when
- * delivered() has been called as often as this returned true. */
+/* One message of an entry of a stream. again: it may have been handled before. It is done with when
+ * delivered() or returned() has been called as often as this returned true. */
 bool intake_deliver(struct intake *in, struct topic *t, const char *bytes, size_t len,
                     struct delivery *d, bool again);
 int  intake_answered(struct intake *in, actor *self, const msg *m);

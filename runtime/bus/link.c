@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * link.c - the connections to one Redis.
  *
- * The idea: five lanes that live and die as one. Whoever stands above sees a link that is up, then
+ * The idea: six lanes that live and die as one. Whoever stands above sees a link that is up, then
  * down, then up again, and never half of one; whatever went wrong on one lane drops all, once, and
  * after a pause that grows all are made again.
  *
@@ -137,7 +137,8 @@ static void end_words(struct end *e, redis_fn *fn, int argc, const char *a, cons
 
 static void end_sign_in(struct end *e)
 {
-	static const char *const suffix[] = { "", ":lists", ":channels", ":inbox", ":streams" };
+	static const char *const suffix[] = { "", ":lists", ":channels", ":inbox", ":streams",
+	                                     ":news" };
 	const struct url *u = &e->link->url;
 	char text[128];
 

@@ -10,7 +10,8 @@
 /* Commands are answered at once, but a list's reader blocks and a subscriber may only subscribe: so
  * each has a connection of its own. */
 enum link_lane {
-	LINK_COMMANDS, LINK_LISTS, LINK_CHANNELS, LINK_INBOX, LINK_STREAMS, LINK_LANES
+	LINK_COMMANDS, LINK_LISTS, LINK_CHANNELS, LINK_INBOX, LINK_STREAMS, LINK_NEWS,
+	LINK_LANES
 };
 
 /* On the loop's thread, never from inside a call of link.h but link_read_channels(). */

@@ -50,6 +50,7 @@ struct lists {
 	bool stale;                     /* what is waited on is not what should be */
 	int count;
 	unsigned turn;                  /* the topic whose key comes first */
+	unsigned pops;
 	const struct topic *skipped;    /* one that is not waited on, as it has too many */
 	const char **argv;
 	size_t *len;
@@ -80,6 +81,8 @@ static void hand_on(struct lists *l)
 		l->c.message(l->c.arg, b->topic, p, len);
 	}
 	core_gathered();
+	if (b->topic)
+		b->topic->uses--;
 	buf_fini(&b->bytes);
 	mem_free(b);
 }
@@ -93,6 +96,8 @@ static void keep(struct lists *l, struct topic *t, const struct redis_reply *val
 		buf_add(&b->bytes, values[i].str, values[i].len + 1);
 	}
 	b->topic = t;
+	if (t)
+		t->uses++;
 	b->beat = wire_beat(l->c.wire);
 	*l->last = b;
 	l->last = &b->next;
@@ -158,6 +163,7 @@ static void on_type(void *arg, const struct redis_reply *r)
 	struct topic *t = asked->topic;
 
 	mem_free(asked);
+	t->uses--;
 	t->shunned = r->type == REDIS_STR && strcmp(r->str, "list") && strcmp(r->str, "none");
 	if (t->shunned)
 		log_line(LOG_WARN, "bus",
@@ -183,8 +189,10 @@ static void look_for_others(struct lists *l)
 
 		*ask = (struct typing){ l, t };
 		l->typing++;
+		t->uses++;
 		if (l->port->command(l->port->link, on_type, ask, 2, argv, len)) {
 			l->typing--;
+			t->uses--;
 			mem_free(ask);
 		}
 	}
@@ -240,6 +248,7 @@ static unsigned keys(struct lists *l, unsigned n)
 	unsigned all = topics_count(l->c.topics);
 
 	l->skipped = NULL;
+	l->pops++;
 	word(l, &n, l->c.reply, strlen(l->c.reply));
 	for (unsigned i = 0; i < all; i++) {
 		struct topic *t = topics_get(l->c.topics, (l->turn + i) % all);
@@ -248,10 +257,12 @@ static unsigned keys(struct lists *l, unsigned n)
 			t->shunned = false;
 		if (!t->hosted || t->shunned)
 			continue;
-		if (t->held < HELD_SOME)
+		if (t->held < HELD_SOME) {
 			word(l, &n, t->name, t->len);
-		else
+			t->popped = l->pops;
+		} else {
 			l->skipped = t;
+		}
 	}
 	l->turn++;
 	return n;
@@ -378,6 +389,13 @@ void lists_quiet(struct lists *l)
 {
 	l->quiet = true;
 	lists_changed(l);
+}
+
+bool lists_use(void *lists, const struct topic *t)
+{
+	const struct lists *l = lists;
+
+	return t == l->skipped || (l->popping && t->popped == l->pops);
 }
 
 bool lists_idle(const struct lists *l)

@@ -26,6 +26,7 @@ void lists_changed(struct lists *l);    /* other topics than those that are bein
 void lists_beat(struct lists *l, int64_t beat);         /* link's pulse is back */
 void lists_down(struct lists *l);       /* the link is gone */
 void lists_quiet(struct lists *l);      /* takes nothing more */
+bool lists_use(void *lists, const struct topic *t);      /* they may bring something for t yet */
 bool lists_idle(const struct lists *l); /* takes nothing, and has nothing */
 
 #endif

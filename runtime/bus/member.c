@@ -331,6 +331,7 @@ void member_info(const struct member *m, struct member_info *out)
 {
 	peers_info(m->peers, &out->out);
 	inbox_info(m->inbox, &out->in);
+	out->elsewhere = peers_names(m->peers);
 }
 
 struct rows { struct buf *out; unsigned n; };

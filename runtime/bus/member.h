@@ -22,7 +22,7 @@ struct member_config {
 	void *patches_arg;
 	void *arg;
 };
-struct member_info { struct peer_info out; struct inbox_info in; };
+struct member_info { struct peer_info out; struct inbox_info in; unsigned elsewhere; };
 
 struct member;
 struct member *member_new(const struct member_config *c, struct why *why);      /* makes actors */

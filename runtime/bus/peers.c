@@ -22,6 +22,7 @@ struct host {
 	struct peer **peer;             /* those that have it */
 	unsigned n, room, turn;
 	actor_id away;                  /* where the core sends it */
+	struct host *next;              /* lost, too */
 };
 
 struct peers {
@@ -31,6 +32,8 @@ struct peers {
 	struct peer **peer;
 	unsigned n, room;
 	void *hosts;                    /* tree of struct host, by name */
+	unsigned names;                 /* in it */
+	struct host *lost;              /* of these, those that lead nowhere any more */
 	actor *others;                  /* the proxy of names that several have */
 	actor_id others_id;
 	struct early early;
@@ -61,6 +64,7 @@ static struct host *host_of(struct peers *s, const char *name, size_t len)
 		h = mem_alloc(sizeof *h);
 		h->name = own;
 		tsearch(h, &s->hosts, by_name);
+		s->names++;
 		return h;
 	}
 	mem_free(own);
@@ -101,7 +105,7 @@ static void drop(const void *node, VISIT when, void *arg)
 static void lead(const void *node, VISIT when, void *arg)
 {
 	struct host *h = *(struct host *const *)node;
-	const struct peers *s = arg;
+	struct peers *s = arg;
 	actor_id to;
 
 	if (when != postorder && when != leaf)
@@ -109,6 +113,35 @@ static void lead(const void *node, VISIT when, void *arg)
 	to = !h->n ? 0 : h->n == 1 ? peer_proxy(h->peer[0]) : s->others_id;
 	if (to != h->away && !core_set_away(h->name, to))
 		h->away = to;
+	if (!h->n && !h->away) {
+		h->next = s->lost;
+		s->lost = h;
+	}
+}
+
+static void host_free(void *at)
+{
+	struct host *h = at;
+
+	if (h->away)
+		core_set_away(h->name, 0);
+	mem_free(h->peer);
+	mem_free(h->name);
+	mem_free(h);
+}
+
+/* Where each name leads now. Those that nobody has any more are forgotten. */
+static void lead_all(struct peers *s)
+{
+	struct host *h;
+
+	twalk_r(s->hosts, lead, s);
+	while ((h = s->lost)) {
+		s->lost = h->next;
+		tdelete(h, &s->hosts, by_name);
+		s->names--;
+		host_free(h);
+	}
 }
 
 static void add_topics(struct peers *s, struct peer *p, struct packed info)
@@ -185,7 +218,7 @@ void peers_seen(struct peers *s, const char *name, uint64_t life, struct packed 
 	peer_here(p, life);
 	twalk_r(s->hosts, drop, &d);
 	add_topics(s, p, info);
-	twalk_r(s->hosts, lead, s);
+	lead_all(s);
 }
 
 void peers_gone(struct peers *s, const char *name)
@@ -197,7 +230,7 @@ void peers_gone(struct peers *s, const char *name)
 	if (!p)
 		return;
 	twalk_r(s->hosts, drop, &d);
-	twalk_r(s->hosts, lead, s);
+	lead_all(s);
 	why_set(&why, 0, "the node %s is gone", name);
 	peer_gone(p, why.text);
 }
@@ -216,6 +249,11 @@ void peers_busy(struct peers *s, bool busy)
 	s->c.busy = busy;
 	for (unsigned i = 0; !busy && i < s->n; i++)
 		peer_settled(s->peer[i]);
+}
+
+unsigned peers_names(const struct peers *s)
+{
+	return s->names;
 }
 
 void peers_info(const struct peers *s, struct peer_info *out)
@@ -314,16 +352,6 @@ struct peers *peers_new(const struct peer_config *c, struct why *why)
 		return s;
 	mem_free(s);
 	return NULL;
-}
-
-static void host_free(void *at)
-{
-	struct host *h = at;
-
-	core_set_away(h->name, 0);
-	mem_free(h->peer);
-	mem_free(h->name);
-	mem_free(h);
 }
 
 void peers_free(struct peers *s)

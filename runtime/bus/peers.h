@@ -17,6 +17,7 @@ void peers_up(struct peers *s);
 void peers_busy(struct peers *s, bool busy);
 /* Known or not. NULL: there are too many. */
 struct peer *peers_get(struct peers *s, const char *name);
+unsigned     peers_names(const struct peers *s);        /* that lead to other nodes */
 struct peer *peers_find(const struct peers *s, const char *name);       /* NULL: not known */
 void peers_info(const struct peers *s, struct peer_info *out);  /* of all together */
 

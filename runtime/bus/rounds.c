@@ -9,6 +9,7 @@
  *      BLMPOP 2 n KEYS LEFT COUNT c            -> LMPOP 1 KEY LEFT COUNT c
  *      BLPOP KEYS 2                            -> LPOP KEY
  *      XREADGROUP ... BLOCK ms STREAMS KEYS >s -> XREADGROUP ... STREAMS KEY >
+ *      XREAD ... BLOCK ms STREAMS KEYS IDS     -> XREAD ... STREAMS KEY ID
  *
  * Invariants: one command of ours at a time, so nothing is popped that nobody asked for; whoever
  * stops it gets what is on its way; a round is gone through to its end, however short the wait is
@@ -20,6 +21,7 @@
 #include "../actor.h"
 
 enum { WAIT_MS = 2000, WORDS_MOST = 12 };
+enum { READ = 6, READ_GROUP = 9 };      /* where the keys of XREAD and XREADGROUP begin */
 
 struct rounds {
 	const struct redis_port *port;
@@ -123,8 +125,9 @@ static int compose(struct rounds *r, const char **argv, size_t *len)
 		argv[0] = "LPOP", len[0] = 4;
 		return add(r, argv, len, 1, key, key + 1);
 	}
-	n = add(r, argv, len, 0, 0, 6);         /* XREADGROUP GROUP g consumer COUNT n */
-	n = add(r, argv, len, n, 8, 9);         /* STREAMS */
+	/* [XREADGROUP GROUP g consumer, or XREAD] COUNT n [BLOCK ms] STREAMS */
+	n = add(r, argv, len, 0, 0, r->first - 3);
+	n = add(r, argv, len, n, r->first - 1, r->first);
 	n = add(r, argv, len, n, key, key + 1);
 	return add(r, argv, len, n, key + r->n, key + r->n + 1);
 }
@@ -150,9 +153,9 @@ static bool keys(struct rounds *r, int argc, const char **argv)
 		r->first = 1;
 		r->n = argc - 2;
 	} else {
-		r->first = 9;
-		r->n = (argc - 9) / 2;
-		return !strcmp(argv[0], "XREADGROUP");
+		r->first = !strcmp(argv[0], "XREAD") ? READ : READ_GROUP;
+		r->n = (argc - r->first) / 2;
+		return !strncmp(argv[0], "XREAD", 5);
 	}
 	return true;
 }
@@ -175,7 +178,7 @@ static int port_command(void *arg, redis_fn *fn, void *fn_arg, int argc, const c
 	r->argc = argc;
 	r->at = 0;
 	r->stop = false;
-	r->until_ms = now_ms() + (r->first == 9 ? atoi(argv[7]) : WAIT_MS);      /* BLOCK ms */
+	r->until_ms = now_ms() + (r->first >= READ ? atoi(argv[r->first - 2]) : WAIT_MS);
 	if (!r->asking)
 		loop_timer_set(r->next, 0);
 	return 0;

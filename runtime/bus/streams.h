@@ -4,16 +4,15 @@
 #ifndef STREAMS_H
 #define STREAMS_H
 
-#include "wire.h"
-#include "topic.h"
+#include "stream.h"
 
 struct streams_config {
 	struct loop *loop;
 	struct wire *wire;
 	const struct topics *topics;
 	const char *node;
-	/* One message. True: it is handled when streams_delivered() was called; false: it was
-	 * refused. The bytes end with a NUL that is not counted. */
+	/* One message. True: it is done with when stream_delivered() or stream_returned() was
+	 * called; false: it was refused. The bytes end with a NUL that is not counted. */
 	bool (*entry)(void *arg, struct topic *t, const char *bytes, size_t len,
 	              struct delivery *d, bool again);
 	bool (*room)(void *arg);        /* may more be taken now? */
@@ -21,9 +20,6 @@ struct streams_config {
 	void *arg;
 };
 
-enum { STREAMS_DEATHS = 3 };    /* so many nodes may die of a message; then it is a dead letter */
-
-struct streams;
 struct streams *streams_new(const struct streams_config *c);
 void streams_free(struct streams *s);
 void streams_up(struct streams *s);     /* Redis is there, and it is known who else is */
@@ -31,8 +27,10 @@ void streams_down(struct streams *s);
 void streams_changed(struct streams *s);        /* other topics */
 void streams_go(struct streams *s);     /* there may be room again */
 void streams_gone(struct streams *s);   /* a node is: what it had is for others */
-void streams_delivered(struct delivery *d);
+/* Ends our part in those whose name has gone, and forgets them: a step at each call. */
+void streams_sweep(struct streams *s);
 void streams_quiet(struct streams *s);
 bool streams_idle(const struct streams *s);
+unsigned streams_read(const struct streams *s); /* so many are */
 
 #endif

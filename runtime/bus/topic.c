@@ -2,8 +2,8 @@
  * topic.c - which actors are topics of Redis, and what waits for each.
  *
  * The idea: every named actor is a topic, but for the global table and the runtime's own rooms; of
- * these `patch`, `clients` and what actorctl reaches a node by speak to the outside. A topic once
- * known stays: messages under way point at it, and an actor of that name may come back.
+ * these `patch`, `clients` and what actorctl reaches a node by speak to the outside. Names come and
+ * go: a topic whose actor has gone stays while messages under way point at it (`uses`).
  *
  * The loop's thread only. Knows neither Redis nor what a message is. */
 #include "topic.h"
@@ -32,17 +32,21 @@ static void keep(void *node)
 	(void)node;
 }
 
+static void drop(struct topic *t)
+{
+	while (t->first)
+		topic_let_go(t);
+	mem_free(t->name);
+	mem_free(t);
+}
+
 void topics_free(struct topics *s)
 {
 	if (!s)
 		return;
 	tdestroy(s->tree, keep);
-	for (unsigned i = 0; i < s->n; i++) {
-		while (s->all[i]->first)
-			topic_let_go(s->all[i]);
-		mem_free(s->all[i]->name);
-		mem_free(s->all[i]);
-	}
+	for (unsigned i = 0; i < s->n; i++)
+		drop(s->all[i]);
 	mem_free(s->all);
 	mem_free(s);
 }
@@ -118,6 +122,26 @@ void topics_look(struct topics *s, void (*changed)(void *arg, struct topic *t), 
 			changed(arg, t);
 		}
 	}
+}
+
+unsigned topics_sweep(struct topics *s, bool (*used)(void *arg, const struct topic *t), void *arg)
+{
+	unsigned n = 0, going = 0;
+
+	for (unsigned i = 0; i < s->n; i++) {
+		struct topic *t = s->all[i];
+
+		if (t->hosted || t->uses || t->stream || t->held || t->waiting || t->barrier ||
+		    used(arg, t)) {
+			s->all[n++] = t;
+			going += !t->hosted;
+		} else {
+			tdelete(t, &s->tree, by_name);
+			drop(t);
+		}
+	}
+	s->n = n;
+	return going;
 }
 
 bool topic_hold(struct topic *t, const char *bytes, size_t len, const struct held_as *as)

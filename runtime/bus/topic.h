@@ -26,18 +26,24 @@ struct topic {
 	size_t held_bytes;
 	struct topic *next_waiting;
 	bool waiting;
+	unsigned uses;                  /* of who else points at it, for longer than a call */
+	struct stream *stream;          /* streams.h's; NULL: none is read */
+	unsigned popped;                /* lists.h's: the pop that it was part of last */
 };
 
 struct topics;
 struct topics *topics_new(void);
 void topics_free(struct topics *s);     /* and what is held, unanswered */
 struct topic *topics_find(const struct topics *s, const char *name);    /* hosted, or NULL */
-struct topic *topics_known(const struct topics *s, const char *name);   /* hosted once, or NULL */
-unsigned      topics_count(const struct topics *s);     /* ever known */
+struct topic *topics_known(const struct topics *s, const char *name);   /* hosted lately, or NULL */
+unsigned      topics_count(const struct topics *s);     /* known */
 struct topic *topics_get(const struct topics *s, unsigned i);
 /* Looks which actors are here now. changed: of a topic that came or went, after all of them are
  * marked. */
 void topics_look(struct topics *s, void (*changed)(void *arg, struct topic *t), void *arg);
+/* Forgets those that are not here, that nothing waits for, and that nobody points at; used: does
+ * anybody else? How many are not here, but stay. Not from inside what has a topic in its hands. */
+unsigned topics_sweep(struct topics *s, bool (*used)(void *arg, const struct topic *t), void *arg);
 
 /* False: too many wait already. */
 bool topic_hold(struct topic *t, const char *bytes, size_t len, const struct held_as *as);

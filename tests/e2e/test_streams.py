@@ -5,15 +5,17 @@ topic, and is gone from Redis when it has been; what a node had that died is for
 
 import json
 import os
+import random
 import signal
 import unittest
 
 import msgpack
 import redis
 
-from harness import HERE, Caller, Case, RedisServer, make_folder, pack, until
+from harness import ENOENT, HERE, Caller, Case, RedisServer, make_folder, pack, until
 
-SINK, BLOCKER, GATE = (HERE / "actors" / x for x in ("sink.c", "blocker.c", "gate.c"))
+SINK, BLOCKER, GATE, ROOMS = (HERE / "actors" / x
+                              for x in ("sink.c", "blocker.c", "gate.c", "rooms.c"))
 
 
 def key(topic):
@@ -135,6 +137,97 @@ class Handled(Streams):
         self.empty("blocker")
 
 
+class ComeAndGo(Streams):
+    """Actors whose names are there for a while."""
+
+    def redis(self, runtime, name):
+        return runtime.json("inspect")[0]["redis"][name]
+
+    def rooms(self, runtime, what, first, n):
+        self.assertEqual(runtime.actorctl("call", "rooms", what, str(first), str(n)).code, 0)
+
+    def said(self, *nodes):
+        return sum(n.json("call", "rooms", "told")[0]["args"][0] for n in nodes)
+
+    def test_they_leave_nothing(self):
+        """No key in Redis, nothing in their own node, nothing in the others."""
+        a, b = self.node("alpha", ROOMS), self.node("beta")
+        until(lambda: self.redis(b, "elsewhere") == self.redis(a, "topics"), "they are met")
+        names, keys = self.redis(a, "topics"), set(self.db.keys())
+        written = {key("room:%d" % n) for n in range(0, 2000, 20)}
+        for turn in 1, 2:
+            self.rooms(a, "open", 0, 2000)
+            until(lambda: self.redis(b, "elsewhere") == names + 2000, "all are there")
+            for k in written:
+                self.db.xadd(k, {"m": message("say")})
+            until(lambda: self.said(a) == turn * len(written), "all is said", 30)
+            self.assertEqual({k.decode() for k in set(self.db.keys()) - keys}, written)
+            self.rooms(a, "close", 0, 2000)
+            until(lambda: self.redis(a, "topics") == names and self.redis(a, "streams") == 0,
+                  "nobody knows them", 30)
+            until(lambda: self.redis(b, "elsewhere") == names, "nobody elsewhere")
+            self.assertEqual(set(self.db.keys()), keys)
+
+    def test_written_to_while_nobody_has_the_name(self):
+        node = self.node("alpha", ROOMS)
+        for n in 1, 2, 3:
+            self.db.xadd(key("room:7"), {"m": message("say") * 2})
+            self.rooms(node, "open", 7, 1)
+            until(lambda: self.said(node) == 2 * n, "it is read from the beginning")
+            self.rooms(node, "close", 7, 1)
+            until(lambda: not self.db.exists(key("room:7")), "it is removed")
+
+    def test_what_others_use_stays(self):
+        """Another reader of the group, another group, entries: each keeps a stream."""
+        node = self.node("alpha", ROOMS)
+        for n in range(4):
+            self.db.xadd(key("room:%d" % n), {"m": message("say")})
+        self.db.xgroup_create(key("room:0"), "actord", 0)
+        self.db.xgroup_createconsumer(key("room:0"), "actord", "beta")
+        self.db.xgroup_create(key("room:1"), "others", 0)
+        self.rooms(node, "open", 0, 4)
+        beta = self.node("beta", SINK)
+        until(lambda: self.said(node) == 4, "all is said")
+        self.rooms(node, "close", 0, 4)
+        until(lambda: not self.db.exists(key("room:2"), key("room:3")), "two are removed")
+        self.assertTrue(self.db.exists(key("room:0")) and self.db.exists(key("room:1")))
+        beta.stop()
+        until(lambda: "beta" not in node.actorctl("nodes").out, "it is gone")
+        self.rooms(node, "open", 0, 2)
+        for n in 0, 1:
+            self.db.xadd(key("room:%d" % n), {"m": message("say")})
+        until(lambda: self.said(node) == 6, "all is said")
+        self.rooms(node, "close", 0, 2)
+        until(lambda: not self.db.exists(key("room:0")), "nobody else is there any more")
+        self.assertTrue(self.db.exists(key("room:1")))
+
+    def test_written_to_at_any_moment(self):
+        """While two nodes' actors of these names come and go: each message is handled once, or
+        was in a mailbox whose actor ended, which its sender is told."""
+        nodes, rooms, sent = [self.node(n, ROOMS) for n in ("alpha", "beta")], 8, 0
+        caller, told = Caller(self.server.client(), "msgpack"), Caller(self.server.client())
+        for _ in range(150):
+            pipe = self.db.pipeline()
+            for _ in range(random.randrange(30)):
+                room, many = random.randrange(rooms), random.choice((1, 1, 3))
+                pipe.xadd(key("room:%d" % room), {"m": b"".join(
+                    message("say", ct=caller.ct, cb="back", id=sent + i) for i in range(many))})
+                sent += many
+            pipe.execute()
+            told.call("rooms", random.choice(("open", "close")), random.randrange(rooms),
+                      random.randrange(1, 4))
+        for node in nodes:
+            self.rooms(node, "open", 0, rooms)
+        answers = [caller.answer(30) for _ in range(sent)]
+        self.assertEqual(sorted(x["id"] for x in answers), list(range(sent)))
+        ended = [x["err"]["code"] for x in answers if x.get("err")]
+        self.assertEqual(set(ended) - {ENOENT}, set())
+        self.assertEqual(self.said(*nodes) + len(ended), sent)
+        self.assertGreater(len(answers), 2 * len(ended))
+        for n in range(rooms):
+            self.empty("room:%d" % n)
+
+
 class Bad(Streams):
     def test_what_is_no_message_is_dropped(self):
         node = self.node("alpha")
@@ -161,11 +254,13 @@ class Bad(Streams):
 
     def test_the_streams_are_deleted(self):
         node = self.node("alpha", SINK)
-        self.db.flushdb()
-        until(lambda: self.db.exists(key("sink")), "it is made again")
-        self.db.xadd(key("sink"), {"m": message("put", 1, 1)})
+        for n in 1, 2:
+            self.db.xadd(key("sink"), {"m": message("put", 1, n)})
+            self.empty("sink")
+            self.db.flushdb()
+        self.db.xadd(key("sink"), {"m": message("put", 1, 3)})
         self.empty("sink")
-        self.assertEqual(self.told(node), [1, 0, 0])
+        self.assertEqual(self.told(node), [3, 0, 0])
 
 
 class Died(Streams):

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ * heirs.h - what a stream's dead readers left, and what we ourselves had before. The loop's
+ * thread. */
+#ifndef HEIRS_H
+#define HEIRS_H
+
+#include "stream.h"
+
+enum { HEIRS_DEATHS = 3 };      /* so many nodes may die of a message; then it is a dead letter */
+
+void heirs_claim(struct stream *st);    /* from nodes that are gone; some of it, where it is much */
+/* What we had in an earlier life, or what Redis gave us as the link was lost: all there is before
+ * the stream is read, as then what is ours is under way here. Then share's inherited(). */
+void heirs_own(struct stream *st);
+
+#endif

@@ -40,9 +40,12 @@ class Streams(Case):
         more.setdefault("listen", "none")
         return self.start("--node", name, *actors, redis=self.server.url, **more)
 
+    def redis(self, runtime, name):
+        return runtime.json("inspect")[0]["redis"][name]
+
     def empty(self, topic):
         """All has been handled and is gone."""
-        until(lambda: self.db.xlen(key(topic)) == 0 and
+        until(lambda: not self.db.exists(key(topic)) or self.db.xlen(key(topic)) == 0 and
               self.db.xpending(key(topic), "actord")["pending"] == 0, topic + " is empty", 30)
 
     def told(self, runtime):
@@ -139,9 +142,6 @@ class Handled(Streams):
 
 class ComeAndGo(Streams):
     """Actors whose names are there for a while."""
-
-    def redis(self, runtime, name):
-        return runtime.json("inspect")[0]["redis"][name]
 
     def rooms(self, runtime, what, first, n):
         self.assertEqual(runtime.actorctl("call", "rooms", what, str(first), str(n)).code, 0)
@@ -276,6 +276,21 @@ class Died(Streams):
         self.busy(b)
         b.kill()
         self.assertEqual(self.db.xlen(key("sink")), 1)
+
+    def test_no_memory_for_dead_letters(self):
+        """What cannot be put there stays where it is."""
+        a = self.node("alpha", SINK)
+        at = self.db.xadd(key("sink"), {"m": message("slow", 1, 1, 600000)})
+        self.busy(a)
+        b = self.node("beta", SINK)
+        until(lambda: self.redis(b, "streams") == 1, "beta reads it, too")
+        self.db.xclaim(key("sink"), "actord", "alpha", 0, [at], retrycount=3)
+        self.db.config_set("maxmemory", 1)
+        a.kill()
+        b.err.wait("actord:{sink}:dead: .*OOM", 30)
+        self.db.config_set("maxmemory", 0)
+        until(lambda: self.db.exists(key("sink") + ":dead"), "it is buried", 30)
+        self.empty("sink")
 
     def test_marked_when_it_comes_again(self):
         a = self.node("alpha", HERE / "actors" / "sink.c")

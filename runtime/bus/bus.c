@@ -442,7 +442,7 @@ static void parts_new(struct bus *b)
 	struct buf name = { 0 };
 	struct intake_config in = {
 		.loop = b->loop, .node = b->node, .own = own, .settled = go_on,
-		.delivered = stream_delivered, .returned = stream_returned, .arg = b
+		.delivered = shared_delivered, .returned = shared_returned, .arg = b
 	};
 	struct streams_config streams = {
 		.loop = b->loop, .node = b->node, .entry = on_entry, .room = room,

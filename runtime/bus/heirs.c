@@ -3,11 +3,11 @@
  *
  *   actord:{TOPIC}:dead    what HEIRS_DEATHS nodes died of: m, id, deaths, reason
  *
- *      XPENDING -> of a dead node? -> XCLAIM --> stream.c    | three deaths: -> :dead
+ *      XPENDING -> of a dead node? -> XCLAIM --> shared.c    | three deaths: -> :dead
  *
  * The idea: what a node had that is gone is claimed by who notices, and marked msg_again(); of two
- * that claim at once Redis gives it to the first, as the claim makes it young. Only from the dead is
- * anything claimed: a slow node keeps what it has. The loop's thread. */
+ * that claim at once Redis gives it to the first, as the claim makes it young. Only from the dead
+ * is anything claimed: a slow node keeps what it has. The loop's thread. */
 #include "heirs.h"
 
 #include <inttypes.h>
@@ -30,15 +30,15 @@ static const char dead_script[] =
 
 static void on_buried(void *arg, const struct redis_reply *r)
 {
-	struct stream *st = stream_told(arg);
+	struct shared *st = shared_told(arg);
 
 	if (r->type != REDIS_ERROR)
 		return;
-	stream_say(st->share, st->dead, r->str);
+	shared_say(st->share, st->dead, r->str);
 	st->share->settled(st->share->streams, false);
 }
 
-static void bury(struct stream *st, const char *id, int64_t deaths, const char *last)
+static void bury(struct shared *st, const char *id, int64_t deaths, const char *last)
 {
 	char number[24], reason[400];
 	const char *argv[] = { "EVAL", dead_script, "2", st->key, st->dead, id, number, reason };
@@ -48,30 +48,30 @@ static void bury(struct stream *st, const char *id, int64_t deaths, const char *
 	         number, last);
 	log_line(LOG_WARN, "bus", "%s: message %s is put into %s: %s", st->topic->name, id,
 	         st->dead, reason);
-	stream_tell(st, on_buried, ARRAY_LEN(argv), argv);
+	shared_tell(st, on_buried, ARRAY_LEN(argv), argv);
 }
 
 static void on_claimed(void *arg, const struct redis_reply *r)
 {
-	struct stream *st = stream_told(arg);
+	struct shared *st = shared_told(arg);
 
 	for (size_t i = 0; r->type == REDIS_LIST && i < r->items; i++)
-		stream_take(st, &r->item[i], true);
+		shared_take(st, &r->item[i], true);
 }
 
 /* Given to this very life as the link was lost: nobody died of it, its deliveries stay as many. */
-static void take_back(struct stream *st, const char *id, int64_t deliveries)
+static void take_back(struct shared *st, const char *id, int64_t deliveries)
 {
 	char number[24];
 	const char *node = st->share->node;
 	const char *argv[] = { "XCLAIM", st->key, "actord", node, "0", id, "RETRYCOUNT", number };
 
 	snprintf(number, sizeof number, "%" PRId64, deliveries);
-	stream_tell(st, on_claimed, ARRAY_LEN(argv), argv);
+	shared_tell(st, on_claimed, ARRAY_LEN(argv), argv);
 }
 
 /* [id, consumer, idle, deliveries] each, of one consumer: that is dead, or is us. */
-static void revive(struct stream *st, const struct redis_reply *r, bool own)
+static void revive(struct shared *st, const struct redis_reply *r, bool own)
 {
 	enum { FIXED = 5 };
 	char idle[16];
@@ -83,7 +83,7 @@ static void revive(struct stream *st, const struct redis_reply *r, bool own)
 	for (size_t i = 0; r->type == REDIS_LIST && i < r->items; i++) {
 		const struct redis_reply *e = r->item[i].item;
 
-		if (r->item[i].items != 4 || e[0].type != REDIS_STR || stream_has(st, e[0].str))
+		if (r->item[i].items != 4 || e[0].type != REDIS_STR || shared_has(st, e[0].str))
 			continue;
 		if (own && st->heir)
 			take_back(st, e[0].str, e[3].integer);
@@ -93,17 +93,17 @@ static void revive(struct stream *st, const struct redis_reply *r, bool own)
 			argv[n++] = e[0].str;
 	}
 	if (n > FIXED)
-		stream_tell(st, on_claimed, n, argv);
+		shared_tell(st, on_claimed, n, argv);
 }
 
 static void on_pending(void *arg, const struct redis_reply *r)
 {
-	revive(stream_told(arg), r, false);
+	revive(shared_told(arg), r, false);
 }
 
 static void on_consumers(void *arg, const struct redis_reply *r)
 {
-	struct stream *st = stream_told(arg);
+	struct shared *st = shared_told(arg);
 	const struct redis_reply *list =
 		r->type == REDIS_LIST && r->items == 4 ? &r->item[3] : NULL;
 
@@ -115,22 +115,22 @@ static void on_consumers(void *arg, const struct redis_reply *r)
 		if (!who || st->share->there(st->share->arg, who))
 			continue;
 		snprintf(most, sizeof most, "%d", CLAIM_MOST);
-		stream_tell(st, on_pending, ARRAY_LEN(argv), argv);
+		shared_tell(st, on_pending, ARRAY_LEN(argv), argv);
 	}
 }
 
-void heirs_claim(struct stream *st)
+void heirs_claim(struct shared *st)
 {
 	const char *argv[] = { "XPENDING", st->key, "actord" };
 
-	stream_tell(st, on_consumers, ARRAY_LEN(argv), argv);
+	shared_tell(st, on_consumers, ARRAY_LEN(argv), argv);
 }
 
-static void look_on(struct stream *st);
+static void look_on(struct shared *st);
 
 static void on_own(void *arg, const struct redis_reply *r)
 {
-	struct stream *st = stream_told(arg);
+	struct shared *st = shared_told(arg);
 
 	if (r->type == REDIS_GONE || st->state != ASKED)
 		return;
@@ -144,17 +144,17 @@ static void on_own(void *arg, const struct redis_reply *r)
 	st->share->inherited(st);
 }
 
-static void look_on(struct stream *st)
+static void look_on(struct shared *st)
 {
 	char most[16];
 	const char *argv[] = { "XPENDING", st->key, "actord", st->cursor, "+", most,
 	                       st->share->node };
 
 	snprintf(most, sizeof most, "%d", CLAIM_MOST);
-	stream_tell(st, on_own, ARRAY_LEN(argv), argv);
+	shared_tell(st, on_own, ARRAY_LEN(argv), argv);
 }
 
-void heirs_own(struct stream *st)
+void heirs_own(struct shared *st)
 {
 	snprintf(st->cursor, sizeof st->cursor, "-");
 	look_on(st);

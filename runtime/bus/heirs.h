@@ -4,13 +4,13 @@
 #ifndef HEIRS_H
 #define HEIRS_H
 
-#include "stream.h"
+#include "shared.h"
 
 enum { HEIRS_DEATHS = 3 };      /* so many nodes may die of a message; then it is a dead letter */
 
-void heirs_claim(struct stream *st);    /* from nodes that are gone; some of it, where it is much */
+void heirs_claim(struct shared *st);    /* from nodes that are gone; some of it, where it is much */
 /* What we had in an earlier life, or what Redis gave us as the link was lost: all there is before
  * the stream is read, as then what is ours is under way here. Then share's inherited(). */
-void heirs_own(struct stream *st);
+void heirs_own(struct shared *st);
 
 #endif

@@ -4,7 +4,7 @@
  *   actord:{TOPIC}         stream, field m: one message or several in a row; group `actord`, from 0
  *
  * The idea: a consumer a node, under the node's name. What it read is its own until it is handled;
- * then it is acknowledged and removed, in one step (stream.c). What the dead had others claim
+ * then it is acknowledged and removed, in one step (shared.c). What the dead had others claim
  * (heirs.c).
  *
  * Names come and go, and few are ever written to. So a name alone makes nothing in Redis: its
@@ -39,7 +39,7 @@ struct streams {
 	struct share share;
 	const struct redis_port *port;
 	struct news *news;
-	struct stream **stream;
+	struct shared **stream;
 	unsigned n, room, turn;
 	unsigned window;                /* streams from turn on that are read */
 	unsigned reads, made;
@@ -51,7 +51,7 @@ struct streams {
 
 static void see_topics(struct streams *s);
 
-static struct stream *by_key(const struct streams *s, const char *key)
+static struct shared *by_key(const struct streams *s, const char *key)
 {
 	enum { BEFORE = sizeof "actord:{" - 1, AROUND = BEFORE + 1 };
 	char name[NAME_MAX_LEN + 1];
@@ -80,7 +80,7 @@ static void begin_again(struct streams *s)
 static void failed(struct streams *s, const struct redis_reply *r)
 {
 	if (strncmp(r->str, "NOGROUP", 7) && strncmp(r->str, "UNBLOCKED", 9)) {
-		stream_say(&s->share, "the streams of topics cannot be read", r->str);
+		shared_say(&s->share, "the streams of topics cannot be read", r->str);
 		s->paused = true;
 		loop_timer_set(s->again, PAUSE_MS);
 	}
@@ -99,15 +99,15 @@ static void on_read(void *arg, const struct redis_reply *r)
 		failed(s, r);
 	for (size_t i = 0; r->type == REDIS_LIST && i < r->items; i++) {
 		const struct redis_reply *one = &r->item[i];
-		struct stream *st = one->items == 2 ? by_key(s, one->item[0].str) : NULL;
+		struct shared *st = one->items == 2 ? by_key(s, one->item[0].str) : NULL;
 
 		for (size_t k = 0; st && k < one->item[1].items; k++)
-			stream_take(st, &one->item[1].item[k], false);
+			shared_take(st, &one->item[1].item[k], false);
 	}
 	streams_go(s);
 }
 
-static bool readable(struct streams *s, const struct stream *st)
+static bool readable(struct streams *s, const struct shared *st)
 {
 	if (!st->topic->hosted || st->state != READY)
 		return false;
@@ -117,7 +117,7 @@ static bool readable(struct streams *s, const struct stream *st)
 	return false;
 }
 
-static bool in_read(const struct streams *s, const struct stream *st)
+static bool in_read(const struct streams *s, const struct shared *st)
 {
 	return s->skipped == st->topic || (s->reading && st->read == s->reads);
 }
@@ -134,7 +134,7 @@ static void read_on(struct streams *s)
 	s->skipped = NULL;
 	s->reads++;
 	for (; i < s->n && n < MOST; i++) {
-		struct stream *st = s->stream[(s->turn + i) % s->n];
+		struct shared *st = s->stream[(s->turn + i) % s->n];
 
 		if (!readable(s, st))
 			continue;
@@ -151,7 +151,7 @@ static void read_on(struct streams *s)
 	s->reading = !wire_words(s->port, on_read, s, FIXED + 2 * n, argv);
 }
 
-static void await(struct streams *s, struct stream *st)
+static void await(struct streams *s, struct shared *st)
 {
 	if (!st->topic->hosted || s->quiet)
 		news_leave(s->news, &st->awaited);
@@ -164,16 +164,16 @@ static void await(struct streams *s, struct stream *st)
 static void on_known(void *arg, const struct redis_reply *r)
 {
 	(void)r;                /* a Redis before 6.2 knows who has read, which does as well */
-	stream_told(arg);
+	shared_told(arg);
 }
 
-static void set_made(struct stream *st, bool made)
+static void set_made(struct shared *st, bool made)
 {
 	st->share->streams->made += made - st->made;
 	st->made = made;
 }
 
-static void say_trouble(struct stream *st, enum trouble trouble, const char *text)
+static void say_trouble(struct shared *st, enum trouble trouble, const char *text)
 {
 	if (st->trouble == trouble)
 		return;
@@ -188,7 +188,7 @@ static void say_trouble(struct stream *st, enum trouble trouble, const char *tex
 
 static void on_group(void *arg, const struct redis_reply *r)
 {
-	struct stream *st = stream_told(arg);
+	struct shared *st = shared_told(arg);
 	struct streams *s = st->share->streams;
 	const char *argv[] = { "XGROUP", "CREATECONSUMER", st->key, "actord", s->c.node };
 
@@ -207,24 +207,24 @@ static void on_group(void *arg, const struct redis_reply *r)
 	}
 	say_trouble(st, FINE, NULL);
 	set_made(st, true);
-	stream_tell(st, on_known, ARRAY_LEN(argv), argv);
+	shared_tell(st, on_known, ARRAY_LEN(argv), argv);
 	heirs_own(st);
 }
 
 static void on_came(void *arg, const char *key)
 {
 	struct streams *s = arg;
-	struct stream *st = by_key(s, key);
+	struct shared *st = by_key(s, key);
 	const char *argv[] = { "XGROUP", "CREATE", key, "actord", "0" };
 
 	if (!st || !st->awaited.at)
 		return;
 	news_leave(s->news, &st->awaited);
 	st->state = ASKED;
-	stream_tell(st, on_group, ARRAY_LEN(argv), argv);
+	shared_tell(st, on_group, ARRAY_LEN(argv), argv);
 }
 
-static void on_inherited(struct stream *st)
+static void on_inherited(struct shared *st)
 {
 	st->state = READY;
 	heirs_claim(st);
@@ -235,7 +235,7 @@ static void on_inherited(struct stream *st)
 
 static void on_type(void *arg, const struct redis_reply *r)
 {
-	struct stream *st = stream_told(arg);
+	struct shared *st = shared_told(arg);
 	struct streams *s = st->share->streams;
 	struct why why;
 
@@ -252,11 +252,11 @@ static void on_type(void *arg, const struct redis_reply *r)
 	await(s, st);
 }
 
-static void ask_type(struct stream *st)
+static void ask_type(struct shared *st)
 {
 	const char *argv[] = { "TYPE", st->key };
 
-	stream_tell(st, on_type, ARRAY_LEN(argv), argv);
+	shared_tell(st, on_type, ARRAY_LEN(argv), argv);
 }
 
 static void on_odd(void *arg)
@@ -274,9 +274,9 @@ static void add(struct streams *s, struct topic *t)
 {
 	if (s->n == s->room) {
 		s->room = s->room ? 2 * s->room : 16;
-		s->stream = mem_resize(s->stream, s->room * sizeof(struct stream *));
+		s->stream = mem_resize(s->stream, s->room * sizeof(struct shared *));
 	}
-	t->stream = stream_new(&s->share, t);
+	t->stream = shared_new(&s->share, t);
 	s->stream[s->n++] = t->stream;
 }
 
@@ -309,7 +309,7 @@ static const char leave_script[] =
 	"  redis.call('DEL', KEYS[1]) end"
 	" return stay";
 
-static void leave(struct stream *st, redis_fn *fn, int dead, const struct redis_reply *names)
+static void leave(struct shared *st, redis_fn *fn, int dead, const struct redis_reply *names)
 {
 	const char *argv[5 + OTHERS_MOST] = { "EVAL", leave_script, "1", st->key,
 	                                      st->share->node };
@@ -320,16 +320,16 @@ static void leave(struct stream *st, redis_fn *fn, int dead, const struct redis_
 			argv[n++] = names[i].str;
 	st->state = LEAVING;
 	if (!names || n > 5)
-		stream_tell(st, fn, n, argv);
+		shared_tell(st, fn, n, argv);
 }
 
-static void left(struct stream *st, const struct redis_reply *r, bool soon)
+static void left(struct shared *st, const struct redis_reply *r, bool soon)
 {
 	struct streams *s = st->share->streams;
 
 	st->state = EMPTY;
 	if (r->type == REDIS_ERROR)
-		stream_say(st->share, st->key, r->str);
+		shared_say(st->share, st->key, r->str);
 	if ((r->type == REDIS_LIST && !soon) || s->quiet)
 		set_made(st, false);
 	await(s, st);           /* its name may have come again */
@@ -337,7 +337,7 @@ static void left(struct stream *st, const struct redis_reply *r, bool soon)
 
 static void on_left_alone(void *arg, const struct redis_reply *r)
 {
-	struct stream *st = stream_told(arg);
+	struct shared *st = shared_told(arg);
 
 	if (st->state == LEAVING && r->type != REDIS_GONE)
 		left(st, r, false);
@@ -345,7 +345,7 @@ static void on_left_alone(void *arg, const struct redis_reply *r)
 
 static void on_left(void *arg, const struct redis_reply *r)
 {
-	struct stream *st = stream_told(arg);
+	struct shared *st = shared_told(arg);
 	bool others = r->type == REDIS_LIST && r->items;
 	bool soon = now_ms() - st->share->streams->up_ms < LOOK_FIRST_MS;
 
@@ -359,7 +359,7 @@ static void on_left(void *arg, const struct redis_reply *r)
 }
 
 /* True: it is forgotten. */
-static bool swept(struct streams *s, struct stream *st)
+static bool swept(struct streams *s, struct shared *st)
 {
 	if ((st->topic->hosted && !s->quiet) || st->first || st->commands || in_read(s, st))
 		return false;
@@ -369,7 +369,7 @@ static bool swept(struct streams *s, struct stream *st)
 		return false;
 	news_leave(s->news, &st->awaited);
 	st->topic->stream = NULL;
-	stream_free(st);
+	shared_free(st);
 	return true;
 }
 
@@ -378,7 +378,7 @@ void streams_sweep(struct streams *s)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < s->n; i++) {
-		struct stream *st = s->stream[i];
+		struct shared *st = s->stream[i];
 
 		if (!swept(s, st))
 			s->stream[n++] = st;
@@ -403,7 +403,7 @@ static void on_look(void *arg)
 	loop_timer_set(s->look, now_ms() - s->up_ms < LOOK_FIRST_MS ? LOOK_FIRST_MS : LOOK_MS);
 	streams_gone(s);
 	for (unsigned i = 0; i < s->n; i++) {
-		stream_ack_again(s->stream[i]);
+		shared_ack_again(s->stream[i]);
 		if (s->stream[i]->rests && s->up)
 			ask_type(s->stream[i]);
 	}
@@ -467,7 +467,7 @@ void streams_free(struct streams *s)
 	loop_timer_free(s->look);
 	for (unsigned i = 0; i < s->n; i++) {
 		s->stream[i]->topic->stream = NULL;
-		stream_free(s->stream[i]);
+		shared_free(s->stream[i]);
 	}
 	news_free(s->news);
 	mem_free(s->stream);
@@ -482,7 +482,7 @@ void streams_up(struct streams *s)
 	for (unsigned i = 0; i < s->n; i++) {
 		s->stream[i]->state = EMPTY;
 		s->stream[i]->rests = false;
-		stream_ack_again(s->stream[i]);
+		shared_ack_again(s->stream[i]);
 	}
 	loop_timer_set(s->look, LOOK_FIRST_MS);         /* who is dead can be said by then */
 	see_topics(s);

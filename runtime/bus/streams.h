@@ -4,14 +4,14 @@
 #ifndef STREAMS_H
 #define STREAMS_H
 
-#include "stream.h"
+#include "shared.h"
 
 struct streams_config {
 	struct loop *loop;
 	struct wire *wire;
 	const struct topics *topics;
 	const char *node;
-	/* One message. True: it is done with when stream_delivered() or stream_returned() was
+	/* One message. True: it is done with when shared_delivered() or shared_returned() was
 	 * called; false: it was refused. The bytes end with a NUL that is not counted. */
 	bool (*entry)(void *arg, struct topic *t, const char *bytes, size_t len,
 	              struct delivery *d, bool again);

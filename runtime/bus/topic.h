@@ -27,7 +27,7 @@ struct topic {
 	struct topic *next_waiting;
 	bool waiting;
 	unsigned uses;                  /* of who else points at it, for longer than a call */
-	struct stream *stream;          /* streams.h's; NULL: none is read */
+	struct shared *stream;          /* streams.h's; NULL: none is read */
 	unsigned popped;                /* lists.h's: the pop that it was part of last */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * stream.c - see stream.h.
+ * shared.c - see shared.h.
  *
  *      entry -> delivery -> messages -> intake ... all handled -> XACK + XDEL
  *                  |
@@ -10,7 +10,7 @@
  * was lost or Redis would not, is acknowledged when it can be, and not handled again. An entry
  * that came as its actor went is no message to nobody: it goes back to the stream, for another
  * node, or for the next of that name. Both are one step in Redis, and may be said twice. */
-#include "stream.h"
+#include "shared.h"
 
 #include <stdio.h>
 
@@ -19,7 +19,7 @@
 
 enum { SAY_MS = 5000 };
 
-void stream_say(struct share *s, const char *about, const char *text)
+void shared_say(struct share *s, const char *about, const char *text)
 {
 	if (now_ms() - s->said_ms < SAY_MS)
 		return;
@@ -27,14 +27,14 @@ void stream_say(struct share *s, const char *about, const char *text)
 	log_line(LOG_WARN, "bus", "%s: %s", about, text);
 }
 
-void stream_tell(struct stream *st, redis_fn *fn, int argc, const char **argv)
+void shared_tell(struct shared *st, redis_fn *fn, int argc, const char **argv)
 {
 	st->commands += !wire_words(st->share->commands, fn, st, argc, argv);
 }
 
-struct stream *stream_told(void *arg)
+struct shared *shared_told(void *arg)
 {
-	struct stream *st = arg;
+	struct shared *st = arg;
 
 	st->commands--;
 	return st;
@@ -74,9 +74,9 @@ static void on_acked(void *arg, const struct redis_reply *r)
 
 	d->acking = false;
 	if (r->type == REDIS_GONE)
-		return;                 /* stream_ack_again() */
+		return;                 /* shared_ack_again() */
 	if (!taken)
-		stream_say(s, d->stream->key, r->str);
+		shared_say(s, d->stream->key, r->str);
 	if (taken || strstr(r->str, "WRONGTYPE"))
 		forget(d);
 	s->settled(s->streams, taken);
@@ -84,7 +84,7 @@ static void on_acked(void *arg, const struct redis_reply *r)
 
 static void ack(struct delivery *d)
 {
-	struct stream *st = d->stream;
+	struct shared *st = d->stream;
 	const struct redis_port *port = st->share->commands;
 	const char *argv[] = { "EVAL", back_script, "1", st->key, d->id, d->rest.p,
 	                       d->again ? "1" : "0" };
@@ -99,28 +99,28 @@ static void ack(struct delivery *d)
 	d->acking = !wire_words(port, on_acked, d, 5, argv);
 }
 
-void stream_ack_again(struct stream *st)
+void shared_ack_again(struct shared *st)
 {
 	for (struct delivery *d = st->first; d; d = d->next)
 		if (!d->open && !d->acking)
 			ack(d);
 }
 
-void stream_delivered(struct delivery *d)
+void shared_delivered(struct delivery *d)
 {
 	if (!--d->open)
 		ack(d);
 }
 
-void stream_returned(struct delivery *d, const char *bytes, size_t len)
+void shared_returned(struct delivery *d, const char *bytes, size_t len)
 {
 	buf_add(&d->rest, bytes, len);
-	stream_delivered(d);
+	shared_delivered(d);
 }
 
 /* --- entries ------------------------------------------------------------------------------ */
 
-bool stream_has(const struct stream *st, const char *id)
+bool shared_has(const struct shared *st, const char *id)
 {
 	const struct delivery *d = st->first;
 
@@ -139,7 +139,7 @@ static bool hand_one(struct delivery *d, struct packed *in)
 	if ((*in->at & 0xf0) == 0x80 || *in->at == 0xde || *in->at == 0xdf)
 		size = packed_first(in->at, (size_t)size, MESSAGE_DEPTH, &why);
 	if (size < 0) {
-		stream_say(s, d->stream->key, why.text);
+		shared_say(s, d->stream->key, why.text);
 		return false;
 	}
 	buf_clear(&s->bytes);
@@ -152,7 +152,7 @@ static bool hand_one(struct delivery *d, struct packed *in)
 	return true;
 }
 
-static void deliver(struct stream *st, const char *id, struct packed in, bool again)
+static void deliver(struct shared *st, const char *id, struct packed in, bool again)
 {
 	struct delivery *d = mem_alloc(sizeof *d);
 
@@ -168,15 +168,15 @@ static void deliver(struct stream *st, const char *id, struct packed in, bool ag
 	else if (!again || !core_at_most_once(st->topic->ref))
 		while (in.at < in.end && hand_one(d, &in))
 			;
-	stream_delivered(d);
+	shared_delivered(d);
 }
 
-void stream_take(struct stream *st, const struct redis_reply *e, bool again)
+void shared_take(struct shared *st, const struct redis_reply *e, bool again)
 {
 	const struct redis_reply *fields = e->items == 2 ? &e->item[1] : NULL;
 	struct packed in = { NULL, NULL };
 
-	if (!fields || e->item[0].type != REDIS_STR || stream_has(st, e->item[0].str))
+	if (!fields || e->item[0].type != REDIS_STR || shared_has(st, e->item[0].str))
 		return;
 	for (size_t i = 0; i + 1 < fields->items; i += 2) {
 		const struct redis_reply *name = &fields->item[i], *value = name + 1;
@@ -191,7 +191,8 @@ void stream_take(struct stream *st, const struct redis_reply *e, bool again)
 		}
 	}
 	if (in.at == in.end)
-		stream_say(st->share, st->key, "an entry has no messages in a field m, and is dropped");
+		shared_say(st->share, st->key,
+		           "an entry has no messages in a field m, and is dropped");
 	deliver(st, e->item[0].str, in, again);
 }
 
@@ -205,9 +206,9 @@ static char *key_of(const struct topic *t, const char *behind)
 	return b.p;
 }
 
-struct stream *stream_new(struct share *s, struct topic *t)
+struct shared *shared_new(struct share *s, struct topic *t)
 {
-	struct stream *st = mem_alloc(sizeof *st);
+	struct shared *st = mem_alloc(sizeof *st);
 
 	st->share = s;
 	st->topic = t;
@@ -216,7 +217,7 @@ struct stream *stream_new(struct share *s, struct topic *t)
 	return st;
 }
 
-void stream_free(struct stream *st)
+void shared_free(struct shared *st)
 {
 	while (st->first)
 		forget(st->first);

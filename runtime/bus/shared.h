@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * stream.h - one topic's stream: what it brought, from its entries to their acknowledgement. The
+ * shared.h - one topic's stream: what it brought, from its entries to their acknowledgement. The
  * loop's thread. */
-#ifndef STREAM_H
-#define STREAM_H
+#ifndef SHARED_H
+#define SHARED_H
 
 #include "news.h"
 #include "topic.h"
 
-enum { STREAM_ID_LEN = 44 };
+enum { SHARED_ID_LEN = 44 };
 
-struct stream;
+struct shared;
 struct streams;
 struct share {                          /* what all streams of a node have in common */
 	const struct redis_port *commands;
@@ -21,14 +21,14 @@ struct share {                          /* what all streams of a node have in co
 	void *arg;
 	/* One was acknowledged; or Redis would not take that, which is to be said again later. */
 	void (*settled)(struct streams *s, bool taken);
-	void (*inherited)(struct stream *st);   /* see heirs.h */
+	void (*inherited)(struct shared *st);   /* see heirs.h */
 	struct streams *streams;
 	unsigned open;                  /* deliveries of all */
 	struct buf bytes;
 	int64_t said_ms;
 };
 
-struct stream {
+struct shared {
 	struct awaited awaited;
 	struct share *share;
 	struct topic *topic;
@@ -43,31 +43,31 @@ struct stream {
 	bool rests;                     /* it was refused: tried again at the next look */
 	enum trouble { FINE, NO_STREAM, REFUSED } trouble;      /* that was said */
 	bool heir;                      /* what our last life had has been claimed */
-	char cursor[STREAM_ID_LEN + 1]; /* how far our own of before were looked at */
+	char cursor[SHARED_ID_LEN + 1]; /* how far our own of before were looked at */
 };
 
 struct delivery {
 	struct delivery *next;
-	struct stream *stream;
-	char id[STREAM_ID_LEN];
+	struct shared *stream;
+	char id[SHARED_ID_LEN];
 	unsigned open;          /* messages that are not handled; while it is split, 1 more */
 	bool acking;
 	bool again;             /* it may have been handled before */
 	struct buf rest;        /* what of it was for nobody, and goes back */
 };
 
-struct stream *stream_new(struct share *s, struct topic *t);    /* borrows both */
-void stream_free(struct stream *st);
-/* A command whose answer is for st: fn gets it, and calls stream_told() first. */
-void stream_tell(struct stream *st, redis_fn *fn, int argc, const char **argv);
-struct stream *stream_told(void *arg);
-void stream_say(struct share *s, const char *about, const char *text);
+struct shared *shared_new(struct share *s, struct topic *t);    /* borrows both */
+void shared_free(struct shared *st);
+/* A command whose answer is for st: fn gets it, and calls shared_told() first. */
+void shared_tell(struct shared *st, redis_fn *fn, int argc, const char **argv);
+struct shared *shared_told(void *arg);
+void shared_say(struct share *s, const char *about, const char *text);
 
 /* [id, [field, value, ...]]: hands its messages on. again: it may have been handled before. */
-void stream_take(struct stream *st, const struct redis_reply *entry, bool again);
-void stream_delivered(struct delivery *d);      /* a message of it is handled */
-void stream_returned(struct delivery *d, const char *bytes, size_t len);        /* is for nobody */
-bool stream_has(const struct stream *st, const char *id);       /* it is under way */
-void stream_ack_again(struct stream *st);       /* what was not taken before */
+void shared_take(struct shared *st, const struct redis_reply *entry, bool again);
+void shared_delivered(struct delivery *d);      /* a message of it is handled */
+void shared_returned(struct delivery *d, const char *bytes, size_t len);        /* is for nobody */
+bool shared_has(const struct shared *st, const char *id);       /* it is under way */
+void shared_ack_again(struct shared *st);       /* what was not taken before */
 
 #endif

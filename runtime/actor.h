@@ -267,9 +267,10 @@ void        actor_log(actor *self, const char *fmt, ...) __attribute__((format(p
 
 /* --- children, and who is told of an end ------------------------------------------
  * A handler refuses by msg_fail(): its caller is told (or it is a dead letter), the actor goes on
- * as it is. Any other negative return is told to who waits for an answer; where nobody does, the
- * actor has FAILED: its stop is called, its children end, and it starts again: same name, zeroed
- * state, mailbox kept, the message in the dead letters. */
+ * as it is; so it does after ACTOR_ENOENT or ACTOR_EFULL that a send of the handler was told. Any
+ * other negative return is told to who waits for an answer; where nobody does, the actor has
+ * FAILED: its stop is called, its children end, and it starts again: same name, zeroed state,
+ * mailbox kept, the message in the dead letters. */
 /* type: &its_table, or its name. name: NULL for none. Values go to its handler `init`, after each
  * start. Returns a reference (by name it follows restarts), or 0: see actor_why. Children end
  * before their parent, the youngest first. */

@@ -223,7 +223,8 @@ static COLD int on_probation(struct worker *w, struct actor *a, struct msg *m,
 	rc = run(w, g, (void *)(uintptr_t)e->fn, a, m);
 	w->depth = depth;
 	t = (struct tried){ .fault = LOAD(&g->fault) != FAULT_NONE, .ns = now_ns() - began };
-	t.failed = t.fault || (rc < 0 && !(w->in_handler & IN_REFUSAL));
+	t.failed = t.fault || (rc < 0 && !(w->in_handler & IN_REFUSAL) &&
+	                       !worker_passes_on(w, rc));
 	whole = !draft_is_lossy();
 	if (!whole)
 		probation_note_large(p);

@@ -14,7 +14,7 @@
 static int refuse(struct worker *w)
 {
 	COUNT_UP(&w->refused, 1);
-	return ACTOR_EFULL;
+	return worker_vain(w, ACTOR_EFULL);
 }
 
 int full_keep(struct worker *w, struct actor *a, struct msg *m)
@@ -55,7 +55,7 @@ int full_push(struct worker *w, struct actor *a, struct msg *m)
 	if (said == PUSH_FULL)
 		return full_keep(w, a, m);
 	message_free(&w->pool, m);
-	return ACTOR_ENOENT;
+	return worker_vain(w, ACTOR_ENOENT);
 }
 
 bool full_spares(struct worker *w, struct actor *a, size_t size, bool asked, int *rc)

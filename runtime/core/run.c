@@ -106,7 +106,7 @@ static COLD void called(struct worker *w, struct actor *a, struct msg *m, const 
 	if (w->box.top)
 		post_box(w);
 	if (rc < 0)
-		failed(w, a, m, e, rc, asked, left & IN_REFUSAL);
+		failed(w, a, m, e, rc, asked, left & IN_REFUSAL || worker_passes_on(w, rc));
 	else if (asked && m->corr)
 		post_answer(w, m->from, m->corr, NULL, 0, 0, NULL);
 	if (w->span)

@@ -63,6 +63,8 @@ actor_ref actor_find(const char *name)
 
 static COLD int nobody(struct name *n, struct why *why)
 {
+	if (worker_self)
+		worker_vain(worker_self, ACTOR_ENOENT);
 	if (!n)
 		return why_set(why, ACTOR_ENOENT, "there is no such actor (any more)");
 	return why_set(why, ACTOR_ENOENT, "there is no actor named %s here", name_text(n));
@@ -123,7 +125,7 @@ int target_here(actor_ref to, struct target *t, struct why *why)
 static COLD int gone(struct worker *w, struct msg *m)
 {
 	message_free(&w->pool, m);
-	return ACTOR_ENOENT;
+	return worker_vain(w, ACTOR_ENOENT);
 }
 
 /* Room is looked at as each message joins, so a mailbox is overdrawn by what others push meanwhile
@@ -179,7 +181,7 @@ static COLD int draft(struct worker *w, struct actor *a, struct msg *m)
 			     !cell_room_behind(a, h, draft_weight(a), weight))) {
 		COUNT_UP(&w->refused, 1);
 		message_free(&w->pool, m);
-		return ACTOR_EFULL;
+		return worker_vain(w, ACTOR_EFULL);
 	}
 	draft_message(leave, a, m);
 	return 0;

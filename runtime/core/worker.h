@@ -51,6 +51,7 @@ struct worker {
 	/* IN_HANDLER, and IN_REFUSAL once msg_fail() was called, IN_TRACE where it is a step;
 	 * IN_GATHERING alone: see core_gather() */
 	uint8_t in_handler;
+	uint64_t vain;          /* `handled`, and 1, when a send last found nobody, or no room */
 	/* A send of this handler found a mailbox full whose type holds senders: see hold.h. */
 	struct actor *hold_on;
 	struct chain kept;
@@ -87,6 +88,19 @@ struct worker {
 };
 
 extern _Thread_local struct worker *worker_self;        /* NULL: a thread that is no worker */
+
+/* A send of the handler under way found nobody, or no room; and whether a handler that returns rc
+ * just passes that on, which is business and no failure. */
+static inline int worker_vain(struct worker *w, int rc)
+{
+	w->vain = LOAD(&w->handled) + 1;
+	return rc;
+}
+
+static inline bool worker_passes_on(const struct worker *w, int rc)
+{
+	return (rc == ACTOR_ENOENT || rc == ACTOR_EFULL) && w->vain == LOAD(&w->handled) + 1;
+}
 
 /* What a handler's calls on this worker are counted in; the owner's. */
 COLD struct call_count *worker_count_slow(struct worker *w, uint32_t slot);

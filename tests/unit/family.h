@@ -180,6 +180,18 @@ static int refuse(actor *self, const msg *m)
 	return msg_fail(m, "no seat");
 }
 
+static int in_vain(actor *self, const msg *m)
+{
+	(void)m;
+	return actor_send(self, actor_find("nobody"), "hit", 1);
+}
+
+static int fail_like_it(actor *self, const msg *m)
+{
+	(void)self, (void)m;
+	return ACTOR_ENOENT;
+}
+
 static int bear(actor *self, const msg *m)
 {
 	actor_ref child = actor_spawn(self, &types[msg_int(m, 0)], msg_str(m, 1));
@@ -328,6 +340,7 @@ static int block(actor *self, const msg *m)
 	.state = sizeof(struct who), .start = start, .stop = stop,                                 \
 	.on = ON({ "init", "plan:int", init, 0 }, { "hit", "by:int", hit, 0 },                     \
 	         { "fail", "", fail_now, 0 }, { "refuse", "", refuse, 0 },                         \
+	         { "in_vain", "", in_vain, 0 }, { "fail_like_it", "", fail_like_it, 0 },           \
 	         { "bear", "type:int name:str", bear, 0 },                                         \
 	         { "bear_with", "name:str plan:int", bear_with, 0 }, { "end", "who:str", end, 0 }, \
 	         { "end_self", "", end_self, 0 }, { "drain", "who:str ms:int", drain, 0 },         \

@@ -47,6 +47,22 @@ static void test_a_refusal_is_no_failure(void **state)
 	put_away();
 }
 
+/* As a client's session that has just left. */
+static void test_that_somebody_else_is_gone_is_no_failure(void **state)
+{
+	(void)state;
+	top(PLAIN);
+	child(PLAIN, "a");
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(actor_send(NULL, actor_find("a"), "in_vain"), 0);
+	assert_int_equal(actor_send(NULL, actor_find("a"), "hit", 1), 0);
+	expect("a hits 1");
+	assert_int_equal(count_of("a stops"), 0);
+	assert_int_equal(actor_send(NULL, actor_find("a"), "fail_like_it"), 0);
+	expect("a stops");
+	put_away();
+}
+
 static void test_a_failure_of_an_ask_is_the_askers(void **state)
 {
 	(void)state;
@@ -404,6 +420,7 @@ int main(void)
 		cmocka_unit_test_setup(test_too_often_takes_the_parent, setup),
 		cmocka_unit_test_setup(test_a_start_that_fails_again_and_again, setup),
 		cmocka_unit_test_setup(test_who_is_to_begin_again_can_be_looked_at, setup),
+		cmocka_unit_test_setup(test_that_somebody_else_is_gone_is_no_failure, setup),
 		cmocka_unit_test_setup(test_too_often_at_the_top, setup),
 	};
 

@@ -121,6 +121,8 @@ void http_answer(const struct http_config *c, const struct http_request *r,
 {
 	bool admitted = http_admits(c, r, out);
 
+	/* Its body is not read: in its buffer libwebsockets 4.1 looks for the end for ever. */
+	out->ends = r->chunked || (r->length[0] && strcmp(r->length, "0"));
 	switch (r->method) {
 	case HTTP_GET: case HTTP_HEAD:          /* a page that may not is kept from reading it */
 		get(c, r, out);
@@ -172,6 +174,8 @@ void http_headers(const struct http_reply *r,
 		add(arg, "allow:", r->allow);
 	if (r->retry)
 		add(arg, "retry-after:", "1");
+	if (r->ends)
+		add(arg, "connection:", "close");
 	if (r->ask_login)
 		add(arg, "www-authenticate:", "Basic realm=\"actord\"");
 	if (!r->origin[0])

@@ -13,6 +13,7 @@ struct http_request {
 	char user[256], proof[2048];    /* Authorization: Basic; of Bearer the user is "bearer" */
 	char length[16];                /* Content-Length */
 	char trace[64];                 /* W3C's traceparent */
+	bool chunked;                   /* it has a Transfer-Encoding */
 	bool near;                      /* from this machine, and by no proxy; host may lie */
 };
 struct http_reply {
@@ -23,6 +24,7 @@ struct http_reply {
 	char origin[256];               /* whose pages may read it; "": only our own */
 	bool ask_login;                 /* WWW-Authenticate */
 	bool retry;                     /* Retry-After: a second */
+	bool ends;                      /* the connection ends behind it */
 };
 
 struct http_config {

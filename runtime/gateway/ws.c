@@ -184,6 +184,7 @@ static void read_request(struct lws *wsi, const char *path, struct http_request 
 	copy_header(wsi, WSI_TOKEN_ORIGIN, r->origin, sizeof r->origin);
 	copy_header(wsi, WSI_TOKEN_HOST, r->host, sizeof r->host);
 	copy_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, r->length, sizeof r->length);
+	r->chunked = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING);
 	if (lws_hdr_custom_copy(wsi, r->trace, sizeof r->trace, "traceparent:", 12) < 0)
 		r->trace[0] = 0;
 	if (lws_hdr_copy(wsi, login, sizeof login, WSI_TOKEN_HTTP_AUTHORIZATION) > 0)
@@ -192,7 +193,7 @@ static void read_request(struct lws *wsi, const char *path, struct http_request 
 
 static int finish(struct lws *wsi, const struct http_reply *r, bool head)
 {
-	return reply(wsi, r, head) || lws_http_transaction_completed(wsi) ? -1 : 0;
+	return reply(wsi, r, head) || r->ends || lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
 static int http(struct ws *w, struct lws *wsi, struct conn *c, const char *path)

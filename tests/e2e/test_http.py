@@ -212,6 +212,22 @@ class Call(Http):
                     self.assertEqual(self.ask("GET", "/healthz")[0], 200)
                 self.assertEqual(self.ask("POST", "/call/echo/say", "[1]", LOGIN)[0], 200)
 
+    def test_bodies_that_nobody_reads(self):
+        """Behind another request, which is where the library has them in a buffer of its own."""
+        host, port = self.runtime.listen.rsplit(":", 1)
+        for method, path, length, body in (("HEAD", "/", 4, "abcd"), ("OPTIONS", "/", 2, "[]"),
+                                           ("PUT", "/x", 12, "abcdefghi"), ("POST", "/x", 3, "abc"),
+                                           ("GET", "/healthz", 100, "a")):
+            with self.subTest(method), \
+                    socket.create_connection((host, int(port)), timeout=10 * PATIENCE) as s:
+                s.sendall((f"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n{method} {path} HTTP/1.1"
+                           f"\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{body}").encode())
+                got = b""
+                while more := s.recv(65536):
+                    got += more
+                self.assertEqual(got.count(b"HTTP/1.1 "), 2)
+                self.assertEqual(self.ask("GET", "/healthz")[0], 200)
+
     def test_gone_before_the_answer(self):
         host, port = self.runtime.listen.rsplit(":", 1)
         for _ in range(50):

@@ -40,6 +40,7 @@ struct pending {
 	struct delivery *delivery;
 	uint32_t next;                  /* in its chain, or among the free */
 	enum encoding enc;
+	bool sure;                      /* see answer() */
 	size_t ct, cb, id;      /* lengths; bytes holds ct NUL cb NUL id. cb 0: nobody waits */
 	struct buf bytes;
 };
@@ -140,6 +141,7 @@ static void pending_add(struct intake *in, int64_t ask, struct topic *t, const s
 	p->topic = t;
 	t->uses++;
 	p->delivery = of;
+	p->sure = in->delivery != NULL;
 	p->enc = e->enc;
 	p->ct = wanted ? e->ct.len : 0;
 	p->cb = wanted ? e->cb.len : 0;
@@ -208,8 +210,9 @@ static void hand_over(struct intake *in, const struct topic *t, const struct env
 		in->info.answered++;
 }
 
+/* sure: what asked came by a stream, and is not asked again once it is handled. */
 static void answer(struct intake *in, const struct envelope *e, struct packed args, unsigned count,
-                   int code, const char *text)
+                   int code, const char *text, bool sure)
 {
 	struct topic *t = topics_find(in->c.topics, e->ct.p);
 	struct buf *out;
@@ -232,7 +235,7 @@ static void answer(struct intake *in, const struct envelope *e, struct packed ar
 		out->len = at;
 		envelope_answer(out, e, NULL, 0, ACTOR_EFAIL, "the answer is over 16 MiB");
 	}
-	outbox_send(in->c.outbox);
+	outbox_send(in->c.outbox, sure);
 	in->info.answered++;
 }
 
@@ -242,7 +245,7 @@ void intake_tell(struct intake *in, const char *ct, const char *cb, struct packe
 	struct envelope e = { .enc = ENC_JSON, .ct = { ct, strlen(ct) }, .cb = { cb, strlen(cb) } };
 
 	if (e.ct.len && e.cb.len)
-		answer(in, &e, args, count, code, text);
+		answer(in, &e, args, count, code, text, false);
 }
 
 static void refuse(struct intake *in, const struct topic *t, const struct envelope *e, int code,
@@ -253,7 +256,7 @@ static void refuse(struct intake *in, const struct topic *t, const struct envelo
 		return;
 	}
 	in->info.refused++;
-	answer(in, e, (struct packed){ NULL, NULL }, 0, code, text);
+	answer(in, e, (struct packed){ NULL, NULL }, 0, code, text, in->delivery != NULL);
 }
 
 /* --- waiting ------------------------------------------------------------------------------ */
@@ -538,7 +541,7 @@ int intake_answered(struct intake *in, actor *self, const msg *m)
 	args.at = (const uint8_t *)in->values.p;
 	args.end = args.at + in->values.len;
 	if (p->cb)
-		answer(in, &e, args, n, msg_error(m), msg_error_text(m));
+		answer(in, &e, args, n, msg_error(m), msg_error_text(m), p->sure);
 	else
 		in->info.refused += msg_error(m) != 0;  /* the core has said why */
 	if (t->barrier == p->ask)

@@ -14,10 +14,11 @@
  * anybody.
  *
  * Invariants: an answer is never sent twice, so one whose fate is unknown, as the link was lost
- * after it was written, is given up. What is queued is bounded; what is given up is counted, and
- * said once in a while. To one caller they go in order: none goes both ways at once while one
- * before it has still to be said the second time. Making the list and dating it is one step (a
- * script): between two, a list could have become somebody else's.
+ * after it was written, is given up; but one that is sure (its question came by a stream, and is
+ * not handled again) comes twice rather than not at all. What is queued is bounded; what is given
+ * up is counted, and said once in a while. To one caller they go in order: none goes both ways at
+ * once while one before it has still to be said the second time. Making the list and dating it is
+ * one step (a script): between two, a list could have become somebody else's.
  *
  * The loop's thread only. Knows neither topics nor encodings. */
 #include "outbox.h"
@@ -39,6 +40,7 @@ struct letter {
 	struct outbox *of;
 	struct caller *caller;
 	size_t to;                      /* bytes of the topic's name, which bytes begins with */
+	bool sure;
 	struct buf bytes;
 };
 
@@ -160,7 +162,9 @@ static void done(struct letter *l, const struct redis_reply *r)
 
 	o->under_way--;
 	o->under_way_bytes -= l->bytes.len;
-	if (r->type == REDIS_GONE) {
+	if (r->type == REDIS_GONE && l->sure) {
+		queue(l);
+	} else if (r->type == REDIS_GONE) {
 		drop(l, gone, sizeof gone - 1);
 	} else if (r->type == REDIS_ERROR) {
 		drop(l, r->str, r->len);
@@ -263,10 +267,11 @@ struct buf *outbox_write(struct outbox *o, const char *to, size_t len)
 	return &l->bytes;
 }
 
-void outbox_send(struct outbox *o)
+void outbox_send(struct outbox *o, bool sure)
 {
 	struct letter *l = o->writing;
 
+	l->sure = sure;
 	o->writing = NULL;
 	if (o->first || go(l))
 		queue(l);

@@ -22,7 +22,8 @@ void outbox_free(struct outbox *o);
 /* Gives the buffer to which the message is to be appended; then outbox_send(), before anything
  * else. */
 struct buf *outbox_write(struct outbox *o, const char *to, size_t len);
-void outbox_send(struct outbox *o);
+/* sure: it may come twice where a link is lost, rather than not at all. */
+void outbox_send(struct outbox *o, bool sure);
 void outbox_up(struct outbox *o);       /* Redis is there (again): sends what waited */
 void outbox_info(const struct outbox *o, struct outbox_info *out);
 

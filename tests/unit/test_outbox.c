@@ -66,7 +66,7 @@ static struct outbox *fresh(void)
 static void post(struct outbox *o, const char *to, const char *message)
 {
 	buf_text(outbox_write(o, to, strlen(to)), message);
-	outbox_send(o);
+	outbox_send(o, false);
 }
 
 static void expect(struct outbox *o, unsigned waiting, uint64_t sent, uint64_t dropped)
@@ -221,6 +221,27 @@ static void nothing_is_sent_twice(void **state)
 	outbox_free(o);
 }
 
+static void what_is_sure_comes_again(void **state)
+{
+	struct outbox *o = fresh();
+
+	(void)state;
+	for (int i = 1; i <= 2; i++) {
+		buf_printf(outbox_write(o, "a", 1), "{%d}", i);
+		outbox_send(o, true);
+	}
+	reply((struct redis_reply){ .type = REDIS_GONE });
+	reply((struct redis_reply){ .type = REDIS_GONE });
+	expect(o, 2, 0, 0);
+	outbox_up(o);
+	assert_string_equal(told[2].text, "PUBLISH a {1}");
+	assert_string_equal(told[3].text, "PUBLISH a {2}");
+	reply_int(1);
+	reply_int(1);
+	expect(o, 0, 2, 0);
+	outbox_free(o);
+}
+
 static void a_refusal_ends_it(void **state)
 {
 	struct outbox *o = fresh();
@@ -250,7 +271,7 @@ int main(void)
 		cmocka_unit_test(not_where_scripts_do_not_see_all),
 		cmocka_unit_test(waits_while_redis_is_away),
 		cmocka_unit_test(what_waits_is_bounded),
-		cmocka_unit_test(nothing_is_sent_twice),
+		cmocka_unit_test(nothing_is_sent_twice), cmocka_unit_test(what_is_sure_comes_again),
 		cmocka_unit_test(a_refusal_ends_it),
 	};
 

@@ -346,8 +346,7 @@ static const struct option table[] = {
 	  set_client_rate },
 	{ "address-rate", "N", "and of all of one address, new clients counted in, then 1013 (0)",
 	  set_address_rate },
-	{ "max-message", "BYTES", "of a client's message, then 1009 (16777216; before the login\n"
-	  "1048576 at most)",
+	{ "max-message", "BYTES", "of a client's message, then 1009 (16777216)",
 	  set_message_bytes },
 	{ "max-unread", "BYTES", "kept for a client that does not read (8388608), and what\n"
 	  "then becomes of it:", set_unsent_bytes },

@@ -30,7 +30,8 @@ enum {
 	REASON_MAX = 123,
 	GATHER_BYTES = 4096,            /* a larger message takes long to read */
 	SPARE_CONNS = 16,               /* of an address, for GETs, and to hear why not */
-	EARLY_BYTES = 1 << 20,          /* of a message before login: nobody needs more */
+	EARLY_FREE = 65536,             /* of a message before login: no login needs more, */
+	EARLY_ALL = 64 << 20,           /* and what has more, of all together */
 	FRAMES_FREE = 16, FRAME_BYTES = 4096,   /* of a message: see counts() */
 	SAID_BYTES = 65536,             /* so much of a message is a sign that it comes */
 	TICK_MS = 500,
@@ -148,11 +149,29 @@ const struct frames_port conn_frames = { conn_send, conn_close };
 
 /* --- what it may -------------------------------------------------------------------------- */
 
+/* What is there of a long message counts until its client has logged in. False: all those have too
+ * much of them. */
+static bool count_early(struct conn *c)
+{
+	size_t now = c->part.cap <= EARLY_FREE || session_in(c->session) ? 0 : c->part.cap;
+	size_t more = now - c->early;
+
+	c->early = now;
+	return !more || atomic_fetch_add(&c->in->crowd->early, more) + more <= EARLY_ALL || !now;
+}
+
+static void part_fini(struct conn *c)
+{
+	buf_fini(&c->part);
+	count_early(c);
+}
+
 /* Reads on, or not: what the client has under way is bounded by not reading more. */
 static void flow(struct conn *c)
 {
-	bool stop = !c->code && !c->deaf && (session_busy(c->session) || unsent(c) > OUT_BUSY ||
-	                         (c->part.len > EARLY_BYTES && !session_in(c->session)));
+	bool asking = c->part.len > EARLY_FREE && session_asking(c->session);
+	bool stop = !c->code && !c->deaf &&
+	            (session_busy(c->session) || unsent(c) > OUT_BUSY || asking);
 
 	if (stop == !!c->paused.next)
 		return;
@@ -194,23 +213,25 @@ static bool limited(struct conn *c, bool coming)
 	return c->code;
 }
 
-/* Has a message of so many bytes? Else it is closed. What a client says behind its login, before
- * that was answered, waits and is not refused: see flow(). */
-static bool too_big(struct conn *c, size_t len)
+static void too_big(struct conn *c)
 {
-	bool early = !session_in(c->session) && !session_asking(c->session);
-	int most = c->in->limits.message_bytes;
-	char words[128];
+	char words[64];
 
-	if (early && most > EARLY_BYTES)
-		most = EARLY_BYTES;
-	if (len <= (size_t)most)
-		return false;
-	snprintf(words, sizeof words, "a message has %d bytes at most%s", most,
-	         most < c->in->limits.message_bytes ? " before the login" : "");
+	snprintf(words, sizeof words, "a message has %d bytes at most",
+	         c->in->limits.message_bytes);
 	conn_close(c, CLOSE_TOO_BIG, words);
-	buf_fini(&c->part);
-	return true;
+	part_fini(c);
+}
+
+/* A piece of a message. What a client says behind its login, before that was answered, waits: see
+ * flow(). */
+static void add_part(struct conn *c, const void *bytes, size_t len)
+{
+	buf_add(&c->part, bytes, len);
+	if (likely(c->part.cap <= EARLY_FREE) || count_early(c))
+		return;
+	conn_close(c, CLOSE_LATER, "too many long messages before a login: try again");
+	part_fini(c);
 }
 
 /* Bytes of a message of which so many are to come. */
@@ -326,7 +347,7 @@ void conn_gone(struct conn *c)
 	list_remove(&c->dirty);
 	list_remove(&c->paused);
 	count_unsent(c, false);
-	buf_fini(&c->part);
+	part_fini(c);
 	outgoing_fini(&c->out);
 	leave(c);
 	mem_free(c->reason);
@@ -366,8 +387,10 @@ void conn_read(struct conn *c, const void *bytes, size_t len, size_t rest, bool 
 	c->heard = c->in->tick;
 	if (c->code || c->deaf)
 		return;
-	if (all > c->in->small_bytes && too_big(c, all))
+	if (all > (size_t)c->in->limits.message_bytes) {
+		too_big(c);
 		return;
+	}
 	if (!rest && counts(c, final) && limited(c, false))
 		return;
 	gather(c->in, len);
@@ -376,10 +399,10 @@ void conn_read(struct conn *c, const void *bytes, size_t len, size_t rest, bool 
 	if (whole && !c->part.len) {
 		session_frame(c->session, bytes, len);
 	} else {
-		buf_add(&c->part, bytes, len);
-		if (whole) {
+		add_part(c, bytes, len);
+		if (whole && !c->code) {
 			session_frame(c->session, c->part.p, c->part.len);
-			buf_fini(&c->part);
+			part_fini(c);
 		}
 	}
 	flow(c);
@@ -431,7 +454,7 @@ int conn_over(struct conn *c)
 		return 0;
 	c->deaf = true;
 	outgoing_fini(&c->out);
-	buf_fini(&c->part);
+	part_fini(c);
 	count_unsent(c, false);
 	return 0;
 }
@@ -453,7 +476,6 @@ void conns_init(struct conns *all, const struct wire *wire, const struct gateway
 {
 	all->wire = wire;
 	all->limits = *l;
-	all->small_bytes = l->message_bytes < EARLY_BYTES ? (size_t)l->message_bytes : EARLY_BYTES;
 	all->crowd = crowd;
 	all->sessions = sessions;
 	list_init(&all->all);

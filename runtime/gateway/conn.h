@@ -21,7 +21,11 @@ struct wire {
 };
 
 /* What counts for all threads together; any of them. */
-struct crowd { struct addresses *addresses; _Atomic unsigned present; };
+struct crowd {
+	struct addresses *addresses;
+	_Atomic unsigned present;
+	_Atomic size_t early;           /* bytes of long messages before a login */
+};
 void crowd_init(struct crowd *c);
 void crowd_fini(struct crowd *c);
 
@@ -29,7 +33,6 @@ struct sessions;
 struct conns {
 	const struct wire *wire;
 	struct gateway_limits limits;
-	size_t small_bytes;             /* a message of so many is never too big */
 	struct crowd *crowd;
 	struct sessions *sessions;      /* of these connections */
 	struct link all, dirty, paused;
@@ -67,6 +70,7 @@ struct conn {
 	struct session *session;
 	struct link all, dirty, paused;
 	struct buf part;                /* a message in pieces, so far, */
+	size_t early;                   /* what it counts for in the crowd, */
 	unsigned frames;                /* and how many of its frames came whole */
 	struct outgoing out;
 	size_t handed;                  /* the last write's bytes, which the library may have */

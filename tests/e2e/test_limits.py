@@ -143,39 +143,57 @@ class Numbers(Limited):
         ws.send({**SAY, "args": ["x" * 2000]})
         self.assertEqual(self.code(ws), 1009)
 
-    def early(self, ws, size, cut=0):
-        """A login whose one frame is so long; all of it, or without its end."""
-        text = json.dumps({"func": "login", "args": ["guid", "x"]}).encode()
-        text = text[:-1] + b" " * (size - len(text)) + text[-1:]
-        head = struct.pack("!BBQ", 0x81, 0xff, size) + b"\0\0\0\0"
-        ws.ws.sock.sendall(head + text[:size - cut])
+    def begin(self, ws, size, sent, pieces=False):
+        """The head of a frame so long, or of the first of many, and so much of it."""
+        head = struct.pack("!BBQ", 0x01 if pieces else 0x81, 0xff, sent if pieces else size)
+        ws.ws.sock.sendall(head + b"\0\0\0\0" + b" " * sent)
+
+    def test_too_long(self):
+        """Told at the head; and who sends on all the same is heard out, or would not hear why."""
+        runtime = self.start(redis="none")
+        for size in (16 << 20) + 1, 1 << 62:
+            for sent in 1000, 3 << 20:
+                ws = runtime.client(login=False)
+                self.begin(ws, size, sent)
+                self.assertEqual(self.code(ws), 1009, (size, sent))
 
     def test_before_login(self):
-        """Who has not logged in has 1 MiB buffered at most; what follows a login may be long."""
+        """What has not logged in may be long, too, and is answered; behind a login it waits."""
         runtime = self.start(redis="none")
-        for size in (1 << 20) + 1, 15 << 20, 1 << 62:
-            for sent in 1000, 3 << 20:      # it is heard out, or would not hear why
-                if sent < size:
-                    ws = runtime.client(login=False)
-                    ws.ws.sock.sendall(struct.pack("!BBQ", 0x81, 0xff, size) + b"\0\0\0\0")
-                    ws.ws.sock.sendall(b" " * sent)
-                    self.assertEqual(self.code(ws), 1009, (size, sent))
+        long = {**SAY, "args": ["x" * 3000000], "cb": "back", "id": 7}
         ws = runtime.client(login=False)
-        self.early(ws, 1 << 20)
-        self.assertEqual(ws.receive()["args"], [0])
+        ws.send(long)
+        answer = ws.receive()
+        self.assertEqual((answer["func"], answer["id"]), ("back", 7))
+        self.assertIn("log in", answer["err"]["text"])
+        self.assertEqual(self.code(ws), 1008)
         ws = runtime.client(login=False)
-        ws.send({"func": "login", "args": ["guid", "x"]})
-        ws.send({**SAY, "args": ["x" * 3000000], "cb": "back"})
+        ws.send({"func": "login", "args": ["guid", "x" * 2000000]})
+        ws.send(long)
         self.assertEqual(ws.receive()["args"], [0])
         self.assertEqual(ws.receive()["args"], ["x" * 3000000])
 
-    def test_in_pieces_before_login(self):
+    def test_long_messages_before_login(self):
+        """They have a bound for all together, however they come, which who goes gives back."""
         runtime = self.start(redis="none")
+
+        def told():
+            return runtime.json("inspect")[0]["memory"]["clients_bytes"]
+        before, crowd = told(), []
+        for i in range(6):
+            crowd.append(runtime.client(login=False))
+            with contextlib.suppress(OSError):
+                self.begin(crowd[-1], 15 << 20, 14 << 20, pieces=i % 2)
+        told_so = select.select([ws.ws.sock for ws in crowd], [], [], 20 * PATIENCE)[0]
+        self.assertEqual({self.code(ws) for ws in crowd if ws.ws.sock in told_so}, {1013})
+        self.assertLess(told() - before, 80 << 20)
+        self.assertEqual(runtime.client().call("say", "x" * 60000, tpc="echo"), ["x" * 60000])
+        for ws in crowd:
+            ws.ws.shutdown()
+        until(lambda: self.metric(runtime, "clients") == 1, "all have gone", 30)
         ws = runtime.client(login=False)
-        for i in range(257):
-            head = struct.pack("!BBH", 0 if i else 1, 0xfe, 4096) + b"\0\0\0\0"
-            ws.ws.sock.sendall(head + b" " * 4096)
-        self.assertEqual(self.code(ws), 1009)
+        ws.send({**SAY, "args": ["x" * 3000000]})
+        self.assertIn("log in", ws.receive()["err"]["text"])
 
     def test_each_frame_counts(self):
         """A message may have any number of frames, but they have a rate."""

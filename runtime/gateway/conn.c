@@ -285,12 +285,11 @@ int conn_open(struct conn *c, struct conns *all, void *wsi)
 	return 0;
 }
 
-int conn_post(struct conn *c, struct conns *all, void *wsi, const char **words)
+int conn_post(struct conn *c, const char **words)
 {
-	const struct gateway_limits *l = &all->limits;
+	struct conns *all = c->in;
 	int status = 0;
 
-	*c = (struct conn){ .in = all, .wsi = wsi };
 	enter(c);
 	if (all->leaving) {
 		*words = "the node is stopping";
@@ -298,7 +297,7 @@ int conn_post(struct conn *c, struct conns *all, void *wsi, const char **words)
 	} else if (too_many(c, words)) {
 		COUNT_UP(&all->turned_away, 1);
 		status = 503;
-	} else if (!rate_take(&c->from->full_ns, l->address_rate, now_ns())) {
+	} else if (!rate_take(&c->from->full_ns, all->limits.address_rate, now_ns())) {
 		*words = "too many messages a second from your address";
 		COUNT_UP(&all->limited, 1);
 		status = 429;

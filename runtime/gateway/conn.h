@@ -10,6 +10,8 @@
 #include "ports.h"
 #include "rate.h"
 
+struct http_reply;
+enum { WIRE_SPACE = 32 };               /* as much as struct wire's space may be */
 /* What the WebSocket library does with its side of a connection. */
 struct wire {
 	bool (*busy)(void *wsi);        /* it still has bytes that it was given */
@@ -18,6 +20,12 @@ struct wire {
 	void (*read)(void *wsi, bool on);
 	void (*end_in)(void *wsi, int seconds);         /* 0: in the next turn, come what may */
 	struct address *(*from)(void *wsi);     /* what conns_admit() gave */
+	/* HTTP: 0, or -1: it is lost */
+	int (*head)(void *wsi, const struct http_reply *r, uint64_t len);
+	int (*body)(void *wsi, char *bytes, size_t len, bool last);     /* behind its space */
+	int (*done)(void *wsi);         /* the transaction; what it keeps for us may be gone */
+	void (*within)(void *wsi, int seconds);         /* something happens, or it is dropped */
+	size_t space;                   /* bytes */
 };
 
 /* What counts for all threads together; any of them. */
@@ -63,7 +71,7 @@ struct address *conns_admit(struct conns *all, int fd);
 void conns_bye(struct conns *all, struct address *from);        /* it is closed; NULL is fine */
 void conns_leave(struct conns *all);    /* closes each, and whoever still comes, with 1001 */
 
-/* Also what a session of a posted call knows: then only in, wsi, from and posted are set. */
+/* Also what HTTP has of one: then only in, wsi, from, and posted or file are set. */
 struct conn {
 	struct conns *in;
 	void *wsi;
@@ -83,8 +91,10 @@ struct conn {
 	bool unsent;                    /* counted in conns */
 	bool asked;                     /* a ping is out */
 	bool overflown;
-	struct posted *posted;          /* not a WebSocket: a call by HTTP; and its body's bytes */
+	struct posted *posted;          /* not a WebSocket: a call by HTTP, its body's bytes; */
 	size_t body;
+	struct file *file;              /* or what it is sent, */
+	bool ends;                      /* and the connection ends behind it */
 };
 /* It may be closed at once, with words. -1: there is no session for it. */
 int  conn_open(struct conn *c, struct conns *all, void *wsi);
@@ -95,7 +105,7 @@ void conn_heard(struct conn *c);        /* a pong */
 int  conn_writeable(struct conn *c);
 /* A call by HTTP: it counts as a client and as a message of its address, until conn_posted(). 0, or
  * the HTTP status that refuses it, with words: then it is over. */
-int  conn_post(struct conn *c, struct conns *all, void *wsi, const char **words);
+int  conn_post(struct conn *c, const char **words);
 void conn_posted(struct conn *c);
 /* Of it, then all of it. False: it is too much, or more than the body: the library brings what
  * stands behind it as more of it, and again as its end, until the answer is there. */

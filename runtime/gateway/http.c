@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "files.h"
 #include "gate.h"
 #include "json.h"
 #include "seal.h"
@@ -109,11 +108,15 @@ static void get(const struct http_config *c, const struct http_request *r,
 	make_space(c, out);
 	out->type = "text/plain";
 	if (c->files)
-		out->status = files_read(c->files, r->path, &out->body, &out->type);
+		out->status = file_open(c->files, r->path, &r->want, &out->file);
 	if (!out->status && c->get)
 		out->status = c->get(c->arg, r->path, &out->body, &out->type);
+	if (out->file)
+		out->type = file_type(out->file);
 	if (!out->status)
 		http_refuse(c, out, 404, "not found", r->path);
+	else if (out->status == 503 && !out->file && out->body.len == c->space)
+		http_refuse(c, out, 503, "descriptors have run out", r->path);
 }
 
 void http_answer(const struct http_config *c, const struct http_request *r,
@@ -146,6 +149,13 @@ void http_answer(const struct http_config *c, const struct http_request *r,
 	}
 }
 
+void http_reply_fini(struct http_reply *r)
+{
+	buf_fini(&r->body);
+	file_close(r->file);
+	r->file = NULL;
+}
+
 /* --- headers ------------------------------------------------------------------------------ */
 
 /* Basic: base64 of USER:PROOF (RFC 7617); Bearer: a token (RFC 6750). */
@@ -170,6 +180,8 @@ void http_headers(const struct http_reply *r,
                   void (*add)(void *arg, const char *name, const char *value), void *arg)
 {
 	add(arg, "x-content-type-options:", "nosniff");
+	if (r->file)
+		file_headers(r->file, add, arg);
 	if (r->allow)
 		add(arg, "allow:", r->allow);
 	if (r->retry)
@@ -185,6 +197,7 @@ void http_headers(const struct http_reply *r,
 	if (r->status != 204)
 		return;
 	add(arg, "access-control-allow-methods:", r->allow);
-	add(arg, "access-control-allow-headers:", "authorization, content-type, traceparent");
+	add(arg, "access-control-allow-headers:",
+	    "authorization, content-type, traceparent, range, if-none-match");
 	add(arg, "access-control-max-age:", "600");
 }

@@ -3,7 +3,7 @@
 #ifndef HTTP_H
 #define HTTP_H
 
-#include "base.h"
+#include "files.h"
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OPTIONS, HTTP_OTHER };
 struct http_request {
@@ -14,12 +14,14 @@ struct http_request {
 	char length[16];                /* Content-Length */
 	char trace[64];                 /* W3C's traceparent */
 	bool chunked;                   /* it has a Transfer-Encoding */
+	struct file_want want;
 	bool near;                      /* from this machine, and by no proxy; host may lie */
 };
 struct http_reply {
 	int status;                     /* 0: not yet */
 	const char *type;
 	struct buf body;                /* begins with `space` bytes that are not the body */
+	struct file *file;              /* comes instead of it; NULL */
 	const char *allow;              /* methods; NULL */
 	char origin[256];               /* whose pages may read it; "": only our own */
 	bool ask_login;                 /* WWW-Authenticate */
@@ -47,6 +49,7 @@ bool http_upgrades(const struct http_config *c, const struct http_request *r, co
                    struct http_reply *out);
 void http_answer(const struct http_config *c, const struct http_request *r,
                  struct http_reply *out);
+void http_reply_fini(struct http_reply *r);
 /* The Authorization header's text: Basic, or Bearer. Anything else leaves user empty. */
 void http_read_login(const char *text, struct http_request *r);
 /* The headers of an answer, but for length and type; names end with a colon. */

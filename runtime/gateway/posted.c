@@ -61,7 +61,7 @@ size_t posted_bytes(const struct posted *p)
 	return p->body.cap;
 }
 
-const struct http_reply *posted_reply(const struct posted *p)
+struct http_reply *posted_reply(struct posted *p)
 {
 	return &p->reply;
 }
@@ -73,7 +73,7 @@ void posted_free(struct posted *p)
 	if (p->session)
 		session_gone(p->session);
 	buf_fini(&p->body);
-	buf_fini(&p->reply.body);
+	http_reply_fini(&p->reply);
 	mem_free(p);
 }
 

@@ -20,7 +20,7 @@ bool posted_begun(const struct posted *p);
 void posted_frame(struct posted *p, const void *bytes, size_t len);
 void posted_close(struct posted *p, int code, const char *reason);
 /* To be sent, once its status is not 0. */
-const struct http_reply *posted_reply(const struct posted *p);
+struct http_reply *posted_reply(struct posted *p);
 /* Not from within posted_frame(). NULL is fine. */
 void posted_free(struct posted *p);
 

@@ -32,15 +32,16 @@
 #include "gate.h"
 #include "heap.h"
 #include "log.h"
-#include "posted.h"
 #include "sync.h"
+#include "web.h"
 
 enum {
 	READ_SIZE = 2048,               /* a buffer of so much is each connection's */
 	WRITE_SIZE = 65536,             /* handed to the library at once, or one frame */
 	ACCEPT_MAX = 64,                /* connections taken in one go */
-	KEEPALIVE_S = 30, CALL_S = 60,
+	KEEPALIVE_S = 30,
 };
+_Static_assert((int)LWS_PRE <= (int)WIRE_SPACE, "in front of what is sent");
 enum phase { RUNNING, QUIET, LEAVING, ENDING };
 
 struct ws {
@@ -99,12 +100,6 @@ static struct address *wire_from(void *wsi)
 	return lws_get_opaque_user_data(wsi);
 }
 
-static const struct wire wire = {
-	wire_busy, wire_write, wire_want, wire_read, wire_end_in, wire_from,
-};
-
-/* Our close waits for the client's, 5 s at most; the library asks here meanwhile, and drops what it
- * reads: who is still sending would else meet a reset, and not learn why (RFC 6455, 7.1.1). */
 static int writeable(struct lws *wsi, struct conn *c)
 {
 	int then = c->deaf ? 0 : conn_writeable(c);
@@ -136,19 +131,33 @@ static void add_header(void *arg, const char *name, const char *value)
 	                                      &h->p, h->end);
 }
 
-static int reply(struct lws *wsi, const struct http_reply *r, bool head)
+static int wire_head(void *wsi, const struct http_reply *r, uint64_t len)
 {
-	uint8_t space[LWS_PRE + 2048], *text = (uint8_t *)r->body.p + LWS_PRE;
+	uint8_t space[LWS_PRE + 2048];
 	struct heads h = { wsi, space + LWS_PRE, space + sizeof space - 1, 0 };
-	size_t len = r->body.len - LWS_PRE;
+	bool none = r->status == 204 || r->status == 304;
 
-	if (lws_add_http_common_headers(wsi, (unsigned)r->status,
-	                                r->status == 204 ? NULL : r->type, len, &h.p, h.end))
+	if (lws_add_http_common_headers(wsi, (unsigned)r->status, none ? NULL : r->type, len,
+	                                &h.p, h.end))
 		return -1;
 	http_headers(r, add_header, &h);
-	if (h.err || lws_finalize_write_http_header(wsi, space + LWS_PRE, &h.p, h.end))
-		return -1;
-	return !head && len && lws_write(wsi, text, len, LWS_WRITE_HTTP_FINAL) < 0 ? -1 : 0;
+	return h.err || lws_finalize_write_http_header(wsi, space + LWS_PRE, &h.p, h.end) ? -1 : 0;
+}
+
+static int wire_body(void *wsi, char *bytes, size_t len, bool last)
+{
+	return lws_write(wsi, (uint8_t *)bytes, len,
+	                 last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < 0 ? -1 : 0;
+}
+
+static int wire_done(void *wsi)
+{
+	return lws_http_transaction_completed(wsi) ? -1 : 0;
+}
+
+static void wire_within(void *wsi, int seconds)
+{
+	lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, seconds);
 }
 
 static void copy_header(struct lws *wsi, enum lws_token_indexes token, char *to, size_t size)
@@ -185,69 +194,30 @@ static void read_request(struct lws *wsi, const char *path, struct http_request 
 	copy_header(wsi, WSI_TOKEN_HOST, r->host, sizeof r->host);
 	copy_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, r->length, sizeof r->length);
 	r->chunked = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING);
+	copy_header(wsi, WSI_TOKEN_HTTP_RANGE, r->want.range, sizeof r->want.range);
+	copy_header(wsi, WSI_TOKEN_HTTP_IF_RANGE, r->want.if_range, sizeof r->want.if_range);
+	copy_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, r->want.if_none_match,
+	            sizeof r->want.if_none_match);
+	copy_header(wsi, WSI_TOKEN_HTTP_IF_MODIFIED_SINCE, r->want.if_modified_since,
+	            sizeof r->want.if_modified_since);
 	if (lws_hdr_custom_copy(wsi, r->trace, sizeof r->trace, "traceparent:", 12) < 0)
 		r->trace[0] = 0;
 	if (lws_hdr_copy(wsi, login, sizeof login, WSI_TOKEN_HTTP_AUTHORIZATION) > 0)
 		http_read_login(login, r);
 }
 
-static int finish(struct lws *wsi, const struct http_reply *r, bool head)
-{
-	return reply(wsi, r, head) || r->ends || lws_http_transaction_completed(wsi) ? -1 : 0;
-}
-
 static int http(struct ws *w, struct lws *wsi, struct conn *c, const char *path)
 {
 	struct http_request r;
-	struct http_reply out = { 0 };
-	const char *words;
-	int err, status;
 
 	read_request(wsi, path, &r);
-	if (http_is_call(&r)) {
-		status = conn_post(c, &w->conns, wsi, &words);
-		c->posted = posted_new(&w->config.http, &r);
-		if (status)
-			posted_refuse(c->posted, status, words);
-		return 0;
-	}
-	http_answer(&w->config.http, &r, &out);
-	err = finish(wsi, &out, r.method == HTTP_HEAD);
-	buf_fini(&out.body);
-	return err;
+	return web_request(c, &w->conns, wsi, &w->config.http, &r);
 }
 
-static void forget_call(struct conn *c)
-{
-	if (!c || !c->posted)
-		return;
-	posted_free(c->posted);
-	c->posted = NULL;
-	conn_posted(c);
-}
-
-/* Sends the answer to a call, if it is there. *c may be gone with the transaction. */
-static int answer_call(struct lws *wsi, struct conn *c)
-{
-	struct posted *p = c->posted;
-	int err;
-
-	if (!p || !posted_reply(p)->status)
-		return 0;
-	c->posted = NULL;
-	conn_posted(c);
-	err = finish(wsi, posted_reply(p), false);
-	posted_free(p);
-	return err;
-}
-
-static int body_whole(struct lws *wsi, struct conn *c)
-{
-	if (!conn_body_whole(c))
-		return -1;
-	lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, CALL_S);
-	return 0;
-}
+static const struct wire wire = {
+	wire_busy, wire_write, wire_want, wire_read, wire_end_in, wire_from,
+	wire_head, wire_body, wire_done, wire_within, LWS_PRE,
+};
 
 /* Who asks to become a WebSocket. 0: let in; 1: answered. (What the callback has as `in` may be
  * gone by then, in 4.1.6.) */
@@ -262,8 +232,8 @@ static int upgrade(struct ws *w, struct lws *wsi)
 		return -1;
 	read_request(wsi, "", &r);
 	if (!http_upgrades(&w->config.http, &r, to, &out))
-		err = reply(wsi, &out, false) ? -1 : 1;
-	buf_fini(&out.body);
+		err = web_reply(&wire, wsi, &out, false) ? -1 : 1;
+	http_reply_fini(&out);
 	return err;
 }
 
@@ -394,13 +364,12 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 		conn_leaving(c, in, len);
 		return -1;
 	case LWS_CALLBACK_HTTP: return http(w, wsi, c, in);
-	case LWS_CALLBACK_HTTP_BODY:
-		return conn_body(c, in, len) ? 0 : -1;
-	case LWS_CALLBACK_HTTP_BODY_COMPLETION: return body_whole(wsi, c);
-	case LWS_CALLBACK_HTTP_WRITEABLE: return answer_call(wsi, c);
+	case LWS_CALLBACK_HTTP_BODY: return web_body(c, in, len);
+	case LWS_CALLBACK_HTTP_BODY_COMPLETION: return web_body_whole(c);
+	case LWS_CALLBACK_HTTP_WRITEABLE: return web_writeable(c);
 	case LWS_CALLBACK_CLOSED_HTTP:
 	case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
-		forget_call(c);
+		web_gone(c);
 		return 0;
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return upgrade(w, wsi);
 	case LWS_CALLBACK_RAW_RX_FILE: return take_in(w);

@@ -4,16 +4,33 @@
 who sees /debug/."""
 
 import base64
+import contextlib
 import http.client
 import json
 import os
+import pathlib
+import re
 import socket
+import time
 import unittest
 
-from harness import ENOENT, EARGS, PATIENCE, Case, make_folder, write_files
+from harness import ENOENT, EARGS, PATIENCE, Case, make_folder, until, write_files
 
 LOGIN = {"Authorization": "Basic " + base64.b64encode(b"guid:md5").decode()}
 TOKEN = "a token that is long enough"
+HUGE = 64 << 20
+
+
+SHORT = max(1, round(PATIENCE))        # s
+
+
+def rest(s):
+    """All that still comes, to the end of the connection."""
+    got = bytearray()
+    with contextlib.suppress(ConnectionError):
+        while more := s.recv(1 << 20):
+            got += more
+    return bytes(got)
 
 
 class Http(Case):
@@ -39,7 +56,8 @@ class Files(Http):
         (folder / "www/big.bin").write_bytes(bytes(range(256)) * 20000)
         os.mkfifo(folder / "www/pipe")
         with open(folder / "www/huge", "wb") as f:
-            f.truncate(17 << 20)
+            f.truncate(HUGE)
+        cls.www = folder / "www"
         cls.options = ("--files", str(folder / "www"))
         super().setUpClass()
 
@@ -76,7 +94,7 @@ class Files(Http):
         for path in ("/../secret.txt", "/deep/../../secret.txt", "/..%2fsecret.txt",
                      "/%2e%2e/secret.txt", "/%2e%2e%2fsecret.txt", "/....//secret.txt",
                      "//secret.txt", "/deep//..//..//secret.txt", "/.hidden", "/.git/config",
-                     "/./.hidden", "/app.js/", "/deep", "/pipe", "/huge", "/app.js%00.html",
+                     "/./.hidden", "/app.js/", "/deep", "/pipe", "/app.js%00.html",
                      "\\..\\secret.txt", "/..\\secret.txt", "/" + "../" * 40 + "etc/passwd",
                      "/" + "x" * 3000):
             with self.subTest(path[:60]):
@@ -85,6 +103,122 @@ class Files(Http):
                 self.assertNotIn(b"do not tell", got)
                 self.assertNotIn(b" 200 ", got.split(b"\r\n", 1)[0])
         self.assertEqual(self.ask("GET", "/healthz")[0], 200)
+
+    def test_parts(self):
+        big = bytes(range(256)) * 20000
+        tag, modified = (self.ask("HEAD", "/big.bin")[1][k] for k in ("ETag", "Last-Modified"))
+        for asked, first, last in (("0-0", 0, 0), ("1000-70000", 1000, 70000),
+                                   ("5119000-", 5119000, 5119999), ("-300", 5119700, 5119999),
+                                   ("-9999999", 0, 5119999), ("9-99999999999", 9, 5119999)):
+            for same in {}, {"If-Range": tag}, {"If-Range": modified}:
+                with self.subTest(asked, same=same):
+                    status, headers, got = self.ask("GET", "/big.bin", None,
+                                                    {"Range": "bytes=" + asked, **same})
+                    self.assertEqual((status, got), (206, big[first:last + 1]))
+                    self.assertEqual(headers["Content-Range"],
+                                     "bytes %d-%d/%d" % (first, last, len(big)))
+        for asked in "5120000-", "5120000-5120001", "-0", "99999999999999999999999-":
+            status, headers, got = self.ask("GET", "/big.bin", None, {"Range": "bytes=" + asked})
+            self.assertEqual((status, got), (416, b""), asked)
+            self.assertEqual(headers["Content-Range"], "bytes */%d" % len(big))
+        for asked in ("bytes=0-1,5-6", "bytes=2-1", "bytes=", "bytes=-", "bytes=x-", "bytes=0-1x",
+                      "bytes=+1-2", "lines=0-1", "bytes=--1", "bytes=" + "0" * 100 + "-1"):
+            status, _, got = self.ask("GET", "/big.bin", None, {"Range": asked})
+            self.assertEqual((status, got == big), (200, True), asked)
+        other = {"Range": "bytes=0-1", "If-Range": '"other"'}
+        self.assertEqual(self.ask("GET", "/big.bin", None, other)[0], 200)
+        self.assertEqual(self.ask("GET", "/empty.css", None, {"Range": "bytes=0-"})[0], 416)
+
+    def test_what_the_client_has(self):
+        self.assertEqual(self.ask("GET", "/app.js")[1]["Accept-Ranges"], "bytes")
+        headers = self.ask("GET", "/app.js")[1]
+        tag, modified = headers["ETag"], headers["Last-Modified"]
+        old = "Thu, 01 Jan 1970 00:00:00 GMT"
+        for asked, status in (({"If-None-Match": tag}, 304), ({"If-None-Match": "*"}, 304),
+                              ({"If-None-Match": '"a", W/%s' % tag}, 304),
+                              ({"If-None-Match": '"other"'}, 200),
+                              ({"If-None-Match": tag[:-1]}, 200),
+                              ({"If-Modified-Since": modified}, 304),
+                              ({"If-Modified-Since": old}, 200),
+                              ({"If-Modified-Since": "yesterday"}, 200),
+                              ({"If-Modified-Since": modified, "If-None-Match": '"x"'}, 200)):
+            with self.subTest(asked):
+                for method in "GET", "HEAD":
+                    got, headers, body = self.ask(method, "/app.js", None, asked)
+                    self.assertEqual((got, headers["ETag"]), (status, tag))
+                    self.assertEqual(body, b"1;\n" if (got, method) == (200, "GET") else b"")
+        write_files(self.www, {"changing.txt": "one"})
+        first = self.ask("GET", "/changing.txt")[1]["ETag"]
+        write_files(self.www, {"changing.txt": "other"})
+        status, headers, got = self.ask("GET", "/changing.txt", None, {"If-None-Match": first})
+        self.assertEqual((status, got), (200, b"other"))
+        self.assertNotEqual(headers["ETag"], first)
+
+    def test_unread(self):
+        """Who takes nothing costs next to nothing, and is dropped; who takes little is served, for
+        longer than a handshake may take, and meanwhile all others are."""
+        runtime = self.start("--files", str(self.www), "--handshake-timeout", str(SHORT),
+                             redis="none")
+        host, port = runtime.listen.rsplit(":", 1)
+        address, request = (host, int(port)), b"GET /huge HTTP/1.1\r\nHost: x\r\n\r\n"
+        before, most, deaf = self.buffered(runtime), 0, []
+        for _ in range(20):
+            deaf.append(socket.create_connection(address, timeout=30 * PATIENCE))
+            self.addCleanup(deaf[-1].close)
+            deaf[-1].sendall(request)
+        with socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            slow.settimeout(30 * PATIENCE)
+            slow.connect(address)
+            slow.sendall(request)
+            ends, got = time.monotonic() + 5 * SHORT, 0
+            while got < HUGE:
+                more = slow.recv(8192 if time.monotonic() < ends else 1 << 20)
+                self.assertTrue(more, "cut off after %d bytes" % got)
+                got += len(more)
+                if time.monotonic() < ends:
+                    most = max(most, self.buffered(runtime))
+        self.assertLess(most - before, 4 << 20)
+        until(lambda: self.files_open(runtime) == 0, "those that take nothing are dropped", 30)
+        for s in deaf:
+            self.assertLess(len(rest(s)), HUGE)
+
+    def buffered(self, runtime):
+        text = self.ask("GET", "/metrics", runtime=runtime)[2].decode()
+        return float(re.search(r"^actord_clients_bytes (\S+)$", text, re.M).group(1))
+
+    def files_open(self, runtime):
+        found = 0
+        for fd in pathlib.Path("/proc/%d/fd" % runtime.pid).iterdir():
+            with contextlib.suppress(FileNotFoundError):    # closed meanwhile
+                found += os.readlink(fd).endswith("/huge")
+        return found
+
+    def test_shorter_by_now(self):
+        """What was said of its length cannot be kept: the connection ends, and only that."""
+        write_files(self.www, {"cut": "x" * (16 << 20)})
+        host, port = self.runtime.listen.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=10 * PATIENCE) as s:
+            s.sendall(b"GET /cut HTTP/1.1\r\nHost: x\r\n\r\n")
+            s.recv(1000)
+            os.truncate(self.www / "cut", 1000)
+            self.assertLess(len(rest(s)), 16 << 20)
+        self.assertEqual(self.ask("GET", "/cut")[2], b"x" * 1000)
+
+    def test_one_behind_the_other(self):
+        """Requests sent at once are answered in their order; behind a large file there may be
+        none, but what comes of it is right."""
+        host, port = self.runtime.listen.rsplit(":", 1)
+        for paths in (b"/app.js", b"/deep/", b"/empty.css", b"/app.js"), (b"/huge", b"/app.js"):
+            with socket.create_connection((host, int(port)), timeout=10 * PATIENCE) as s:
+                s.sendall(b"".join(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % p for p in paths[:-1])
+                          + b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % paths[-1])
+                bodies = re.split(rb"HTTP/1.1 200 OK\r\n.*?\r\n\r\n", rest(s), flags=re.S)[1:]
+            if paths[0] == b"/app.js":
+                self.assertEqual(bodies, [b"1;\n", b"index", b"", b"1;\n"])
+            else:
+                self.assertEqual(bodies[0], bytes(len(bodies[0])))
+            self.assertEqual(self.ask("GET", "/app.js")[2], b"1;\n")
 
     def test_keep_alive(self):
         host, port = self.runtime.listen.rsplit(":", 1)

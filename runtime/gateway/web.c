@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ * web.c - a connection's HTTP requests, from their headers to the end of the answer.
+ *
+ *   request -> http_answer() -> headers, body                      done
+ *                           `-> headers, file: a piece each time the socket takes one
+ *           -> /call/: its body -> posted.c ... the session's answer
+ *
+ * A file costs a descriptor and a piece, however slowly it is taken; who takes nothing for three
+ * times as long as a handshake may take is dropped. So is who sends more while a file is still
+ * going out, as it cannot be made to wait: the library writes nothing to whom it does not read
+ * (4.1.6).
+ * A connection's thread. It knows no library: see struct wire. */
+#include "web.h"
+
+#include "posted.h"
+#include "sync.h"
+
+enum {
+	PIECE = 16384, PIECES = 16,     /* read and written at once; in one go */
+	CALL_S = 60, TAKES = 3,
+};
+
+int web_reply(const struct wire *wire, void *wsi, struct http_reply *r, bool head)
+{
+	size_t len = r->body.len - wire->space;
+
+	if (wire->head(wsi, r, r->file ? file_length(r->file) : len))
+		return -1;
+	return !head && !r->file && len ? wire->body(wsi, r->body.p + wire->space, len, true) : 0;
+}
+
+/* --- files -------------------------------------------------------------------------------- */
+
+static int sent(struct conn *c)
+{
+	file_close(c->file);
+	c->file = NULL;
+	return c->ends ? -1 : c->in->wire->done(c->wsi);
+}
+
+/* Of a file that is shorter by now the connection ends, as its length was said. */
+static int send_file(struct conn *c)
+{
+	const struct wire *wire = c->in->wire;
+	char piece[WIRE_SPACE + PIECE];
+	ssize_t n;
+
+	wire->within(c->wsi, TAKES * c->in->limits.handshake_s);
+	for (int i = 0; i < PIECES && !wire->busy(c->wsi) && file_length(c->file); i++) {
+		n = file_read(c->file, piece + wire->space, PIECE);
+		if (n < 0 || wire->body(c->wsi, piece + wire->space, (size_t)n,
+		                        !file_length(c->file)))
+			return -1;
+	}
+	if (!file_length(c->file))
+		return sent(c);
+	wire->want(c->wsi);
+	return 0;
+}
+
+/* --- calls -------------------------------------------------------------------------------- */
+
+static int begin_call(struct conn *c, const struct http_config *h, const struct http_request *r)
+{
+	const char *words;
+	int status = conn_post(c, &words);
+
+	c->posted = posted_new(h, r);
+	if (status)
+		posted_refuse(c->posted, status, words);
+	return 0;
+}
+
+int web_body(struct conn *c, const void *bytes, size_t len)
+{
+	return conn_body(c, bytes, len) ? 0 : -1;
+}
+
+int web_body_whole(struct conn *c)
+{
+	if (!conn_body_whole(c))
+		return -1;
+	c->in->wire->within(c->wsi, CALL_S);
+	return 0;
+}
+
+static int answer_call(struct conn *c)
+{
+	const struct wire *wire = c->in->wire;
+	struct posted *p = c->posted;
+	void *wsi = c->wsi;
+	int err;
+
+	if (!posted_reply(p)->status)
+		return 0;
+	c->posted = NULL;
+	conn_posted(c);
+	err = web_reply(wire, wsi, posted_reply(p), false) || wire->done(wsi) ? -1 : 0;
+	posted_free(p);
+	return err;
+}
+
+/* --- a transaction ------------------------------------------------------------------------ */
+
+int web_request(struct conn *c, struct conns *all, void *wsi, const struct http_config *h,
+                const struct http_request *r)
+{
+	struct http_reply out = { 0 };
+	bool head = r->method == HTTP_HEAD;
+	int err;
+
+	if (c->file || c->posted)
+		return -1;
+	*c = (struct conn){ .in = all, .wsi = wsi };
+	if (http_is_call(r))
+		return begin_call(c, h, r);
+	http_answer(h, r, &out);
+	err = web_reply(all->wire, wsi, &out, head);
+	if (!err && out.file && !head && out.status != 304) {
+		c->file = out.file;
+		c->ends = out.ends;
+		out.file = NULL;
+		err = send_file(c);
+	} else if (!err) {
+		err = out.ends ? -1 : all->wire->done(wsi);
+	}
+	http_reply_fini(&out);
+	return err;
+}
+
+int web_writeable(struct conn *c)
+{
+	return c->file ? send_file(c) : c->posted ? answer_call(c) : 0;
+}
+
+void web_gone(struct conn *c)
+{
+	if (!c)
+		return;
+	file_close(c->file);
+	c->file = NULL;
+	if (!c->posted)
+		return;
+	posted_free(c->posted);
+	c->posted = NULL;
+	conn_posted(c);
+}

@@ -18,10 +18,14 @@
  * TLS, where there is any, is between hiredis and the socket (tls.c), and seen here only by its
  * records.
  *
- * The loop's thread only. Limits neither time nor bytes, and does not connect again. */
+ * What stands where a Redis should may say that anything follows, and hiredis would wait for it, or
+ * make room: a list or a text that no Redis sends ends the connection.
+ *
+ * The loop's thread only. Limits no time, and does not connect again. */
 #include "lane.h"
 
 #include <hiredis/async.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 
 #include "../actor.h"
@@ -30,7 +34,19 @@ enum {
 	REST_MS = 5,
 	READ_BYTES = 16 << 10, READS_MOST = 16,         /* what hiredis takes at a time; in a row */
 	RECORD_LEAST = 22,      /* of TLS, in bytes: a read takes one record, however small */
+	/* of a reply: in a list; in a text, as Redis has it (proto-max-bulk-len); in a line */
+	ITEMS_MOST = 1 << 24, TEXT_MOST = 512 << 20, LINE_MOST = 1 << 20,
 };
+
+#if HIREDIS_MAJOR < 1
+typedef int items_n;
+#define TASK(r, i) (&(r)->rstack[i])    /* hiredis 0.14 (Debian 12) has the place itself, */
+#else
+typedef size_t items_n;
+#define TASK(r, i) ((r)->task[i])       /* 1.x (Debian 13) a pointer to it */
+#endif
+
+static const char too_long[] = "a reply of a length that no Redis sends";
 
 struct waiting { redis_fn *fn; void *arg; bool later; };
 
@@ -48,6 +64,9 @@ struct lane {
 	bool resting, timed;            /* its socket is not watched; `rested` is set */
 	struct loop_timer *rested;
 	int64_t heard_ms;
+	redisReplyObjectFunctions make; /* hiredis's, with a limit */
+	void *(*make_list)(const redisReadTask *, items_n);
+	bool too_long;                  /* a list was */
 	struct redis_reply *items;      /* of the reply that is handed on, */
 	size_t items_room;              /* so many */
 };
@@ -59,19 +78,42 @@ static bool connected(const redisAsyncContext *ac)
 	return ac->c.flags & REDIS_CONNECTED;
 }
 
-/* hiredis 0.14 (Debian 12) has the place itself, 1.x (Debian 13) a pointer to it. */
-#if HIREDIS_MAJOR < 1
-#define OUTERMOST(r) (&(r)->rstack[0])
-#else
-#define OUTERMOST(r) ((r)->task[0])
-#endif
-
 /* All that was read was whole replies. */
 static bool is_between(const redisAsyncContext *ac)
 {
 	const redisReader *r = ac->c.reader;
 
-	return r->pos == r->len && (r->ridx < 0 || (!r->ridx && OUTERMOST(r)->type < 0));
+	return r->pos == r->len && (r->ridx < 0 || (!r->ridx && TASK(r, 0)->type < 0));
+}
+
+/* What has begun, and has not ended yet, will be longer than Redis sends. */
+static bool is_endless(const redisAsyncContext *ac)
+{
+	const redisReader *r = ac->c.reader;
+	int type = r->ridx < 0 ? -1 : TASK(r, r->ridx)->type;
+
+	if (type < 0 || r->pos == r->len)
+		return false;
+	return type == REDIS_REPLY_STRING ? strtoll(r->buf + r->pos, NULL, 10) > TEXT_MOST
+	                                  : r->len - r->pos > LINE_MOST;
+}
+
+static void *make_list(const redisReadTask *task, items_n n)
+{
+	struct lane *l = task->privdata;
+
+	l->too_long = n > ITEMS_MOST;
+	return l->too_long ? NULL : l->make_list(task, n);
+}
+
+static void bound(struct lane *l, redisReader *r)
+{
+	l->make = *r->fn;
+	l->make_list = l->make.createArray;
+	l->make.createArray = make_list;
+	r->fn = &l->make;
+	r->privdata = l;
+	l->too_long = false;
 }
 
 /* What ends in the middle of a reply has more behind it, most likely, which is read at once. */
@@ -84,6 +126,10 @@ static void read_on(struct lane *l)
 		redisAsyncHandleRead(l->ac);
 		if (!l->ac || is_between(l->ac))
 			return;
+		if (is_endless(l->ac)) {
+			l->events->lost(l->arg, too_long);
+			return;
+		}
 		have = l->ac->c.reader->len;
 		if (have == had)                /* nothing came */
 			return;
@@ -143,6 +189,7 @@ static void attach(struct lane *l, redisAsyncContext *ac)
 	ac->ev.delWrite = drop_write;
 	ac->ev.cleanup = cleanup;
 	ac->ev.data = l;
+	bound(l, ac->c.reader);
 }
 
 /* --- replies ------------------------------------------------------------------------------ */
@@ -351,6 +398,8 @@ static void lost(const redisAsyncContext *ac, const char *otherwise)
 	const char *reason = ac->c.errstr[0] ? ac->c.errstr : otherwise;
 	struct why why;
 
+	if (l->too_long)
+		reason = too_long;
 	if (l->session && tls_trouble(l->session, &why))
 		reason = why.text;
 	l->ac = NULL;           /* hiredis frees it when this returns */

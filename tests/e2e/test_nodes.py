@@ -3,7 +3,9 @@
 """Nodes that share a Redis: they find each other, actors call actors of other nodes as if they were
 here, and what happens to both when a node, a link or a Redis goes."""
 
+import concurrent.futures
 import json
+import random
 import signal
 import socket
 import subprocess
@@ -401,10 +403,24 @@ class Odd(Nodes):
         def errors(connection):
             while connection.recv(4096):
                 connection.sendall(b"-ERR this is no Redis for you\r\n" * 8)
-        for serve, words in (http, "Protocol error"), (hangs_up, "closed|reset"), \
-                (errors, "no Redis for you"):
-            with self.subTest(words):
-                self.stays_up(self.listen(serve), words)
+
+        def endless(begin, more):
+            def serve(connection):
+                connection.recv(100)
+                connection.sendall(begin)
+                while True:
+                    connection.sendall(more)
+            return serve
+        noise = random.randbytes(1 << 16)
+        cases = (
+            (http, "Protocol error"), (hangs_up, "closed|reset"), (errors, "no Redis for you"),
+            (endless(b"\xff", noise), "Protocol error"),
+            (endless(b"", b"*1\r\n" * 9999), "nested|no Redis sends"),
+            (endless(b"+", b"x" * 99999), "no Redis sends"),
+            (endless(b"*2000000000\r\n", b":1\r\n" * 9999), "no Redis sends"),
+            (endless(b"$4000000000000000000\r\n", noise), "no Redis sends"))
+        with concurrent.futures.ThreadPoolExecutor(len(cases)) as pool:
+            list(pool.map(lambda case: self.stays_up(self.listen(case[0]), case[1]), cases))
 
     def test_one_that_answers_slowly(self):
         """Each piece of what either side says comes 20 ms late: nothing is lost by it."""

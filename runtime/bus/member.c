@@ -27,6 +27,8 @@ struct member {
 	char rollout[48];
 	uint64_t life;
 	bool open, quiet;               /* the inbox is read; our topics are withdrawn */
+	bool shut;                      /* Redis did not let us have it: tried again at a look */
+	bool failed;                    /* which has been said */
 	struct loop_timer *look;        /* at the patches */
 	int64_t said_ms;
 };
@@ -103,6 +105,9 @@ static void on_look(void *arg)
 
 	loop_timer_set(m->look, LOOK_MS);
 	announce(m);
+	if (m->shut)
+		inbox_up(m->inbox);
+	m->shut = false;
 }
 
 /* --- joining ------------------------------------------------------------------------------ */
@@ -112,8 +117,11 @@ static void failed(void *arg, const char *reason)
 	struct member *m = arg;
 
 	if (now_ms() - m->said_ms >= SAY_MS)
-		log_line(LOG_WARN, "bus", "other nodes cannot reach this one: %s", reason);
+		log_line(LOG_WARN, "bus", "other nodes cannot reach this one: %s (the keys are "
+		         "actord:{nodes}* and actord:{node:%s}*); trying again", reason,
+		         m->c.node);
 	m->said_ms = now_ms();
+	m->failed = true;
 	m->c.joined(m->c.arg, reason);
 }
 
@@ -126,10 +134,14 @@ static void on_opened(void *arg, const char *reason)
 {
 	struct member *m = arg;
 
+	m->shut = reason;
 	if (reason) {
 		failed(m, reason);
 		return;
 	}
+	if (m->failed)
+		log_line(LOG_INFO, "bus", "other nodes can reach this one");
+	m->failed = false;
 	m->open = true;
 	announce(m);
 	peers_up(m->peers);
@@ -230,13 +242,14 @@ void member_free(struct member *m)
 
 void member_up(struct member *m)
 {
-	m->open = false;
+	m->open = m->shut = false;
 	announce(m);
 	nodes_up(m->nodes);
 }
 
 void member_down(struct member *m)
 {
+	m->shut = false;
 	nodes_down(m->nodes);
 	inbox_down(m->inbox);
 }

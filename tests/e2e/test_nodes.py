@@ -338,11 +338,26 @@ class Bad(Nodes):
         self.watched(b, 0)
         db.zrem("actord:{nodes}", "mallory")
 
-    def test_an_inbox_of_another_type(self):
-        self.server.client().set(self.INBOX, "not a stream")
-        b = self.node("beta", "sink.c")
-        self.assertTrue(b.err.wait("other nodes cannot reach this one: .*WRONGTYPE"))
-        self.assertEqual(Caller(self.server.client()).call("sink", "told"), [0, 0, 0])
+    def test_keys_of_other_types(self):
+        """In place of each of ours: it is said which, what needs none goes on, and all does when
+        it has gone."""
+        db = self.server.client()
+        caller = Caller(db)
+        reach, rollouts = "other nodes cannot reach this one: .*actord", "rollouts cannot be read: "
+        for name, words in (("{nodes}:beta", reach), ("{nodes}:version", reach),
+                            ("{node:beta}", reach), ("{node:beta}:seen", reach),
+                            ("{rollouts}", rollouts), ("{rollouts}:seen", rollouts)):
+            with self.subTest(name):
+                db.flushdb()
+                db.rpush("actord:" + name, "not what it should be")
+                b = self.node("beta", "sink.c")
+                self.assertTrue(b.err.wait(words))
+                self.assertEqual(caller.call("sink", "told"), [0, 0, 0])
+                self.assertEqual(db.delete("actord:" + name), 1)
+                db.xadd("actord:{sink}", {"m": msgpack.packb({"func": "put", "args": [1, 1]})})
+                until(lambda: caller.call("sink", "told") == [1, 0, 0], "all goes on", 20)
+                until(lambda: b.json("nodes")[0]["topics"], "it is announced")
+                b.stop()
 
     def test_redis_is_full(self):
         a, b = self.pair()

@@ -227,7 +227,8 @@ static void on_message(void *arg, struct redis_reply channel, struct redis_reply
 		return;
 	if (t && !b->quiet)
 		intake_take(b->intake, t, payload.str, payload.len, true);
-	else if (!t && !strcmp(channel.str, b->reply))
+	else if (!t && !strcmp(channel.str, b->reply) &&
+	         !lists_heard(b->lists, payload.str, payload.len))
 		on_reply(b, payload.str, payload.len);
 	else if (!t && !strcmp(channel.str, NODES_CHANNEL))
 		rollouts_heard(b->rollouts);
@@ -449,7 +450,8 @@ static void parts_new(struct bus *b)
 		.there = is_there, .arg = b,
 	};
 	struct lists_config lists = {
-		.loop = b->loop, .reply = b->reply, .message = on_listed, .room = room, .arg = b
+		.loop = b->loop, .reply = b->reply, .echoes = !url_is_cluster(&b->url),
+		.message = on_listed, .room = room, .arg = b
 	};
 
 	buf_printf(&name, "actord:%s%c", b->node, 0);

@@ -10,8 +10,10 @@
  * the channels are read before a batch is handed on. Redis may still write to that connection a
  * moment later (of a PUBLISH and an RPUSH that it read at once the last is written first: 137 of
  * 1,000 overtook), or write it in pieces. So when it ends in the middle of a message, or the
- * batch is for an actor that has barriers, the batch is kept until a beat is back on the
- * channels.
+ * batch is for an actor that has barriers, the batch is kept until all that was published before
+ * is known to be read. Where the batch before was for such an actor, the pop is followed by a
+ * PUBLISH to ourselves, its echo, which Redis carries out as soon as the pop is done: so it comes
+ * behind them, and mostly before the batch. Else a beat is sent, and Redis waited for once more.
  *
  * Invariants: one pop at a time; batches are handed on in the order in which they came; a topic
  * with many messages held is not popped. What was popped is handed on whatever happens, as no one
@@ -37,7 +39,7 @@ enum {
 struct batch {
 	struct batch *next;
 	struct topic *topic;
-	int64_t beat;
+	int64_t echo, beat;     /* one of them is waited for; echo 0: beat */
 	struct buf bytes;       /* of each message: its length, itself, a NUL */
 };
 
@@ -48,6 +50,9 @@ struct lists {
 	const struct redis_port *port;
 	bool popping, paused, quiet, old;
 	bool stale;                     /* what is waited on is not what should be */
+	bool careful, deaf;             /* the last batch was for barriers; echoes go to nobody */
+	int64_t echoes, echo;           /* said so far; the last pop's: its number, or 0 */
+	int64_t heard, beat;            /* the last of the echoes; of the beats */
 	int count;
 	unsigned turn;                  /* the topic whose key comes first */
 	unsigned pops;
@@ -87,7 +92,20 @@ static void hand_on(struct lists *l)
 	mem_free(b);
 }
 
-static void keep(struct lists *l, struct topic *t, const struct redis_reply *values, size_t n)
+/* What waits for nothing any more; there may be room for others then. */
+static void hand_on_ready(struct lists *l)
+{
+	const struct batch *before = l->first;
+
+	while (l->first && (l->first->echo ? l->first->echo <= l->heard
+	                                   : l->first->beat <= l->beat))
+		hand_on(l);
+	if (l->first != before)
+		lists_go(l);
+}
+
+static void keep(struct lists *l, struct topic *t, int64_t echo, const struct redis_reply *values,
+                 size_t n)
 {
 	struct batch *b = mem_alloc(sizeof *b);
 
@@ -98,7 +116,8 @@ static void keep(struct lists *l, struct topic *t, const struct redis_reply *val
 	b->topic = t;
 	if (t)
 		t->uses++;
-	b->beat = wire_beat(l->c.wire);
+	b->echo = echo;
+	b->beat = echo ? 0 : wire_beat(l->c.wire);
 	*l->last = b;
 	l->last = &b->next;
 	l->batches++;
@@ -131,15 +150,26 @@ static bool has_barrier(const struct topic *t)
 	return found;
 }
 
+/* Has all been read that was published before what a pop with this echo (0: none) brought? */
+static bool caught_up(struct lists *l, int64_t echo)
+{
+	bool whole = (echo && echo <= l->heard) || wire_read_channels(l->c.wire);
+
+	return (echo && echo <= l->heard) || (whole && !l->careful);
+}
+
 static void popped(struct lists *l, const struct redis_reply *key, const struct redis_reply *values,
                    size_t n)
 {
 	struct topic *t = topics_known(l->c.topics, key->str);
-	bool whole = wire_read_channels(l->c.wire);
+	int64_t echo = l->echo;         /* what is read now may begin the next pop */
+	bool ready;
 
+	l->careful = has_barrier(t);
+	ready = caught_up(l, echo);
 	adapt(l, values, n);
-	if (l->first || !whole || has_barrier(t)) {
-		keep(l, t, values, n);
+	if (l->first || !ready) {
+		keep(l, t, echo, values, n);
 		return;
 	}
 	core_gather();
@@ -229,7 +259,8 @@ static void on_popped(void *arg, const struct redis_reply *r)
 		popped(l, &r->item[0], r->item[1].item, r->item[1].items);
 	else if (r->type == REDIS_LIST && r->items == 2)
 		popped(l, &r->item[0], &r->item[1], 1);
-	lists_go(l);
+	if (!l->paused)                 /* behind what is answered at once */
+		loop_timer_set(l->again, 0);
 }
 
 static void word(struct lists *l, unsigned *n, const char *s, size_t len)
@@ -268,6 +299,35 @@ static unsigned keys(struct lists *l, unsigned n)
 	return n;
 }
 
+/* It went to nobody: Redis does not let us. What waits for it waits for a beat. */
+static void on_echoed(void *arg, const struct redis_reply *r)
+{
+	struct lists *l = arg;
+
+	if (r->type == REDIS_GONE || (r->type == REDIS_INT && r->integer))
+		return;
+	l->deaf = true;
+	for (struct batch *b = l->first; b; b = b->next)
+		if (b->echo) {
+			b->echo = 0;
+			b->beat = wire_beat(l->c.wire);
+		}
+}
+
+static void add_echo(struct lists *l)
+{
+	char number[24];
+	const char *argv[] = { "PUBLISH", l->c.reply, number };
+	size_t len[] = { 7, strlen(l->c.reply), 0 };
+
+	l->echo = 0;
+	if (!l->c.echoes || !l->careful || l->deaf)
+		return;
+	len[2] = (size_t)snprintf(number, sizeof number, "%lld", (long long)++l->echoes);
+	if (!l->port->command(l->port->link, on_echoed, l, ARRAY_LEN(argv), argv, len))
+		l->echo = l->echoes;
+}
+
 static void pop(struct lists *l)
 {
 	char wait[16], number[16], count[16];
@@ -289,6 +349,7 @@ static void pop(struct lists *l)
 		word(l, &n, count, (size_t)snprintf(count, sizeof count, "%d", l->count));
 	}
 	l->popping = !l->port->command(l->port->link, on_popped, l, (int)n, l->argv, l->len);
+	add_echo(l);
 }
 
 /* --- waking a pop that waits -------------------------------------------------------------- */
@@ -373,16 +434,33 @@ void lists_changed(struct lists *l)
 
 void lists_beat(struct lists *l, int64_t beat)
 {
-	while (l->first && l->first->beat <= beat)
-		hand_on(l);
+	l->beat = beat;
+	hand_on_ready(l);
 	lists_go(l);
+}
+
+bool lists_heard(struct lists *l, const char *bytes, size_t len)
+{
+	int64_t echo = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (bytes[i] < '0' || bytes[i] > '9' || echo > l->echoes)
+			return false;
+		echo = 10 * echo + bytes[i] - '0';
+	}
+	if (echo > l->echoes)             /* not ours */
+		return false;
+	l->heard = echo > l->heard ? echo : l->heard;
+	hand_on_ready(l);
+	return true;
 }
 
 void lists_down(struct lists *l)
 {
 	while (l->first)
 		hand_on(l);
-	l->old = false;         /* another Redis may come */
+	l->old = l->deaf = false;       /* another Redis may come */
+	l->beat = 0;
 }
 
 void lists_quiet(struct lists *l)

@@ -474,6 +474,17 @@ class Odd(Nodes):
         self.assertEqual(Caller(db).call("counter", "hit", 3), [3])
         self.assertLess(len(runtime.err.lines), 10)
 
+    def test_one_that_lets_us_publish_nothing(self):
+        """Not even to ourselves, which calls of what has barriers wait for otherwise."""
+        db = self.server.client()
+        db.execute_command("ACL", "SETUSER", "silent", "on", ">pw", "~*", "&*", "+@all", "-publish")
+        runtime = self.start(redis=self.server.url.replace("redis://", "redis://silent:pw@"),
+                             listen="none")
+        for count in range(1, 6):
+            db.rpush("rpc", json.dumps({"func": "callOtherNR", "args": ["hit", "counter", 1]}))
+            until(lambda: runtime.json("call", "counter", "hit", "0")[0]["args"] == [count],
+                  "call %d by the list" % count)
+
     def test_names_with_braces_and_without_end(self):
         a = self.node("al{p}ha", "spring.c")
         b = self.node("}be{ta", "sink.c")

@@ -10,8 +10,8 @@
  *
  * Who took the last answer from a list takes the next one there, too, most likely, so for it both
  * are said at once, by a script: a caller by lists waits for Redis once less (actor-bench
- * redis-low). Whether it does is remembered by the hash of its name, as either way is right for
- * anybody.
+ * redis-low), and what Redis says of it wakes nobody while few are under way. Whether it does is
+ * remembered by the hash of its name, as either way is right for anybody.
  *
  * Invariants: an answer is never sent twice, so one whose fate is unknown, as the link was lost
  * after it was written, is given up; but one that is sure (its question came by a stream, and is
@@ -27,7 +27,10 @@
 
 #include "log.h"
 
-enum { SPARES_MOST = 4096, SAY_MS = 5000, EXPIRE_DIGITS = 16, CALLERS = 256 };
+enum {
+	SPARES_MOST = 4096, SAY_MS = 5000, EXPIRE_DIGITS = 16, CALLERS = 256,
+	REST_MOST = 16,                 /* more under way: replies are read as they come */
+};
 
 /* All whose names have one hash. */
 struct caller {
@@ -185,14 +188,21 @@ static struct caller *caller_of(struct outbox *o, const char *to, size_t len)
 	return &o->caller[(h ^ h >> 16) % CALLERS];
 }
 
-static int run(struct letter *l, const char *script, size_t script_len, redis_fn *fn)
+/* later: nobody waits for the reply. */
+static int run(struct letter *l, bool later, const char *script, size_t script_len, redis_fn *fn)
 {
+	const struct redis_port *p = l->of->port;
 	char expire[EXPIRE_DIGITS];
 	const char *argv[] = { "EVAL", script, "1", l->bytes.p, l->bytes.p + l->to, expire };
 	size_t len[] = { 4, script_len, 1, l->to, l->bytes.len - l->to, 0 };
+	int err;
 
 	len[5] = (size_t)snprintf(expire, sizeof expire, "%d", OUTBOX_EXPIRE_S);
-	return l->of->port->command(l->of->port->link, fn, l, 6, argv, len);
+	if (!later)
+		return p->command(p->link, fn, l, 6, argv, len);
+	err = redis_later(p, fn, l, 6, argv, len);
+	redis_rest(p, true);
+	return err;
 }
 
 static void on_pushed(void *arg, const struct redis_reply *r)
@@ -211,7 +221,7 @@ static void on_published(void *arg, const struct redis_reply *r)
 	l->caller->pops = l->of->scripts && r->type == REDIS_INT && !r->integer;
 	if (r->type != REDIS_INT || r->integer)
 		on_pushed(l, r);
-	else if (run(l, push_script, sizeof push_script - 1, on_pushed))
+	else if (run(l, false, push_script, sizeof push_script - 1, on_pushed))
 		on_pushed(l, &gone);
 }
 
@@ -240,7 +250,8 @@ static int go(struct letter *l)
 
 	l->caller = caller_of(o, l->bytes.p, l->to);
 	err = l->caller->pops && !l->caller->published
-	      ? run(l, both_script, sizeof both_script - 1, on_both) : publish(l);
+	      ? run(l, o->under_way < REST_MOST, both_script, sizeof both_script - 1, on_both)
+	      : publish(l);
 	if (!err) {
 		o->under_way++;
 		o->under_way_bytes += l->bytes.len;

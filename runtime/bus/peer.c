@@ -133,7 +133,7 @@ static void flush_soon(struct peer *p)
  * the reply can wait for what comes. */
 static void fly(struct peer *p)
 {
-	bool lively = p->c->came && p->usual_16 >= THICK_16;
+	bool lively = p->c->came;
 	const char *argv[] = { "XADD", p->key, "NOMKSTREAM", "*", "f", p->flying.p };
 	size_t len[] = { 4, strlen(p->key), 10, 1, 1, p->flying.len };
 

@@ -68,7 +68,7 @@ struct inbox {
 	int64_t said_ms;
 };
 
-static void read_on(struct inbox *in);
+static void read_on(void *arg);
 
 /* Is what was read handled, and what the answered asked next under way? */
 static void look_settled(struct inbox *in)
@@ -297,6 +297,7 @@ static void take_entries(struct inbox *in, const struct redis_reply *entry, size
 {
 	struct batch *b = in->filling = acks_begin(in->acks);
 	struct id id = in->at;
+	uint64_t taken = in->info.taken;
 
 	core_gather();
 	for (size_t i = 0; i < n; i++) {
@@ -319,6 +320,8 @@ static void take_entries(struct inbox *in, const struct redis_reply *entry, size
 	in->filling = NULL;
 	peers_busy(in->c.peers, true);
 	acks_close(in->acks, b);
+	if (in->info.taken - taken == 1)
+		loop_expect(in->c.loop);
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
@@ -350,11 +353,12 @@ static void on_read(void *arg, const struct redis_reply *r)
 		take_entries(in, r->item[0].item[1].item, r->item[0].item[1].items);
 	else
 		wire_words(in->commands, on_looked, in, 2, (const char *[]){ "EXISTS", in->key });
-	read_on(in);
+	loop_timer_set(in->retry, 0);   /* behind what is answered at once */
 }
 
-static void read_on(struct inbox *in)
+static void read_on(void *arg)
 {
+	struct inbox *in = arg;
 	char id[48], count[16], ms[16];
 	const char *argv[] = { "XREAD", "COUNT", count, "BLOCK", ms, "STREAMS", in->key, id };
 
@@ -368,11 +372,6 @@ static void read_on(struct inbox *in)
 	snprintf(count, sizeof count, "%d", READ_FRAMES);
 	snprintf(ms, sizeof ms, "%d", READ_MS);
 	in->reading = !wire_words(in->port, on_read, in, ARRAY_LEN(argv), argv);
-}
-
-static void on_retry(void *arg)
-{
-	read_on(arg);
 }
 
 /* --- joining ------------------------------------------------------------------------------ */
@@ -559,7 +558,7 @@ struct inbox *inbox_new(const struct inbox_config *c, struct why *why)
 	in->senders = senders_new();
 	in->acks = acks_new(in->commands, in->key, in->seen, in->senders, handled, in);
 	in->late = late_new(c->loop, hand_late, in);
-	in->retry = loop_timer_new(c->loop, on_retry, in);
+	in->retry = loop_timer_new(c->loop, read_on, in);
 	in->tell = loop_timer_new(c->loop, on_tell, in);
 	return in;
 }

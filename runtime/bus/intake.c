@@ -352,6 +352,8 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 		refuse_call(in, t, e, (int)ask, why.text);
 	else if (ask)
 		pending_add(in, key_of(in, self, ask), t, e, barrier ? in->delivery : NULL);
+	if (ask > 0 && !barrier && in->info.pending == 1)
+		loop_expect(in->c.loop);
 	if (ask >= 0 && in->delivery && !barrier)
 		follow(in, self, t);
 	if (ask > 0 && barrier) {

@@ -52,6 +52,7 @@ struct home *home_new(const char *name, void (*wake)(void *arg), void *arg);
 void home_enter(struct home *h);        /* by the thread itself, first of all */
 /* its thread: runs what is ready, a bounded share; true: there is more */
 bool home_run(struct home *h);
+bool home_waits(const struct home *h);   /* its thread: something is ready */
 void home_leave(struct home *h);        /* its thread, last of all */
 /* where actors live that want the I/O loop; NULL: nowhere (any more) */
 void core_set_loop(struct home *h);

@@ -169,6 +169,11 @@ bool home_run(struct home *h)
 	return h->first || LOAD(&h->ready);
 }
 
+bool home_waits(const struct home *h)
+{
+	return h->first || LOAD_ACQUIRE(&h->ready);
+}
+
 int core_spawn(const struct spawn *s, actor_id *id, struct why *why)
 {
 	struct birth b = { .home = home_number(s->home) };

@@ -20,6 +20,10 @@ void         loop_free(struct loop *l);
 /* fn(arg) on the loop's thread, soon; from any thread. */
 void         loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
 
+/* What was handed to a worker in this turn is answered at once, most likely: the loop waits for
+ * that, some microseconds at most, before it writes, and sleeps. */
+void loop_expect(struct loop *l);
+
 /* fn once in ms, again if it calls loop_timer_set; in 0: at the end of this turn. */
 struct loop_timer *loop_timer_new(struct loop *l, void (*fn)(void *arg), void *arg);
 void loop_timer_set(struct loop_timer *t, int ms);      /* replaces what was set; below 0: off */

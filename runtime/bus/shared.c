@@ -27,9 +27,12 @@ void shared_say(struct share *s, const char *about, const char *text)
 	log_line(LOG_WARN, "bus", "%s: %s", about, text);
 }
 
-void shared_tell(struct shared *st, redis_fn *fn, int argc, const char **argv)
+bool shared_tell(struct shared *st, redis_fn *fn, int argc, const char **argv)
 {
-	st->commands += !wire_words(st->share->commands, fn, st, argc, argv);
+	bool told = !wire_words(st->share->commands, fn, st, argc, argv);
+
+	st->commands += told;
+	return told;
 }
 
 struct shared *shared_told(void *arg)
@@ -69,17 +72,18 @@ static void forget(struct delivery *d)
 static void on_acked(void *arg, const struct redis_reply *r)
 {
 	struct delivery *d = arg;
-	struct share *s = d->stream->share;
+	struct shared *st = d->stream;
+	struct share *s = st->share;
 	bool taken = r->type != REDIS_ERROR;
 
 	d->acking = false;
 	if (r->type == REDIS_GONE)
 		return;                 /* shared_ack_again() */
 	if (!taken)
-		shared_say(s, d->stream->key, r->str);
+		shared_say(s, st->key, r->str);
 	if (taken || strstr(r->str, "WRONGTYPE"))
 		forget(d);
-	s->settled(s->streams, taken);
+	s->settled(st, taken);
 }
 
 static void ack(struct delivery *d)

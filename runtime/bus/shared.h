@@ -20,7 +20,7 @@ struct share {                          /* what all streams of a node have in co
 	bool (*there)(void *arg, const char *node);
 	void *arg;
 	/* One was acknowledged; or Redis would not take that, which is to be said again later. */
-	void (*settled)(struct streams *s, bool taken);
+	void (*settled)(struct shared *st, bool taken);
 	void (*inherited)(struct shared *st);   /* see heirs.h */
 	struct streams *streams;
 	unsigned open;                  /* deliveries of all */
@@ -44,6 +44,9 @@ struct shared {
 	enum trouble { FINE, NO_STREAM, REFUSED } trouble;      /* that was said */
 	bool heir;                      /* what our last life had has been claimed */
 	char cursor[SHARED_ID_LEN + 1]; /* how far our own of before were looked at */
+	struct suspect *suspects;       /* see heirs.c */
+	char trying[SHARED_ID_LEN];     /* the one that is handed on; "": none */
+	bool claiming;                  /* ... of which Redis has not said yet that it is ours */
 };
 
 struct delivery {
@@ -58,8 +61,9 @@ struct delivery {
 
 struct shared *shared_new(struct share *s, struct topic *t);    /* borrows both */
 void shared_free(struct shared *st);
-/* A command whose answer is for st: fn gets it, and calls shared_told() first. */
-void shared_tell(struct shared *st, redis_fn *fn, int argc, const char **argv);
+/* A command whose answer is for st: fn gets it, and calls shared_told() first. False: the link is
+ * down. */
+bool shared_tell(struct shared *st, redis_fn *fn, int argc, const char **argv);
 struct shared *shared_told(void *arg);
 void shared_say(struct share *s, const char *about, const char *text);
 

@@ -227,6 +227,7 @@ static void on_came(void *arg, const char *key)
 static void on_inherited(struct shared *st)
 {
 	st->state = READY;
+	heirs_go_on(st);
 	heirs_claim(st);
 	streams_changed(st->share->streams);
 }
@@ -361,7 +362,8 @@ static void on_left(void *arg, const struct redis_reply *r)
 /* True: it is forgotten. */
 static bool swept(struct streams *s, struct shared *st)
 {
-	if ((st->topic->hosted && !s->quiet) || st->first || st->commands || in_read(s, st))
+	if ((st->topic->hosted && !s->quiet) || st->first || st->commands || in_read(s, st) ||
+	    (st->suspects && !s->quiet))
 		return false;
 	if (st->made && s->up)
 		leave(st, on_left, 0, NULL);
@@ -369,6 +371,7 @@ static bool swept(struct streams *s, struct shared *st)
 		return false;
 	news_leave(s->news, &st->awaited);
 	st->topic->stream = NULL;
+	heirs_forget(st);
 	shared_free(st);
 	return true;
 }
@@ -404,13 +407,19 @@ static void on_look(void *arg)
 	streams_gone(s);
 	for (unsigned i = 0; i < s->n; i++) {
 		shared_ack_again(s->stream[i]);
+		if (s->up && !s->quiet)
+			heirs_go_on(s->stream[i]);
 		if (s->stream[i]->rests && s->up)
 			ask_type(s->stream[i]);
 	}
 }
 
-static void on_settled(struct streams *s, bool taken)
+static void on_settled(struct shared *st, bool taken)
 {
+	struct streams *s = st->share->streams;
+
+	if (taken && !s->quiet)
+		heirs_go_on(st);
 	if (!taken)
 		loop_timer_set(s->look, PAUSE_MS);      /* no replica, no disk: again then */
 	streams_go(s);
@@ -467,6 +476,7 @@ void streams_free(struct streams *s)
 	loop_timer_free(s->look);
 	for (unsigned i = 0; i < s->n; i++) {
 		s->stream[i]->topic->stream = NULL;
+		heirs_forget(s->stream[i]);
 		shared_free(s->stream[i]);
 	}
 	news_free(s->news);

@@ -323,8 +323,11 @@ class Died(Streams):
         node.kill()
 
     def test_what_three_die_of(self):
+        """It alone is buried, and not what they had just read besides."""
         poison = message("slow", 1, 1, 600000)
         self.db.xadd(key("sink"), {"m": poison})
+        for i in range(20):
+            self.db.xadd(key("sink"), {"m": message("put", 2, i + 1)})
         folder = make_folder()
         for _ in range(3):
             node = self.node("alpha", SINK, folder=folder)
@@ -335,7 +338,7 @@ class Died(Streams):
         (at, dead), = self.db.xrange(key("sink") + ":dead")
         self.assertEqual(dead[b"m"], poison)
         self.assertRegex(dead[b"reason"], rb"^3 nodes died while they had it, the last was alpha$")
-        self.assertEqual(self.told(node), [0, 0, 0])
+        self.assertEqual(self.told(node), [20, 0, 20])
         row, = node.json("dead", "list", "sink")
         self.assertEqual((row["id"], row["deaths"]), (at.decode(), 3))
         self.assertEqual(node.json("dead", "show", "sink", row["id"])[0]["args"], [1, 1, 600000])
@@ -344,7 +347,7 @@ class Died(Streams):
         last = node.json("dead", "list", "sink")[1]["id"]
         self.assertEqual(node.actorctl("dead", "retry", "sink", last).code, 0)
         self.empty("sink")
-        self.assertEqual(self.told(node), [1, 0, 0])
+        self.assertEqual(self.told(node), [21, 0, 20])
         self.assertEqual(len(node.json("dead", "list", "sink")), 1)
         self.assertEqual(node.actorctl("dead", "retry", "sink", "9-9").code, 3)
         self.assertEqual(node.actorctl("dead", "list", "nobody").out, "")

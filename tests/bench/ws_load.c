@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * ws_load.c - load for the gateway: connections that each keep so many calls under way.
  *
- *   ws_load [--rate N] [--pid P] [--users] ADDR:PORT
- *           [CONNECTIONS [IN-FLIGHT [SECONDS [json|msgpack [TPC [HANDLER]]]]]]
+ *   ws_load [--rate N] [--pid P] [--users] [--order 01… --other HANDLER --samples FILE]
+ *           ADDR:PORT [CONNECTIONS [IN-FLIGHT [SECONDS [json|msgpack [TPC [HANDLER]]]]]]
  *
  * Its own program: plain nonblocking sockets, one epoll, frames by hand, so that it costs less than
  * what it measures. Each call carries its number as `id` and one str, 65 bytes in msgpack; the
@@ -11,6 +11,9 @@
  * With a rate, so many calls a second go out in all, by one connection after the other, and the
  * time of each counts from when it was due. With a pid, the CPU time of that process for a message
  * and its memory for a connection are told as well. With --users each logs in by its own name.
+ * With an order and a rate the time is cut into as many equal phases: those with 1 call the other
+ * handler. FILE gets two numbers of 32 bits a call, its phase and its us, but for calls that were
+ * due in the first SETTLE_NS of a phase; "cpu_us" is then of 0, "other_cpu_us" of 1.
  * Prints one JSON line: "value" in calls/s, "p50_us", "p99_us", "lost", ... */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +33,7 @@
 #include <unistd.h>
 
 enum { IN_SIZE = 65536, OUT_SIZE = 65536, GRACE_S = 5, LOGIN_S = 60, BUCKETS = 1 << 20 };
+static const int64_t SETTLE_NS = 200000000;
 enum state { GREETING, LOGGING_IN, CALLING };
 
 struct client {
@@ -49,15 +53,19 @@ static struct {
 	bool json;
 	int pid;                                /* 0: none */
 	bool users;                             /* each connection its own */
-} opt = { "127.0.0.1", "8080", "echo", "say", 100, 16, 5, 0, false, 0, false };
+	const char *order, *other;
+	FILE *samples;
+} opt = { .host = "127.0.0.1", .port = "8080", .tpc = "echo", .handler = "say",
+          .connections = 100, .in_flight = 16, .seconds = 5, .order = "0" };
 
 static int epoll;
 static bool measuring, stopping;
 static struct client **clients;
 static int ready;                       /* clients that are logged in */
 static int64_t due_ns;                  /* of the next paced call */
+static int64_t begin_ns, phase_ns;      /* of what is measured */
 static uint64_t paced;
-static uint64_t answers, measured, failed, strange, sent;
+static uint64_t answers, measured, failed, strange, sent, passed;
 static uint64_t histogram[BUCKETS];     /* of microseconds; the last: that and more */
 
 static int64_t now(void)
@@ -107,13 +115,13 @@ static uint8_t *put(uint8_t *p, const char *s)
 	return p + len;
 }
 
-static void call_msgpack(struct client *c, uint32_t number)
+static void call_msgpack(struct client *c, uint32_t number, const char *handler)
 {
 	uint8_t m[256], *p = m;
 
 	*p++ = 0x85;
 	p = put(put(p, "tpc"), opt.tpc);
-	p = put(put(p, "func"), opt.handler);
+	p = put(put(p, "func"), handler);
 	p = put(put(p, "cb"), "done");
 	p = put(p, "args");
 	*p++ = 0x91;
@@ -125,14 +133,27 @@ static void call_msgpack(struct client *c, uint32_t number)
 	frame(c, m, (size_t)(p - m), false);
 }
 
-static void call_json(struct client *c, uint32_t number)
+static void call_json(struct client *c, uint32_t number, const char *handler)
 {
 	char m[256];
 	int n = snprintf(m, sizeof m, "{\"tpc\":\"%s\",\"func\":\"%s\",\"cb\":\"done\","
-	                 "\"args\":[\"twenty-four bytes of it\"],\"id\":%u}", opt.tpc, opt.handler,
+	                 "\"args\":[\"twenty-four bytes of it\"],\"id\":%u}", opt.tpc, handler,
 	                 number);
 
 	frame(c, (uint8_t *)m, (size_t)n, true);
+}
+
+/* In which a call is due; the first before there are any. */
+static unsigned phase(int64_t due)
+{
+	return due >= begin_ns && phase_ns ? (unsigned)((due - begin_ns) / phase_ns) : 0;
+}
+
+static const char *handler_at(int64_t due)
+{
+	unsigned i = phase(due);
+
+	return opt.other && i < strlen(opt.order) && opt.order[i] == '1' ? opt.other : opt.handler;
 }
 
 static void call(struct client *c, uint32_t number, int64_t due)
@@ -145,9 +166,9 @@ static void call(struct client *c, uint32_t number, int64_t due)
 	c->sent_ns[at] = due;
 	sent++;
 	if (opt.json)
-		call_json(c, number);
+		call_json(c, number, handler_at(due));
 	else
-		call_msgpack(c, number);
+		call_msgpack(c, number, handler_at(due));
 }
 
 /* --- answers ------------------------------------------------------------------------------ */
@@ -173,6 +194,15 @@ static uint32_t number_in(const uint8_t *p, size_t len)
 	return n;
 }
 
+static void sample(int64_t due, int64_t us)
+{
+	uint32_t two[2] = { phase(due), us < UINT32_MAX ? (uint32_t)us : UINT32_MAX };
+
+	if (opt.samples && due >= begin_ns && (due - begin_ns) % phase_ns >= SETTLE_NS &&
+	    fwrite(two, sizeof two, 1, opt.samples) != 1)
+		die("samples");
+}
+
 static void answered(struct client *c, const uint8_t *p, size_t len)
 {
 	uint32_t number = number_in(p, len), at = number % (uint32_t)opt.in_flight;
@@ -191,6 +221,7 @@ static void answered(struct client *c, const uint8_t *p, size_t len)
 	if (measuring) {
 		measured++;
 		histogram[us < BUCKETS ? us : BUCKETS - 1]++;
+		sample(c->sent_ns[at], us);
 	}
 	if (!opt.rate)
 		call(c, number + (uint32_t)opt.in_flight, now());
@@ -353,8 +384,10 @@ static int64_t pace(void)
 		struct client *c = clients[turn % (uint64_t)opt.connections];
 		uint32_t number = (uint32_t)(turn / (uint64_t)opt.connections) + 1;
 
-		if (c->number[number % (uint32_t)opt.in_flight])
+		if (c->number[number % (uint32_t)opt.in_flight]) {
+			passed++;
 			continue;
+		}
 		call(c, number, due_ns);
 		flush(c);
 	}
@@ -414,25 +447,36 @@ static unsigned percentile(double p)
 	return BUCKETS - 1;
 }
 
-/* Calls/s. */
-static double measure(double *cpu_each)
+/* Calls/s. cpu_each: of calls of the handler, and of the other. */
+static double measure(double cpu_each[2])
 {
-	int64_t begin, took;
-	double cpu;
+	double cpu[2] = { 0 }, was, is;
+	uint64_t calls[2] = { 0 }, before;
+	size_t phases = strlen(opt.order);
+	int64_t took;
 
+	phase_ns = (int64_t)(opt.seconds * 1e9 / (double)phases);
+	begin_ns = INT64_MAX;
 	due_ns = now();
 	turn_until(now() + 500000000);          /* warm */
 	measuring = true;
-	begin = now();
-	cpu = cpu_us();
-	turn_until(begin + (int64_t)(opt.seconds * 1e9));
-	measuring = false;
-	took = now() - begin;
-	*cpu_each = measured ? (cpu_us() - cpu) / (double)measured : 0;
+	begin_ns = now();
+	was = cpu_us();
+	for (size_t i = 0; i < phases; i++, was = is) {
+		before = measured;
+		turn_until(begin_ns + (int64_t)(i + 1) * phase_ns);
+		is = cpu_us();
+		cpu[opt.order[i] == '1'] += is - was;
+		calls[opt.order[i] == '1'] += measured - before;
+	}
+	took = now() - begin_ns;
 	stopping = true;
+	measuring = opt.samples;                /* those that are late count there */
 	for (int64_t last = now(); answers < sent && now() - last < GRACE_S * INT64_C(1000000000); )
 		turn_for(10000000);
-	return (double)measured * 1e9 / (double)took;
+	for (int i = 0; i < 2; i++)
+		cpu_each[i] = calls[i] ? cpu[i] / (double)calls[i] : 0;
+	return (double)(calls[0] + calls[1]) * 1e9 / (double)took;
 }
 
 /* All of them, logged in. Returns bytes that each made the server's process larger. */
@@ -460,7 +504,9 @@ static void arguments(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "rate", required_argument, NULL, 'r' }, { "pid", required_argument, NULL, 'p' },
-		{ "users", no_argument, NULL, 'u' }, { 0 },
+		{ "users", no_argument, NULL, 'u' }, { "order", required_argument, NULL, 'o' },
+		{ "other", required_argument, NULL, 'h' },
+		{ "samples", required_argument, NULL, 's' }, { 0 },
 	};
 	static char address[256];
 	char *colon;
@@ -472,12 +518,19 @@ static void arguments(int argc, char **argv)
 			opt.pid = atoi(optarg);
 		else if (o == 'u')
 			opt.users = true;
+		else if (o == 'o' && *optarg)
+			opt.order = optarg;
+		else if (o == 'h')
+			opt.other = optarg;
+		else if (o == 's' && (opt.samples = fopen(optarg, "w")))
+			;
 		else
 			exit(2);
 	argc -= optind - 1;
 	argv += optind - 1;
 	if (argc < 2 || !(colon = strrchr(argv[1], ':'))) {
-		fprintf(stderr, "usage: ws_load [--rate N] [--pid P] [--users] ADDR:PORT "
+		fprintf(stderr, "usage: ws_load [--rate N] [--pid P] [--users] "
+		        "[--order 01... --other HANDLER --samples FILE] ADDR:PORT "
 		        "[CONNECTIONS [IN-FLIGHT [SECONDS [json|msgpack [TPC [HANDLER]]]]]]\n");
 		exit(2);
 	}
@@ -504,7 +557,7 @@ int main(int argc, char **argv)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *to;
 	struct rlimit files;
-	double rate, cpu_each;
+	double rate, cpu_each[2];
 	long bytes_each;
 
 	arguments(argc, argv);
@@ -515,7 +568,7 @@ int main(int argc, char **argv)
 	if (getaddrinfo(opt.host, opt.port, &hints, &to))
 		die("address");
 	bytes_each = connect_all(to);
-	rate = measure(&cpu_each);
+	rate = measure(cpu_each);
 	printf("{\"workload\":\"ws-echo\",\"value\":%.0f,\"unit\":\"calls/s\",\"connections\":%d,"
 	       "\"in_flight\":%d,\"encoding\":\"%s\",\"p50_us\":%u,\"p99_us\":%u,", rate,
 	       opt.connections, opt.in_flight, opt.json ? "json" : "msgpack", percentile(0.5),
@@ -523,9 +576,12 @@ int main(int argc, char **argv)
 	printf("\"p90_us\":%u,\"p999_us\":%u,\"max_us\":%u,", percentile(0.9), percentile(0.999),
 	       percentile(1));
 	if (opt.pid)
-		printf("\"cpu_us\":%.2f,\"connection_bytes\":%ld,", cpu_each, bytes_each);
-	printf("\"lost\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"strange\":%" PRIu64 "}\n",
-	       sent - answers, failed, strange);
+		printf("\"cpu_us\":%.2f,\"other_cpu_us\":%.2f,\"connection_bytes\":%ld,",
+		       cpu_each[0], cpu_each[1], bytes_each);
+	printf("\"passed\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"failed\":%" PRIu64
+	       ",\"strange\":%" PRIu64 "}\n", passed, sent - answers, failed, strange);
+	if (opt.samples && fclose(opt.samples))
+		die("samples");
 	freeaddrinfo(to);
 	return sent != answers || failed || strange;
 }

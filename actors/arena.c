@@ -13,7 +13,9 @@
 
 #include "actor.h"
 
-static int64_t speed = 9;       /* of a disc, a tick */
+enum { SPEED = 9 };             /* of a disc, a tick */
+
+static int64_t speed = SPEED;
 
 /* Source: xorshift64, Marsaglia, "Xorshift RNGs", 2003. */
 static double roll(struct arena *a, double below)
@@ -42,6 +44,14 @@ static int start(actor *self)
 	return actor_join(self, "beforeQuit", "quit");
 }
 
+static int turn(actor *self)
+{
+	actor_ref me = actor_self(self);
+
+	return actor_send(self, me, "move") || actor_send(self, me, "eat") ||
+	       actor_send(self, me, "drift") || actor_send(self, me, "show");
+}
+
 /* --- who plays ---------------------------------------------------------------------------- */
 
 static struct arena_player *player_of(struct arena *a, uint64_t session)
@@ -52,13 +62,33 @@ static struct arena_player *player_of(struct arena *a, uint64_t session)
 	return 0;
 }
 
-/* Looks on only, until it enters. */
+static int is_client(uint64_t session)
+{
+	char user[2];
+
+	return session && client_user(session, user, sizeof user) > 0;
+}
+
+/* Looks on only, until it enters. Where nobody plays a turn says what the rules are. */
 static int watch(actor *self, const msg *m)
 {
 	struct arena *a = actor_state(self);
 
+	if (!is_client(msg_from(m)))
+		return msg_fail(m, "only clients look on");
 	actor_send(self, a->clients, "join", "arena", msg_from(m));
-	return actor_send(self, actor_self(self), "show");
+	return a->players ? actor_send(self, actor_self(self), "show") : turn(self);
+}
+
+/* As much of it as there is room for, in whole characters. */
+static void take_name(struct arena_player *p, const char *name)
+{
+	size_t n = strlen(name) < sizeof p->name ? strlen(name) : sizeof p->name - 1;
+
+	while (n && (name[n] & 0xc0) == 0x80)
+		n--;
+	memcpy(p->name, name, n);
+	p->name[n] = 0;
 }
 
 static int enter(actor *self, const msg *m)
@@ -67,6 +97,8 @@ static int enter(actor *self, const msg *m)
 	struct arena_player *p = player_of(a, msg_from(m));
 	int is_new = !p;
 
+	if (!is_client(msg_from(m)))
+		return msg_fail(m, "only clients play");
 	if (is_new)
 		p = player_of(a, 0);
 	if (!p)
@@ -79,7 +111,7 @@ static int enter(actor *self, const msg *m)
 		if (!a->players++)
 			actor_after(self, ARENA_TICK_MS, "tick");
 	}
-	snprintf(p->name, sizeof p->name, "%s", msg_str(m, 0));
+	take_name(p, msg_str(m, 0));
 	actor_send(self, a->clients, "join", "arena", msg_from(m));
 	return msg_reply(m, p - a->player);
 }
@@ -94,7 +126,7 @@ static int steer(actor *self, const msg *m)
 	struct arena_player *p = player_of(actor_state(self), msg_from(m));
 	double dx = msg_num(m, 0), dy = msg_num(m, 1), len = sqrt(dx * dx + dy * dy);
 
-	if (!p)
+	if (!p || !p->session)
 		return msg_fail(m, "enter first");
 	if (!(len >= 0 && len < 1e9))
 		return msg_fail(m, "steer takes two numbers from -1 to 1");
@@ -103,16 +135,20 @@ static int steer(actor *self, const msg *m)
 	return 0;
 }
 
+static void leave(actor *self, struct arena *a, struct arena_player *p)
+{
+	p->session = 0;
+	if (!--a->players)
+		actor_send(self, actor_self(self), "show");
+}
+
 static int quit(actor *self, const msg *m)
 {
 	struct arena *a = actor_state(self);
 	struct arena_player *p = player_of(a, msg_from(m));
 
-	if (!p)
-		return 0;
-	p->session = 0;
-	if (!--a->players)
-		actor_send(self, actor_self(self), "show");
+	if (p && p->session)
+		leave(self, a, p);
 	return 0;
 }
 
@@ -121,15 +157,13 @@ static int quit(actor *self, const msg *m)
 static int tick(actor *self, const msg *m)
 {
 	struct arena *a = actor_state(self);
-	actor_ref me = actor_self(self);
 
 	(void)m;
 	if (!a->players)
 		return 0;
 	a->ticks++;
 	actor_after(self, ARENA_TICK_MS, "tick");
-	return actor_send(self, me, "move") || actor_send(self, me, "eat") ||
-	       actor_send(self, me, "drift") || actor_send(self, me, "show");
+	return turn(self);
 }
 
 static int move(actor *self, const msg *m)
@@ -137,7 +171,7 @@ static int move(actor *self, const msg *m)
 	struct arena *a = actor_state(self);
 
 	(void)m;
-	strcpy(a->motion, "walls stop you");
+	snprintf(a->motion, sizeof a->motion, "%swalls stop you", speed > SPEED ? "faster; " : "");
 	for (int i = 0; i < ARENA_PLAYERS; i++) {
 		struct arena_player *p = &a->player[i];
 

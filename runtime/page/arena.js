@@ -55,6 +55,12 @@ export class Arena {
 			this.#enter();
 	}
 
+	// To be told once more: where nobody plays, nobody is told of a rule that changed.
+	look() {
+		if (this.#me < 0)
+			this.#node.send("arena", "watch");
+	}
+
 	async #enter() {
 		try {
 			[this.#me] = await this.#node.call("arena", "enter",
@@ -71,7 +77,7 @@ export class Arena {
 	// --- steering ---------------------------------------------------------------------------
 
 	#key(event, down) {
-		if (!KEYS[event.code] || this.#me < 0 || event.target instanceof HTMLInputElement)
+		if (!KEYS[event.code] || this.#me < 0 || event.target.closest?.("input, select"))
 			return;
 		event.preventDefault();
 		down ? this.#held.add(event.code) : this.#held.delete(event.code);
@@ -117,8 +123,10 @@ export class Arena {
 			if (was[i] && Math.hypot(was[i][0] - x, was[i][1] - y) > 60)
 				this.#pops.push({ x: was[i][0], y: was[i][1], since: performance.now() });
 		});
-		if (rules.join() !== this.#told.rules.join())
+		if (rules.join() !== this.#told.rules.join()) {
 			this.#show_rules(rules);
+			this.onrules();         // a patch: it is to be listed now, not in a second
+		}
 		this.#told = { players, gems, rules };
 		this.#show_scores();
 		if (this.#pointer)

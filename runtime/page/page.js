@@ -4,7 +4,7 @@ import { Client } from "/actord.js";
 import { Arena } from "/arena.js";
 
 const $ = id => document.getElementById(id);
-const EVERY_MS = 1000, PLACES = 60;
+const EVERY_MS = 1000, PATIENCE_MS = 4000, PLACES = 60;
 const saved = key => { try { return localStorage.getItem(key); } catch { return null; } };
 const save = (key, text) => { try { localStorage.setItem(key, text); } catch { /* private */ } };
 
@@ -22,6 +22,7 @@ function connect(user, proof) {
 		$("state").textContent = { ready: "connected as " + user, closed: "closed: " + reason,
 			refused: "log in: " + reason }[state] ?? "connecting";
 		$("login").hidden = state !== "refused";
+		is_away(state === "connecting" && last !== null);
 		if (state === "ready")
 			arena.connected();
 	} });
@@ -38,7 +39,7 @@ $("login").onsubmit = event => {
 // --- figures --------------------------------------------------------------------------------
 
 const rates = [];
-let last = null;
+let last = null, newest, timer;
 
 function short(n) {
 	return n < 1e4 ? String(Math.round(n)) : n < 1e6 ? (n / 1e3).toFixed(n < 1e5 ? 1 : 0) + "k"
@@ -84,14 +85,17 @@ function patch_row(p) {
 function show(status) {
 	const now = performance.now();
 
-	if (last) {
+	if (last && status.handled < last.handled)
+		last = null;                    // it was started again
+	if (last && now - last.now > EVERY_MS / 2) {
 		rates.push(Math.max(0, (status.handled - last.handled) / (now - last.now) * 1000));
 		if (rates.length > PLACES)
 			rates.shift();
 		$("rate").textContent = short(rates.at(-1));
 		draw_rates();
 	}
-	last = { now, handled: status.handled };
+	if (!last || now - last.now > EVERY_MS / 2)
+		last = { now, handled: status.handled };
 	$("node").textContent = status.node;
 	for (const id of ["actors", "waiting", "clients"])
 		$(id).textContent = short(status[id]);
@@ -100,21 +104,51 @@ function show(status) {
 	if (!status.latest.length)
 		$("latest").append(Object.assign(row("li", ["span",
 			"none yet: actorctl patch apply patches/arena_ice.c"]), { className: "none" }));
+	if (status.latest[0]?.number !== newest) {
+		newest = status.latest[0]?.number;
+		arena.look();
+	}
 	status.named.sort((a, b) => b.own - a.own || a.name.localeCompare(b.name));
 	$("named").replaceChildren(...status.named.map(actor_row));
 }
 
-async function look() {
-	try {
-		show(await (await fetch("/status")).json());
-	} catch { /* the connection's own state says it */ }
-	setTimeout(look, EVERY_MS);
+function is_away(away) {
+	$("away").hidden = !away;
+	document.body.classList.toggle("away", away);
 }
+
+// A node that is stopped keeps its connections, and answers nothing.
+async function look() {
+	clearTimeout(timer);
+	try {
+		show(await (await fetch("/status", { signal: AbortSignal.timeout(PATIENCE_MS) })).json());
+		is_away(node.state === "connecting");
+	} catch {
+		is_away(true);
+	}
+	clearTimeout(timer);                    // of another look meanwhile
+	timer = setTimeout(look, EVERY_MS);
+}
+
+// --- how to change a rule -------------------------------------------------------------------
+
+$("which").onchange = () => { $("command").textContent = "tools/actorctl " + $("which").value; };
+
+$("copy").onclick = async () => {
+	try {
+		await navigator.clipboard.writeText($("command").textContent);
+		$("copy").textContent = "copied";
+	} catch {                               // without https a browser may not: it is marked
+		getSelection().selectAllChildren($("command"));
+		$("copy").textContent = "marked";
+	}
+	setTimeout(() => { $("copy").textContent = "copy"; }, 1500);
+};
 
 // --- the start ------------------------------------------------------------------------------
 
 arena = new Arena({ canvas: $("canvas"), scores: $("scores"), rules: $("rules"), form: $("enter"),
-	name: $("name") });
+	name: $("name"), onrules: look });
 $("name").value = saved("name") ?? "";
 $("name").onchange = () => save("name", $("name").value);
 connect(guest(), "");

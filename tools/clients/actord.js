@@ -7,9 +7,9 @@
 //   const [total] = await node.call("counter", "hit", 1);
 //   node.on("news", (...values) => console.log(values));      // what actors push
 //
-// When the connection is lost, calls under way are rejected (nobody knows whether they were done)
-// and a new one is tried, later and later; calls made meanwhile wait for it. A refused login is
-// final.
+// When the connection is lost, calls under way are rejected with Lost (nobody knows whether they
+// were done) and a new one is tried, later and later; calls made meanwhile wait for it. So it is
+// where a node has too much to do for a login (1013); a login that it refuses is final.
 
 export class Refused extends Error {
 	constructor({ code, text }) {
@@ -19,7 +19,13 @@ export class Refused extends Error {
 	}
 }
 
+// The connection ended with the call under way, or the client was closed before it was sent.
+export class Lost extends Error {
+	name = "Lost";
+}
+
 const FIRST_MS = 250, LAST_MS = 10000;
+const ETIME = -4, EARGS = -1;           // as in actor.h
 
 export class Client {
 	#handlers = new Map();
@@ -29,6 +35,7 @@ export class Client {
 	#socket = null;
 	#timer = null;
 	#ended = false;
+	#refused = false;       // by the node, at login
 
 	// url: ws://host:port/, the page's own node where it is left out. state is "connecting",
 	// "ready", "refused" or "closed"; onstate(state, reason) is told of each change.
@@ -38,17 +45,24 @@ export class Client {
 		this.#connect();
 	}
 
-	// Resolves to the answer's values, as an array; rejects with Refused, or an Error.
+	// Resolves to the answer's values, as an array; rejects with Refused, which has a code of
+	// actor.h's, or Lost.
 	call(actor, handler, ...args) {
 		const id = ++this.#id;
-		const text = JSON.stringify({ tpc: actor, func: handler, args, cb: "answer", id });
 
 		return new Promise((resolve, reject) => {
 			if (this.#ended)
-				return reject(new Error("the client is closed"));
+				return reject(new Lost("the client is closed"));
+			let text;
+			try {
+				text = JSON.stringify({ tpc: actor, func: handler, args, cb: "answer", id });
+			} catch (error) {               // a BigInt, a ring
+				return reject(new Refused({ code: EARGS, text: error.message }));
+			}
 			const timer = setTimeout(() => {
 				this.#calls.delete(id);
-				reject(new Error(`${actor}.${handler}: no answer in ${this.timeout} ms`));
+				reject(new Refused({ code: ETIME,
+					text: `${actor}.${handler} has not answered in ${this.timeout} ms` }));
 			}, this.timeout);
 			const call = { resolve, reject, timer, text, sent: this.state === "ready" };
 			this.#calls.set(id, call);
@@ -70,10 +84,25 @@ export class Client {
 		return this;
 	}
 
+	// What waits is rejected, at once.
 	close() {
+		if (this.#ended)
+			return;
 		this.#ended = true;
 		clearTimeout(this.#timer);
+		this.#socket.onmessage = this.#socket.onclose = null;
 		this.#socket.close();
+		this.#reject("the client is closed", true);
+		this.#become("closed");
+	}
+
+	#reject(why, all) {
+		for (const [id, call] of this.#calls)
+			if (call.sent || all) {
+				this.#calls.delete(id);
+				clearTimeout(call.timer);
+				call.reject(new Lost(why));
+			}
 	}
 
 	#become(state, reason = "") {
@@ -88,8 +117,19 @@ export class Client {
 		this.#socket = new WebSocket(this.url);
 		this.#socket.onopen = () => this.#socket.send(
 			JSON.stringify({ func: "login", args: [this.user, this.proof] }));
-		this.#socket.onmessage = ({ data }) => this.#take(JSON.parse(data));
+		this.#socket.onmessage = ({ data }) => this.#read(data);
 		this.#socket.onclose = ({ code, reason }) => this.#lost(code, reason);
+	}
+
+	#read(data) {
+		let message;
+
+		try {
+			message = JSON.parse(data);
+		} catch {                               // no node of ours
+			return this.#socket.close();
+		}
+		this.#take(message);
 	}
 
 	#take({ func, args, id, err }) {
@@ -99,7 +139,7 @@ export class Client {
 			if (args[0] === 0)
 				this.#begin();
 			else
-				this.#ended = true;     // the reason comes with the close
+				this.#refused = true;   // the reason comes with the close
 		} else if (call && func === "answer") {
 			this.#calls.delete(id);
 			clearTimeout(call.timer);
@@ -120,17 +160,10 @@ export class Client {
 	}
 
 	#lost(code, reason) {
-		const refused = this.#ended && this.state === "connecting";
-
-		this.#ended ||= code === 4001;          // the same user has logged in elsewhere
-		for (const [id, call] of this.#calls)
-			if (call.sent || this.#ended) {
-				this.#calls.delete(id);
-				clearTimeout(call.timer);
-				call.reject(new Error(`the connection was lost (${code} ${reason})`));
-			}
+		this.#ended = this.#refused || code === 4001;   // the same user logged in elsewhere
+		this.#reject(`the connection was lost (${code} ${reason})`, this.#ended);
 		if (this.#ended)
-			return this.#become(refused ? "refused" : "closed", reason);
+			return this.#become(this.#refused ? "refused" : "closed", reason);
 		this.#become("connecting", reason);
 		this.#timer = setTimeout(() => this.#connect(), this.#wait * (0.5 + Math.random()));
 		this.#wait = Math.min(2 * this.#wait, LAST_MS);

@@ -6,14 +6,12 @@
  *
  * The idea: one reader, so the order of each sender is kept from Redis to the mailbox. What one
  * read brings is a batch. When all mailboxes that got something of it have come so far
- * (core_reach), the batch is handled; when those before it are, too, the stream is trimmed so far
+ * (arrivals.c), the batch is handled; when those before it are, too, the stream is trimmed so far
  * (acks.c). A process that dies leaves in the stream what it had not handled: its next life
  * reads from the beginning, and marks as msg_again() what was there before it. A stream that is
  * gone looks like one that nothing comes by: where a read brought nothing, it is looked for.
  *
- *      XREAD -> frame -> seen already? --no--> core_send, peer_ask -> core_reach ... reached -> ack
- *                                               | full
- *                                               late (until there is room)
+ *      XREAD -> frame -> seen already? --no--> arrivals.c ... all handled -> ack
  *
  * The loop's thread. Does not know who sends what for what. */
 #include "inbox.h"
@@ -23,9 +21,8 @@
 #include <stdlib.h>
 
 #include "acks.h"
-#include "late.h"
 #include "log.h"
-#include "places.h"
+#include "arrivals.h"
 #include "senders.h"
 
 enum {
@@ -33,34 +30,23 @@ enum {
 	/* Behind an actor that does not come back: each costs little here, as mailboxes have
 	 * limits of their own, but what they hold stays in Redis. */
 	BATCHES_MOST = 512,
-	LATE_BYTES_MOST = 64 << 20, TARGETS_MOST = 32, ANSWERS_FEW = 4,
+	LATE_BYTES_MOST = 64 << 20,
 	TELL_MS = 3,            /* acknowledgements wait so long, or for so many batches; */
 	UNTOLD_MOST = 16, UNTOLD_SOME = 4,      /* for so many, where a frame goes anyway */
 };
 
-struct mark { struct place place; struct batch *batch; };
-
 struct inbox {
 	struct inbox_config c;
 	const struct redis_port *port, *commands;
-	actor *self;
-	actor_id id;
 	char *key, *seen;
 	struct senders *senders;
-	struct late *late;
+	struct arrivals *arrivals;
 	struct id at, before;           /* read so far; what was there before this life */
 	struct id joining;              /* `at`, when it was joined last */
 	struct id reread;               /* what was read up to here before Redis lost some of it */
 	int64_t joined_ms;              /* of Redis's clock, then */
 	struct acks *acks;
 	struct batch *filling;          /* what is being read */
-	actor_ref target[TARGETS_MOST]; /* of the batch being read */
-	unsigned targets;
-	char name[NAME_MAX_LEN + 1];    /* looked for last, and what it is */
-	actor_ref found;
-	actor_id answered;              /* of the batch being read, last; */
-	unsigned answers, stirring;     /* so many were; batches whose answers are being handled */
-	struct places marks, served, monitors;
 	bool up, joined_once, reading;
 	bool telling;                   /* `tell` is set */
 	struct loop_timer *retry, *tell;
@@ -69,13 +55,6 @@ struct inbox {
 };
 
 static void read_on(void *arg);
-
-/* Is what was read handled, and what the answered asked next under way? */
-static void look_settled(struct inbox *in)
-{
-	if (!in->stirring && !acks_count(in->acks))
-		peers_busy(in->c.peers, false);
-}
 
 static void tell_soon(struct inbox *in)
 {
@@ -96,8 +75,10 @@ static void on_tell(void *arg)
 	tell_soon(in);
 }
 
-static void complain(struct inbox *in, const char *about, const char *text)
+static void complain(void *arg, const char *about, const char *text)
 {
+	struct inbox *in = arg;
+
 	in->info.refused++;
 	if (now_ms() - in->said_ms < SAY_MS)
 		return;
@@ -105,140 +86,18 @@ static void complain(struct inbox *in, const char *about, const char *text)
 	log_line(LOG_WARN, "bus", "%s was refused: %s", about, text);
 }
 
-/* --- handing on --------------------------------------------------------------------------- */
-
-/* False: more marks than it takes wait there already. */
-static bool mark(struct inbox *in, struct batch *b, actor_ref to)
-{
-	int64_t number = core_reach(in->self, to, "reached");
-	struct mark *x;
-
-	if (number < 0)
-		return number != ACTOR_EFULL && number != ACTOR_ENOMEM;
-	x = places_make(&in->marks, sizeof *x);
-	x->place.number = (uint64_t)number;
-	x->batch = b;
-	batch_open(b);
-	places_add(&in->marks, &x->place);
-	return true;
-}
-
-static void mark_targets(struct inbox *in, struct batch *b)
-{
-	for (unsigned i = 0; i < in->targets; i++)
-		if (!mark(in, b, in->target[i])) {
-			batch_open(b);
-			late_keep(in->late, in->target[i], &(struct late_message){ .owner = b });
-		}
-	in->targets = 0;
-}
-
-/* What comes in a row is for few. No node sends to what is no topic: that is forged. */
-static actor_ref find(struct inbox *in, const char *name)
-{
-	if (strcmp(in->name, name)) {
-		snprintf(in->name, sizeof in->name, "%s", name);
-		in->found = actor_find(name);
-		if (core_alive(in->found) && !core_is_topic(in->found))
-			in->found = 0;
-	}
-	return in->found;
-}
-
-static void note_target(struct inbox *in, actor_ref to)
-{
-	for (unsigned i = in->targets; i-- > 0; )
-		if (in->target[i] == to)
-			return;
-	if (in->targets == TARGETS_MOST)
-		mark_targets(in, in->filling);
-	in->target[in->targets++] = to;
-}
-
-static int hand(actor_ref to, const struct late_message *m, struct why *why)
-{
-	struct call c = { .to = to, .what = m->what, .args = m->args, .count = m->count,
-	                  .client = m->client, .origin = m->client ? FROM_CLIENT : FROM_REDIS };
-
-	return core_send(m->from, &c, why);
-}
-
-static bool hand_late(void *arg, actor_ref to, struct late_message *m)
-{
-	struct inbox *in = arg;
-	struct why why;
-	int rc = m->what ? hand(to, m, &why) : 0;
-
-	if (rc == ACTOR_EFULL || rc == ACTOR_ENOMEM)
-		return false;
-	if (rc < 0)
-		complain(in, "a message from another node", why.text);
-	else
-		m->what = NULL;
-	if (!m->what && !mark(in, m->owner, to))
-		return false;
-	acks_close(in->acks, m->owner);
-	return true;
-}
-
-static void send_part(struct inbox *in, const struct peer *p, const struct part *part, bool again)
-{
-	actor_ref to = find(in, part->to);
-	struct late_message m = {
-		.what = part->what, .args = part->args, .count = part->count,
-		.owner = in->filling, .from = again ? in->self : peer_actor(p),
-		.client = part->client };
-	struct why why;
-	int rc = late_waits(in->late, to) ? ACTOR_EFULL : hand(to, &m, &why);
-
-	if (rc == ACTOR_EFULL || rc == ACTOR_ENOMEM) {
-		batch_open(in->filling);
-		late_keep(in->late, to, &m);
-	} else if (rc < 0) {
-		complain(in, "a message from another node", why.text);
-	} else {
-		note_target(in, to);
-	}
-}
-
-static void ask_part(struct inbox *in, struct peer *p, const struct part *part, bool again,
-                     const struct id *id)
-{
-	actor_ref to = find(in, part->to);
-
-	if (again && part->ms && (int64_t)id->ms + part->ms < in->joined_ms)
-		return;                 /* whoever asked has given up */
-	peer_ask(p, again ? in->self : peer_actor(p), to, again ? &in->served : peer_served(p),
-	         part);
-	note_target(in, to);
-}
+/* --- frames ------------------------------------------------------------------------------- */
 
 static void take_part(struct inbox *in, struct peer *p, const struct part *part, bool again,
                       const struct id *id)
 {
 	in->info.taken++;
 	in->info.again += again;
-	if (again && (part->kind == PART_SEND || part->kind == PART_ASK) &&
-	    core_at_most_once(actor_find(part->to)))
-		return;
-	switch (part->kind) {
-	case PART_SEND:
-		send_part(in, p, part, again);
-		break;
-	case PART_ASK:
-		ask_part(in, p, part, again, id);
-		break;
-	case PART_WATCH:
-	case PART_UNWATCH:
-		peer_watch(p, in->self, &in->monitors, part);
-		break;
-	default:
-		in->answered = peer_came(p, part);
-		in->answers++;
-	}
+	if (again && part->kind == PART_ASK && part->ms &&
+	    (int64_t)id->ms + part->ms < in->joined_ms)
+		return;                 /* whoever asked has given up */
+	arrivals_take(in->arrivals, p, part, again);
 }
-
-/* --- frames ------------------------------------------------------------------------------- */
 
 static void take_frame(struct inbox *in, const struct id *id, const struct redis_reply *bytes)
 {
@@ -299,7 +158,7 @@ static void take_entries(struct inbox *in, const struct redis_reply *entry, size
 	struct id id = in->at;
 	uint64_t taken = in->info.taken;
 
-	core_gather();
+	arrivals_begin(in->arrivals, b);
 	for (size_t i = 0; i < n; i++) {
 		const struct redis_reply *fields = entry[i].items == 2 ? &entry[i].item[1] : NULL;
 
@@ -312,13 +171,8 @@ static void take_entries(struct inbox *in, const struct redis_reply *entry, size
 	}
 	in->at = id;
 	batch_last(b, &id);
-	mark_targets(in, b);
-	if (in->answers >= ANSWERS_FEW && in->answered)
-		in->stirring += core_reach(in->self, in->answered, "settled") >= 0;
-	in->answers = 0;
-	core_gathered();
+	arrivals_end(in->arrivals);
 	in->filling = NULL;
-	peers_busy(in->c.peers, true);
 	acks_close(in->acks, b);
 	if (in->info.taken - taken == 1)
 		loop_expect(in->c.loop);
@@ -364,7 +218,8 @@ static void read_on(void *arg)
 
 	if (in->reading || !in->up)
 		return;
-	if (acks_count(in->acks) >= BATCHES_MOST || late_bytes(in->late) > LATE_BYTES_MOST) {
+	if (acks_count(in->acks) >= BATCHES_MOST ||
+	    arrivals_late_bytes(in->arrivals) > LATE_BYTES_MOST) {
 		loop_timer_set(in->retry, RETRY_MS);
 		return;
 	}
@@ -449,78 +304,7 @@ void inbox_down(struct inbox *in)
 	in->up = in->reading = false;
 }
 
-/* --- the actor ---------------------------------------------------------------------------- */
-
-static struct inbox *inbox_of(actor *self)
-{
-	return *(struct inbox **)actor_state(self);
-}
-
-static int routed(actor *self, const msg *m)
-{
-	(void)self;
-	return msg_fail(m, "the inbox takes no messages from here");
-}
-
-static int reached(actor *self, const msg *m)
-{
-	struct inbox *in = inbox_of(self);
-	struct mark *x = (struct mark *)places_take(&in->marks, (uint64_t)msg_ask(m));
-
-	if (x)
-		acks_close(in->acks, x->batch);
-	places_drop(&in->marks, x);
-	return 0;
-}
-
-static int settled(actor *self, const msg *m)
-{
-	struct inbox *in = inbox_of(self);
-
-	(void)m;
-	in->stirring--;
-	look_settled(in);
-	return 0;
-}
-
-static int answered(actor *self, const msg *m)
-{
-	peer_answered(&inbox_of(self)->served, m);
-	return 0;
-}
-
-static int down(actor *self, const msg *m)
-{
-	peer_tell_down(&inbox_of(self)->monitors, m);
-	return 0;
-}
-
-static const struct actor_type inbox_type = {
-	.name = "inbox",
-	.state = sizeof(struct inbox *),
-	.on = ON({ "routed", "to:str what:str ...", routed, 0 },
-	         { "reached", "", reached, 0 },
-	         { "settled", "", settled, 0 },
-	         { "answered", "...", answered, 0 },
-	         { "down", "number:int name:str reason:str", down, 0 }),
-};
-
-static int make_actor(struct inbox *in, struct why *why)
-{
-	static const struct type_options options = { .proxy = true, .native = true };
-	struct spawn s = { .type = core_type("inbox"), .home = loop_home(in->c.loop),
-	                   .init = &in, .size = sizeof in };
-	int rc;
-
-	if (!s.type)
-		s.type = core_add_type(&inbox_type, &options, NULL, why);
-	rc = s.type ? core_spawn(&s, &in->id, why) : ACTOR_EFAIL;
-	if (rc)
-		return rc;
-	in->self = core_actor(in->id);
-	core_set_again(0, in->id);
-	return 0;
-}
+/* --- the face ----------------------------------------------------------------------------- */
 
 /* A batch was: there may be room for more. */
 static void handled(void *arg, const char *trouble)
@@ -535,46 +319,42 @@ static void handled(void *arg, const char *trouble)
 		read_on(in);
 	}
 	tell_soon(in);
-	look_settled(in);
+	arrivals_look(in->arrivals);
 }
-
-/* --- the face ----------------------------------------------------------------------------- */
 
 struct inbox *inbox_new(const struct inbox_config *c, struct why *why)
 {
 	struct inbox *in = mem_alloc(sizeof *in);
+	struct arrivals_config arrivals = { .loop = c->loop, .peers = c->peers,
+	                                    .refused = complain, .arg = in };
 
 	in->c = *c;
-	if (make_actor(in, why)) {
-		mem_free(in);
-		return NULL;
-	}
 	in->port = wire_port(c->wire, LINK_INBOX);
 	in->commands = wire_port(c->wire, LINK_COMMANDS);
 	in->key = frame_key(c->node, "");
 	in->seen = frame_key(c->node, ":seen");
 	in->said_ms = -SAY_MS;
-	in->found = actor_find(in->name);
 	in->senders = senders_new();
 	in->acks = acks_new(in->commands, in->key, in->seen, in->senders, handled, in);
-	in->late = late_new(c->loop, hand_late, in);
 	in->retry = loop_timer_new(c->loop, read_on, in);
 	in->tell = loop_timer_new(c->loop, on_tell, in);
-	return in;
+	arrivals.acks = in->acks;
+	in->arrivals = arrivals_new(&arrivals, why);
+	if (in->arrivals)
+		return in;
+	inbox_free(in);
+	return NULL;
 }
 
 void inbox_free(struct inbox *in)
 {
 	if (!in)
 		return;
-	late_free(in->late);
+	arrivals_free(in->arrivals);
 	loop_timer_free(in->retry);
 	loop_timer_free(in->tell);
 	acks_free(in->acks);
 	senders_free(in->senders);
-	places_forget(&in->marks);
-	places_forget(&in->served);
-	places_fini(&in->monitors);     /* they are the peers' */
 	mem_free(in->key);
 	mem_free(in->seen);
 	mem_free(in);
@@ -594,6 +374,6 @@ bool inbox_idle(const struct inbox *in)
 void inbox_info(const struct inbox *in, struct inbox_info *out)
 {
 	*out = in->info;
-	out->pending = in->marks.n;
-	out->held = late_count(in->late);
+	out->pending = arrivals_pending(in->arrivals);
+	out->held = arrivals_late(in->arrivals);
 }

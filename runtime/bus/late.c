@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * late.c - see late.h. A queue an actor, tried again every RETRY_MS from its front. An actor whose
- * mailbox is full is busy, so a look now and then costs little beside it. */
+ * mailbox is full is busy, so a look now and then costs little beside it. What nobody waits for any
+ * more leaves from wherever it stands. */
 #include "late.h"
 
-enum { RETRY_MS = 2 };
+#include "ports.h"
+
+enum { RETRY_MS = 2, SWEEP_MS = 50 };
 
 struct queue {
 	struct queue *next;
@@ -14,30 +17,54 @@ struct queue {
 struct late {
 	struct queue *first;
 	bool (*hand_on)(void *arg, actor_ref to, struct late_message *m);
+	void (*give_up)(void *arg, struct late_message *m);
 	void *arg;
 	struct loop_timer *timer;
+	int64_t swept_ms;
 	size_t bytes;
 	unsigned count;
 };
 
-static void drop_first(struct late *l, struct queue *q)
+static void drop(struct late *l, struct queue *q, struct late_message **at)
 {
-	struct late_message *m = q->first;
+	struct late_message *m = *at;
 
-	q->first = m->next;
+	*at = m->next;
+	if (!*at)
+		q->last = at;
 	l->bytes -= m->size;
 	l->count--;
 	mem_free(m);
+}
+
+static void sweep(struct late *l, struct queue *q, int64_t now)
+{
+	struct late_message **at = &q->first, *m;
+
+	while ((m = *at)) {
+		if (!m->what || !m->until_ms || m->until_ms > now) {
+			at = &m->next;
+			continue;
+		}
+		l->give_up(l->arg, m);
+		drop(l, q, at);
+	}
 }
 
 static void on_timer(void *arg)
 {
 	struct late *l = arg;
 	struct queue **at = &l->first, *q;
+	int64_t now = now_ms();
+	bool due = now - l->swept_ms >= SWEEP_MS;
 
+	if (due)
+		l->swept_ms = now;
 	while ((q = *at)) {
+		if (due)
+			sweep(l, q, now);
 		while (q->first && l->hand_on(l->arg, q->to, q->first))
-			drop_first(l, q);
+			drop(l, q, &q->first);
 		if (q->first) {
 			at = &q->next;
 		} else {
@@ -103,11 +130,13 @@ unsigned late_count(const struct late *l)
 }
 
 struct late *late_new(struct loop *loop, bool (*hand_on)(void *arg, actor_ref to,
-                                                         struct late_message *m), void *arg)
+                                                         struct late_message *m),
+                      void (*give_up)(void *arg, struct late_message *m), void *arg)
 {
 	struct late *l = mem_alloc(sizeof *l);
 
 	l->hand_on = hand_on;
+	l->give_up = give_up;
 	l->arg = arg;
 	l->timer = loop_timer_new(loop, on_timer, l);
 	return l;
@@ -122,7 +151,7 @@ void late_free(struct late *l)
 	loop_timer_free(l->timer);
 	while ((q = l->first)) {
 		while (q->first)
-			drop_first(l, q);
+			drop(l, q, &q->first);
 		l->first = q->next;
 		mem_free(q);
 	}

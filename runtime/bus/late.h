@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * late.h - messages whose actor's mailbox was full, kept in order until there is room. The loop's
- * thread. */
+ * late.h - messages and questions whose actor's mailbox was full, kept in order until there is
+ * room. The loop's thread. */
 #ifndef LATE_H
 #define LATE_H
 
@@ -11,16 +11,19 @@ struct late_message {
 	/* as is args: in bytes, behind it; NULL: it was handed on, and is to be followed yet */
 	const char *what;
 	struct packed args; unsigned count;
-	void *owner;                    /* the caller's */
-	actor *from;                    /* the caller's */
+	/* of a question; 0: it is none, or how long it may wait (of now_ms()) is not known */
+	uint64_t number; int64_t until_ms;
+	void *owner, *peer;             /* the caller's */
+	bool again;                     /* it may have been handled before */
 	bool client;                    /* a client called it */
 	size_t size;
 };
 
 struct late;
-/* hand_on: false: still no room. It may set what to NULL then. */
+/* hand_on: false: still no room. It may set what to NULL then. give_up: it has waited too long. */
 struct late *late_new(struct loop *l, bool (*hand_on)(void *arg, actor_ref to,
-                                                      struct late_message *m), void *arg);
+                                                      struct late_message *m),
+                      void (*give_up)(void *arg, struct late_message *m), void *arg);
 void   late_free(struct late *l);
 bool   late_waits(const struct late *l, actor_ref to);  /* something waits for this actor */
 /* Copies all of m. */

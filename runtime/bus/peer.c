@@ -31,7 +31,7 @@
 #include "watches.h"
 
 enum {
-	QUESTIONS_MOST = 16384,
+	QUESTIONS_MOST = 16384, PATIENCE_MS = 600000,   /* of who asks without saying */
 	WAITING_MOST = 1 << 20,         /* bytes behind the frame that flies */
 	MAILBOX_COUNT = 8192, MAILBOX_BYTES = 8 << 20,
 	LENGTH_MOST = 256,              /* frames in the inbox; it opens again at half of that */
@@ -39,7 +39,6 @@ enum {
 	LENGTH_MS = 5, AGAIN_MS = 50, SAY_MS = 5000,
 	HOLD_US = 2000, HOLD_BYTES = 64 << 10,  /* a frame waits so long at most, until so large, */
 	THICK_16 = 64, HASTY = 64,      /* where 4 are in one; if in vain, so many do not */
-	PATIENCE_MS = 600000,           /* of who asks without saying */
 };
 
 struct question { struct place place; actor *holder; msg_caller caller; actor_id who; };
@@ -206,7 +205,6 @@ static void flush(void *arg)
 	fly(p);
 }
 
-/* Waited long enough. */
 static void on_flush(void *arg)
 {
 	struct peer *p = arg;
@@ -388,25 +386,28 @@ actor_id peer_came(struct peer *p, const struct part *part)
 	return who;
 }
 
-void peer_ask(struct peer *p, actor *self, actor_ref to, struct places *served,
-              const struct part *part)
+void peer_refuse(struct peer *p, const msg *m, uint64_t number, int code, const char *text)
+{
+	part_refusal(said_part(p, m, "", ""), number, code, text);
+}
+
+int peer_ask(struct peer *p, actor *self, actor_ref to, struct places *served,
+              const struct part *part, struct why *why)
 {
 	struct call c = { .to = to, .what = part->what, .args = part->args,
 	                  .count = part->count, .client = part->client,
 	                  .origin = part->client ? FROM_CLIENT : FROM_REDIS };
-	struct why why;
-	int64_t number = core_ask(self, &c, "answered", part->ms ? part->ms : PATIENCE_MS, &why);
+	int64_t number = core_ask(self, &c, "answered", part->ms ? part->ms : PATIENCE_MS, why);
 	struct served *s;
 
-	if (number < 0) {
-		part_refusal(said_part(p, NULL, "", ""), part->number, (int)number, why.text);
-		return;
-	}
+	if (number < 0)
+		return (int)number;
 	s = places_make(served, sizeof *s);
 	s->place.number = (uint64_t)number;
 	s->peer = p;
 	s->number = part->number;
 	places_add(served, &s->place);
+	return 0;
 }
 
 void peer_answered(struct places *served, const msg *m)
@@ -416,8 +417,7 @@ void peer_answered(struct places *served, const msg *m)
 	if (!s)
 		return;
 	if (msg_error(m)) {
-		part_refusal(said_part(s->peer, m, "", ""), s->number, msg_error(m),
-		             msg_error_text(m));
+		peer_refuse(s->peer, m, s->number, msg_error(m), msg_error_text(m));
 	} else {
 		part_answer(said_part(s->peer, m, "", ""), s->number, (unsigned)msg_count(m));
 		msg_pack(m, 0, &s->peer->writing);

@@ -51,9 +51,12 @@ void peer_speaks(struct peer *p, uint64_t life);
 struct places;
 /* ANSWER, REFUSAL, DOWN. Who was given an answer, or 0. */
 actor_id peer_came(struct peer *p, const struct part *part);
-/* An ASK is asked here, of to, in the name of self. */
-void peer_ask(struct peer *p, actor *self, actor_ref to, struct places *served,
-              const struct part *part);
+/* An ASK is asked here, of to, in the name of self. Negative with why: it is not, and the asker has
+ * not been told. */
+int  peer_ask(struct peer *p, actor *self, actor_ref to, struct places *served,
+              const struct part *part, struct why *why);
+/* It is told. m: what self is handling, or NULL. */
+void peer_refuse(struct peer *p, const msg *m, uint64_t number, int code, const char *text);
 void peer_answered(struct places *served, const msg *m);
 /* WATCH, UNWATCH: self monitors for it, and tells what `down` says: number name reason. */
 void peer_watch(struct peer *p, actor *self, struct places *monitors, const struct part *part);

@@ -13,6 +13,11 @@
  * A name belongs to a state folder (its identity), not to a process: a restart takes it over at
  * once, another folder only when nobody was heard of under it for NODES_ALIVE_MS.
  *
+ * Who is not on the list is gone only where it could have been heard. So each beat asks, too, how
+ * late it is itself, by Redis's clock: when Redis stood still, refused writes (a failover), lost
+ * the set, had its clock set, or when we slept, all are late, and whoever is first must not bury
+ * the others. All that were known then stay for NODES_ALIVE_MS more.
+ *
  * The script writes first what Redis allows at its memory limit, so that a full Redis does not look
  * like nodes that died. The loop's thread. */
 #include "nodes.h"
@@ -21,7 +26,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FORGET_MS = 86400000 };
+enum {
+	FORGET_MS = 86400000,
+	LATE_MS = NODES_ALIVE_MS - 2 * NODES_BEAT_MS,   /* since a beat: others may be later */
+};
 
 struct node {
 	struct node *next;
@@ -29,7 +37,7 @@ struct node {
 	uint64_t life;
 	struct buf info;
 	bool here, known;               /* on the last list; its info has been read */
-	bool before;                    /* was here when Redis went away; not heard of since */
+	bool before;                    /* was here when nobody was heard; nor since */
 };
 
 struct nodes {
@@ -42,7 +50,8 @@ struct nodes {
 	bool up, beating, joined, changed, leaving, left;
 	bool again;                     /* a beat is wanted behind the one under way */
 	struct loop_timer *timer;
-	int64_t up_ms;                  /* when Redis came */
+	int64_t early_ms;               /* when it was found that nobody could be heard */
+	int64_t sent_ms, ours_ms;       /* the last beat; that was answered `here` */
 };
 
 static const char beat_script[] =
@@ -56,6 +65,8 @@ static const char beat_script[] =
 	"  redis.call('INCR', KEYS[3])"
 	"  redis.call('PUBLISH', ARGV[6], ARGV[1])"
 	" elseif had[2] ~= ARGV[3] then return {'again'} end"
+	" local heard = redis.call('ZSCORE', KEYS[1], ARGV[1])"
+	" local late = not heard or tonumber(heard) + ARGV[8] < now + ARGV[4]"
 	" redis.call('PEXPIRE', KEYS[2], ARGV[4])"
 	" redis.call('ZADD', KEYS[1], now + ARGV[4], ARGV[1])"
 	/* said by a clock that was ahead (a failover, a Redis that was moved) */
@@ -65,7 +76,7 @@ static const char beat_script[] =
 	"  redis.call('PEXPIRE', KEYS[1] .. ':' .. name, ARGV[4]) end"
 	" local out = redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')"
 	" table.insert(out, 1, redis.call('GET', KEYS[3]) or '0')"
-	" table.insert(out, 1, 'here')"
+	" table.insert(out, 1, late and 'late' or 'here')"
 	" return out";
 
 static const char leave_script[] =
@@ -163,10 +174,17 @@ static void depart(struct nodes *s)
 	}
 }
 
-/* While Redis was away nobody could be heard: who is back before the others does not bury them. */
+/* Who is heard before the others does not bury them. */
+static void nobody_was_heard(struct nodes *s)
+{
+	s->early_ms = now_ms();
+	for (struct node *n = s->first; n; n = n->next)
+		n->before = true;
+}
+
 static bool is_early(const struct nodes *s)
 {
-	return now_ms() - s->up_ms < NODES_ALIVE_MS;
+	return now_ms() - s->early_ms < NODES_ALIVE_MS || !nodes_ours(s);
 }
 
 static void see(struct nodes *s, const struct redis_reply *name, size_t names, bool all)
@@ -195,6 +213,9 @@ static void here(struct nodes *s, const struct redis_reply *r)
 	bool first = !s->joined, changed;
 
 	s->joined = true;
+	s->ours_ms = s->sent_ms;
+	if (!strcmp(r->item[0].str, "late"))
+		nobody_was_heard(s);
 	if (r->items < 2 || r->item[1].type != REDIS_STR)
 		return;
 	changed = first || strcmp(s->version, r->item[1].str);
@@ -222,7 +243,7 @@ static void on_beat(void *arg, const struct redis_reply *r)
 		return;
 	} else if (!strcmp(said, "again")) {
 		s->changed = again = true;
-	} else if (!strcmp(said, "here")) {
+	} else if (!strcmp(said, "here") || !strcmp(said, "late")) {
 		here(s, r);
 	}
 	if (again)
@@ -231,10 +252,11 @@ static void on_beat(void *arg, const struct redis_reply *r)
 
 static void beat(struct nodes *s)
 {
-	char alive[16], forget[16];
+	char alive[16], forget[16], late[16];
 	const char *argv[] = { "EVAL", beat_script, "3", "actord:{nodes}", s->key,
 	                       "actord:{nodes}:version", s->c.node, s->c.identity, s->life, alive,
-	                       s->changed ? s->info.p : "", NODES_CHANNEL, forget };
+	                       s->changed ? s->info.p : "", NODES_CHANNEL, forget,
+	                       late };
 	size_t len[ARRAY_LEN(argv)];
 
 	if (s->beating || !s->up || s->leaving) {
@@ -243,9 +265,11 @@ static void beat(struct nodes *s)
 	}
 	snprintf(alive, sizeof alive, "%d", NODES_ALIVE_MS);
 	snprintf(forget, sizeof forget, "%d", FORGET_MS);
+	snprintf(late, sizeof late, "%d", LATE_MS);
 	for (size_t i = 0; i < ARRAY_LEN(argv); i++)
 		len[i] = i == 10 && s->changed ? s->info.len : strlen(argv[i]);
 	s->changed = false;
+	s->sent_ms = now_ms();
 	s->beating = !s->c.port->command(s->c.port->link, on_beat, s, ARRAY_LEN(argv), argv, len);
 }
 
@@ -269,6 +293,7 @@ struct nodes *nodes_new(const struct nodes_config *c)
 	s->key = mem_string(key.p, key.len);
 	buf_fini(&key);
 	snprintf(s->life, sizeof s->life, "%" PRIu64, c->life);
+	s->ours_ms = -NODES_ALIVE_MS;
 	s->timer = loop_timer_new(c->loop, on_timer, s);
 	return s;
 }
@@ -290,11 +315,9 @@ void nodes_free(struct nodes *s)
 void nodes_up(struct nodes *s)
 {
 	s->up = true;
-	s->up_ms = now_ms();
 	s->joined = false;
 	s->changed = true;
-	for (struct node *n = s->first; n; n = n->next)
-		n->before = true;
+	nobody_was_heard(s);
 	loop_timer_set(s->timer, NODES_BEAT_MS);
 	beat(s);
 }
@@ -342,6 +365,11 @@ void nodes_leave(struct nodes *s)
 	                                                 ARRAY_LEN(argv), argv, len)))
 		s->left = true;
 	s->leaving = true;
+}
+
+bool nodes_ours(const struct nodes *s)
+{
+	return now_ms() - s->ours_ms < NODES_ALIVE_MS;
 }
 
 bool nodes_may_know(const struct nodes *s, const char *name)

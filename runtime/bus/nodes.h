@@ -37,7 +37,10 @@ void nodes_down(struct nodes *s);       /* Redis is away: nobody is taken for go
 void nodes_announce(struct nodes *s, struct packed info);
 void nodes_look(struct nodes *s);       /* somebody has changed */
 void nodes_leave(struct nodes *s);
-/* It is there, or nobody can say, as Redis has only just come: for NODES_ALIVE_MS. */
+/* Redis has said that we are there, by a beat of less than NODES_ALIVE_MS ago: nobody else can have
+ * the name meanwhile, nor take us for gone. */
+bool nodes_ours(const struct nodes *s);
+/* It is there, or nobody can say: until NODES_ALIVE_MS after nobody could be heard. */
 bool nodes_may_know(const struct nodes *s, const char *name);
 bool nodes_left(const struct nodes *s); /* Redis has that */
 /* The others that are there. */

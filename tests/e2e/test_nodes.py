@@ -222,6 +222,34 @@ class Back(Nodes):
             self.skipTest("this machine is too busy for what takes less than 3 s")
         self.assertEqual(names, ["alpha", "beta"])
 
+    def beats(self, db, *names):
+        """Each has been answered: its next beat is there as well."""
+        for _ in range(2):
+            scores = {n: db.zscore("actord:{nodes}", n) for n in names}
+            until(lambda: all(db.zscore("actord:{nodes}", n) != was for n, was in scores.items()),
+                  "they have beaten")
+
+    def test_redis_stands_still(self):
+        """For longer than a node may be unheard of, while all links stay."""
+        a, b = self.pair()
+        db = self.server.client()
+        self.addCleanup(db.close)
+        self.call(a, "spring", "watch", "sink")
+        db.execute_command("CLIENT", "PAUSE", 4000)
+        db.ping()
+        self.beats(db, "alpha", "beta")
+        self.assertEqual([x for x in a.err.lines + b.err.lines if "is gone" in x], [])
+        # It takes no writes, as in a failover with min-replicas-to-write; then it takes them again.
+        db.config_set("min-replicas-to-write", 1)
+        until(lambda: db.zcard("actord:{nodes}") == db.zcount(
+            "actord:{nodes}", "-inf", db.time()[0] * 1000), "nobody's lease is left")
+        db.config_set("min-replicas-to-write", 0)
+        self.beats(db, "alpha", "beta")
+        self.assertEqual([x for x in a.err.lines + b.err.lines if "is gone" in x], [])
+        # Who dies is gone all the same.
+        b.kill()
+        self.assertEqual(self.call(a, "spring", "wait"), ["sink: the node beta is gone"])
+
 
 class Claimed(Nodes):
     def test_one_node_has_it(self):

@@ -5,7 +5,8 @@
  * script trims the stream and notes what was seen, in one step: between two, a frame could be known
  * as seen that is still there, and be lost with a restart, or the other way round be handled twice.
  * One script at a time; what becomes handled meanwhile goes with the next. When that is, the inbox
- * says: nobody waits for it. */
+ * says: nobody waits for it. A process whose name another has taken while it slept trims nothing:
+ * whoever opened the inbox last is noted there. */
 #include "acks.h"
 
 #include <inttypes.h>
@@ -24,7 +25,7 @@ struct batch {
 
 struct acks {
 	const struct redis_port *port;
-	const char *key, *seen;
+	const char *key, *seen, *life;
 	struct senders *senders;
 	void (*handled)(void *arg, const char *trouble);
 	void *arg;
@@ -35,8 +36,10 @@ struct acks {
 };
 
 static const char ack_script[] =
-	"redis.call('XTRIM', KEYS[1], 'MINID', ARGV[1])"
-	" for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end"
+	"local life = redis.call('HGET', KEYS[2], '\\0life')"
+	" if life and life ~= ARGV[2] then return -1 end"
+	" redis.call('XTRIM', KEYS[1], 'MINID', ARGV[1])"
+	" for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end"
 	" return 1";
 
 bool id_read(struct id *id, const char *s)
@@ -71,12 +74,14 @@ static void unheard(struct acks *a)
 static void on_acked(void *arg, const struct redis_reply *r)
 {
 	struct acks *a = arg;
+	bool others = r->type == REDIS_INT && r->integer < 0;
 
 	a->acking = false;
-	if (r->type == REDIS_GONE || r->type == REDIS_ERROR)
+	a->up = a->up && !others;
+	if (r->type == REDIS_GONE || r->type == REDIS_ERROR || others)
 		unheard(a);
-	if (r->type == REDIS_ERROR)
-		a->handled(a->arg, r->str);
+	if (r->type == REDIS_ERROR || others)
+		a->handled(a->arg, others ? "another runtime has opened it" : r->str);
 }
 
 static unsigned dirty(const struct acks *a)
@@ -91,7 +96,7 @@ static unsigned dirty(const struct acks *a)
 /* All senders at once: what is trimmed away has to be known as seen. */
 void acks_tell(struct acks *a)
 {
-	enum { FIRST = 6 };
+	enum { FIRST = 7 };
 	unsigned n = FIRST, senders;
 	char id[48], (*words)[48];
 	const char **argv;
@@ -104,7 +109,7 @@ void acks_tell(struct acks *a)
 	len = mem_alloc((FIRST + 2 * senders) * sizeof *len);
 	words = mem_alloc((senders + 1) * sizeof *words);
 	snprintf(id, sizeof id, "%" PRIu64 "-%" PRIu64, a->to_ack.ms, a->to_ack.number + 1);
-	memcpy(argv, (const char *[]){ "EVAL", ack_script, "2", a->key, a->seen, id },
+	memcpy(argv, (const char *[]){ "EVAL", ack_script, "2", a->key, a->seen, id, a->life },
 	       FIRST * sizeof *argv);
 	for (struct sender *s = senders_first(a->senders); s; s = s->next) {
 		char *word = words[(n - FIRST) / 2];
@@ -204,13 +209,13 @@ void batch_last(struct batch *b, const struct id *id)
 /* --- the face ----------------------------------------------------------------------------- */
 
 struct acks *acks_new(const struct redis_port *port, const char *key, const char *seen,
-                      struct senders *senders, void (*handled)(void *arg, const char *trouble),
-                      void *arg)
+                      const char *life, struct senders *senders,
+                      void (*handled)(void *arg, const char *trouble), void *arg)
 {
 	struct acks *a = mem_alloc(sizeof *a);
 
-	*a = (struct acks){ .port = port, .key = key, .seen = seen, .senders = senders,
-	                    .handled = handled, .arg = arg };
+	*a = (struct acks){ .port = port, .key = key, .seen = seen, .life = life,
+	                    .senders = senders, .handled = handled, .arg = arg };
 	a->end = &a->first;
 	return a;
 }

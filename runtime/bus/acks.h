@@ -12,10 +12,11 @@ bool id_after(const struct id *a, const struct id *b);
 
 struct acks;
 struct batch;   /* what one read brought */
-/* All is borrowed. handled: a batch was (trouble NULL), or Redis does not take that (its words). */
+/* All is borrowed. life: of who reads the inbox, as Redis has it; for another nothing is trimmed.
+ * handled: a batch was (trouble NULL), or Redis does not take that (its words). */
 struct acks *acks_new(const struct redis_port *port, const char *key, const char *seen,
-                      struct senders *senders, void (*handled)(void *arg, const char *trouble),
-                      void *arg);
+                      const char *life, struct senders *senders,
+                      void (*handled)(void *arg, const char *trouble), void *arg);
 void acks_free(struct acks *a);
 struct batch *acks_begin(struct acks *a);       /* gives it opened once */
 void acks_close(struct acks *a, struct batch *b);       /* as often as it was opened */

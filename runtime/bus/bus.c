@@ -15,9 +15,7 @@
  *
  * Invariants: nothing is popped before the channels are subscribed, as a patch that is PUBLISHed
  * must not be missed by whoever takes the calls after it. A change of the link is one line in the
- * log.
- *
- * The loop's thread, except names_changed(), which may be anybody's. */
+ * log. The loop's thread, except names_changed(), which may be anybody's. */
 #include "bus.h"
 
 #include <stdatomic.h>
@@ -253,8 +251,9 @@ static bool room(void *arg)
 
 	intake_info(b->intake, &in);
 	outbox_info(b->outbox, &out);
-	return b->ready && in.pending < PENDING_MOST && out.waiting < ANSWERS_MOST &&
-	       out.bytes < OUTBOX_BYTES_MOST / 2 && wire_unsent(b->wire) < UNSENT_MOST;
+	return b->ready && member_ours(b->member) && in.pending < PENDING_MOST &&
+	       out.waiting < ANSWERS_MOST && out.bytes < OUTBOX_BYTES_MOST / 2 &&
+	       wire_unsent(b->wire) < UNSENT_MOST;
 }
 
 static void go_on(void *arg)

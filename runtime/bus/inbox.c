@@ -2,7 +2,8 @@
  * inbox.c - see inbox.h.
  *
  *   actord:{node:NAME}        stream of frames (frame.h), field f: just what is not handled yet
- *   actord:{node:NAME}:seen   hash: of each sender, its life and the sequence handled last
+ *   actord:{node:NAME}:seen   hash: of each sender, its life and the sequence handled last; \0life:
+ *                             of the process that reads it, its life
  *
  * The idea: one reader, so the order of each sender is kept from Redis to the mailbox. What one
  * read brings is a batch. When all mailboxes that got something of it have come so far
@@ -195,8 +196,8 @@ static void on_read(void *arg, const struct redis_reply *r)
 	struct inbox *in = arg;
 
 	in->reading = false;
-	if (r->type == REDIS_GONE)
-		return;
+	if (r->type == REDIS_GONE || !in->c.ours(in->c.arg))
+		return;                 /* what it brought is read again */
 	if (r->type == REDIS_ERROR) {
 		complain(in, "the inbox", r->str);
 		loop_timer_set(in->retry, PAUSE_MS);
@@ -216,7 +217,7 @@ static void read_on(void *arg)
 	char id[48], count[16], ms[16];
 	const char *argv[] = { "XREAD", "COUNT", count, "BLOCK", ms, "STREAMS", in->key, id };
 
-	if (in->reading || !in->up)
+	if (in->reading || !in->up || !in->c.ours(in->c.arg))
 		return;
 	if (acks_count(in->acks) >= BATCHES_MOST ||
 	    arrivals_late_bytes(in->arrivals) > LATE_BYTES_MOST) {
@@ -231,9 +232,10 @@ static void read_on(void *arg)
 
 /* --- joining ------------------------------------------------------------------------------ */
 
-/* last id, Redis's clock in ms, then senders and their words. */
+/* last id, Redis's clock in ms, then senders and their words. HDEL: a full Redis takes the rest. */
 static const char join_script[] =
-	"if redis.call('EXISTS', KEYS[1]) == 0 then"
+	"redis.call('HDEL', KEYS[2], '\\0life') redis.call('HSET', KEYS[2], '\\0life', ARGV[1])"
+	" if redis.call('EXISTS', KEYS[1]) == 0 then"
 	" redis.call('XDEL', KEYS[1], redis.call('XADD', KEYS[1], '*', 'f', '')) end"
 	" local i, last = redis.call('XINFO', 'STREAM', KEYS[1]), '0-0'"
 	" for n = 1, #i, 2 do if i[n] == 'last-generated-id' then last = i[n + 1] end end"
@@ -258,7 +260,8 @@ static void first_time(struct inbox *in, const struct redis_reply *r, const stru
 	in->before = *last;
 	in->joined_ms = strtoll(r->item[1].str, NULL, 10);
 	for (size_t i = 2; i + 1 < r->items; i += 2)
-		if (r->item[i].type == REDIS_STR && r->item[i].len <= NAME_MAX_LEN &&
+		if (r->item[i].type == REDIS_STR && *r->item[i].str &&
+		    r->item[i].len <= NAME_MAX_LEN &&
 		    r->item[i + 1].type == REDIS_STR)
 			remember(in, r->item[i].str, r->item[i + 1].str);
 }
@@ -282,17 +285,17 @@ static void on_joined(void *arg, const struct redis_reply *r)
 		in->at = (struct id){ 0, 0 };   /* Redis has lost it all, or the last of it */
 		acks_anew(in->acks);
 	}
-	if (in->up)                     /* the key alone was gone */
-		return;
-	in->up = true;
-	in->c.opened(in->c.arg, NULL);
+	if (!in->up) {                  /* else the key alone was gone, or the name in doubt */
+		in->up = true;
+		in->c.opened(in->c.arg, NULL);
+	}
 	acks_up(in->acks);
 	read_on(in);
 }
 
 void inbox_up(struct inbox *in)
 {
-	const char *argv[] = { "EVAL", join_script, "2", in->key, in->seen };
+	const char *argv[] = { "EVAL", join_script, "2", in->key, in->seen, in->c.life };
 
 	in->joining = in->at;
 	wire_words(in->commands, on_joined, in, ARRAY_LEN(argv), argv);
@@ -315,6 +318,7 @@ static void handled(void *arg, const char *trouble)
 		complain(in, "that an inbox is handled", trouble);
 		in->telling = true;
 		loop_timer_set(in->tell, PAUSE_MS);
+		in->c.doubted(in->c.arg);
 	} else {
 		read_on(in);
 	}
@@ -335,7 +339,7 @@ struct inbox *inbox_new(const struct inbox_config *c, struct why *why)
 	in->seen = frame_key(c->node, ":seen");
 	in->said_ms = -SAY_MS;
 	in->senders = senders_new();
-	in->acks = acks_new(in->commands, in->key, in->seen, in->senders, handled, in);
+	in->acks = acks_new(in->commands, in->key, in->seen, c->life, in->senders, handled, in);
 	in->retry = loop_timer_new(c->loop, read_on, in);
 	in->tell = loop_timer_new(c->loop, on_tell, in);
 	arrivals.acks = in->acks;

@@ -11,8 +11,11 @@ struct inbox_config {
 	struct wire *wire;
 	struct peers *peers;
 	const char *node;               /* borrowed, as is all else */
+	const char *life;               /* of this process: "LIFE 0", as of a sender */
 	/* It is read from now on, after each inbox_up(); or, with a reason, it cannot be. */
 	void (*opened)(void *arg, const char *failed);
+	bool (*ours)(void *arg);        /* the name is; while it is not, nothing is taken */
+	void (*doubted)(void *arg);     /* it seems not to be: inbox_up() follows, where it is */
 	void *arg;
 };
 struct inbox_info { uint64_t taken, again, doubles, refused; unsigned pending, held; };

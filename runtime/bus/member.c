@@ -8,6 +8,7 @@
  */
 #include "member.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -26,6 +27,7 @@ struct member {
 	char since[32];
 	char rollout[48];
 	uint64_t life;
+	char life_text[24];             /* as inbox.h has it */
 	bool open, quiet;               /* the inbox is read; our topics are withdrawn */
 	bool shut;                      /* Redis did not let us have it: tried again at a look */
 	bool failed;                    /* which has been said */
@@ -130,6 +132,24 @@ static void on_joined(void *arg)
 	inbox_up(((struct member *)arg)->inbox);
 }
 
+static void on_ours(void *arg)
+{
+	struct member *m = arg;
+
+	inbox_up(m->inbox);
+	m->c.gate(m->c.arg);
+}
+
+static bool is_ours(void *arg)
+{
+	return member_ours(arg);
+}
+
+static void on_doubted(void *arg)
+{
+	nodes_doubt(((struct member *)arg)->nodes);
+}
+
 static void on_opened(void *arg, const char *reason)
 {
 	struct member *m = arg;
@@ -191,12 +211,12 @@ static int parts_new(struct member *m, struct why *why)
 {
 	struct nodes_config nodes = {
 		.loop = m->c.loop, .port = wire_port(m->c.wire, LINK_COMMANDS), .node = m->c.node,
-		.identity = m->c.identity, .life = m->life, .joined = on_joined,
+		.identity = m->c.identity, .life = m->life, .joined = on_joined, .ours = on_ours,
 		.refused = on_refused, .failed = failed, .seen = on_seen, .gone = on_gone, .arg = m,
 	};
 	struct inbox_config inbox = {
-		.loop = m->c.loop, .wire = m->c.wire, .node = m->c.node, .opened = on_opened,
-		.arg = m,
+		.loop = m->c.loop, .wire = m->c.wire, .node = m->c.node, .life = m->life_text,
+		.opened = on_opened, .ours = is_ours, .doubted = on_doubted, .arg = m,
 	};
 
 	m->peer = (struct peer_config){
@@ -216,6 +236,7 @@ struct member *member_new(const struct member_config *c, struct why *why)
 
 	m->c = *c;
 	m->life = random_u64() >> 1 | 1;
+	snprintf(m->life_text, sizeof m->life_text, "%" PRIu64 " 0", m->life);
 	m->said_ms = -SAY_MS;
 	tell_since(m);
 	m->look = loop_timer_new(c->loop, on_look, m);
@@ -333,6 +354,11 @@ bool member_idle(struct member *m, bool others_idle)
 		return false;
 	nodes_leave(m->nodes);
 	return nodes_left(m->nodes);
+}
+
+bool member_ours(const struct member *m)
+{
+	return nodes_ours(m->nodes);
 }
 
 bool member_may_know(const struct member *m, const char *node)

@@ -15,7 +15,7 @@ struct member_config {
 	/* The others can find us, after each member_up(); or, failed is why not. */
 	void (*joined)(void *arg, const char *failed);
 	void (*refused)(void *arg, const char *reason); /* somebody else has our name */
-	void (*gate)(void *arg);        /* other nodes take messages again, or no more */
+	void (*gate)(void *arg);        /* others take messages again, or no more; or we do */
 	void (*gone)(void *arg);        /* some node is */
 	/* Appends one packed list of texts: the patches in force. May be NULL. */
 	void (*patches)(void *arg, struct buf *out);
@@ -38,6 +38,8 @@ void member_heard(struct member *m);    /* on NODES_CHANNEL */
 void member_quiet(struct member *m);    /* nothing new is to be sent to us */
 /* What came is handled, what goes has gone, and we have left. After member_quiet(). */
 bool member_idle(struct member *m, bool others_idle);
+/* While that cannot be said, after a sleep, nothing is taken in its name; then gate() is called. */
+bool member_ours(const struct member *m);
 bool member_may_know(const struct member *m, const char *node);      /* it is there, or we are it */
 void member_info(const struct member *m, struct member_info *out);
 /* Appends a map a node, ours first: name self since version groups topics patches rollout. Their

@@ -182,9 +182,14 @@ static void nobody_was_heard(struct nodes *s)
 		n->before = true;
 }
 
+static bool heard_late(const struct nodes *s)
+{
+	return now_ms() - s->ours_ms >= NODES_ALIVE_MS;
+}
+
 static bool is_early(const struct nodes *s)
 {
-	return now_ms() - s->early_ms < NODES_ALIVE_MS || !nodes_ours(s);
+	return now_ms() - s->early_ms < NODES_ALIVE_MS || heard_late(s);
 }
 
 static void see(struct nodes *s, const struct redis_reply *name, size_t names, bool all)
@@ -210,12 +215,10 @@ static void see(struct nodes *s, const struct redis_reply *name, size_t names, b
 
 static void here(struct nodes *s, const struct redis_reply *r)
 {
-	bool first = !s->joined, changed;
+	bool first = !s->joined, again = heard_late(s), changed;
 
 	s->joined = true;
 	s->ours_ms = s->sent_ms;
-	if (!strcmp(r->item[0].str, "late"))
-		nobody_was_heard(s);
 	if (r->items < 2 || r->item[1].type != REDIS_STR)
 		return;
 	changed = first || strcmp(s->version, r->item[1].str);
@@ -223,6 +226,8 @@ static void here(struct nodes *s, const struct redis_reply *r)
 	see(s, r->item + 2, r->items - 2, changed);
 	if (first)
 		s->c.joined(s->c.arg);
+	else if (again)
+		s->c.ours(s->c.arg);
 }
 
 static void on_beat(void *arg, const struct redis_reply *r)
@@ -238,13 +243,18 @@ static void on_beat(void *arg, const struct redis_reply *r)
 		s->changed = true;
 		s->c.failed(s->c.arg, r->str);
 	} else if (!strcmp(said, "taken")) {
+		s->ours_ms = -NODES_ALIVE_MS;
 		s->c.refused(s->c.arg, "another runtime has it; two need two names (--node NAME), "
 		             "or one --state folder that they use one after the other");
 		return;
 	} else if (!strcmp(said, "again")) {
 		s->changed = again = true;
 	} else if (!strcmp(said, "here") || !strcmp(said, "late")) {
-		here(s, r);
+		if (*said == 'l')
+			nobody_was_heard(s);
+		again = again || now_ms() - s->sent_ms >= NODES_ALIVE_MS;
+		if (now_ms() - s->sent_ms < NODES_ALIVE_MS)     /* else it is of long ago */
+			here(s, r);
 	}
 	if (again)
 		beat(s);
@@ -369,7 +379,13 @@ void nodes_leave(struct nodes *s)
 
 bool nodes_ours(const struct nodes *s)
 {
-	return now_ms() - s->ours_ms < NODES_ALIVE_MS;
+	return !s->joined || !heard_late(s);
+}
+
+void nodes_doubt(struct nodes *s)
+{
+	s->ours_ms = -NODES_ALIVE_MS;
+	beat(s);
 }
 
 bool nodes_may_know(const struct nodes *s, const char *name)

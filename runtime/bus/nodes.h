@@ -20,6 +20,7 @@ struct nodes_config {
 	const char *identity;           /* of its state folder: who has it may take the name over */
 	uint64_t life;                  /* of this process */
 	void (*joined)(void *arg);      /* the name is ours, after each nodes_up() */
+	void (*ours)(void *arg);        /* it is again, after a while in which nobody knew */
 	void (*refused)(void *arg, const char *reason); /* somebody else has the name */
 	void (*failed)(void *arg, const char *reason);  /* Redis does not let us */
 	/* Came, or changed. info: one packed map. */
@@ -38,8 +39,9 @@ void nodes_announce(struct nodes *s, struct packed info);
 void nodes_look(struct nodes *s);       /* somebody has changed */
 void nodes_leave(struct nodes *s);
 /* Redis has said that we are there, by a beat of less than NODES_ALIVE_MS ago: nobody else can have
- * the name meanwhile, nor take us for gone. */
+ * the name meanwhile, nor take us for gone. Or it has not been asked yet. */
 bool nodes_ours(const struct nodes *s);
+void nodes_doubt(struct nodes *s);      /* it may not be ours: not until Redis has said so again */
 /* It is there, or nobody can say: until NODES_ALIVE_MS after nobody could be heard. */
 bool nodes_may_know(const struct nodes *s, const char *name);
 bool nodes_left(const struct nodes *s); /* Redis has that */

@@ -98,6 +98,42 @@ class Found(Nodes):
         self.assertEqual([n["name"] for n in again.json("nodes")], ["alpha"])
 
 
+    def test_a_sleeper_whose_name_was_taken(self):
+        """It takes nothing in that name when it wakes, and ends."""
+        a = self.node("alpha", "spring.c")
+        old = self.node("beta", "logbook.c")
+        self.reach(a, "logbook")
+        old.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(old.process.send_signal, signal.SIGCONT)
+        until(lambda: len(a.json("nodes")) == 1, "beta is gone")
+        new = self.node("beta", "logbook.c")
+        self.reach(a, "logbook")
+        # What waits behind the first stays in the inbox meanwhile.
+        for n in range(1, 21):
+            sent = a.actorctl("send", "logbook", "note", n, 1500 if n == 1 else 0)
+            self.assertEqual(sent.code, 0, sent)
+        old.process.send_signal(signal.SIGCONT)
+        self.assertEqual(old.process.wait(30), 2)
+        self.assertTrue(new.err.wait("noted 20"))
+        db = self.server.client()
+        until(lambda: db.xlen("actord:{node:beta}") == 0, "the inbox is empty")
+        self.assertEqual([x for x in old.err.lines if "noted" in x], [])
+        self.assertEqual(len([x for x in new.err.lines if "noted" in x]), 20)
+
+    def test_its_inbox_is_opened_by_another(self):
+        """Who has the name opens it again; until then nothing is trimmed."""
+        a, b = self.pair()
+        db = self.server.client()
+        seen = "actord:{node:beta}:seen"
+        life = db.hget(seen, b"\0life")
+        db.hset(seen, b"\0life", "7 0")
+        self.call(a, "spring", "run", "sink", 1, 100, 0)
+        self.came(b, 100)
+        until(lambda: db.xlen("actord:{node:beta}") == 0, "the inbox is empty")
+        self.assertEqual(db.hget(seen, b"\0life"), life)
+        self.assertTrue(b.err.wait("another runtime has opened it"))
+
+
 class Called(Nodes):
     def test_send_and_ask(self):
         a, b = self.pair()

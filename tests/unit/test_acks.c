@@ -25,8 +25,8 @@ static int command(void *link, redis_fn *fn, void *arg, int argc, const char **a
 	told.arg = arg;
 	told.argc = argc;
 	snprintf(told.id, sizeof told.id, "%s", argv[5]);
-	snprintf(told.sender, sizeof told.sender, "%s %s", argc > 6 ? argv[6] : "",
-	         argc > 7 ? argv[7] : "");
+	snprintf(told.sender, sizeof told.sender, "%s %s", argc > 7 ? argv[7] : "",
+	         argc > 8 ? argv[8] : "");
 	n_told++;
 	return 0;
 }
@@ -66,7 +66,7 @@ static struct acks *fresh(void)
 
 	all = senders_new();
 	s = sender_of(all, "alpha");
-	a = acks_new(&port, "key", "seen", all, handled, NULL);
+	a = acks_new(&port, "key", "seen", "5 0", all, handled, NULL);
 	n_told = 0;
 	away = false;
 	acks_up(a);
@@ -152,6 +152,24 @@ static void test_refused_is_told_again(void **state)
 	end(a);
 }
 
+/* Said no more: until the inbox has been opened again, which only who has the name may do. */
+static void test_another_reads_it(void **state)
+{
+	struct acks *a = fresh();
+
+	(void)state;
+	troubles = 0;
+	batch(a, s, 1, 100);
+	told.fn(told.arg, &(struct redis_reply){ .type = REDIS_INT, .integer = -1 });
+	assert_int_equal(troubles, 1);
+	acks_tell(a);
+	assert_int_equal(n_told, 1);
+	acks_up(a);
+	assert_int_equal(n_told, 2);
+	assert_string_equal(told.sender, "alpha 7 1");
+	end(a);
+}
+
 /* A Redis that took another's place has frames still that were handled: of this life, which their
  * sequence tells, and of those before. A life that was never heard of may be forged, and is no
  * reason to drop any of another where nothing is read twice. */
@@ -192,7 +210,7 @@ static void test_all_senders_are_told_at_once(void **state)
 	acks_close(a, b);
 	acks_tell(a);
 	assert_int_equal(n_told, 1);
-	assert_int_equal(told.argc, 6 + 2 * MANY);
+	assert_int_equal(told.argc, 7 + 2 * MANY);
 	reply(REDIS_INT);
 	assert_true(acks_idle(a));
 	end(a);
@@ -247,6 +265,7 @@ int main(void)
 		cmocka_unit_test(test_one_at_a_time),
 		cmocka_unit_test(test_lost_is_told_again),
 		cmocka_unit_test(test_refused_is_told_again),
+		cmocka_unit_test(test_another_reads_it),
 		cmocka_unit_test(test_earlier_lives_are_known_again),
 		cmocka_unit_test(test_all_senders_are_told_at_once),
 		cmocka_unit_test(test_what_is_missing_is_told_once),

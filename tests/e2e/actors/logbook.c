@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * logbook: writes what it handles into the node's log, so that it can be read when the node is gone. */
+ * logbook: writes what it handles into the node's log, which is there when the node is gone. */
 #include "actor.h"
 
 /* ms: it takes so long. */

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Nodes when Redis, or one of them, stood still: nobody alive is buried, and who slept takes nothing
-in a name that may be another's by then."""
+"""Nodes when Redis, or one of them, stood still: nobody alive is buried, and who slept takes
+nothing in a name that may be another's by then."""
 
 import signal
 import time

@@ -424,12 +424,13 @@ int conn_writeable(struct conn *c)
 	return 0;
 }
 
-/* RFC 6455, 7.4: what a close may carry; without a code, none goes back. (What is no UTF-8 behind
- * it the library has refused.) */
+/* RFC 6455, 7.4, and IANA's registry of what came later: what a close may carry; without a code,
+ * none goes back. (What is no UTF-8 behind it the library has refused; of 1012 to 1014 it makes
+ * 1002, 4.1.6.) */
 static int close_code(const uint8_t *payload, size_t len)
 {
 	int code = len > 1 ? payload[0] << 8 | payload[1] : 0;
-	bool known = (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1011) ||
+	bool known = (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
 	             (code >= 3000 && code < 5000);
 
 	return !len || known ? code : CLOSE_WRONG;

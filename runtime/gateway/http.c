@@ -53,6 +53,12 @@ static bool fits(const struct http_request *r)
 	       atoll(r->length) <= MESSAGE_MAX;
 }
 
+/* It is not read: in its buffer libwebsockets 4.1 looks for the end for ever. */
+static bool has_body(const struct http_request *r)
+{
+	return r->chunked || (r->length[0] && strcmp(r->length, "0"));
+}
+
 bool http_is_call(const struct http_request *r)
 {
 	return for_an_actor(r) && fits(r);
@@ -70,15 +76,37 @@ bool http_admits(const struct http_config *c, const struct http_request *r,
 	return true;
 }
 
-bool http_upgrades(const struct http_config *c, const struct http_request *r, const char *to,
-                   struct http_reply *out)
+/* Base64 of 16 bytes; of bits that are left over some clients set a few. */
+static bool is_key(const char *key)
 {
-	if (strcasecmp(to, "websocket"))
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				     "0123456789+/";
+
+	return strspn(key, digits) == 22 && !strcmp(key + 22, "==");
+}
+
+/* Of protocols the client has named it demands none (RFC 6455, 4.1), but the library drops it. */
+bool http_upgrades(const struct http_config *c, const struct http_request *r,
+                   const struct http_handshake *h, struct http_reply *out)
+{
+	if (strcasecmp(h->to, "websocket"))
 		http_refuse(c, out, 400, "no other upgrade than to websocket", NULL);
 	else if (r->method != HTTP_GET)
 		http_refuse(c, out, 405, "a handshake is a GET", NULL);
+	else if (strcmp(h->http, "HTTP/1.1") || !r->host[0] ||
+	         !strcasestr(h->connection, "upgrade"))
+		http_refuse(c, out, 400, "a handshake is of HTTP/1.1, with Host and Connection: "
+		            "Upgrade", NULL);
+	else if ((out->ask_version = strcmp(h->version, "13")))
+		http_refuse(c, out, 426, "a handshake has Sec-WebSocket-Version: 13", NULL);
+	else if (!is_key(h->key))
+		http_refuse(c, out, 400, "a Sec-WebSocket-Key is base64 of 16 bytes", NULL);
+	else if (h->protocols)
+		http_refuse(c, out, 400, "there is no Sec-WebSocket-Protocol here: do not ask for "
+		            "one", NULL);
 	else
 		return http_admits(c, r, out);
+	out->ends = has_body(r);
 	return false;
 }
 
@@ -124,8 +152,7 @@ void http_answer(const struct http_config *c, const struct http_request *r,
 {
 	bool admitted = http_admits(c, r, out);
 
-	/* Its body is not read: in its buffer libwebsockets 4.1 looks for the end for ever. */
-	out->ends = r->chunked || (r->length[0] && strcmp(r->length, "0"));
+	out->ends = has_body(r);
 	switch (r->method) {
 	case HTTP_GET: case HTTP_HEAD:          /* a page that may not is kept from reading it */
 		get(c, r, out);
@@ -188,6 +215,12 @@ void http_headers(const struct http_reply *r,
 		add(arg, "retry-after:", "1");
 	if (r->ends)
 		add(arg, "connection:", "close");
+	else if (r->ask_version)
+		add(arg, "connection:", "upgrade");
+	if (r->ask_version) {
+		add(arg, "upgrade:", "websocket");
+		add(arg, "sec-websocket-version:", "13");
+	}
 	if (r->ask_login)
 		add(arg, "www-authenticate:", "Basic realm=\"actord\"");
 	if (!r->origin[0])

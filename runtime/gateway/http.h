@@ -17,6 +17,12 @@ struct http_request {
 	struct file_want want;
 	bool near;                      /* from this machine, and by no proxy; host may lie */
 };
+/* The headers of who asks to become a WebSocket (RFC 6455, 4.2.1); "": absent. */
+struct http_handshake {
+	char to[16], connection[128], http[16];         /* http: HTTP/1.1 */
+	char key[32], version[8];
+	bool protocols;                 /* it names some of its own */
+};
 struct http_reply {
 	int status;                     /* 0: not yet */
 	const char *type;
@@ -25,6 +31,7 @@ struct http_reply {
 	const char *allow;              /* methods; NULL */
 	char origin[256];               /* whose pages may read it; "": only our own */
 	bool ask_login;                 /* WWW-Authenticate */
+	bool ask_version;               /* Upgrade, Sec-WebSocket-Version */
 	bool retry;                     /* Retry-After: a second */
 	bool ends;                      /* the connection ends behind it */
 };
@@ -44,9 +51,9 @@ bool http_is_call(const struct http_request *r);
 /* r->origin may do that, and reads the answer; else out is a refusal. */
 bool http_admits(const struct http_config *c, const struct http_request *r,
                  struct http_reply *out);
-/* It may become a WebSocket, as its Upgrade header, `to`, asks; else out is a refusal. */
-bool http_upgrades(const struct http_config *c, const struct http_request *r, const char *to,
-                   struct http_reply *out);
+/* It may become a WebSocket, as it asks; else out is a refusal. */
+bool http_upgrades(const struct http_config *c, const struct http_request *r,
+                   const struct http_handshake *h, struct http_reply *out);
 void http_answer(const struct http_config *c, const struct http_request *r,
                  struct http_reply *out);
 void http_reply_fini(struct http_reply *r);

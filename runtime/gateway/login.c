@@ -146,7 +146,8 @@ static bool close_other(struct session *s, const struct user_place *other)
 	return !error || error == ACTOR_ENOENT;
 }
 
-/* The same user may be here already. NULL: welcome, and it has its seat. */
+/* The same user may be here already. NULL: welcome, and it has its seat, or was told to come again
+ * later. */
 static const char *enter_users(struct session *s)
 {
 	struct buf others = { 0 };
@@ -157,10 +158,12 @@ static const char *enter_users(struct session *s)
 	for (size_t i = 0; i < others.len / sizeof *p; i++)
 		closed = close_other(s, &p[i]) && closed;
 	buf_fini(&others);
-	if (!closed)
+	if (!closed) {
 		users_leave(s);
-	return !may ? "this user is logged in already"
-	       : !closed ? "this user's earlier session cannot be closed now: try again" : NULL;
+		session_close(s, CLOSE_LATER,
+		              "this user's earlier session cannot be closed now: try again");
+	}
+	return may ? NULL : "this user is logged in already";
 }
 
 /* --- what is loaded before its calls pass -------------------------------------------------- */

@@ -219,20 +219,29 @@ static const struct wire wire = {
 	wire_head, wire_body, wire_done, wire_within, LWS_PRE,
 };
 
+static void read_handshake(struct lws *wsi, struct http_handshake *h)
+{
+	copy_header(wsi, WSI_TOKEN_UPGRADE, h->to, sizeof h->to);
+	copy_header(wsi, WSI_TOKEN_CONNECTION, h->connection, sizeof h->connection);
+	copy_header(wsi, WSI_TOKEN_HTTP, h->http, sizeof h->http);
+	copy_header(wsi, WSI_TOKEN_KEY, h->key, sizeof h->key);
+	copy_header(wsi, WSI_TOKEN_VERSION, h->version, sizeof h->version);
+	h->protocols = lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL);
+}
+
 /* Who asks to become a WebSocket. 0: let in; 1: answered. (What the callback has as `in` may be
  * gone by then, in 4.1.6.) */
 static int upgrade(struct ws *w, struct lws *wsi)
 {
 	struct http_reply out = { 0 };
 	struct http_request r;
-	char to[16] = "";
+	struct http_handshake h;
 	int err = 0;
 
-	if (lws_hdr_copy(wsi, to, sizeof to, WSI_TOKEN_UPGRADE) <= 0)
-		return -1;
 	read_request(wsi, "", &r);
-	if (!http_upgrades(&w->config.http, &r, to, &out))
-		err = web_reply(&wire, wsi, &out, false) ? -1 : 1;
+	read_handshake(wsi, &h);
+	if (!http_upgrades(&w->config.http, &r, &h, &out))
+		err = web_reply(&wire, wsi, &out, false) || out.ends ? -1 : 1;
 	http_reply_fini(&out);
 	return err;
 }

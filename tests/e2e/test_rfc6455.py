@@ -7,6 +7,7 @@ size is what the case asks for, so that what comes back tells that it came whole
 Sizes of 9.* are small unless RFC6455_LONG is set (tools/test --long sets it)."""
 
 import base64
+import http.client
 import json
 import os
 import socket
@@ -144,6 +145,46 @@ class Rfc6455(Case):
         before, code = raw.rest()
         self.assertIn(code, codes)
         return before
+
+
+class Handshake(Rfc6455):
+    """Section 4.2: who is refused is told why, and may go on."""
+
+    def answer(self, first="GET / HTTP/1.1", body="", **changed):
+        headers = {"Host": self.runtime.listen, "Upgrade": "websocket", "Connection": "Upgrade",
+                   "Sec-WebSocket-Key": base64.b64encode(bytes(16)).decode(),
+                   "Sec-WebSocket-Version": "13"}
+        headers.update((k.replace("_", "-"), v) for k, v in changed.items())
+        host, port = self.runtime.listen.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=10 * PATIENCE) as s:
+            s.sendall("\r\n".join([first, *("%s: %s" % pair for pair in headers.items()
+                                            if pair[1] is not None), "", body]).encode())
+            answer = http.client.HTTPResponse(s)
+            answer.begin()
+            return answer.status, answer.headers, answer.read() if answer.status > 101 else b""
+
+    def test_refused(self):
+        for version in "12", "8", "7, 8", "x" * 100, None:
+            status, headers, body = self.answer(Sec_WebSocket_Version=version)
+            self.assertEqual((status, headers["Sec-WebSocket-Version"]), (426, "13"), version)
+            self.assertIn(b"Sec-WebSocket-Version: 13", body)
+        for key in "abc", "*" * 24, "A" * 24, "A" * 22 + "==A", "A" * 100, None:
+            status, _, body = self.answer(Sec_WebSocket_Key=key)
+            self.assertEqual((status, b"16 bytes" in body), (400, True), key)
+        for changed in ({"first": "GET / HTTP/1.0"}, {"Connection": "close"}, {"Connection": None},
+                        {"Host": None}):
+            status, _, body = self.answer(**changed)
+            self.assertEqual((status, b"HTTP/1.1" in body), (400, True), changed)
+        status, _, body = self.answer(Sec_WebSocket_Protocol="foo, bar")
+        self.assertEqual((status, b"Sec-WebSocket-Protocol" in body), (400, True))
+        status, headers, _ = self.answer(Sec_WebSocket_Version="8", Content_Length="4", body="ab")
+        self.assertEqual((status, headers["Connection"]), (426, "close"))
+
+    def test_taken(self):
+        for changed in ({}, {"Upgrade": "WebSocket"}, {"Connection": "keep-alive, Upgrade"},
+                        {"Sec_WebSocket_Key": "+/" * 11 + "=="},
+                        {"Sec_WebSocket_Extensions": "permessage-deflate"}):
+            self.assertEqual(self.answer(**changed)[0], 101, changed)
 
 
 class Case1(Rfc6455):
@@ -352,6 +393,13 @@ class Case7(Rfc6455):
                 raw = self.open()
                 raw.send(self.closing(struct.pack("!H", code)))
                 self.assertIn(raw.rest(), (([], code), ([], 1000)))
+
+    def test_codes_of_the_registry(self):
+        """Libwebsockets 4.1 takes these for none."""
+        for code in 1012, 1013, 1014:
+            raw = self.open()
+            raw.send(self.closing(struct.pack("!H", code)))
+            self.assertIn(raw.rest(), (([], code), ([], 1000), ([], 1002)))
 
     def test_codes_that_are_none(self):
         for code in 0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999, 5000, 65535:

@@ -149,12 +149,17 @@ const struct frames_port conn_frames = { conn_send, conn_close };
 
 /* --- what it may -------------------------------------------------------------------------- */
 
-/* What is there of a long message counts until its client has logged in. False: all those have too
- * much of them. */
-static bool count_early(struct conn *c)
+static size_t early(const struct conn *c)
 {
-	size_t now = c->part.cap <= EARLY_FREE || session_in(c->session) ? 0 : c->part.cap;
-	size_t more = now - c->early;
+	size_t has = c->posted ? posted_bytes(c->posted)
+	           : c->session && !session_in(c->session) ? c->part.cap : 0;
+
+	return has > EARLY_FREE ? has : 0;
+}
+
+bool conn_early(struct conn *c)
+{
+	size_t now = early(c), more = now - c->early;
 
 	c->early = now;
 	return !more || atomic_fetch_add(&c->in->crowd->early, more) + more <= EARLY_ALL || !now;
@@ -163,7 +168,7 @@ static bool count_early(struct conn *c)
 static void part_fini(struct conn *c)
 {
 	buf_fini(&c->part);
-	count_early(c);
+	conn_early(c);
 }
 
 /* Reads on, or not: what the client has under way is bounded by not reading more. */
@@ -228,7 +233,7 @@ static void too_big(struct conn *c)
 static void add_part(struct conn *c, const void *bytes, size_t len)
 {
 	buf_add(&c->part, bytes, len);
-	if (likely(c->part.cap <= EARLY_FREE) || count_early(c))
+	if (likely(c->part.cap <= EARLY_FREE) || conn_early(c))
 		return;
 	conn_close(c, CLOSE_LATER, "too many long messages before a login: try again");
 	part_fini(c);
@@ -309,31 +314,11 @@ int conn_post(struct conn *c, const char **words)
 
 void conn_posted(struct conn *c)
 {
+	conn_early(c);
 	if (!c->from)
 		return;
 	COUNT_UP(&c->in->bodies, -c->body);
 	leave(c);
-}
-
-bool conn_body_whole(struct conn *c)
-{
-	if (!c->posted || posted_begun(c->posted))
-		return false;
-	posted_begin(c->posted, c->in->sessions, c);
-	c->in->wire->want(c->wsi);
-	return true;
-}
-
-bool conn_body(struct conn *c, const void *bytes, size_t len)
-{
-	bool fits;
-
-	if (!c->posted || posted_begun(c->posted))
-		return false;
-	fits = posted_body(c->posted, bytes, len);
-	COUNT_UP(&c->in->bodies, posted_bytes(c->posted) - c->body);
-	c->body = posted_bytes(c->posted);
-	return fits;
 }
 
 void conn_gone(struct conn *c)

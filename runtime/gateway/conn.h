@@ -107,10 +107,9 @@ int  conn_writeable(struct conn *c);
  * the HTTP status that refuses it, with words: then it is over. */
 int  conn_post(struct conn *c, const char **words);
 void conn_posted(struct conn *c);
-/* Of it, then all of it. False: it is too much, or more than the body: the library brings what
- * stands behind it as more of it, and again as its end, until the answer is there. */
-bool conn_body(struct conn *c, const void *bytes, size_t len);
-bool conn_body_whole(struct conn *c);
+/* What is there of a long message, or of a call's body, counts until its client has logged in, or
+ * the call is answered. False: all those have too much of them. */
+bool conn_early(struct conn *c);
 /* Its close came, with this payload: what is answered so far goes out, and then ours. The
  * connection is to be dropped. */
 void conn_leaving(struct conn *c, const void *payload, size_t len);

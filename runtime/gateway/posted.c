@@ -44,6 +44,7 @@ void posted_refuse(struct posted *p, int status, const char *words)
 	p->reply.retry = true;
 	p->reply.ask_login = false;
 	p->admitted = false;
+	buf_fini(&p->body);
 }
 
 bool posted_body(struct posted *p, const void *bytes, size_t len)

@@ -71,15 +71,27 @@ static int begin_call(struct conn *c, const struct http_config *h, const struct 
 	return 0;
 }
 
+/* Of a call. What stands behind it the library (4.1) brings as more of it, and again as its end,
+ * until the answer is there. */
 int web_body(struct conn *c, const void *bytes, size_t len)
 {
-	return conn_body(c, bytes, len) ? 0 : -1;
+	if (!c->posted || posted_begun(c->posted) || !posted_body(c->posted, bytes, len))
+		return -1;
+	if (!conn_early(c)) {
+		posted_refuse(c->posted, 503, "too many long calls at once: try again");
+		conn_early(c);
+	}
+	COUNT_UP(&c->in->bodies, posted_bytes(c->posted) - c->body);
+	c->body = posted_bytes(c->posted);
+	return 0;
 }
 
 int web_body_whole(struct conn *c)
 {
-	if (!conn_body_whole(c))
+	if (!c->posted || posted_begun(c->posted))
 		return -1;
+	posted_begin(c->posted, c->in->sessions, c);
+	c->in->wire->want(c->wsi);
 	c->in->wire->within(c->wsi, CALL_S);
 	return 0;
 }

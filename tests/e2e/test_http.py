@@ -362,6 +362,25 @@ class Call(Http):
                 self.assertEqual(got.count(b"HTTP/1.1 "), 2)
                 self.assertEqual(self.ask("GET", "/healthz")[0], 200)
 
+    def test_bodies_have_one_bound(self):
+        """Nobody has logged in before they are whole."""
+        host, port = self.runtime.listen.rsplit(":", 1)
+        body = b'["%s"]' % (b"x" * (8 << 20))
+        head = "".join(f"{k}: {v}\r\n" for k, v in dict(LOGIN, Host=host).items())
+        post = f"POST /call/echo/none HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n"
+        all_of_them = [self.enterContext(socket.create_connection((host, int(port)),
+                                                                  timeout=20 * PATIENCE))
+                       for _ in range(14)]
+        for s in all_of_them:
+            s.sendall(post.encode() + body[:-1])
+        said = []
+        for s in all_of_them:
+            s.sendall(body[-1:])
+            said.append(s.recv(12)[-3:])
+        self.assertEqual(set(said), {b"404", b"503"}, said)
+        self.assertGreater(said.count(b"404"), 2)
+        self.assertEqual(self.ask("POST", "/call/echo/say", "[1]", LOGIN)[0], 200)
+
     def test_gone_before_the_answer(self):
         host, port = self.runtime.listen.rsplit(":", 1)
         for _ in range(50):

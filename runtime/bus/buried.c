@@ -97,7 +97,10 @@ static void row(struct buf *out, const struct redis_reply *entry, struct packed 
 		pack_list(out, rc ? 0 : e.count);
 		buf_add(out, e.args.at, rc ? 0 : (size_t)(e.args.end - e.args.at));
 	}
-	pair(out, "reason", rc ? why.text : reason->str, rc ? strlen(why.text) : reason->len);
+	if (reason->len)
+		pair(out, "reason", reason->str, reason->len);
+	else
+		pair(out, "reason", rc ? why.text : "", rc ? strlen(why.text) : 0);
 	buf_fini(&scratch);
 }
 

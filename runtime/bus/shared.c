@@ -4,7 +4,8 @@
  *      entry -> delivery -> messages -> intake ... all handled -> XACK + XDEL
  *                  |
  *                  +-- nobody of that name is here (any more) -> XADD + XACK + XDEL: back
- *                      (what of it that is)
+ *                  |   (what of it that is)
+ *                  +-- no message -> XADD to :dead + XACK + XDEL (what of it that is)
  *
  * Invariants: an entry is in one delivery at a time. What could not be acknowledged, as the link
  * was lost or Redis would not, is acknowledged when it can be, and not handled again. An entry
@@ -14,6 +15,7 @@
 
 #include <stdio.h>
 
+#include "envelope.h"
 #include "log.h"
 #include "value.h"
 
@@ -50,9 +52,14 @@ static const char ack_script[] =
 	" redis.call('XDEL', KEYS[1], ARGV[1])"
 	" return 1";
 
-static const char back_script[] =
-	"if #redis.call('XPENDING', KEYS[1], 'actord', ARGV[1], ARGV[1], 1) == 1 then"
-	"  redis.call('XADD', KEYS[1], '*', 'm', ARGV[2], 'again', ARGV[3]) end"
+/* ARGV: id, what goes back, again, what is no message, why. */
+static const char part_script[] =
+	"if #redis.pcall('XPENDING', KEYS[1], 'actord', ARGV[1], ARGV[1], 1) == 1 then"
+	"  if ARGV[4] ~= '' then redis.call('XADD', KEYS[2], '*', 'm', ARGV[4], 'id', ARGV[1],"
+	"   'deaths', '0', 'reason', ARGV[5]) end"
+	"  if ARGV[2] ~= '' then"
+	"   redis.call('XADD', KEYS[1], '*', 'm', ARGV[2], 'again', ARGV[3]) end"
+	" end"
 	" redis.call('XACK', KEYS[1], 'actord', ARGV[1])"
 	" redis.call('XDEL', KEYS[1], ARGV[1])"
 	" return 1";
@@ -66,6 +73,7 @@ static void forget(struct delivery *d)
 	*at = d->next;
 	d->stream->share->open--;
 	buf_fini(&d->rest);
+	buf_fini(&d->bad);
 	mem_free(d);
 }
 
@@ -86,21 +94,28 @@ static void on_acked(void *arg, const struct redis_reply *r)
 	s->settled(st, taken);
 }
 
-static void ack(struct delivery *d)
+/* Not all of it has been handled. */
+static void ack_part(struct delivery *d)
 {
 	struct shared *st = d->stream;
 	const struct redis_port *port = st->share->commands;
-	const char *argv[] = { "EVAL", back_script, "1", st->key, d->id, d->rest.p,
-	                       d->again ? "1" : "0" };
-	size_t len[] = { 4, sizeof back_script - 1, 1, strlen(st->key), strlen(d->id), d->rest.len,
-	                 1 };
+	const char *argv[] = { "EVAL", part_script, "2", st->key, st->dead, d->id, d->rest.p,
+	                       d->again ? "1" : "0", d->bad.p, d->why.text };
+	size_t len[] = { 4, sizeof part_script - 1, 1, strlen(st->key), strlen(st->dead),
+	                 strlen(d->id), d->rest.len, 1, d->bad.len, strlen(d->why.text) };
 
-	if (d->rest.len) {
-		d->acking = !port->command(port->link, on_acked, d, ARRAY_LEN(argv), argv, len);
-		return;
-	}
-	argv[1] = ack_script;
-	d->acking = !wire_words(port, on_acked, d, 5, argv);
+	d->acking = !port->command(port->link, on_acked, d, ARRAY_LEN(argv), argv, len);
+}
+
+static void ack(struct delivery *d)
+{
+	struct shared *st = d->stream;
+	const char *argv[] = { "EVAL", ack_script, "1", st->key, d->id };
+
+	if (d->rest.len || d->bad.len)
+		ack_part(d);
+	else
+		d->acking = !wire_words(st->share->commands, on_acked, d, ARRAY_LEN(argv), argv);
 }
 
 void shared_ack_again(struct shared *st)
@@ -133,45 +148,101 @@ bool shared_has(const struct shared *st, const char *id)
 	return d;
 }
 
-/* One of several in a row; the rest is behind it. */
-static bool hand_one(struct delivery *d, struct packed *in)
+static void hand_one(struct delivery *d, const uint8_t *bytes, size_t size)
 {
 	struct share *s = d->stream->share;
-	struct why why = { "" };
-	int64_t size = in->end - in->at;
 
-	if ((*in->at & 0xf0) == 0x80 || *in->at == 0xde || *in->at == 0xdf)
-		size = packed_first(in->at, (size_t)size, MESSAGE_DEPTH, &why);
-	if (size < 0) {
-		shared_say(s, d->stream->key, why.text);
-		return false;
-	}
 	buf_clear(&s->bytes);
-	buf_add(&s->bytes, in->at, (size_t)size);
+	buf_add(&s->bytes, bytes, size);
 	buf_add(&s->bytes, "", 1);
-	in->at += size;
 	d->open++;
-	if (!s->entry(s->arg, d->stream->topic, s->bytes.p, (size_t)size, d, d->again))
+	if (!s->entry(s->arg, d->stream->topic, s->bytes.p, size, d, d->again))
 		d->open--;
-	return true;
 }
 
-static void deliver(struct shared *st, const char *id, struct packed in, bool again)
+static void set_aside(struct delivery *d, const void *bytes, size_t size, const char *what)
+{
+	struct shared *st = d->stream;
+	char text[sizeof d->why.text + 200];
+
+	buf_add(&d->bad, bytes, size);
+	if (d->why.text[0])
+		return;
+	why_set(&d->why, 0, "%s", what);
+	snprintf(text, sizeof text, "what of %s is no message is put into %s: %s", d->id, st->dead,
+	         what);
+	shared_say(st->share, st->topic->name, text);
+}
+
+/* Of one that is no message those behind it are told by msgpack, as far as it is whole. */
+static void pass_over(struct delivery *d, struct packed *in, unsigned n)
+{
+	const uint8_t *at = in->at;
+	struct why fault = { "neither a map, nor JSON or text" }, why;
+
+	if (packed_skip(in)) {
+		packed_first(at, (size_t)(in->end - at), MESSAGE_DEPTH, &fault);
+		in->at = in->end;
+	}
+	why_set(&why, 0, "message %u of the entry is none: %s", n, fault.text);
+	set_aside(d, at, (size_t)(in->at - at), why.text);
+}
+
+static bool is_map(uint8_t first)
+{
+	return (first & 0xf0) == 0x80 || first == 0xde || first == 0xdf;
+}
+
+/* Maps in a row; or JSON or text, which ends where the entry does. */
+static void split(struct delivery *d, struct packed in)
+{
+	for (unsigned n = 1; in.at < in.end; n++) {
+		const uint8_t *at = in.at;
+		size_t left = (size_t)(in.end - at);
+		struct packed behind = in;
+
+		if (!is_map(*at) && (envelope_is(at, left) || utf8_valid((const char *)at, left))) {
+			hand_one(d, at, left);
+			return;
+		}
+		if (is_map(*at) && !packed_skip(&behind)) {
+			hand_one(d, at, (size_t)(behind.at - at));
+			in = behind;
+		} else {
+			pass_over(d, &in, n);
+		}
+	}
+}
+
+/* Its fields are kept as a map. */
+static void no_messages(struct delivery *d, const struct redis_reply *fields)
+{
+	struct buf map = { 0 };
+
+	pack_map(&map, (uint32_t)fields->items / 2);
+	for (size_t i = 0; i < fields->items / 2 * 2; i++)
+		pack_str(&map, fields->item[i].str, fields->item[i].len);
+	set_aside(d, map.p, map.len, "the entry has no messages in a field m");
+	buf_fini(&map);
+}
+
+static void deliver(struct shared *st, const struct redis_reply *e, struct packed in, bool again)
 {
 	struct delivery *d = mem_alloc(sizeof *d);
 
-	snprintf(d->id, sizeof d->id, "%s", id);
+	snprintf(d->id, sizeof d->id, "%s", e->item[0].str);
 	d->stream = st;
 	d->next = st->first;
 	st->first = d;
 	d->open = 1;
 	d->again = again;
 	st->share->open++;
-	if (!core_is_topic(st->topic->ref))
+	if (in.at == in.end && e->item[1].items)      /* else it has been deleted */
+		no_messages(d, &e->item[1]);
+	else if (!core_is_topic(st->topic->ref))
 		buf_add(&d->rest, in.at, (size_t)(in.end - in.at));
 	else if (!again || !core_at_most_once(st->topic->ref))
-		while (in.at < in.end && hand_one(d, &in))
-			;
+		split(d, in);
 	shared_delivered(d);
 }
 
@@ -194,10 +265,7 @@ void shared_take(struct shared *st, const struct redis_reply *e, bool again)
 			again = again || !strcmp(value->str, "1");
 		}
 	}
-	if (in.at == in.end)
-		shared_say(st->share, st->key,
-		           "an entry has no messages in a field m, and is dropped");
-	deliver(st, e->item[0].str, in, again);
+	deliver(st, e, in, again);
 }
 
 /* --- the face ----------------------------------------------------------------------------- */

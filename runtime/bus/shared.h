@@ -57,6 +57,8 @@ struct delivery {
 	bool acking;
 	bool again;             /* it may have been handled before */
 	struct buf rest;        /* what of it was for nobody, and goes back */
+	struct buf bad;         /* what of it is no message, and becomes a dead letter; why */
+	struct why why;
 };
 
 struct shared *shared_new(struct share *s, struct topic *t);    /* borrows both */

@@ -229,7 +229,7 @@ class ComeAndGo(Streams):
 
 
 class Bad(Streams):
-    def test_what_is_no_message_is_dropped(self):
+    def test_what_is_no_message(self):
         node = self.node("alpha")
         for m in (b"\xdd\xff\xff\xff\xff", b"\x81", b"{\"func\":", b"\x91\x01", b"\x80",
                   message("nothing"), message("say") + b"\xc1", b"\xff" * 1000,
@@ -238,6 +238,32 @@ class Bad(Streams):
         self.db.xadd(key("echo"), {"other": "x"})
         self.empty("echo")
         self.assertEqual(node.actorctl("call", "echo", "say", "still").out, "still\n")
+
+    def test_what_is_no_message_among_others(self):
+        """Those before and behind it are handled; it is a dead letter. Where it cannot be said
+        where it ends, the rest is."""
+        node = self.node("alpha", SINK)
+        put = [message("put", 1, n) for n in range(8)]
+        rest, wrong = b"\xc1" + put[7], put[7].replace(b"func", b"\xff\xff\xff\xff")
+        ids = [self.db.xadd(key("sink"), fields) for fields in (
+            {"m": put[1] + b"\xc0" + put[2] + b"\x05" + put[3]}, {"m": b"\x91\x01" + put[4]},
+            {"m": put[5] + rest}, {"other": "x"}, {"m": wrong + put[6]})]
+        self.empty("sink")
+        self.assertEqual(self.told(node), [6, 0, 0])
+        dead = {e[b"id"]: e for _, e in self.db.xrange(key("sink") + ":dead")}
+        self.assertEqual({at: e[b"m"] for at, e in dead.items()}, dict(zip(ids, (
+            b"\xc0\x05", b"\x91\x01", rest, msgpack.packb({"other": "x"})))))
+        for at, reason in ((0, b"^message 2 of the entry is none: neither a map"),
+                           (2, b"^message 2 of the entry is none: msgpack, byte 0: "),
+                           (3, b"^the entry has no messages in a field m$")):
+            self.assertRegex(dead[ids[at]][b"reason"], reason)
+        rows = node.json("dead", "list", "sink")
+        self.assertEqual([r["deaths"] for r in rows], [0] * 4)
+        self.assertEqual({r["reason"] for r in rows},
+                         {e[b"reason"].decode() for e in dead.values()})
+        for r in rows:
+            self.assertEqual(node.actorctl("dead", "show", "sink", r["id"]).code, 0)
+        node.err.wait("sink: what of .* is no message is put into actord:.sink.:dead: ")
 
     def test_a_key_of_another_type_in_its_place(self):
         self.db.set(key("echo"), "something else")

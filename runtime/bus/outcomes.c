@@ -5,7 +5,9 @@
  *
  * The idea: what is to be known of a rollout stands in Redis, so any node can say it, also later
  * and when who sent it is gone. The check before it is sent finds what does not compile before
- * anybody has it, and the builds that the patch is made for. The loop's thread. */
+ * anybody has it, and the builds that the patch is made for. While somebody waits for the outcomes,
+ * a rollout that Redis has lost (a failover) is sent again under its id, by which those that have
+ * it know it. The loop's thread. */
 #include "outcomes.h"
 
 #include <stdio.h>
@@ -25,6 +27,7 @@ struct sent {
 	int64_t check;                  /* the question whether it could be in force here */
 	char *source, *option[OPTIONS];
 	size_t len;
+	struct buf builds;
 	char id[ROLLOUT_SIZE];          /* "": not sent yet */
 	int64_t until_ms;
 	bool looking;
@@ -37,10 +40,16 @@ struct outcomes {
 };
 
 static const char add_script[] =
-	"local id = redis.call('XADD', KEYS[1], '*', unpack(ARGV, 3))"
+	"local id = redis.call('XADD', KEYS[1], ARGV[3], unpack(ARGV, 4))"
 	" if ARGV[2] ~= '' then redis.call('HSET', KEYS[2], id, ARGV[2]) end"
 	" redis.call('PUBLISH', ARGV[1], '')"
 	" return id";
+
+/* Whether there is anything as new, then the outcomes. */
+static const char look_script[] =
+	"local out = redis.call('HGETALL', KEYS[2])"
+	" table.insert(out, 1, #redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', 1))"
+	" return out";
 
 /* --- answering ---------------------------------------------------------------------------- */
 
@@ -54,6 +63,7 @@ static void end(struct sent *s)
 	for (int i = 0; i < OPTIONS; i++)
 		mem_free(s->option[i]);
 	mem_free(s->source);
+	buf_fini(&s->builds);
 	mem_free(s);
 }
 
@@ -76,7 +86,7 @@ static void see_node(void *of, const char *node)
 {
 	struct rows *x = of;
 
-	for (size_t i = 0; i + 1 < x->said->items; i += 2)
+	for (size_t i = 1; i + 1 < x->said->items; i += 2)
 		if (x->said->item[i].type == REDIS_STR && !strcmp(x->said->item[i].str, node))
 			return;
 	pack_map(&x->rows, 4);
@@ -92,6 +102,8 @@ static void see_node(void *of, const char *node)
 	x->open++;
 }
 
+static void add(struct sent *s);
+
 static void on_outcomes(void *arg, const struct redis_reply *reply)
 {
 	struct sent *s = arg;
@@ -102,7 +114,12 @@ static void on_outcomes(void *arg, const struct redis_reply *reply)
 	s->looking = false;
 	if (reply->type != REDIS_LIST && now_ms() < s->until_ms)
 		return;
-	for (size_t i = 1; i < reply->items; i += 2)
+	if (reply->type == REDIS_LIST && reply->items && !reply->item[0].integer &&
+	    now_ms() < s->until_ms) {
+		add(s);
+		return;
+	}
+	for (size_t i = 2; i < reply->items; i += 2)
 		add_row(&x, &reply->item[i]);
 	o->c.group(o->c.arg, s->option[FOR], see_node, &x);
 	if (!x.open || now_ms() >= s->until_ms) {
@@ -130,6 +147,19 @@ static int get_outcomes(struct outcomes *o, redis_fn *fn, void *arg, const char 
 	return o->c.port->command(o->c.port->link, fn, arg, 2, argv, len);
 }
 
+static int look(struct sent *s)
+{
+	char key[sizeof ROLLOUTS_KEY + ROLLOUT_SIZE];
+	const struct redis_port *port = s->of->c.port;
+	const char *argv[] = { "EVAL", look_script, "2", ROLLOUTS_KEY, key, s->id };
+	size_t len[ARRAY_LEN(argv)];
+
+	snprintf(key, sizeof key, ROLLOUTS_KEY ":%s", s->id);
+	for (size_t i = 0; i < ARRAY_LEN(argv); i++)
+		len[i] = strlen(argv[i]);
+	return port->command(port->link, on_outcomes, s, ARRAY_LEN(argv), argv, len);
+}
+
 /* While somebody waits; who is away from Redis waits no longer than he said. */
 static void on_timer(void *arg)
 {
@@ -141,7 +171,7 @@ static void on_timer(void *arg)
 		next = s->next;
 		if (!*s->id || s->looking)
 			continue;
-		s->looking = !get_outcomes(o, on_outcomes, s, s->id);
+		s->looking = !look(s);
 		if (!s->looking && now_ms() >= s->until_ms)
 			on_outcomes(s, &nothing);
 	}
@@ -155,6 +185,11 @@ static void on_added(void *arg, const struct redis_reply *reply)
 {
 	struct sent *s = arg;
 
+	s->looking = false;
+	if (reply->type == REDIS_GONE && *s->id)
+		return;                 /* on_timer() looks again */
+	if (reply->type == REDIS_ERROR && strstr(reply->str, "equal or smaller"))
+		return;                 /* a node has put it back, or others came after it */
 	if (reply->type != REDIS_STR) {
 		refuse(s, ACTOR_EFAIL, reply->type == REDIS_ERROR ? reply->str :
 		       "Redis was lost before it replied: it may have been sent; see `actorctl "
@@ -165,13 +200,15 @@ static void on_added(void *arg, const struct redis_reply *reply)
 	loop_timer_set(s->of->timer, LOOK_MS);
 }
 
-static void add(struct sent *s, const char *builds, size_t builds_len)
+/* Again, where it has an id. */
+static void add(struct sent *s)
 {
 	struct outcomes *o = s->of;
 	const char *argv[WORDS] = { "EVAL", add_script, "2", ROLLOUTS_KEY, ROLLOUTS_BUILDS,
-	                            o->c.channel, builds, "source", s->source };
+	                            o->c.channel, s->builds.len ? s->builds.p : "",
+	                            *s->id ? s->id : "*", "source", s->source };
 	size_t len[WORDS];
-	int n = 9;
+	int n = 10;
 
 	for (int i = 0; i < OPTIONS; i++)
 		if (s->option[i]) {
@@ -179,8 +216,9 @@ static void add(struct sent *s, const char *builds, size_t builds_len)
 			argv[n++] = s->option[i];
 		}
 	for (int i = 0; i < n; i++)
-		len[i] = i == 6 ? builds_len : i == 8 ? s->len : strlen(argv[i]);
-	if (o->c.port->command(o->c.port->link, on_added, s, n, argv, len))
+		len[i] = i == 6 ? s->builds.len : i == 9 ? s->len : strlen(argv[i]);
+	s->looking = !o->c.port->command(o->c.port->link, on_added, s, n, argv, len);
+	if (!s->looking && !*s->id)
 		refuse(s, ACTOR_EFAIL, "Redis is away, and the other nodes are reached by it: see "
 		       "`actorctl inspect`, and send it again when it is back");
 }
@@ -201,10 +239,12 @@ bool outcomes_checked(struct outcomes *o, const msg *m)
 		    value.type == MSG_STR)
 			builds = value;
 	s->check = 0;
-	if (msg_error(m))
+	if (msg_error(m)) {
 		refuse(s, msg_error(m), msg_error_text(m));
-	else
-		add(s, builds.str, builds.len);
+		return true;
+	}
+	buf_add(&s->builds, builds.str, builds.len);
+	add(s);
 	return true;
 }
 
@@ -277,7 +317,7 @@ static void send(struct outcomes *o, const msg *m)
 	if (f.found)
 		check(s);
 	else
-		add(s, "", 0);
+		add(s);
 }
 
 /* --- listing ------------------------------------------------------------------------------ */

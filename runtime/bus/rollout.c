@@ -11,6 +11,10 @@
  * A node that was made from other sources than those the patch was made for finds the builds beside
  * the rollout: those of the sender, or else of the first node that has it in force.
  *
+ * A failover may lose a rollout that is in force here already, and who comes later would never have
+ * it. So the last one is kept, and put back under its id when Redis comes back with nothing as new:
+ * where anything is, also where it has been taken back since, Redis refuses that id.
+ *
  * It looks twice a second, and at once when somebody says that there is one. The loop's thread. */
 #include "rollout.h"
 
@@ -21,6 +25,7 @@
 
 enum {
 	LOOK_MS = 500, SAY_MS = 60000, APPLY_MS = 120000, WORDS = 32, GROUPS_MOST = WORDS - 9,
+	KEPT_MOST = 24,                 /* words of a rollout */
 	KEEP_MS = 1 << 30,              /* outcomes: twelve days */
 };
 
@@ -33,6 +38,9 @@ struct rollout {
 	int64_t ask;
 	char *ct, *cb;
 	struct buf outcome, made_for, reverts;
+	struct buf kept;                /* the words of `id`, one after the other */
+	size_t kept_len[KEPT_MOST];
+	int kept_count;
 	char *groups, *group[GROUPS_MOST];
 	int group_count;
 	struct loop_timer *timer;
@@ -62,6 +70,13 @@ static const char tell_script[] =
 	" if ARGV[6] ~= '' then redis.call('HSETNX', KEYS[3], ARGV[2], ARGV[6]) end"
 	" if ARGV[7] ~= '' then redis.call('XDEL', KEYS[1], ARGV[7]) end"
 	" return redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])";
+
+/* The id, builds, then the words of the entry. */
+static const char put_back_script[] =
+	"local r = redis.pcall('XADD', KEYS[1], ARGV[1], unpack(ARGV, 3))"
+	" if type(r) == 'table' then return r end"
+	" if ARGV[2] ~= '' then redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2]) end"
+	" return r";
 
 static void look(struct rollout *r);
 
@@ -145,6 +160,50 @@ static void note_outcome(struct rollout *r, int64_t number, const char *state, c
 	tell(r);
 }
 
+/* --- keeping ------------------------------------------------------------------------------ */
+
+static void keep(struct rollout *r, const struct redis_reply *fields)
+{
+	buf_clear(&r->kept);
+	r->kept_count = fields->items > KEPT_MOST ? 0 : (int)fields->items;
+	for (int i = 0; i < r->kept_count; i++) {
+		const struct redis_reply *f = &fields->item[i];
+
+		r->kept_len[i] = f->type == REDIS_STR ? f->len : 0;
+		buf_add(&r->kept, f->str, r->kept_len[i]);
+	}
+}
+
+static void on_put_back(void *arg, const struct redis_reply *reply)
+{
+	struct rollout *r = arg;
+
+	if (reply->type == REDIS_STR)
+		log_line(LOG_WARN, "bus", "rollout %s was lost by Redis (a failover?) after it "
+		         "was taken here; it is put back", reply->str);
+	else if (reply->type == REDIS_ERROR && !strstr(reply->str, "equal or smaller"))
+		complain(r, "a rollout that Redis may have lost cannot be put back", reply);
+}
+
+static void put_back(struct rollout *r)
+{
+	enum { FIXED = 7 };
+	const char *argv[FIXED + KEPT_MOST] = { "EVAL", put_back_script, "2", ROLLOUTS_KEY,
+	                                        ROLLOUTS_BUILDS, r->id,
+	                                        r->made_for.len ? r->made_for.p : "" };
+	size_t len[FIXED + KEPT_MOST], at = 0;
+
+	for (int i = 0; i < FIXED; i++)
+		len[i] = strlen(argv[i]);
+	for (int i = 0; i < r->kept_count; at += r->kept_len[i++]) {
+		argv[FIXED + i] = r->kept.p + at;
+		len[FIXED + i] = r->kept_len[i];
+	}
+	if (r->kept_count)
+		r->c.port->command(r->c.port->link, on_put_back, r, FIXED + r->kept_count, argv,
+		                   len);
+}
+
 /* --- applying ----------------------------------------------------------------------------- */
 
 static bool is_field(const struct redis_reply *name, const char *wanted)
@@ -215,6 +274,7 @@ static void apply(struct rollout *r, const struct redis_reply *found)
 	int64_t rc;
 
 	begin(r, &found[2]);
+	keep(r, &found[2]);
 	if (source->type != REDIS_STR || !utf8_valid(source->str, source->len)) {
 		note_outcome(r, 0, "refused", source->type == REDIS_STR ?
 		             "its source is not UTF-8" : "it has no field `source`");
@@ -364,6 +424,7 @@ void rollout_free(struct rollout *r)
 	buf_fini(&r->outcome);
 	buf_fini(&r->made_for);
 	buf_fini(&r->reverts);
+	buf_fini(&r->kept);
 	mem_free(r->groups);
 	mem_free(r->ct);
 	mem_free(r->cb);
@@ -375,6 +436,7 @@ void rollout_up(struct rollout *r)
 {
 	r->up = true;
 	r->at[0] = 0;
+	put_back(r);
 	on_timer(r);
 }
 

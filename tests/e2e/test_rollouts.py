@@ -4,8 +4,11 @@
 is told of as what it is."""
 
 import json
+import threading
 import time
 import unittest
+
+import msgpack
 
 from harness import (HERE, PATIENCE, Caller, Case, RedisServer, actorctl, make_folder, redis_cli,
                      source, until, vary)
@@ -139,6 +142,42 @@ class Reach(Rollouts):
         self.assertEqual([(r["patch"], r["state"]) for i in (first, third)
                           for r in a.json("patch", "rollouts", i)], [(1, "ran"), (2, "reverted")])
 
+    def test_redis_loses_what_is_in_force(self):
+        """As in a failover: whoever has it puts it back, for those that come later."""
+        a = self.node("alpha")
+        first, _ = self.roll(a, self.file(SAYS % 1), "--note", "kept")
+        self.server.stop()
+        self.server.start()
+        self.assertTrue(a.err.wait("rollout %s was lost by Redis" % first))
+        b = self.node("beta")
+        until(lambda: self.says(b) == 1, "it has come to beta")
+        self.assertEqual([(r["id"], r["note"]) for r in b.json("patch", "rollouts")],
+                         [(first, "kept")])
+        self.assertEqual(len(a.json("patch", "list")), 1)
+
+    def test_redis_loses_it_while_its_sender_waits(self):
+        a = self.node("alpha")
+        db = self.server.client()
+        db.hset("actord:{nodes}:slow", mapping={"identity": "s", "life": 7,
+                                                "info": msgpack.packb({"groups": []})})
+        db.incr("actord:{nodes}:version")
+
+        def with_slow(done):            # who is there, and takes nothing
+            db.zadd("actord:{nodes}", {"slow": db.time()[0] * 1000 + 3000})
+            return done()
+
+        def sent():
+            return db.xrange("actord:{rollouts}")
+        until(lambda: with_slow(lambda: len(a.json("nodes")) == 2), "it is there")
+        run = threading.Thread(target=a.actorctl, args=(
+            "--timeout", "60000", "patch", "apply", self.file(SAYS % 1), "--group", "*"))
+        run.start()
+        self.addCleanup(run.join)
+        first = until(lambda: with_slow(sent), "it is sent")
+        db.delete("actord:{rollouts}")
+        again = until(lambda: with_slow(sent), "it is sent again")
+        self.assertEqual(first, again)
+        db.zrem("actord:{nodes}", "slow")
 
     def test_one_that_was_away_for_long(self):
         """It takes what has come meanwhile one behind the other, not one every half second."""

@@ -9,7 +9,8 @@
 
 enum {
 	NODES_BEAT_MS = 500,            /* so often a node is heard of, and looks who is */
-	NODES_ALIVE_MS = 3000,          /* unheard of for so long, with Redis there, it is gone */
+	/* Unheard of for so long, with Redis there, it is gone, which is told by the next beat. */
+	NODES_ALIVE_MS = 3000,
 };
 #define NODES_CHANNEL "actord:nodes"    /* to be handed to nodes_look() */
 

@@ -152,13 +152,14 @@ static void leave(struct acks *a, struct batch *b)
 		s->done_last = b->progress[i].last;
 		s->dirty = true;
 	}
-	if (id_after(&b->last, &a->to_ack))
+	if (id_after(&b->last, &a->to_ack)) {
 		a->to_ack = b->last;
+		a->untold++;
+	}
 	a->first = b->next;
 	if (!a->first)
 		a->end = &a->first;
 	a->n--;
-	a->untold++;
 	batch_free(b);
 }
 

@@ -4,6 +4,7 @@
  *   actord:{node:NAME}        stream of frames (frame.h), field f: just what is not handled yet
  *   actord:{node:NAME}:seen   hash: of each sender, its life and the sequence handled last; \0life:
  *                             of the process that reads it, its life
+ *   actord:{node:NAME}:suspect  hash: what was there when this life began (suspects.c)
  *
  * The idea: one reader, so the order of each sender is kept from Redis to the mailbox. What one
  * read brings is a batch. When all mailboxes that got something of it have come so far
@@ -14,6 +15,11 @@
  *
  *      XREAD -> frame -> seen already? --no--> arrivals.c ... all handled -> ack
  *
+ * A life that ends before it got through what it found may have died of some of it. The next one
+ * takes what it finds one frame at a time, each noted in Redis before; where that life ends, too,
+ * the next one takes the frame it had in hand one message at a time. What two of those had in hand
+ * becomes a dead letter. So a message that is deadly ends five lives.
+ *
  * The loop's thread. Does not know who sends what for what. */
 #include "inbox.h"
 
@@ -22,9 +28,10 @@
 #include <stdlib.h>
 
 #include "acks.h"
-#include "log.h"
 #include "arrivals.h"
+#include "log.h"
 #include "senders.h"
+#include "suspects.h"
 
 enum {
 	READ_FRAMES = 32, READ_MS = 2000, PAUSE_MS = 1000, RETRY_MS = 5, SAY_MS = 5000,
@@ -36,10 +43,25 @@ enum {
 	UNTOLD_MOST = 16, UNTOLD_SOME = 4,      /* for so many, where a frame goes anyway */
 };
 
+/* A frame that is taken alone, or one message at a time. */
+struct alone {
+	bool on;                        /* until `before` */
+	bool frame, whole;              /* there is one; all of it at once */
+	bool due, asked;                /* part is to be taken; Redis is asked about it */
+	struct buf bytes;
+	struct packed at;
+	struct id id, done;             /* of the entry; an earlier life got through it so far: */
+	unsigned nth, done_nth;         /* parts, read and done */
+	struct part part;
+	struct sender *sender; struct peer *peer;
+};
+
 struct inbox {
 	struct inbox_config c;
+	struct alone alone;
+	struct suspects suspects;
 	const struct redis_port *port, *commands;
-	char *key, *seen;
+	char *key, *seen, *suspect;
 	struct senders *senders;
 	struct arrivals *arrivals;
 	struct id at, before;           /* read so far; what was there before this life */
@@ -100,30 +122,26 @@ static void take_part(struct inbox *in, struct peer *p, const struct part *part,
 	arrivals_take(in->arrivals, p, part, again);
 }
 
-static void take_frame(struct inbox *in, const struct id *id, const struct redis_reply *bytes)
+/* The frame's head; at is left at its parts. NULL: it is passed over. */
+static struct peer *frame_open(struct inbox *in, const struct id *id, struct packed *at,
+                               struct sender **sender)
 {
-	const uint8_t *begin = (const uint8_t *)bytes->str;
-	struct packed at = { begin, begin + bytes->len };
-	bool again = !id_after(id, &in->before);
 	struct sender *s;
 	struct frame f;
-	struct part part = { .number = 0 };
-	struct trace_link link = { .trace = 0 };
-	bool client = false;
 	struct peer *p;
 	struct why why = { "" };
-	int rc = frame_read(&at, &f, &why);
+	int rc = frame_read(at, &f, &why);
 
 	p = rc ? NULL : peers_get(in->c.peers, f.node);
 	if (!p) {
 		complain(in, "a frame in the inbox", rc ? why.text : "there are too many nodes");
-		return;
+		return NULL;
 	}
-	s = sender_of(in->senders, f.node);
+	s = *sender = sender_of(in->senders, f.node);
 	switch (sender_frame(s, f.life, f.sequence, !id_after(id, &in->reread))) {
 	case SENDER_SEEN:
 		in->info.doubles++;
-		return;
+		return NULL;
 	case SENDER_GAP:
 		log_line(LOG_WARN, "bus", "node %s: frame %" PRIu64 " came after %" PRIu64 ": "
 		         "Redis has lost those between, or it is forged", f.node, f.sequence,
@@ -134,6 +152,24 @@ static void take_frame(struct inbox *in, const struct id *id, const struct redis
 		break;
 	}
 	peer_speaks(p, f.life);
+	return p;
+}
+
+static void take_frame(struct inbox *in, const struct id *id, const struct redis_reply *bytes)
+{
+	const uint8_t *begin = (const uint8_t *)bytes->str;
+	struct packed at = { begin, begin + bytes->len };
+	bool again = !id_after(id, &in->before);
+	struct part part = { .number = 0 };
+	struct trace_link link = { .trace = 0 };
+	bool client = false;
+	struct sender *s = NULL;
+	struct peer *p = frame_open(in, id, &at, &s);
+	struct why why = { "" };
+	int rc;
+
+	if (!p)
+		return;
 	while ((rc = frame_next(&at, &part, &why)) > 0) {
 		if (part.kind == PART_TRACE) {
 			link = part.link;
@@ -153,6 +189,22 @@ static void take_frame(struct inbox *in, const struct id *id, const struct redis
 	batch_note(in->filling, s);
 }
 
+static void alone_frame(struct inbox *in, const struct id *id, const struct redis_reply *bytes)
+{
+	struct alone *a = &in->alone;
+
+	buf_clear(&a->bytes);
+	buf_add(&a->bytes, bytes->str, bytes->len);
+	a->at = (struct packed){ (uint8_t *)a->bytes.p, (uint8_t *)a->bytes.p + bytes->len };
+	a->id = *id;
+	a->nth = 0;
+	a->due = a->asked = false;
+	a->part = (struct part){ .number = 0 };
+	a->peer = frame_open(in, id, &a->at, &a->sender);
+	a->frame = a->peer != NULL;
+	a->whole = id_after(id, &a->done);
+}
+
 static void take_entries(struct inbox *in, const struct redis_reply *entry, size_t n)
 {
 	struct batch *b = in->filling = acks_begin(in->acks);
@@ -165,18 +217,128 @@ static void take_entries(struct inbox *in, const struct redis_reply *entry, size
 
 		if (!fields || !id_read(&id, entry[i].item[0].str))
 			continue;
-		if (fields->items == 2 && fields->item[1].type == REDIS_STR)
+		in->alone.on = in->alone.on && !id_after(&id, &in->before);
+		if (fields->items == 2 && fields->item[1].type == REDIS_STR && in->alone.on)
+			alone_frame(in, &id, &fields->item[1]);
+		else if (fields->items == 2 && fields->item[1].type == REDIS_STR)
 			take_frame(in, &id, &fields->item[1]);
 		else
 			complain(in, "an entry of the inbox", "it has no field f alone");
 	}
 	in->at = id;
-	batch_last(b, &id);
+	if (!in->alone.frame)
+		batch_last(b, &id);
 	arrivals_end(in->arrivals);
 	in->filling = NULL;
 	acks_close(in->acks, b);
 	if (in->info.taken - taken == 1)
 		loop_expect(in->c.loop);
+}
+
+/* --- one at a time ------------------------------------------------------------------------ */
+
+static void alone_end(struct inbox *in)
+{
+	struct batch *b = acks_begin(in->acks);
+
+	in->alone.frame = false;
+	batch_note(b, in->alone.sender);
+	batch_last(b, &in->alone.id);
+	acks_close(in->acks, b);
+}
+
+/* An earlier life got through it. */
+static bool is_done(const struct alone *a)
+{
+	return id_after(&a->done, &a->id) ||
+	       (!id_after(&a->id, &a->done) && a->nth <= a->done_nth);
+}
+
+/* The next part that is to be taken. False: there is none. It is traced no more. */
+static bool alone_part(struct inbox *in)
+{
+	struct alone *a = &in->alone;
+	bool client = false;
+	struct why why;
+	int rc;
+
+	while ((rc = frame_next(&a->at, &a->part, &why)) > 0) {
+		a->part.client = client;
+		client = a->part.kind == PART_CLIENT;
+		a->nth++;
+		if (!client && a->part.kind != PART_TRACE && !is_done(a))
+			return true;
+	}
+	if (rc < 0)
+		complain(in, "a part of a frame in the inbox", why.text);
+	return false;
+}
+
+static void alone_hand(struct inbox *in)
+{
+	struct alone *a = &in->alone;
+	struct batch *b = acks_begin(in->acks);
+
+	arrivals_begin(in->arrivals, b);
+	if (!a->whole)
+		take_part(in, a->peer, &a->part, true, &a->id);
+	while (a->whole && alone_part(in))
+		take_part(in, a->peer, &a->part, true, &a->id);
+	a->due = a->whole = false;
+	arrivals_end(in->arrivals);
+	acks_close(in->acks, b);
+}
+
+static void on_noted(void *arg, int64_t deaths, const char *failed)
+{
+	struct inbox *in = arg;
+	struct alone *a = &in->alone;
+
+	a->asked = false;
+	if (!in->c.ours(in->c.arg))
+		return;
+	if (failed) {
+		complain(in, "that a message is handled alone", failed);
+		loop_timer_set(in->retry, PAUSE_MS);
+	} else if (a->whole || deaths < SUSPECTS_DEATHS) {
+		alone_hand(in);
+	} else {
+		a->asked = true;
+		suspects_bury(&in->suspects, &a->id, &a->part);
+	}
+}
+
+static void on_buried(void *arg, const char *failed)
+{
+	struct inbox *in = arg;
+	struct alone *a = &in->alone;
+
+	a->asked = false;
+	if (failed)
+		complain(in, "a dead letter", failed);
+	else if (a->part.kind == PART_ASK)
+		peer_refuse(a->peer, NULL, a->part.number, ACTOR_EFAIL,
+		            "its node died of it, three times: see actorctl dead list");
+	a->due = failed != NULL;
+	loop_timer_set(in->retry, failed ? PAUSE_MS : 0);
+}
+
+/* What comes next, when what came before it is handled. */
+static void alone_next(struct inbox *in)
+{
+	struct alone *a = &in->alone;
+
+	if (a->asked || acks_count(in->acks))
+		return;
+	a->due = a->due || a->whole || alone_part(in);
+	if (!a->due) {
+		alone_end(in);
+	} else if (a->whole || a->part.kind == PART_SEND || a->part.kind == PART_ASK) {
+		a->asked = true;
+		suspects_note(&in->suspects, &a->id, a->nth, in->joined_ms);
+	} else {
+		alone_hand(in);
+	}
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
@@ -219,20 +381,25 @@ static void read_on(void *arg)
 
 	if (in->reading || !in->up || !in->c.ours(in->c.arg))
 		return;
+	if (in->alone.frame) {
+		alone_next(in);
+		return;
+	}
 	if (acks_count(in->acks) >= BATCHES_MOST ||
 	    arrivals_late_bytes(in->arrivals) > LATE_BYTES_MOST) {
 		loop_timer_set(in->retry, RETRY_MS);
 		return;
 	}
 	snprintf(id, sizeof id, "%" PRIu64 "-%" PRIu64, in->at.ms, in->at.number);
-	snprintf(count, sizeof count, "%d", READ_FRAMES);
+	snprintf(count, sizeof count, "%d", in->alone.on ? 1 : READ_FRAMES);
 	snprintf(ms, sizeof ms, "%d", READ_MS);
 	in->reading = !wire_words(in->port, on_read, in, ARRAY_LEN(argv), argv);
 }
 
 /* --- joining ------------------------------------------------------------------------------ */
 
-/* last id, Redis's clock in ms, then senders and their words. HDEL: a full Redis takes the rest. */
+/* last id, Redis's clock in ms, what was in hand ("" too: the life before did not get through what
+ * it found), then senders and their words. HDEL: a full Redis takes the rest. */
 static const char join_script[] =
 	"redis.call('HDEL', KEYS[2], '\\0life') redis.call('HSET', KEYS[2], '\\0life', ARGV[1])"
 	" if redis.call('EXISTS', KEYS[1]) == 0 then"
@@ -241,6 +408,17 @@ static const char join_script[] =
 	" for n = 1, #i, 2 do if i[n] == 'last-generated-id' then last = i[n + 1] end end"
 	" local t = redis.call('TIME')"
 	" local out = redis.call('HGETALL', KEYS[2])"
+	" local hand, first = '-', redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]"
+	" local upto = redis.call('HGET', KEYS[3], 'upto') or '0-0'"
+	" local function at(id) local a, b = string.match(id, '(%d+)-(%d+)')"
+	" return tonumber(a), tonumber(b) end"
+	" if ARGV[2] == '1' and not first then redis.call('DEL', KEYS[3])"
+	" elseif ARGV[2] == '1' then"
+	" local a, b = at(first[1]) local c, d = at(upto)"
+	" if a < c or (a == c and b <= d) then hand = redis.call('HGET', KEYS[3], 'hand') or ''"
+	" else redis.call('DEL', KEYS[3]) end"
+	" redis.call('HSET', KEYS[3], 'upto', last) end"
+	" table.insert(out, 1, hand)"
 	" table.insert(out, 1, string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000)))"
 	" table.insert(out, 1, last)"
 	" return out";
@@ -254,12 +432,27 @@ static void remember(struct inbox *in, const char *name, const char *words)
 	s->last = s->done_last = strtoull(end, NULL, 10);
 }
 
+/* hand: "-": nothing is suspect; "": all; "ID NTH": all but what is before that. */
+static void suspect(struct inbox *in, const char *hand)
+{
+	struct alone *a = &in->alone;
+
+	a->on = strcmp(hand, "-") != 0;
+	if (a->on && sscanf(hand, "%" SCNu64 "-%" SCNu64 " %u", &a->done.ms, &a->done.number,
+	                    &a->done_nth) == 3 && a->done_nth)
+		a->done_nth--;
+	if (a->on)
+		log_line(LOG_WARN, "bus", "the last lives of this node did not get through %s: "
+		         "what is there is taken one after the other", in->key);
+}
+
 static void first_time(struct inbox *in, const struct redis_reply *r, const struct id *last)
 {
 	in->joined_once = true;
+	suspect(in, r->item[2].type == REDIS_STR ? r->item[2].str : "-");
 	in->before = *last;
 	in->joined_ms = strtoll(r->item[1].str, NULL, 10);
-	for (size_t i = 2; i + 1 < r->items; i += 2)
+	for (size_t i = 3; i + 1 < r->items; i += 2)
 		if (r->item[i].type == REDIS_STR && *r->item[i].str &&
 		    r->item[i].len <= NAME_MAX_LEN &&
 		    r->item[i + 1].type == REDIS_STR)
@@ -273,7 +466,7 @@ static void on_joined(void *arg, const struct redis_reply *r)
 
 	if (r->type == REDIS_GONE)
 		return;
-	if (r->type != REDIS_LIST || r->items < 2 || r->item[0].type != REDIS_STR ||
+	if (r->type != REDIS_LIST || r->items < 3 || r->item[0].type != REDIS_STR ||
 	    !id_read(&last, r->item[0].str)) {
 		in->c.opened(in->c.arg, r->type == REDIS_ERROR ? r->str : "an answer of no sense");
 		return;
@@ -295,7 +488,8 @@ static void on_joined(void *arg, const struct redis_reply *r)
 
 void inbox_up(struct inbox *in)
 {
-	const char *argv[] = { "EVAL", join_script, "2", in->key, in->seen, in->c.life };
+	const char *argv[] = { "EVAL", join_script, "3", in->key, in->seen, in->suspect, in->c.life,
+	                       in->joined_once ? "0" : "1" };
 
 	in->joining = in->at;
 	wire_words(in->commands, on_joined, in, ARRAY_LEN(argv), argv);
@@ -304,7 +498,7 @@ void inbox_up(struct inbox *in)
 void inbox_down(struct inbox *in)
 {
 	acks_down(in->acks);
-	in->up = in->reading = false;
+	in->up = in->reading = in->alone.asked = false;
 }
 
 /* --- the face ----------------------------------------------------------------------------- */
@@ -319,6 +513,8 @@ static void handled(void *arg, const char *trouble)
 		in->telling = true;
 		loop_timer_set(in->tell, PAUSE_MS);
 		in->c.doubted(in->c.arg);
+	} else if (in->alone.frame) {
+		loop_timer_set(in->retry, 0);   /* not out of what closes the batch */
 	} else {
 		read_on(in);
 	}
@@ -337,6 +533,8 @@ struct inbox *inbox_new(const struct inbox_config *c, struct why *why)
 	in->commands = wire_port(c->wire, LINK_COMMANDS);
 	in->key = frame_key(c->node, "");
 	in->seen = frame_key(c->node, ":seen");
+	in->suspect = frame_key(c->node, ":suspect");
+	in->suspects = (struct suspects){ in->commands, in->suspect, on_noted, on_buried, in };
 	in->said_ms = -SAY_MS;
 	in->senders = senders_new();
 	in->acks = acks_new(in->commands, in->key, in->seen, c->life, in->senders, handled, in);
@@ -361,6 +559,8 @@ void inbox_free(struct inbox *in)
 	senders_free(in->senders);
 	mem_free(in->key);
 	mem_free(in->seen);
+	mem_free(in->suspect);
+	buf_fini(&in->alone.bytes);
 	mem_free(in);
 }
 

@@ -61,5 +61,43 @@ class InOrder(Nodes):
         self.assertEqual(self.answers(2)[2], [self.ANSWER, 1501, 0, 0])
 
 
+class Deadly(Nodes):
+    INBOX = "actord:{node:beta}"
+
+    def write(self, db, sequence, *parts):
+        db.xadd(self.INBOX, {"f": b"".join(map(msgpack.packb, (
+            [1, "mallory", 1, sequence], *parts)))})
+
+    def busy(self, runtime):
+        self.assertTrue(runtime.err.wait("has been in sink.slow"))
+
+    def test_what_its_lives_end_of(self):
+        """What a node dies of each time is put aside in the end; what stands beside it is not."""
+        db = self.server.client()
+        self.addCleanup(db.close)
+        beta = self.node("beta", "sink.c")
+        self.write(db, 1, [0, "sink", "put", 1, 1], [0, "sink", "slow", 1, 2, 600000],
+                   [0, "sink", "put", 1, 2])
+        self.write(db, 2, [0, "sink", "put", 1, 3])
+        self.busy(beta)
+        for _ in range(4):
+            beta.kill()
+            beta = self.node("beta", "sink.c", folder=beta.folder)
+            self.busy(beta)
+            self.assertFalse(db.exists("actord:{sink}:dead"))
+        beta.kill()
+        beta = self.node("beta", "sink.c", folder=beta.folder)
+        until(lambda: db.xlen(self.INBOX) == 0, "all is handled")
+        row, = beta.json("dead", "list", "sink")
+        self.assertEqual((row["func"], row["deaths"]), ("slow", 3))
+        self.assertEqual(row["reason"], "3 lives of its node ended while they had it, the last 2 "
+                                        "of them nothing else")
+        self.assertEqual(beta.json("dead", "show", "sink", row["id"])[0]["args"], [1, 2, 600000])
+        # What came before it was handled by an earlier life.
+        self.assertEqual(self.call(beta, "sink", "told")[0::2], [2, 2])
+        self.write(db, 3, [0, "sink", "put", 1, 4])
+        until(lambda: self.call(beta, "sink", "told")[0::2] == [3, 2], "the next one is handled")
+
+
 if __name__ == "__main__":
     unittest.main()

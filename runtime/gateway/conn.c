@@ -466,6 +466,7 @@ void conns_init(struct conns *all, const struct wire *wire, const struct gateway
 	list_init(&all->all);
 	list_init(&all->dirty);
 	list_init(&all->paused);
+	list_init(&all->calls);
 	all->began_ms = now_ms();
 }
 

@@ -43,7 +43,7 @@ struct conns {
 	struct gateway_limits limits;
 	struct crowd *crowd;
 	struct sessions *sessions;      /* of these connections */
-	struct link all, dirty, paused;
+	struct link all, dirty, paused, calls;
 	bool in_turn, leaving;
 	bool gathers, gathering;        /* gathers: whoever turns the loop calls conns_gathered() */
 	uint32_t tick;                  /* half seconds: what messages are stamped by */
@@ -71,7 +71,8 @@ struct address *conns_admit(struct conns *all, int fd);
 void conns_bye(struct conns *all, struct address *from);        /* it is closed; NULL is fine */
 void conns_leave(struct conns *all);    /* closes each, and whoever still comes, with 1001 */
 
-/* Also what HTTP has of one: then only in, wsi, from, and posted or file are set. */
+/* Also what HTTP has of one: then only in, wsi, from, and posted (in conns' calls by `all`) or file
+ * are set. */
 struct conn {
 	struct conns *in;
 	void *wsi;

@@ -61,7 +61,7 @@ static bool has_body(const struct http_request *r)
 
 bool http_is_call(const struct http_request *r)
 {
-	return for_an_actor(r) && fits(r);
+	return for_an_actor(r) && fits(r) && !r->chunked;
 }
 
 bool http_admits(const struct http_config *c, const struct http_request *r,
@@ -153,6 +153,10 @@ void http_answer(const struct http_config *c, const struct http_request *r,
 	bool admitted = http_admits(c, r, out);
 
 	out->ends = has_body(r);
+	if (r->chunked && r->length[0]) {       /* where it ends two may see differently */
+		http_refuse(c, out, 400, "Content-Length or Transfer-Encoding, not both", NULL);
+		return;
+	}
 	switch (r->method) {
 	case HTTP_GET: case HTTP_HEAD:          /* a page that may not is kept from reading it */
 		get(c, r, out);

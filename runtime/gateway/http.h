@@ -14,6 +14,7 @@ struct http_request {
 	char length[16];                /* Content-Length */
 	char trace[64];                 /* W3C's traceparent */
 	bool chunked;                   /* it has a Transfer-Encoding */
+	bool expects;                   /* 100 Continue, before its body */
 	struct file_want want;
 	bool near;                      /* from this machine, and by no proxy; host may lie */
 };

@@ -3,7 +3,7 @@
  *
  *   request -> http_answer() -> headers, body                      done
  *                           `-> headers, file: a piece each time the socket takes one
- *           -> /call/: its body -> posted.c ... the session's answer
+ *           -> /call/: 100, where it is waited for, its body -> posted.c ... the session's answer
  *
  * A file costs a descriptor and a piece, however slowly it is taken; who takes nothing for three
  * times as long as a handshake may take is dropped. So is who sends more while a file is still
@@ -13,6 +13,7 @@
 #include "web.h"
 
 #include "posted.h"
+#include "session.h"
 #include "sync.h"
 
 enum {
@@ -60,15 +61,49 @@ static int send_file(struct conn *c)
 
 /* --- calls -------------------------------------------------------------------------------- */
 
+/* Who waits to be asked for the body is asked, or told at once that it is in vain. */
+static int ask_body(struct conn *c)
+{
+	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+	if (!posted_reply(c->posted)->status)
+		return c->in->wire->write(c->wsi, go_on, sizeof go_on - 1);
+	posted_reply(c->posted)->ends = true;
+	c->in->wire->want(c->wsi);
+	return 0;
+}
+
 static int begin_call(struct conn *c, const struct http_config *h, const struct http_request *r)
 {
 	const char *words;
 	int status = conn_post(c, &words);
 
 	c->posted = posted_new(h, r);
+	list_add(&c->in->calls, &c->all);
 	if (status)
 		posted_refuse(c->posted, status, words);
-	return 0;
+	return r->expects ? ask_body(c) : 0;
+}
+
+static struct posted *end_call(struct conn *c)
+{
+	struct posted *p = c->posted;
+
+	c->posted = NULL;
+	list_remove(&c->all);
+	conn_posted(c);
+	return p;
+}
+
+void web_leave(struct conns *all)
+{
+	for (struct link *l = all->calls.next; l != &all->calls; l = l->next) {
+		struct conn *c = LINKED(l, struct conn, all);
+
+		posted_close(c->posted, CLOSE_GOING, "the node is stopping");
+		posted_reply(c->posted)->ends = true;
+		all->wire->want(c->wsi);
+	}
 }
 
 /* Of a call. What stands behind it the library (4.1) brings as more of it, and again as its end,
@@ -99,15 +134,15 @@ int web_body_whole(struct conn *c)
 static int answer_call(struct conn *c)
 {
 	const struct wire *wire = c->in->wire;
-	struct posted *p = c->posted;
+	struct http_reply *r = posted_reply(c->posted);
 	void *wsi = c->wsi;
+	struct posted *p;
 	int err;
 
-	if (!posted_reply(p)->status)
+	if (!r->status)
 		return 0;
-	c->posted = NULL;
-	conn_posted(c);
-	err = web_reply(wire, wsi, posted_reply(p), false) || wire->done(wsi) ? -1 : 0;
+	p = end_call(c);
+	err = web_reply(wire, wsi, r, false) || r->ends || wire->done(wsi) ? -1 : 0;
 	posted_free(p);
 	return err;
 }
@@ -151,9 +186,6 @@ void web_gone(struct conn *c)
 		return;
 	file_close(c->file);
 	c->file = NULL;
-	if (!c->posted)
-		return;
-	posted_free(c->posted);
-	c->posted = NULL;
-	conn_posted(c);
+	if (c->posted)
+		posted_free(end_call(c));
 }

@@ -12,6 +12,8 @@ int  web_request(struct conn *c, struct conns *all, void *wsi, const struct http
 int  web_body(struct conn *c, const void *bytes, size_t len);
 int  web_body_whole(struct conn *c);
 int  web_writeable(struct conn *c);
+/* The node stops: calls are over, with 503, and their connections. */
+void web_leave(struct conns *all);
 /* The transaction is over, however it ended. NULL is fine. */
 void web_gone(struct conn *c);
 /* All of r but its file. */

@@ -40,6 +40,7 @@ enum {
 	WRITE_SIZE = 65536,             /* handed to the library at once, or one frame */
 	ACCEPT_MAX = 64,                /* connections taken in one go */
 	KEEPALIVE_S = 30,
+	HEADERS_SIZE = 12288,           /* of a request, held while it is read; a cookie has 8 KB */
 };
 _Static_assert((int)LWS_PRE <= (int)WIRE_SPACE, "in front of what is sent");
 enum phase { RUNNING, QUIET, LEAVING, ENDING };
@@ -110,9 +111,9 @@ static int writeable(struct lws *wsi, struct conn *c)
 	return then ? -1 : 0;
 }
 
-static int closed(struct ws *w, struct conn *c)
+/* The last one ends the loop. */
+static int one_less(struct ws *w)
 {
-	conn_gone(c);
 	if (LOAD(&w->phase) == LEAVING)
 		ws_wake(w);
 	return 0;
@@ -135,9 +136,11 @@ static int wire_head(void *wsi, const struct http_reply *r, uint64_t len)
 {
 	uint8_t space[LWS_PRE + 2048];
 	struct heads h = { wsi, space + LWS_PRE, space + sizeof space - 1, 0 };
-	bool none = r->status == 204 || r->status == 304;
+	bool none = r->status == 304;
 
-	if (lws_add_http_common_headers(wsi, (unsigned)r->status, none ? NULL : r->type, len,
+	if (r->status == 204 ?          /* RFC 9110, 8.6: without a length */
+	    lws_add_http_header_status(wsi, 204, &h.p, h.end) :
+	    lws_add_http_common_headers(wsi, (unsigned)r->status, none ? NULL : r->type, len,
 	                                &h.p, h.end))
 		return -1;
 	http_headers(r, add_header, &h);
@@ -185,7 +188,7 @@ static enum http_method method_of(struct lws *wsi)
 
 static void read_request(struct lws *wsi, const char *path, struct http_request *r)
 {
-	char login[2600];
+	char login[2600], expects[16], http[16];
 
 	*r = (struct http_request){ .method = method_of(wsi), .near = is_near(wsi) };
 	if (strlen(path) < sizeof r->path)
@@ -194,6 +197,9 @@ static void read_request(struct lws *wsi, const char *path, struct http_request 
 	copy_header(wsi, WSI_TOKEN_HOST, r->host, sizeof r->host);
 	copy_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, r->length, sizeof r->length);
 	r->chunked = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING);
+	copy_header(wsi, WSI_TOKEN_HTTP_EXPECT, expects, sizeof expects);
+	copy_header(wsi, WSI_TOKEN_HTTP, http, sizeof http);
+	r->expects = !strcasecmp(expects, "100-continue") && !strcmp(http, "HTTP/1.1");
 	copy_header(wsi, WSI_TOKEN_HTTP_RANGE, r->want.range, sizeof r->want.range);
 	copy_header(wsi, WSI_TOKEN_HTTP_IF_RANGE, r->want.if_range, sizeof r->want.if_range);
 	copy_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, r->want.if_none_match,
@@ -297,15 +303,22 @@ static void end(struct ws *w)
 		ev_break(w->loop, EVBREAK_ALL);
 }
 
+static bool all_gone(const struct ws *w)
+{
+	return !LOAD(&w->conns.clients) && w->conns.calls.next == &w->conns.calls;
+}
+
 static void follow_phase(struct ws *w)
 {
 	enum phase phase = LOAD(&w->phase);
 
 	if (phase >= QUIET && w->listener)
 		wire_end_in(w->listener, 0);
-	if (phase == LEAVING)
+	if (phase == LEAVING) {
 		conns_leave(&w->conns);
-	if (!w->over && (phase == ENDING || (phase == LEAVING && !LOAD(&w->conns.clients))))
+		web_leave(&w->conns);
+	}
+	if (!w->over && (phase == ENDING || (phase == LEAVING && all_gone(w))))
 		end(w);
 }
 
@@ -367,7 +380,9 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 		return 0;
 	case LWS_CALLBACK_SERVER_WRITEABLE: return writeable(wsi, c);
 	case LWS_CALLBACK_ESTABLISHED: return conn_open(c, &w->conns, wsi);
-	case LWS_CALLBACK_CLOSED: return closed(w, c);
+	case LWS_CALLBACK_CLOSED:
+		conn_gone(c);
+		return one_less(w);
 	case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL: return conn_over(c);
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 		conn_leaving(c, in, len);
@@ -379,7 +394,7 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 	case LWS_CALLBACK_CLOSED_HTTP:
 	case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
 		web_gone(c);
-		return 0;
+		return one_less(w);
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return upgrade(w, wsi);
 	case LWS_CALLBACK_RAW_RX_FILE: return take_in(w);
 	case LWS_CALLBACK_RAW_CLOSE_FILE:
@@ -421,6 +436,7 @@ static struct lws_context *start_lws(struct ws *w)
 		.alpn = "http/1.1", .retry_and_idle_policy = &silent,
 		.timeout_secs = (unsigned)w->config.limits.handshake_s,
 		.timeout_secs_ah_idle = (unsigned)w->config.limits.handshake_s,
+		.max_http_header_data = HEADERS_SIZE,
 		.keepalive_timeout = KEEPALIVE_S, .gid = -1u, .uid = -1u,
 		.ssl_cert_filepath = w->config.cert, .ssl_private_key_filepath = w->config.key,
 	};

@@ -308,6 +308,7 @@ class Call(Http):
                 self.assertEqual(self.call("counter/hit", [0])[1]["args"][0], before + may)
                 status, got, _ = self.ask("OPTIONS", "/call/counter/hit", None, headers)
                 self.assertEqual(status, 204 if may else 403)
+                self.assertEqual("Content-Length" in got, not may)
                 if origin and may:
                     self.assertIn("POST", got["Access-Control-Allow-Methods"])
                     self.assertIn("authorization", got["Access-Control-Allow-Headers"])
@@ -380,6 +381,57 @@ class Call(Http):
         self.assertEqual(set(said), {b"404", b"503"}, said)
         self.assertGreater(said.count(b"404"), 2)
         self.assertEqual(self.ask("POST", "/call/echo/say", "[1]", LOGIN)[0], 200)
+
+    def exchange(self, *parts, runtime=None):
+        """What stands behind each part; it is sent once that of the one before came. Then all."""
+        host, port = (runtime or self.runtime).listen.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=10 * PATIENCE) as s:
+            for part, wanted in parts:
+                s.sendall(part.encode())
+                got = b""
+                while wanted and not got.endswith(wanted):
+                    more = s.recv(1)
+                    self.assertTrue(more, got)
+                    got += more
+            return rest(s)
+
+    def post(self, *headers, login=LOGIN):
+        return "\r\n".join(["POST /call/echo/say HTTP/1.1", "Host: x", *headers, *(
+            "%s: %s" % pair for pair in login.items()), "", ""])
+
+    def test_two_lengths(self):
+        got = self.exchange((self.post("Content-Length: 5", "Transfer-Encoding: chunked")
+                             + "5\r\n[\"x\"]\r\n0\r\n\r\n", b""))
+        self.assertEqual((got.count(b"HTTP/1.1 "), got[9:12]), (1, b"400"))
+        self.assertIn(b"not both", got)
+
+    def test_asked_for_the_body(self):
+        got = self.exchange((self.post("Expect: 100-continue", "Content-Length: 5"),
+                             b"HTTP/1.1 100 Continue\r\n\r\n"),
+                            ('["x"]', b'{"args":["x"]}\n'),
+                            ("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b""))
+        self.assertIn(b"200 OK", got)
+        for length, login, status in (5, {}, b"401"), (99999999, LOGIN, b"413"):
+            got = self.exchange((self.post("Expect: 100-continue", "Content-Length: %d" % length,
+                                           login=login), b""))
+            self.assertEqual((got.count(b"HTTP/1.1 "), got[9:12]), (1, status))
+
+    def test_long_headers(self):
+        for name in "Cookie", "X-Long":
+            self.assertEqual(self.call("echo/say", [1], {**LOGIN, name: "x" * 8192})[0], 200, name)
+
+    def test_stopped_meanwhile(self):
+        """A call whose body is still coming when the node ends is answered."""
+        runtime = self.start()
+        host, port = runtime.listen.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=10 * PATIENCE) as s:
+            s.sendall(self.post("Expect: 100-continue", "Content-Length: 5").encode())
+            self.assertIn(b"100 Continue", s.recv(1000))
+            runtime.process.terminate()
+            got = rest(s)
+        self.assertEqual(got[9:12], b"503", got)
+        self.assertIn(b"the node is stopping", got)
+        self.assertEqual(runtime.process.wait(10 * PATIENCE), 0)
 
     def test_gone_before_the_answer(self):
         host, port = self.runtime.listen.rsplit(":", 1)

@@ -124,11 +124,14 @@ static void on_info(void *arg, const struct redis_reply *r)
 	if (n && n->here && r->type == REDIS_LIST && r->items == 2 &&
 	    r->item[0].type == REDIS_STR && r->item[1].type == REDIS_STR &&
 	    packed_check(r->item[1].str, r->item[1].len, 1, &why) == 1) {
-		n->life = strtoull(r->item[0].str, NULL, 10);
+		uint64_t life = strtoull(r->item[0].str, NULL, 10);
+		bool again = n->known && n->life != life;
+
+		n->life = life;
 		n->known = true;
 		buf_clear(&n->info);
 		buf_add(&n->info, r->item[1].str, r->item[1].len);
-		x->s->c.seen(x->s->c.arg, n->name, n->life,
+		x->s->c.seen(x->s->c.arg, n->name, life, again,
 		             (struct packed){ (uint8_t *)n->info.p,
 		                              (uint8_t *)n->info.p + n->info.len });
 	}

@@ -144,25 +144,33 @@ static void lead_all(struct peers *s)
 	}
 }
 
-static void add_topics(struct peers *s, struct peer *p, struct packed info)
+/* How many names the node announces; they stand in the list. */
+static size_t topics_of(struct packed info, struct packed *list)
 {
 	struct value map, key, v;
 
 	if (packed_next(&info, &map) != 1 || map.type != VALUE_MAP)
-		return;
+		return 0;
 	for (size_t i = 0; i < map.len; i++) {
 		bool topics = packed_next(&info, &key) == 1 && key.type == VALUE_STR &&
 		              key.len == 6 && !memcmp(key.str, "topics", 6);
-		struct packed list = info;
 
+		*list = info;
 		packed_skip(&info);
-		if (!topics || packed_next(&list, &v) != 1 || v.type != VALUE_LIST)
-			continue;
-		for (size_t left = v.len; left; left--)
-			if (packed_next(&list, &key) == 1 && key.type == VALUE_STR && key.len &&
-			    key.len <= NAME_MAX_LEN)
-				host_add(host_of(s, key.str, key.len), p);
+		if (topics && packed_next(list, &v) == 1 && v.type == VALUE_LIST)
+			return v.len;
 	}
+	return 0;
+}
+
+static void add_topics(struct peers *s, struct peer *p, struct packed list, size_t n)
+{
+	struct value name;
+
+	for (; n; n--)
+		if (packed_next(&list, &name) == 1 && name.type == VALUE_STR && name.len &&
+		    name.len <= NAME_MAX_LEN)
+			host_add(host_of(s, name.str, name.len), p);
 }
 
 /* --- nodes -------------------------------------------------------------------------------- */
@@ -208,16 +216,21 @@ struct peer *peers_get(struct peers *s, const char *name)
 	return p;
 }
 
-void peers_seen(struct peers *s, const char *name, uint64_t life, struct packed info)
+void peers_seen(struct peers *s, const char *name, uint64_t life, bool again, struct packed info)
 {
 	struct peer *p = peers_get(s, name);
 	struct dropping d = { s, p };
+	struct packed list = info;
+	size_t n;
 
 	if (!p)
 		return;
+	n = topics_of(info, &list);
 	peer_here(p, life);
+	if (again && !n)                /* its inbox is not open yet, then it says what it has */
+		return;
 	twalk_r(s->hosts, drop, &d);
-	add_topics(s, p, info);
+	add_topics(s, p, list, n);
 	lead_all(s);
 }
 

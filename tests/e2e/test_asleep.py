@@ -7,6 +7,8 @@ import signal
 import time
 import unittest
 
+import msgpack
+
 from harness import until
 from test_nodes import Nodes
 
@@ -98,6 +100,28 @@ class Asleep(Nodes):
         until(lambda: db.xlen("actord:{node:beta}") == 0, "the inbox is empty")
         self.assertEqual(db.hget(seen, b"\0life"), life)
         self.assertTrue(b.err.wait("another runtime has opened it"))
+
+    def test_it_starts_again(self):
+        """Before its inbox is open it says that it has nothing: what it had is sent to it all the
+        same, and waits there."""
+        a = self.node("alpha")
+        db = self.server.client()
+        db.xadd("actord:{node:mallory}", {"f": "her inbox"})
+
+        def says(life, *topics):
+            db.hset("actord:{nodes}:mallory", mapping={
+                "identity": "m", "life": life, "info": msgpack.packb({
+                    "since": str(life), "topics": topics})})
+            db.incr("actord:{nodes}:version")
+
+        def heard(life):
+            db.zadd("actord:{nodes}", {"mallory": db.time()[0] * 1000 + 3000})
+            return [n for n in a.json("nodes") if n.get("since") == str(life)]
+        for life, topics, code in (1, ["hers"], 0), (2, [], 0), (2, ["other"], 3):
+            says(life, *topics)
+            until(lambda: heard(life) and heard(life)[0]["topics"] == topics, "it is heard")
+            sent = a.actorctl("send", "hers", "put")
+            self.assertEqual(sent.code, code, (life, topics, sent))
 
 
 if __name__ == "__main__":

@@ -224,10 +224,12 @@ actor_ref actor_pick(const char *group, enum actor_choice by, const char *key); 
 	SITE_(actor_publish_(self, group, &s_, VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
 
 /* What a client keeps, read at once and without waiting; who: its session, as msg_from() gives it.
- * 0 where there is nothing of that type. Texts are cut to size; their length is returned. */
+ * 0 where there is nothing of that type. Texts are cut to size; their length is returned.
+ * Of each kind 256 keys (ACTOR_ENOMEM: one more), of 128 bytes, with values of 64 KiB at most. */
 enum client_keep {
 	KEEP_TEMP,              /* the session's own, gone with it */
-	KEEP_LOCAL,             /* the user's, on this node's disk: within a moment of being set */
+	KEEP_LOCAL,             /* the user's, on this node's disk, at most some 20 ms after it is
+	                         * set: kill -9 can lose those */
 	KEEP_SHARED,            /* the user's, in Redis, on all nodes */
 	KEEP_TODAY,             /* as local, but gone at midnight, local time */
 };

@@ -24,6 +24,7 @@
 
 #include "json.h"
 #include "keyed.h"
+#include "log.h"
 #include "registry.h"
 
 enum { SHARDS = 64, BUCKETS = 256 };
@@ -303,41 +304,52 @@ void keep_found(const char *name, const char *key, size_t len, struct packed val
 	if (!u)
 		return;
 	memcpy(text, key + 1, len - 1);
-	if (keep == KEEP_TODAY && (packed_next(&value, &list) < 1 || packed_next(&value, &day) < 1))
+	if (keep == KEEP_TODAY && (packed_next(&value, &list) < 1 ||
+	                           packed_next(&value, &day) < 1 || !keyed_is_today((int)day.i)))
 		value.at = NULL;
 	k = value.at ? keyed_make(&u->kept, keep, text) : NULL;
-	if (k && !k->dirty) {
+	if (k && !k->dirty)
 		keyed_write(k, value);
-		k->day = (int)day.i;
-	}
 	let_go(u);
 }
 
-static void take_shared(struct user *u, const char *key, const struct value *text)
+/* False: there are KEEP_MOST already. */
+static bool take_shared(struct user *u, const char *key, const struct value *text)
 {
 	struct keyed *k = text ? keyed_make(&u->kept, KEEP_SHARED, key)
 	                      : keyed_find(&u->kept, KEEP_SHARED, key);
 	struct buf b = { 0 };
 
 	if (!k || k->unwritten)
-		return;
+		return k || !text;
 	k->gone = !text;
 	if (text) {
 		json_or_text(text->str, text->len, &b);
 		keyed_write(k, (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len });
 		buf_fini(&b);
 	}
+	return true;
+}
+
+static void say_left_out(const char *name, unsigned n)
+{
+	if (n)
+		log_line(LOG_WARN, "keep", "%u values of the user %s in Redis are not here: of "
+		         "each kind a user has %d at most; remove some from actord:user:%s",
+		         n, name, KEEP_MOST, name);
 }
 
 void keep_shared(const char *name, const char *key, const char *text, size_t len)
 {
 	struct user *u = strlen(key) <= KEEP_KEY_MOST ? take(name) : NULL;
+	struct value v = { .type = VALUE_STR, .str = text, .len = len };
+	bool taken;
 
 	if (!u)
 		return;
-	take_shared(u, key, text ? &(struct value){ .type = VALUE_STR, .str = text, .len = len }
-	                         : NULL);
+	taken = take_shared(u, key, text ? &v : NULL);
 	let_go(u);
+	say_left_out(name, !taken);
 }
 
 void keep_shared_all(const char *name, struct packed fields, size_t count)
@@ -345,6 +357,7 @@ void keep_shared_all(const char *name, struct packed fields, size_t count)
 	struct user *u = take(name);
 	struct value key, text;
 	char word[KEEP_KEY_MOST + 1];
+	unsigned left_out = 0;
 
 	if (!u)
 		return;
@@ -356,9 +369,10 @@ void keep_shared_all(const char *name, struct packed fields, size_t count)
 		if (key.type == VALUE_STR && key.len <= KEEP_KEY_MOST && text.type == VALUE_STR) {
 			memcpy(word, key.str, key.len);
 			word[key.len] = 0;
-			take_shared(u, word, &text);
+			left_out += !take_shared(u, word, &text);
 		}
 	let_go(u);
+	say_left_out(name, left_out);
 }
 
 void keep_names(struct buf *out)
@@ -497,7 +511,7 @@ int keep_write(actor_ref who, enum client_keep keep, const char *key, struct pac
 	if (k && value.at)
 		keyed_write(k, value);
 	else if (k)
-		k->gone = true;
+		keyed_forget(k);
 	if (k)
 		mark(c, k, t);
 	if (c)

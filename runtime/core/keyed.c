@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * keyed.c - values by key. What has gone stays in the list until nobody waits for word of it: the
- * disk and Redis are told of it later, and may have to be told once more. */
+ * disk and Redis are told of it later, and may have to be told once more. What is of a day that is
+ * over nobody has to be told of: it takes no place from what is set today. */
 #include "keyed.h"
 
 #include <time.h>
@@ -25,9 +26,14 @@ struct keyed *keyed_find(const struct keyed_list *l, enum client_keep keep, cons
 	return k;
 }
 
+bool keyed_is_today(int day)
+{
+	return day == today();
+}
+
 bool keyed_is_there(const struct keyed *k)
 {
-	return k && !k->gone && (k->keep != KEEP_TODAY || k->day == today());
+	return k && !k->gone && (k->keep != KEEP_TODAY || keyed_is_today(k->day));
 }
 
 bool keyed_is_on_disk(const struct keyed *k)
@@ -40,9 +46,9 @@ static void drop(struct keyed_list *l, struct keyed **at)
 	struct keyed *k = *at;
 
 	*at = k->next;
+	l->count[k->keep]--;
 	buf_fini(&k->value);
 	mem_free(k);
-	l->count--;
 }
 
 void keyed_drop_all(struct keyed_list *l)
@@ -53,12 +59,14 @@ void keyed_drop_all(struct keyed_list *l)
 
 void keyed_drop_gone(struct keyed_list *l, bool saved)
 {
+	int day = today();
+
 	for (struct keyed **at = &l->first, *k; (k = *at);)
-		if (keyed_is_there(k) || k->dirty || k->unwritten ||
-		    (!saved && keyed_is_on_disk(k)))
-			at = &k->next;
-		else
+		if ((k->keep == KEEP_TODAY && k->day != day) ||
+		    (k->gone && !k->dirty && !k->unwritten && (saved || !keyed_is_on_disk(k))))
 			drop(l, at);
+		else
+			at = &k->next;
 }
 
 struct keyed *keyed_make(struct keyed_list *l, enum client_keep keep, const char *key)
@@ -66,9 +74,9 @@ struct keyed *keyed_make(struct keyed_list *l, enum client_keep keep, const char
 	struct keyed *k = keyed_find(l, keep, key);
 	size_t len = strlen(key);
 
-	if (!k && l->count >= KEEP_MOST)
+	if (!k && l->count[keep] >= KEEP_MOST)
 		keyed_drop_gone(l, false);
-	if (k || l->count >= KEEP_MOST)
+	if (k || l->count[keep] >= KEEP_MOST)
 		return k;
 	k = mem_alloc(sizeof *k + len + 1);
 	k->keep = keep;
@@ -76,7 +84,7 @@ struct keyed *keyed_make(struct keyed_list *l, enum client_keep keep, const char
 	memcpy(k->key, key, len);
 	k->next = l->first;
 	l->first = k;
-	l->count++;
+	l->count[keep]++;
 	return k;
 }
 
@@ -91,6 +99,12 @@ struct buf *keyed_rewrite(struct keyed *k)
 void keyed_write(struct keyed *k, struct packed value)
 {
 	buf_add(keyed_rewrite(k), value.at, (size_t)(value.end - value.at));
+}
+
+void keyed_forget(struct keyed *k)
+{
+	keyed_rewrite(k);
+	k->gone = true;
 }
 
 struct value keyed_read(const struct keyed *k)

@@ -7,7 +7,7 @@
 #include "actor.h"
 #include "value.h"
 
-enum { KEEP_MOST = 256 };               /* of a list */
+enum { KEEP_MOST = 256 };               /* of each kind in a list */
 
 struct keyed {
 	struct keyed *next;
@@ -19,20 +19,24 @@ struct keyed {
 	char key[];
 };
 
-struct keyed_list { struct keyed *first; unsigned count; };
+struct keyed_list { struct keyed *first; unsigned count[KEEP_TODAY + 1]; };
 
 struct keyed *keyed_find(const struct keyed_list *l, enum client_keep keep, const char *key);
-/* As it is, or a new one that is gone so far; NULL: there are KEEP_MOST. */
+/* As it is, or a new one that is gone so far; NULL: there are KEEP_MOST of
+ * that kind. */
 struct keyed *keyed_make(struct keyed_list *l, enum client_keep keep, const char *key);
-/* Frees what is gone and not on its way; saved: also what the disk had until just now. */
+/* Frees what is gone and not on its way, or of a day that is over (the disk's goes by itself);
+ * saved: also what the disk had until just now. */
 void keyed_drop_gone(struct keyed_list *l, bool saved);
 void keyed_drop_all(struct keyed_list *l);
 
+bool keyed_is_today(int day);
 bool keyed_is_there(const struct keyed *k);       /* k may be NULL */
 bool keyed_is_on_disk(const struct keyed *k);
 /* Where the new value is to go, packed. */
 struct buf *keyed_rewrite(struct keyed *k);
 void keyed_write(struct keyed *k, struct packed value);
+void keyed_forget(struct keyed *k);     /* it is gone */
 struct value keyed_read(const struct keyed *k);   /* borrows of k */
 /* False: what is there is no int, or the sum goes beyond 64 bits. */
 bool keyed_add(struct keyed *k, int64_t by, int64_t *total);

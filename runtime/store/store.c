@@ -13,8 +13,9 @@
  * The idea: changes are gathered in one transaction, and a message to oneself, which comes behind
  * all that waits, commits them: one write to the disk for as many as came meanwhile. Who asked for
  * a change is answered after that: what was answered survives kill -9, and a loss of power.
- * About what sessions keep nobody waits for an answer: it is written GATHER_MS later, or with the
- * next change that is answered, so a thousand that save ten times a second cost 50 transactions.
+ * About what sessions keep nobody waits for an answer: it is written at once, but GATHER_MS after
+ * what was written before, or with the next change that is answered: a thousand that save ten times
+ * a second cost 50 transactions. What is of a day goes from the disk when that is surely over.
  *
  * Invariants: a transaction is open only while `commit` is under way, or until the change that
  * found no room for it in the mailbox is done; an error in it is told to everyone whose change was
@@ -42,7 +43,7 @@
 
 enum {
 	KEY_MOST = 511 - 8,             /* of LMDB's 511, as `terms` has a date before it */
-	LIST_FIRST = 1000, LIST_BYTES = 8 << 20, SWEEP_MOST = 1000,
+	LIST_FIRST = 1000, LIST_BYTES = 8 << 20, SWEEP_MOST = 1000, DAY_MS = 86400000,
 	SWEEP_MS = 5000, GATHER_MS = 20, SHARES = 12, RETRY_MS = 1000, SAY_MS = 10000,
 	HEAD = 8,                       /* a value begins with when it ends, ms UTC, 0: never */
 };
@@ -62,7 +63,7 @@ static struct {
 	struct buf saved;               /* users in it, each with a NUL */
 	bool waiting;                   /* `write` will come for those in saves.h, */
 	bool failed;                    /* and until then they wait, as they could not be written */
-	struct buf bytes; int64_t said_ms;
+	struct buf bytes; int64_t said_ms, wrote_ms;
 } store;
 
 /* EIO: LMDB says so where a part of what it wrote fitted. */
@@ -129,6 +130,7 @@ static void after(actor *self, bool saved)
 	if (saves_any())
 		write_after(self, saved ? GATHER_MS : RETRY_MS);
 	buf_clear(&store.saved);
+	store.wrote_ms = now_ms();
 }
 
 static int commit(actor *self, const msg *m)
@@ -440,7 +442,8 @@ static void save_one(void *arg, const char *key, struct packed value)
 	if (k.mv_size > KEY_MOST)
 		return;         /* keep.c lets none be so long */
 	if (value.at)
-		keep(k, value.at, (size_t)(value.end - value.at), 0);
+		keep(k, value.at, (size_t)(value.end - value.at),
+		     *key == 'd' ? wall_ms() + 2ll * DAY_MS : 0);
 	else if (!store.error)
 		forget(k);
 }
@@ -477,9 +480,13 @@ static int write(actor *self, const msg *m)
 
 static int save(actor *self, const msg *m)
 {
+	int64_t rest_ms = store.wrote_ms + GATHER_MS - now_ms();
+
 	if (msg_count(m))
 		saves_add(msg_str(m, 0));
-	write_after(self, GATHER_MS);
+	if (rest_ms <= 0 && !store.waiting && !store.failed)
+		return write(self, m);
+	write_after(self, rest_ms > 0 ? (int)rest_ms : GATHER_MS);
 	return 0;
 }
 

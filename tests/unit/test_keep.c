@@ -147,6 +147,69 @@ static void a_day_ends_at_local_midnight(void **state)
 	assert_int_equal(keep_users(), 0);
 }
 
+/* So many different ones of a kind, each saved or not; what the one after them gave. */
+static int64_t fill(actor_ref who, const char *user, enum client_keep keep, bool is_saved)
+{
+	char key[16];
+
+	for (int i = 0; i < KEEP_MOST; i++) {
+		snprintf(key, sizeof key, "item-%d", i);
+		ask(who, keep, key, 1, !i);
+		assert_int_equal(client_int(who, keep, key), 1);
+	}
+	if (is_saved) {
+		saves_take(&changes);
+		keep_changes(user, note_change, NULL);
+		assert_false(keep_saved(user, true));
+	}
+	return ask(who, keep, "one more", 1, 0);
+}
+
+/* What is over takes no place from what is set today, on its way to the disk or not. */
+static void a_day_makes_room_for_the_next(void **state)
+{
+	uint8_t day[] = { 0x92, 0xce, 0x01, 0x35, 0x27, 0x4d, 3 };      /* [20260685, 3] */
+	char key[16];
+
+	(void)state;
+	for (int is_saved = 0; is_saved < 2; is_saved++) {
+		at("2026-03-01 23:59:59");
+		keep_open(16, "gus");
+		keep_loaded("gus");
+		assert_int_equal(fill(16, "gus", KEEP_TODAY, is_saved), ACTOR_ENOMEM);
+		wall += 2000;
+		ask(16, KEEP_TODAY, "one more", 1, is_saved);
+		assert_int_equal(client_int(16, KEEP_TODAY, "one more"), 1);
+		assert_int_equal(tell("drop", 16, KEEP_TODAY, "item-3", 0, 0), 0);
+		assert_int_equal(ask(16, KEEP_TODAY, "item-4", 1, 0), 1);
+		expect_changes("gus", "ditem-4@20260302 1,ditem-3 gone,done more@20260302 1,");
+		keep_close(16);
+		assert_int_equal(keep_users(), 0);
+	}
+	keep_open(16, "gus");
+	for (int i = 0; i < KEEP_MOST; i++) {           /* as the disk has them on another day */
+		snprintf(key, sizeof key, "ditem-%d", i);
+		keep_found("gus", key, strlen(key), (struct packed){ day, day + sizeof day });
+	}
+	keep_loaded("gus");
+	assert_int_equal(fill(16, "gus", KEEP_TODAY, true), ACTOR_ENOMEM);
+	keep_close(16);
+	assert_int_equal(keep_users(), 0);
+}
+
+static void each_kind_has_its_places(void **state)
+{
+	(void)state;
+	keep_open(17, "hal");
+	keep_loaded("hal");
+	assert_int_equal(fill(17, "hal", KEEP_LOCAL, true), ACTOR_ENOMEM);
+	assert_int_equal(fill(17, "hal", KEEP_TODAY, true), ACTOR_ENOMEM);
+	keep_shared("hal", "gold", "12", 2);
+	assert_int_equal(client_int(17, KEEP_SHARED, "gold"), 12);
+	keep_close(17);
+	assert_int_equal(keep_users(), 0);
+}
+
 static struct packed number(uint8_t *v)
 {
 	return (struct packed){ v, v + 1 };
@@ -398,6 +461,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_day_ends_at_local_midnight, setup),
+		cmocka_unit_test_setup(a_day_makes_room_for_the_next, setup),
+		cmocka_unit_test_setup(each_kind_has_its_places, setup),
 		cmocka_unit_test_setup(what_is_set_meanwhile_stays, setup),
 		cmocka_unit_test_setup(what_redis_says_last, setup),
 		cmocka_unit_test_setup(the_store_is_told_once, setup),

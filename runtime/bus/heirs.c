@@ -212,9 +212,19 @@ static void revive(struct shared *st, const struct redis_reply *r, bool own)
 		shared_tell(st, on_claimed, n, argv);
 }
 
+/* A stream that has gone has no heirs. */
+static void say_error(struct shared *st, const struct redis_reply *r)
+{
+	if (r->type == REDIS_ERROR && strncmp(r->str, "NOGROUP", 7))
+		shared_say(st->share, st->key, r->str);
+}
+
 static void on_pending(void *arg, const struct redis_reply *r)
 {
-	revive(shared_told(arg), r, false);
+	struct shared *st = shared_told(arg);
+
+	say_error(st, r);
+	revive(st, r, false);
 }
 
 static void on_consumers(void *arg, const struct redis_reply *r)
@@ -223,6 +233,7 @@ static void on_consumers(void *arg, const struct redis_reply *r)
 	const struct redis_reply *list =
 		r->type == REDIS_LIST && r->items == 4 ? &r->item[3] : NULL;
 
+	say_error(st, r);
 	for (size_t i = 0; list && list->type == REDIS_LIST && i < list->items; i++) {
 		char most[16];
 		const char *who = list->item[i].items == 2 ? list->item[i].item[0].str : NULL;
@@ -250,6 +261,10 @@ static void on_own(void *arg, const struct redis_reply *r)
 
 	if (r->type == REDIS_GONE || st->state != ASKED)
 		return;
+	if (r->type == REDIS_ERROR) {
+		st->share->inherited(st, r->str);
+		return;
+	}
 	revive(st, r, true);
 	if (r->type == REDIS_LIST && r->items == CLAIM_MOST) {
 		snprintf(st->cursor, sizeof st->cursor, "(%s", r->item[CLAIM_MOST - 1].item[0].str);
@@ -257,7 +272,7 @@ static void on_own(void *arg, const struct redis_reply *r)
 		return;
 	}
 	st->heir = true;
-	st->share->inherited(st);
+	st->share->inherited(st, NULL);
 }
 
 static void look_on(struct shared *st)

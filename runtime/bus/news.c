@@ -25,6 +25,7 @@ struct news {
 	bool up, reading, quiet, paused;
 	bool stale;                     /* more are awaited than the read that waits has */
 	bool said;                      /* what fails */
+	bool late;                      /* and that CLIENT does */
 	struct loop_timer *again;
 };
 
@@ -96,6 +97,9 @@ static void on_unblocked(void *arg, const struct redis_reply *r)
 
 	if (n->stale && r->type == REDIS_INT && !r->integer)
 		loop_timer_set(n->again, UNBLOCK_MS);   /* it does not wait (yet) */
+	if (r->type == REDIS_ERROR && !n->late)
+		log_line(LOG_WARN, "bus", "the streams of new names are noticed late: %s", r->str);
+	n->late = r->type == REDIS_ERROR;
 }
 
 static void unblock(struct news *n)

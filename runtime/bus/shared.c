@@ -54,7 +54,9 @@ static const char ack_script[] =
 
 /* ARGV: id, what goes back, again, what is no message, why. */
 static const char part_script[] =
-	"if #redis.pcall('XPENDING', KEYS[1], 'actord', ARGV[1], ARGV[1], 1) == 1 then"
+	"local p = redis.pcall('XPENDING', KEYS[1], 'actord', ARGV[1], ARGV[1], 1)"
+	" if p.err and not string.find(p.err, 'NOGROUP') then return p end"
+	" if #p == 1 then"
 	"  if ARGV[4] ~= '' then redis.call('XADD', KEYS[2], '*', 'm', ARGV[4], 'id', ARGV[1],"
 	"   'deaths', '0', 'reason', ARGV[5]) end"
 	"  if ARGV[2] ~= '' then"

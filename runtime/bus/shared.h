@@ -21,7 +21,7 @@ struct share {                          /* what all streams of a node have in co
 	void *arg;
 	/* One was acknowledged; or Redis would not take that, which is to be said again later. */
 	void (*settled)(struct shared *st, bool taken);
-	void (*inherited)(struct shared *st);   /* see heirs.h */
+	void (*inherited)(struct shared *st, const char *refusal);      /* see heirs.h */
 	struct streams *streams;
 	unsigned open;                  /* deliveries of all */
 	struct buf bytes;

@@ -186,6 +186,20 @@ static void say_trouble(struct shared *st, enum trouble trouble, const char *tex
 	st->trouble = trouble;
 }
 
+static void refused(struct shared *st, const char *text)
+{
+	struct streams *s = st->share->streams;
+
+	st->state = EMPTY;
+	if (strstr(text, "requires the key to exist") || !strncmp(text, "NOGROUP", 7)) {
+		await(s, st);           /* handled elsewhere */
+		return;
+	}
+	say_trouble(st, REFUSED, text);
+	st->rests = true;
+	loop_timer_set(s->look, PAUSE_MS);
+}
+
 static void on_group(void *arg, const struct redis_reply *r)
 {
 	struct shared *st = shared_told(arg);
@@ -195,17 +209,9 @@ static void on_group(void *arg, const struct redis_reply *r)
 	if (r->type == REDIS_GONE || st->state != ASKED)
 		return;
 	if (r->type == REDIS_ERROR && strncmp(r->str, "BUSYGROUP", 9)) {
-		st->state = EMPTY;
-		if (strstr(r->str, "requires the key to exist")) {      /* handled elsewhere */
-			await(s, st);
-			return;
-		}
-		say_trouble(st, REFUSED, r->str);
-		st->rests = true;
-		loop_timer_set(s->look, PAUSE_MS);
+		refused(st, r->str);
 		return;
 	}
-	say_trouble(st, FINE, NULL);
 	set_made(st, true);
 	shared_tell(st, on_known, ARRAY_LEN(argv), argv);
 	heirs_own(st);
@@ -224,8 +230,13 @@ static void on_came(void *arg, const char *key)
 	shared_tell(st, on_group, ARRAY_LEN(argv), argv);
 }
 
-static void on_inherited(struct shared *st)
+static void on_inherited(struct shared *st, const char *refusal)
 {
+	if (refusal) {
+		refused(st, refusal);
+		return;
+	}
+	say_trouble(st, FINE, NULL);
 	st->state = READY;
 	heirs_go_on(st);
 	heirs_claim(st);
@@ -433,6 +444,8 @@ static void on_unblocked(void *arg, const struct redis_reply *r)
 
 	if (s->stale && r->type == REDIS_INT && !r->integer)
 		loop_timer_set(s->again, UNBLOCK_MS);   /* it does not wait (yet) */
+	if (r->type == REDIS_ERROR)
+		shared_say(&s->share, "the streams of new names are read late", r->str);
 }
 
 static void unblock(struct streams *s)

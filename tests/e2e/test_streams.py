@@ -278,6 +278,37 @@ class Bad(Streams):
         self.db.xadd(key("echo"), {"m": message("say", "x", ct=caller.ct, cb="back")})
         self.assertEqual(caller.answer()["args"], ["x"])
 
+    def test_a_user_who_may_not_all(self):
+        """What is missing is said, and nothing is lost: it goes on when he may."""
+        def let(*rights):
+            self.db.execute_command("ACL", "SETUSER", "little", "on", ">pw", "~*", "&*", *rights)
+
+        def node(**more):
+            return self.start("--node", "alpha", SINK, listen="none", redis=url, **more)
+
+        url = self.server.url.replace("redis://", "redis://little:pw@")
+        let("+@all", "-xpending")
+        alpha = node()
+        self.db.xadd(key("sink"), {"m": message("put", 1, 1)})
+        alpha.err.wait("no messages for sink come by the stream .*xpending")
+        self.assertEqual(self.db.xlen(key("sink")), 1)
+        let("+xpending")
+        alpha.err.wait("messages for sink come by the stream .* again")
+        self.empty("sink")
+        self.assertEqual(self.told(alpha), [1, 0, 0])
+        let("-xclaim", "-client")
+        self.assertEqual(alpha.actorctl("start", GATE).code, 0)
+        alpha.err.wait("the streams of new names are noticed late: .*client")
+        self.db.xadd(key("sink"), {"m": message("slow", 1, 2, 600000)})
+        self.busy(alpha)
+        alpha.kill()
+        alpha = node(folder=alpha.folder)
+        alpha.err.wait("actord:.sink.: .*xclaim")
+        self.assertEqual(self.db.xpending(key("sink"), "actord")["pending"], 1)
+        let("+xclaim")
+        self.busy(alpha)
+        alpha.kill()
+
     def test_the_streams_are_deleted(self):
         node = self.node("alpha", SINK)
         for n in 1, 2:

@@ -265,3 +265,19 @@ bool gate_admits(const char *origin, const char *host, const char *listen, const
 		return true;
 	return list && listed(origin, list, false);
 }
+
+/* OpenSSL's reason is what stands last. */
+int gate_trouble(const char *cert, const char *key, const char *said, int descriptors,
+                 struct why *why)
+{
+	const char *colon = strrchr(said, ':'), *reason = colon ? colon + 1 : said;
+
+	if (key && strstr(said, "getting key"))
+		return why_set(why, -1, "--tls-key %s: %s (it is to be the certificate's, as PEM, "
+		               "without a passphrase)", key, reason);
+	if (cert && strstr(said, "getting cert"))
+		return why_set(why, -1, "--tls-cert %s: %s (it is to be PEM, the chain behind it)",
+		               cert, reason);
+	return why_set(why, -1, "libwebsockets could not be started (%s); is there memory for %d "
+	               "descriptors?", said, descriptors);
+}

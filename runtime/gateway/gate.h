@@ -40,5 +40,8 @@ bool gate_is_ours(const char *host, const char *listen, const char *list);
  * any. */
 bool gate_admits(const char *origin, const char *host, const char *listen, const char *list,
                  bool near);
+/* -1, and why the library could not be started, from what it says itself. */
+int gate_trouble(const char *cert, const char *key, const char *said, int descriptors,
+                 struct why *why);
 
 #endif

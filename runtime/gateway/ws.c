@@ -419,11 +419,12 @@ static const struct lws_protocols protocols[] = {
 
 /* --- from outside ------------------------------------------------------------------------- */
 
-static _Thread_local char last_note[160];       /* why there is no context */
+static _Thread_local char trouble[256];         /* why there is no context: what came first */
 static void note(int level, const char *line)
 {
 	(void)level;
-	snprintf(last_note, sizeof last_note, "%.*s", (int)strcspn(line, "\n"), line);
+	if (!trouble[0])
+		snprintf(trouble, sizeof trouble, "%.*s", (int)strcspn(line, "\n"), line);
 	log_line(LOG_DEBUG, "gateway", "libwebsockets: %.*s", (int)strcspn(line, "\n"), line);
 }
 
@@ -439,12 +440,14 @@ static struct lws_context *start_lws(struct ws *w)
 		.max_http_header_data = HEADERS_SIZE,
 		.keepalive_timeout = KEEPALIVE_S, .gid = -1u, .uid = -1u,
 		.ssl_cert_filepath = w->config.cert, .ssl_private_key_filepath = w->config.key,
+		.ssl_private_key_password = w->config.key ? "" : NULL,  /* asks no terminal */
 	};
 	struct lws_context *lws = NULL;
 	const char *warning = "slower with many clients: libwebsockets has no libev plugin here "
 		"(Debian: libwebsockets-evlib-ev)";
 	void *loop = ev_loop_new(EVFLAG_NOENV);
 
+	trouble[0] = 0;
 	if (w->config.cert)
 		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 	lws_set_log_level(LLL_ERR, note);
@@ -506,9 +509,7 @@ struct ws *ws_new(const struct ws_config *c, struct why *why)
 	w->lws = start_lws(w);
 	if (w->lws && (c->listener < 0 || adopt_listener(w)))
 		return w;
-	why_set(why, -1, "libwebsockets could not be started (%s); is there memory for %d "
-	        "descriptors, and do certificate and key fit, if there are any?", last_note,
-	        c->descriptors);
+	gate_trouble(c->cert, c->key, trouble, c->descriptors, why);
 	ws_free(w);
 	return NULL;
 }

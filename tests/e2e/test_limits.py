@@ -498,14 +498,23 @@ class Tls(Limited):
         self.connect().close()
 
     def test_what_does_not_fit(self):
-        for options, word in (((self.cert, self.cert), "key"), (("/nowhere", self.key), "/nowhere"),
-                              ((self.cert, "/nowhere"), "/nowhere")):
+        other, secret = str(self.folder / "other.key"), str(self.folder / "secret.key")
+        make = ["openssl", "genpkey", "-algorithm", "RSA"]
+        for more in ["-out", other], ["-aes128", "-pass", "pass:word", "-out", secret]:
+            subprocess.run(make + more, check=True, capture_output=True)
+        for options, word in (((self.cert, self.cert), "--tls-key"),
+                              (("/nowhere", self.key), "/nowhere"),
+                              ((self.cert, "/nowhere"), "/nowhere"),
+                              ((self.key, self.key), "--tls-cert " + self.key + ": no start line"),
+                              ((self.cert, other), "--tls-key " + other + ": key"),
+                              ((self.cert, secret), "without a passphrase")):
             with self.subTest(options):
                 done = actord("--tls-cert", options[0], "--tls-key", options[1], "--redis", "none",
                               "--state", str(make_folder() / "s"), "--listen", "127.0.0.1:0",
                               "--control", str(make_folder() / "c"))
                 self.assertEqual(done.code, 2, done)
                 self.assertIn(word, done.err)
+                self.assertNotIn("Enter", done.err)     # nobody is asked
         self.assertEqual(actord("--tls-cert", self.cert).code, 2)
 
 

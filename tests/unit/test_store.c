@@ -7,6 +7,8 @@
 
 #include "running.h"
 
+#include "keep.h"
+
 #include "../../runtime/store/store.h"
 
 enum { SMALL = 1 << 20, VALUE = 60000 };
@@ -29,6 +31,16 @@ int __wrap_mdb_txn_begin(void *env, void *parent, unsigned flags, void **txn)
 		return ENOMEM;
 	}
 	return __real_mdb_txn_begin(env, parent, flags, txn);
+}
+
+/* --- time, which passes where a test lets it: no timer ends by itself ------------------------ */
+
+static atomic_llong mono = 1000000000;
+
+static int64_t mono_ns(void *arg)
+{
+	(void)arg;
+	return atomic_load(&mono);
 }
 
 /* --- who asks it ---------------------------------------------------------------------------- */
@@ -86,10 +98,29 @@ static int sweep_and_put(actor *self, const msg *m)
 	return 0;
 }
 
+static int64_t total;
+
+/* Session 7 sets what its user keeps, and looks for it on the disk. */
+static int set(actor *self, const msg *m)
+{
+	client_add(self, 7, KEEP_LOCAL, msg_str(m, 0), 1, &total);
+	return actor_ask(self, actor_find("store"), "get", "looked", 20000, "user/ann/ln") < 0;
+}
+
+static int looked(actor *self, const msg *m)
+{
+	if (msg_int(m, 0) == total)
+		happened(msg_int(m, 0), "");
+	else
+		actor_ask(self, actor_find("store"), "get", "looked", 20000, "user/ann/ln");
+	return 0;
+}
+
 static const struct actor_type filler_type = {
 	.name = "filler",
 	.on = ON({ "fill", "letter:str n:int bytes:int", fill, 0 }, { "filled", "...", filled, 0 },
 	         { "clean", "letter:str n:int", clean, 0 },
+	         { "set", "key:str n:int", set, 0 }, { "looked", "...", looked, 0 },
 	         { "sweep_and_put", "letter:str fail:int", sweep_and_put, 0 }),
 };
 
@@ -149,11 +180,26 @@ static void an_error_is_of_its_change(void **state)
 	assert_int_equal(done, 1);
 }
 
+/* With no time passing, so by no timer: it looks until it is there, or expect_events() gives up. */
+static void what_is_set_after_quiet_is_written_at_once(void **state)
+{
+	(void)state;
+	keep_open(7, "ann");
+	keep_loaded("ann");
+	for (int i = 0; i < 3; i++) {           /* first it does what was due since its start */
+		atomic_fetch_add(&mono, 1000000000);
+		tell("set", "n", 1, 0);
+		assert_int_equal(last, i + 1);
+	}
+	keep_close(7);
+}
+
 static int begin(void **state)
 {
 	struct store_config c = { .state = folder, .most = SMALL };
 	struct why why = { "" };
 
+	ports.clock.mono_ns = mono_ns;
 	if (!mkdtemp(folder) || group_setup(state))
 		return -1;
 	snprintf(store_folder, sizeof store_folder, "%s/store", folder);
@@ -185,6 +231,7 @@ int main(void)
 		cmocka_unit_test_setup(all_are_answered, setup),
 		cmocka_unit_test_setup(a_full_store, setup),
 		cmocka_unit_test_setup(an_error_is_of_its_change, setup),
+		cmocka_unit_test_setup(what_is_set_after_quiet_is_written_at_once, setup),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

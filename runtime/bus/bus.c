@@ -418,7 +418,7 @@ static int member_start(struct bus *b, const struct bus_config *c, struct why *w
 	struct member_config m = {
 		.loop = b->loop, .wire = b->wire, .topics = b->topics, .node = b->node,
 		.identity = c->identity, .groups = c->groups, .joined = on_joined,
-		.refused = on_refused, .gate = go_on, .gone = on_gone,
+		.refused = on_refused, .gate = go_on, .gone = on_gone, .failover = b->failover,
 		.patches = c->patches, .patches_arg = c->arg, .arg = b,
 	};
 

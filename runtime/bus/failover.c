@@ -5,10 +5,12 @@
  * acknowledged and no replica has yet is lost with it. Redis acknowledges before a replica has it:
  * microseconds, as a rule, but all that is written while the master is cut off from its replicas.
  * min-replicas-to-write ends that after min-replicas-max-lag seconds without a sign of a replica,
- * so it bounds the loss, to a second at best, and does not rule it out; WAIT behind each frame
- * would, and is not used, as it holds up all that goes the same way. Which to have is the
- * operator's to say, so what is done here is to tell. Of a Cluster one master is asked, as they are
- * set alike.
+ * so it bounds the loss, and does not rule it out: a master that stood still takes what stands in
+ * its sockets before it looks at the time. So where Sentinels watch and a write needs replicas, a
+ * frame for another node counts as written when they have it (WAIT, which holds up what goes the
+ * same way for as long). In a Cluster WAIT has no key to find its master by. Which to have is the
+ * operator's to say, so what is done here besides is to tell. Of a Cluster one master is asked, as
+ * they are set alike.
  *
  * A Redis that does not let us ask (CONFIG is often kept from users) is taken as it is. */
 #include "failover.h"
@@ -18,11 +20,15 @@
 
 #include "log.h"
 
-enum { LAG_LEAST_S = 1 };        /* that Redis can be set to */
+enum {
+	LAG_LEAST_S = 1,        /* that Redis can be set to */
+	WAIT_MS = 100,
+};
 
 struct failover {
 	const struct redis_port *port;
 	bool sentinel, cluster;
+	int replicas;           /* that a write needs, where Sentinels watch; 0: none */
 	char warning[192];
 };
 
@@ -60,6 +66,7 @@ static void on_least(void *arg, const struct redis_reply *r)
 		return;
 	least = value_of(r, "min-replicas-to-write");
 	lag_s = value_of(r, "min-replicas-max-lag");
+	f->replicas = f->sentinel && least > 0 ? least : 0;
 	if (!least || !lag_s)
 		snprintf(f->warning, sizeof f->warning, "a failover may lose what was acknowledged "
 		         "last, as a write needs no replica: CONFIG SET min-replicas-to-write 1 "
@@ -107,6 +114,68 @@ void failover_check(struct failover *f)
 		ask_least(f);
 	else if (f->cluster)
 		ask(f, on_replication, 2, argv);
+}
+
+/* --- what no replica may have ------------------------------------------------------------- */
+
+struct written { struct failover *of; const struct redis_port *port; redis_fn *fn; void *arg; };
+
+static void done(struct written *w, const struct redis_reply *r)
+{
+	struct written own = *w;
+
+	mem_free(w);
+	own.fn(own.arg, r);
+}
+
+/* Who may not WAIT is told what Redis said of the write. */
+static void on_waited(void *arg, const struct redis_reply *r)
+{
+	static const char none[] = "NOREPLICAS no replica has it yet";
+	static const struct redis_reply taken = { .type = REDIS_STR, .str = "", .len = 0 };
+	static const struct redis_reply late = {
+		.type = REDIS_ERROR, .str = none, .len = sizeof none - 1
+	};
+	struct written *w = arg;
+
+	if (r->type == REDIS_GONE)
+		done(w, r);
+	else
+		done(w, r->type != REDIS_INT || r->integer >= w->of->replicas ? &taken : &late);
+}
+
+static void on_written(void *arg, const struct redis_reply *r)
+{
+	static const struct redis_reply gone = { .type = REDIS_GONE };
+	struct written *w = arg;
+	char replicas[12], ms[12];
+	const char *argv[] = { "WAIT", replicas, ms };
+
+	if (r->type != REDIS_STR) {
+		done(w, r);
+		return;
+	}
+	snprintf(replicas, sizeof replicas, "%d", w->of->replicas);
+	snprintf(ms, sizeof ms, "%d", WAIT_MS);
+	if (w->port->command(w->port->link, on_waited, w, 3, argv,
+	                     (const size_t[]){ 4, strlen(replicas), strlen(ms) }))
+		done(w, &gone);
+}
+
+int failover_write(struct failover *f, const struct redis_port *port, redis_fn *fn, void *arg,
+                   int argc, const char **argv, const size_t *len)
+{
+	struct written *w;
+	int err;
+
+	if (!f || !f->replicas)
+		return redis_later(port, fn, arg, argc, argv, len);
+	w = mem_alloc(sizeof *w);
+	*w = (struct written){ f, port, fn, arg };
+	err = redis_later(port, on_written, w, argc, argv, len);
+	if (err)
+		mem_free(w);
+	return err;
 }
 
 const char *failover_warning(const struct failover *f)

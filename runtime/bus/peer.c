@@ -26,6 +26,7 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "failover.h"
 #include "log.h"
 #include "places.h"
 #include "watches.h"
@@ -88,10 +89,9 @@ static void on_length(void *arg, const struct redis_reply *r)
 {
 	struct peer *p = arg;
 
-	if (r->type == REDIS_INT)
-		p->crowded = r->integer > (p->crowded ? LENGTH_MOST / 2 : LENGTH_MOST);
-	else if (r->type != REDIS_GONE)
-		p->crowded = false;
+	if (r->type != REDIS_GONE)
+		p->crowded = r->type == REDIS_INT &&
+		             r->integer > (p->crowded ? LENGTH_MOST / 2 : LENGTH_MOST);
 	if (p->crowded)
 		loop_timer_set(p->again, LENGTH_MS);
 	look_at_gate(p);
@@ -137,7 +137,7 @@ static void fly(struct peer *p)
 	size_t len[] = { 4, strlen(p->key), 10, 1, 1, p->flying.len };
 
 	p->c->came = false;
-	p->in_redis = !redis_later(p->c->port, on_added, p, 6, argv, len);
+	p->in_redis = !failover_write(p->c->failover, p->c->port, on_added, p, 6, argv, len);
 	if (p->in_redis && (p->info.frames % LENGTH_EVERY == 0 || p->crowded))
 		ask_length(p);
 	p->c->going(p->c->going_arg);

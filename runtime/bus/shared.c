@@ -91,7 +91,7 @@ static void on_acked(void *arg, const struct redis_reply *r)
 		return;                 /* shared_ack_again() */
 	if (!taken)
 		shared_say(s, st->key, r->str);
-	if (taken || strstr(r->str, "WRONGTYPE"))
+	if (taken || (!d->bad.len && strstr(r->str, "WRONGTYPE")))     /* of st->dead: again */
 		forget(d);
 	s->settled(st, taken);
 }

@@ -12,8 +12,10 @@
 #include "envelope.h"
 #include "log.h"
 
+/* A script that has begun by taking away may write on where memory is full. */
 static const char note_script[] =
 	"local h = redis.call('HMGET', KEYS[1], 'hand', 'life', 'deaths')"
+	" redis.call('HDEL', KEYS[1], 'hand')"
 	" if h[1] ~= ARGV[1] then h[3] = 0"
 	" elseif h[2] ~= ARGV[2] then h[3] = h[3] + 1 end"
 	" redis.call('HSET', KEYS[1], 'hand', ARGV[1], 'life', ARGV[2], 'deaths', h[3])"

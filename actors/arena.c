@@ -91,6 +91,13 @@ static void take_name(struct arena_player *p, const char *name)
 	p->name[n] = 0;
 }
 
+/* One tick is under way at most, also where who was alone left and another came before it. */
+static void keep_ticking(actor *self, struct arena *a)
+{
+	if (!a->ticking && a->players)
+		a->ticking = actor_after(self, ARENA_TICK_MS, "tick") > 0;
+}
+
 static int enter(actor *self, const msg *m)
 {
 	struct arena *a = actor_state(self);
@@ -108,8 +115,8 @@ static int enter(actor *self, const msg *m)
 		p->session = msg_from(m);
 		p->x = 60 + roll(a, ARENA_WIDTH - 120);
 		p->y = 60 + roll(a, ARENA_HEIGHT - 120);
-		if (!a->players++)
-			actor_after(self, ARENA_TICK_MS, "tick");
+		a->players++;
+		keep_ticking(self, a);
 	}
 	take_name(p, msg_str(m, 0));
 	actor_send(self, a->clients, "join", "arena", msg_from(m));
@@ -152,6 +159,14 @@ static int quit(actor *self, const msg *m)
 	return 0;
 }
 
+/* Who entered by HTTP is gone when that is answered, and no beforeQuit tells of it. */
+static void sweep(actor *self, struct arena *a)
+{
+	for (int i = 0; i < ARENA_PLAYERS; i++)
+		if (a->player[i].session && !is_client(a->player[i].session))
+			leave(self, a, &a->player[i]);
+}
+
 /* --- a tick ------------------------------------------------------------------------------- */
 
 static int tick(actor *self, const msg *m)
@@ -159,10 +174,12 @@ static int tick(actor *self, const msg *m)
 	struct arena *a = actor_state(self);
 
 	(void)m;
+	a->ticking = 0;
+	sweep(self, a);
+	keep_ticking(self, a);
 	if (!a->players)
 		return 0;
 	a->ticks++;
-	actor_after(self, ARENA_TICK_MS, "tick");
 	return turn(self);
 }
 

@@ -21,7 +21,7 @@ struct arena_gem { double x, y; int64_t worth; };
 struct arena {
 	uint64_t clients;               /* the actor */
 	uint64_t dice;
-	int64_t ticks, players;
+	int64_t ticks, players, ticking;
 	struct arena_player player[ARENA_PLAYERS];
 	struct arena_gem gem[ARENA_GEMS];
 	/* In words, for those who look on: what move, eat and drift do now. */

@@ -10,7 +10,7 @@ import queue
 import sys
 import unittest
 
-from harness import ENOENT, HERE, PATIENCE, Case
+from harness import EARGS, ENOENT, ETIME, HERE, PATIENCE, Case, free_port
 
 sys.path.insert(0, str(HERE.parent.parent / "tools/clients"))
 import actord  # noqa: E402
@@ -61,6 +61,30 @@ class Clients(Case):
                 self.assertEqual(ann.call("echo", "say", 2).result(self.SECONDS), [2])
             self.assertIn("ValueError: of the handler", said.getvalue())
 
+    def test_msgpack(self):
+        client = self.client(self.start(), encoding="msgpack")
+        said = [1, "ü", b"\xff", None, {"a": [True]}, 1 << 63]
+        self.assertEqual(client.call("echo", "say", *said).result(self.SECONDS), said)
+        for wrong in object(), 1 << 64:
+            with self.assertRaises(actord.Refused) as refused:
+                client.call("echo", "say", wrong).result(self.SECONDS)
+            self.assertEqual(refused.exception.code, EARGS)
+        self.assertEqual(client.call("echo", "say", 2).result(self.SECONDS), [2])
+
+    def test_nobody_answers(self):
+        runtime = self.start()
+        runtime.caller().eval("", "silent", '#include "actor.h"\nstatic int f(actor *self, '
+                              'const msg *m) { (void)self; msg_defer(m); return 0; }\n', "f")
+        client = self.client(runtime, timeout=0.3)
+        with self.assertRaises(actord.Refused) as refused:
+            client.call("", "silent").result(self.SECONDS)
+        self.assertEqual(refused.exception.code, ETIME)
+        client.on("nothing", print).close()
+        client.close()
+        with actord.Client("ws://127.0.0.1:%d/" % free_port(), timeout=0.3) as nowhere:
+            with self.assertRaises(actord.Refused):
+                nowhere.call("echo", "say").result(self.SECONDS)
+
     def test_a_restart(self):
         runtime = self.start()
         client = self.client(runtime)
@@ -80,8 +104,10 @@ class Clients(Case):
         self.assertEqual(self.client(runtime, user="ann", proof="sesame")
                          .call("echo", "say", 1).result(self.SECONDS), [1])
         refused = self.client(runtime, user="ann", proof="wrong").call("echo", "say", 1)
-        with self.assertRaises(actord.Refused):
+        with self.assertRaises(actord.Refused) as caught:
             refused.result(self.SECONDS)
+        self.assertEqual((caught.exception.code, caught.exception.text != "the login was refused"),
+                         (1008, True), caught.exception.text)
 
     def test_the_same_user_elsewhere(self):
         runtime = self.start("--same-user", "replace")

@@ -14,7 +14,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from harness import HERE, PATIENCE, Case, make_folder, until
+from harness import EFAIL, HERE, PATIENCE, Case, make_folder, until
 
 TOP = HERE.parent.parent
 SHOTS = TOP / "build/test"
@@ -97,6 +97,41 @@ class Browser:
 
 class Page(Case):
     options = None
+
+    def players(self, runtime):
+        """Names, as who begins to look on now is told first: what was done before is in it."""
+        client = runtime.client()
+        client.send({"tpc": "arena", "func": "watch", "args": []})
+        said = client.receive()["args"][0]
+        client.close()
+        return [player[1] for player in said]
+
+    def test_names_and_who_does_not_play(self):
+        """A name is cut between characters; who is no client is no player, and nobody who comes
+        and goes makes the game faster."""
+        runtime = self.start()
+        ws, caller = runtime.client(), runtime.caller()
+        name = "Константин Константинович"
+        for _ in range(10):
+            ws.send({"tpc": "arena", "func": "enter", "args": ["Ada"]})
+            ws.send({"tpc": "arena", "func": "quit", "args": []})
+        ws.send({"tpc": "arena", "func": "enter", "args": [name]})
+        until(lambda: self.players(runtime) == [name[:12]], "the name, as it fits", 40)
+        timers = until(lambda: runtime.json("inspect", "arena")[0]["timers"], "it has a moment", 40)
+        self.assertEqual(len(timers), 1)
+        self.assertIn("only clients", runtime.actorctl("call", "arena", "enter", "tool").err)
+        caller.call("arena", "quit")
+        for func, args in ("enter", ["nobody"]), ("steer", [1, 1]):
+            self.refused(EFAIL, caller.call, "arena", func, *args)
+        self.assertEqual(self.players(runtime), [name[:12]])
+        self.assertEqual(runtime.json("inspect", "arena")[0]["restarts"], 0)
+
+    def test_a_player_by_http(self):
+        """Who calls by HTTP is gone when it is answered, and nobody says that it quits."""
+        runtime = self.start()
+        for _ in range(3):
+            self.assertEqual(runtime.post("arena/enter", "Passing")[0], 200)
+            until(lambda: not self.players(runtime), "it plays no more", 40)
 
     def patch(self, runtime, name):
         done = runtime.actorctl("patch", "apply", str(TOP / "patches" / name))

@@ -103,6 +103,7 @@ const struct actor_type penpal = {
 	.name  = "penpal",
 	.state = sizeof(struct penpal),
 	.start = start,
+	.budget_ms = 60000,     /* ten thousand questions in one message */
 	.on    = ON({ "ask",        "a:str b:str",  ask,        ON_CLIENT },
 	            { "ask_nobody", "",             ask_nobody, 0 },
 	            { "ask_nobody_often", "n:int",  ask_nobody_often, 0 },

@@ -95,6 +95,29 @@ class Browser:
         return [e for e in self.driver.get_log("browser") if e["level"] == "SEVERE"]
 
 
+JAVASCRIPT = """
+    const done = arguments[arguments.length - 1], said = {};
+    const { Client, Lost, Refused } = await import("/actord.js");
+    const why = promise => promise.then(String, e => [e.constructor.name, e.code ?? 0]);
+    const states = [];
+    const node = new Client({ user: "js", onstate: state => states.push(state) });
+    said.value = await node.call("echo", "say", 7);
+    said.none = await why(node.call("echo", "none"));
+    said.bigint = await why(node.call("echo", "say", 1n));
+    const hasty = new Client({ user: "js1", timeout: 300 });
+    said.late = await why(hasty.call("", "silent"));
+    hasty.close();
+    const waits = why(node.call("", "silent"));
+    node.close();
+    said.closed = [await waits, await why(node.call("echo", "say"))];
+    said.states = states;
+    const early = new Client({ user: "js2", onstate: state => states.push(state) });
+    const queued = why(early.call("echo", "say"));
+    early.close();
+    said.early = [await queued, early.state];
+    done(said);"""
+
+
 class Page(Case):
     options = None
 
@@ -132,6 +155,21 @@ class Page(Case):
         for _ in range(3):
             self.assertEqual(runtime.post("arena/enter", "Passing")[0], 200)
             until(lambda: not self.players(runtime), "it plays no more", 40)
+
+    def test_javascript(self):
+        """The clients' module, in a browser."""
+        runtime = self.start()
+        runtime.caller().eval("", "silent", '#include "actor.h"\nstatic int f(actor *self, '
+                              'const msg *m) { (void)self; msg_defer(m); return 0; }\n', "f")
+        browser = Browser(self, "http://%s/" % runtime.listen)
+        browser.driver.set_script_timeout(20 * PATIENCE)
+        said = browser.driver.execute_async_script("(async (...arguments) => {%s})(...arguments)"
+                                                   % JAVASCRIPT)
+        self.assertEqual(said, {
+            "value": [7], "none": ["Refused", -2], "bigint": ["Refused", -1],
+            "late": ["Refused", -4], "closed": [["Lost", 0], ["Lost", 0]],
+            "states": ["connecting", "ready", "closed", "connecting", "closed"],
+            "early": [["Lost", 0], "closed"]})
 
     def patch(self, runtime, name):
         done = runtime.actorctl("patch", "apply", str(TOP / "patches" / name))
@@ -196,11 +234,22 @@ class Page(Case):
         self.assertEqual(browser.js("return document.activeElement.id"), "canvas")
         runtime.stop()
         browser.wait("#state", "connecting")
+        browser.wait("#away", "does not answer")
         self.start(folder=runtime.folder, listen=runtime.listen)
         browser.wait("#state", "connected", 30)
         self.assertEqual(browser.js("return [window.opens > 1, document.hidden]"), [True, False])
         browser.wait("#scores", "Ada")
         browser.wait("#clients", "1")
+        self.assertEqual(browser.text("#away"), "")
+
+    def test_a_rule_before_anybody_plays(self):
+        runtime = self.start()
+        browser = Browser(self, "http://%s/" % runtime.listen)
+        until(lambda: "walls stop you" in browser.rules(), "the rules are there", 40)
+        self.assertIn("patch apply patches/arena_ice.c", browser.text("#command"))
+        self.patch(runtime, "arena_ice.c")
+        until(lambda: RULES["arena_ice.c"] in browser.rules(), "the rule is seen", 40)
+        self.assertEqual(browser.errors(), [])
 
     def test_a_node_that_wants_a_password(self):
         runtime = self.start("--login", "login_password")

@@ -355,11 +355,12 @@ static void on_joined(void *arg, const char *failed)
 {
 	struct bus *b = arg;
 
-	/* What failed is in the log: what needs no other node goes on. */
+	/* What failed is in the log: what needs no other node goes on, and is not told it again. */
+	if (!b->joined || !failed)
+		rollouts_up(b->rollouts);
 	b->joined = true;
 	if (!failed)
 		streams_up(b->streams);
-	rollouts_up(b->rollouts);
 	on_ready(b);
 	lists_go(b->lists);
 }

@@ -564,6 +564,18 @@ void inbox_free(struct inbox *in)
 	mem_free(in);
 }
 
+static void on_tidy(void *arg, const struct redis_reply *r)
+{
+	(void)arg, (void)r;
+}
+
+void inbox_quiet(struct inbox *in)
+{
+	if (in->up)
+		wire_words(in->commands, on_tidy, in, 2,
+		           (const char *[]){ "DEL", in->suspect });
+}
+
 void inbox_tell(struct inbox *in)
 {
 	if (acks_untold(in->acks) >= UNTOLD_SOME)

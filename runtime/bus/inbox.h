@@ -25,6 +25,7 @@ struct inbox *inbox_new(const struct inbox_config *c, struct why *why); /* makes
 void inbox_free(struct inbox *in);      /* when the core has stopped */
 void inbox_up(struct inbox *in);        /* Redis is there (again), and the node's name is ours */
 void inbox_down(struct inbox *in);
+void inbox_quiet(struct inbox *in);     /* this life ends by itself: it dies of nothing there */
 void inbox_tell(struct inbox *in);      /* something goes to Redis: what is handled goes along */
 bool inbox_idle(const struct inbox *in);        /* what was read is handled, and Redis knows */
 void inbox_info(const struct inbox *in, struct inbox_info *out);

@@ -344,6 +344,7 @@ void member_quiet(struct member *m)
 {
 	m->quiet = true;
 	announce(m);
+	inbox_quiet(m->inbox);
 }
 
 bool member_idle(struct member *m, bool others_idle)

@@ -186,10 +186,8 @@ static void on_added(void *arg, const struct redis_reply *reply)
 	struct sent *s = arg;
 
 	s->looking = false;
-	if (reply->type == REDIS_GONE && *s->id)
-		return;                 /* on_timer() looks again */
-	if (reply->type == REDIS_ERROR && strstr(reply->str, "equal or smaller"))
-		return;                 /* a node has put it back, or others came after it */
+	if (reply->type != REDIS_STR && *s->id)
+		return;                 /* it is there again, or on_timer() looks again */
 	if (reply->type != REDIS_STR) {
 		refuse(s, ACTOR_EFAIL, reply->type == REDIS_ERROR ? reply->str :
 		       "Redis was lost before it replied: it may have been sent; see `actorctl "

@@ -98,6 +98,16 @@ class Deadly(Nodes):
         self.write(db, 3, [0, "sink", "put", 1, 4])
         until(lambda: self.call(beta, "sink", "told")[0::2] == [3, 2], "the next one is handled")
 
+    def test_a_stop_is_no_death(self):
+        db = self.server.client()
+        self.addCleanup(db.close)
+        self.write(db, 1, [0, "sink", "put", 1, 1])
+        beta = self.node("beta", "sink.c")
+        until(lambda: self.call(beta, "sink", "told")[0] == 1, "it is handled")
+        self.assertTrue(db.exists(self.INBOX + ":suspect"))
+        beta.stop()
+        self.assertFalse(db.exists(self.INBOX + ":suspect"))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -71,6 +71,13 @@ class Clients(Case):
             self.assertEqual(refused.exception.code, EARGS)
         self.assertEqual(client.call("echo", "say", 2).result(self.SECONDS), [2])
 
+    def test_many_at_once(self):
+        """Who sends more than the sockets hold does not keep the answers from being read."""
+        client, text = self.client(self.start(), timeout=self.SECONDS), "x" * 5000
+        calls = [client.call("echo", "say", text, i) for i in range(3000)]
+        for i, call in enumerate(calls):
+            self.assertEqual(call.result(self.SECONDS), [text, i])
+
     def test_nobody_answers(self):
         runtime = self.start()
         runtime.caller().eval("", "silent", '#include "actor.h"\nstatic int f(actor *self, '

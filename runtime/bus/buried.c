@@ -14,9 +14,12 @@ struct buried { actor *self; const struct redis_port *port; };
 
 struct asked { struct buried *of; msg_caller caller; bool show; char id[48]; };
 
+/* -1: nobody died of it, as it is no message; it stays */
 static const char retry_script[] =
 	"local e = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]"
 	" if not e then return 0 end"
+	" for i = 1, #e[2], 2 do"
+	" if e[2][i] == 'deaths' and e[2][i + 1] == '0' then return -1 end end"
 	" for i = 1, #e[2], 2 do if e[2][i] == 'm' then"
 	" redis.call('XADD', KEYS[2], '*', 'm', e[2][i + 1]) end end"
 	" return redis.call('XDEL', KEYS[1], ARGV[1])";
@@ -49,11 +52,15 @@ static void refuse(struct asked *a, const struct redis_reply *r)
 {
 	struct why why;
 
-	if (r->type == REDIS_ERROR)
+	if (r->type == REDIS_INT && r->integer < 0)
+		why_set(&why, 0, "%s is no message, which to send again: see actorctl dead show",
+		        a->id);
+	else if (r->type == REDIS_ERROR)
 		why_set(&why, 0, "Redis says: %.*s", (int)r->len, r->str);
 	else
 		why_set(&why, 0, "there is no dead letter %s there: see actorctl dead list", a->id);
-	answer(a, NULL, r->type == REDIS_ERROR ? ACTOR_EARGS :
+	answer(a, NULL, r->type == REDIS_ERROR || (r->type == REDIS_INT && r->integer < 0) ?
+	       ACTOR_EARGS :
 	       r->type == REDIS_GONE ? ACTOR_EFAIL : ACTOR_ENOENT,
 	       r->type == REDIS_GONE ? "Redis is away: try again when it is back" : why.text);
 }
@@ -148,7 +155,7 @@ static void on_retried(void *arg, const struct redis_reply *r)
 {
 	struct asked *a = arg;
 
-	if (r->type != REDIS_INT || !r->integer)
+	if (r->type != REDIS_INT || r->integer < 1)
 		refuse(a, r);
 	else
 		answer(a, NULL, 0, NULL);

@@ -263,6 +263,9 @@ class Bad(Streams):
                          {e[b"reason"].decode() for e in dead.values()})
         for r in rows:
             self.assertEqual(node.actorctl("dead", "show", "sink", r["id"]).code, 0)
+            again = node.actorctl("dead", "retry", "sink", r["id"])
+            self.assertEqual((again.code, "is no message" in again.err), (1, True))
+        self.assertEqual(len(node.json("dead", "list", "sink")), 4)
         node.err.wait("sink: what of .* is no message is put into actord:.sink.:dead: ")
 
     def test_a_key_of_another_type_in_its_place(self):

@@ -48,7 +48,7 @@ struct client {
 struct control {
 	struct loop *loop;
 	struct loop_listener *listener;
-	struct loop_timer *tick;        /* runs while anybody is paused or ending */
+	struct loop_timer *tick;        /* runs while anybody is_watched() */
 	bool ticking;
 	struct commands *commands, *remote;
 	struct client *clients;
@@ -118,7 +118,12 @@ static void write_error(struct client *c, const struct envelope *request, int co
 	write_line(c);
 }
 
-/* From now on the tick looks whether it reads what was sent. */
+static bool is_watched(const struct client *c)
+{
+	return c->paused || c->ending || c->asked_all;
+}
+
+/* From now on the tick looks whether it reads what was sent, and whether it is still there. */
 static void watch(struct client *c)
 {
 	struct control *k = c->control;
@@ -252,12 +257,15 @@ static size_t on_read(void *arg, const char *p, size_t len)
 	return used;
 }
 
-/* It has asked all it wants to (`nc -N`), and waits for the answers. */
-static void on_ended(void *arg)
+/* It has asked all it wants to (`nc -N`), the last without a newline perhaps, and waits for the
+ * answers. */
+static void on_ended(void *arg, const char *p, size_t len)
 {
 	struct client *c = arg;
 
+	request(c, p, len);
 	c->asked_all = true;
+	watch(c);
 	end_if_answered(c);
 }
 
@@ -313,7 +321,8 @@ static int on_answered(actor *self, const msg *m)
 	return 0;
 }
 
-/* Nobody says when a client has read what was unsent: it is looked at. */
+/* Nobody says when a client has read what was unsent, nor when one that has asked all it wants to
+ * is gone: it is looked at. */
 static void on_tick(void *arg)
 {
 	struct control *k = arg;
@@ -324,8 +333,12 @@ static void on_tick(void *arg)
 	for (c = k->clients; c; c = next) {
 		next = c->next;
 		unsent = loop_stream_waiting(c->stream);
-		if (!c->paused && !c->ending)
+		if (!is_watched(c))
 			continue;
+		if (c->asked_all && !c->ending && loop_stream_gone(c->stream)) {
+			drop(c);
+			continue;
+		}
 		if (unsent < c->unsent || unsent == 0)
 			c->stuck_ms = now_ms();
 		c->unsent = unsent;
@@ -335,7 +348,7 @@ static void on_tick(void *arg)
 		}
 		if (!c->ending)
 			pause_if_full(c);
-		k->ticking |= c->paused || c->ending;
+		k->ticking |= is_watched(c);
 	}
 	if (k->ticking)
 		loop_timer_set(k->tick, TICK_MS);

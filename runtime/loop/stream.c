@@ -56,22 +56,25 @@ static bool deliver(struct loop_stream *s)
 }
 
 /* Or has it shut only the side that it writes (`nc -N`)? */
-static bool is_gone(int fd)
+bool loop_stream_gone(const struct loop_stream *s)
 {
-	struct pollfd p = { .fd = fd };
+	struct pollfd p = { .fd = s->fd };
 
 	return poll(&p, 1, 0) != 0;
 }
 
 static void last_byte(struct loop_stream *s)
 {
-	if (is_gone(s->fd)) {
+	size_t rest = s->in.len;
+
+	if (loop_stream_gone(s)) {
 		close_stream(s);
 		return;
 	}
 	s->ended = true;
+	s->in.len = 0;
 	loop_watch_read(s->watch, false);
-	s->ops->ended(s->arg);
+	s->ops->ended(s->arg, s->in.p, rest);
 }
 
 /* What a pause left comes first. false: the stream is gone */

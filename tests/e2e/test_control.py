@@ -140,6 +140,36 @@ class Protocol(Case):
         self.assertEqual(line.read()["id"], "late")
         self.assertEqual(line.read(), None)
 
+    def test_the_last_line_without_an_end(self):
+        for asked, found in ((b'{"func":"ping","cb":"a"}', {"func": "a", "args": ["pong"]}),
+                             (b'{"func":"ping","cb', None)):
+            line = self.line()
+            line.raw(asked)
+            line.socket.shutdown(socket.SHUT_WR)
+            answer = line.read()
+            if found:
+                self.assertEqual(answer, found)
+            else:
+                self.assertEqual(answer["err"]["code"], EARGS)
+            self.assertEqual(line.read(), None)
+
+    def test_who_sends_no_more_and_goes(self):
+        """Its place is free again at once, not when all is answered."""
+        def descriptors():
+            return len(os.listdir("/proc/%d/fd" % self.runtime.pid))
+        other = self.line()
+        other.call("ping")
+        before = descriptors()
+        for i in range(20):
+            line = self.line()
+            line.send("keep", tpc="slow", id=i)
+            line.socket.shutdown(socket.SHUT_WR)
+            other.call("ping")
+            other.call("ping")              # meanwhile that was seen
+            line.close()
+        until(lambda: descriptors() <= before, "none holds a connection")
+        other.call("let_go", tpc="slow", id=1)
+
     def test_garbage(self):
         line = self.line()
         for bad in (b"garbage", b"{", b"[]", b"null", b"{}", b'{"func":1}', b"\x00", b"[" * 100000,

@@ -291,11 +291,12 @@ static void on_closed(void *arg)
 	loop_stop(loop);
 }
 
-static void on_ended(void *arg)
+static void on_ended(void *arg, const char *p, size_t len)
 {
 	struct end *e = arg;
 
 	assert_false(e->closed || e->ended);
+	buf_add(&e->got, p, len);
 	e->ended = true;
 	loop_stop(loop);
 }
@@ -410,19 +411,22 @@ static void who_sends_no_more_may_still_read(void **state)
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
-	a = (struct end){ .want = SIZE_MAX };
+	a = (struct end){ .want = SIZE_MAX, .eat = 2 };
 	a.stream = loop_stream_new(loop, fd[0], &ops, &a);
 	assert_int_equal(write(fd[1], "asked", 5), 5);
 	assert_int_equal(shutdown(fd[1], SHUT_WR), 0);
 	turn();
 	assert_true(a.ended && !a.closed);
 	assert_int_equal(a.got.len, 5);
+	assert_memory_equal(a.got.p, "asked", 5);
+	assert_false(loop_stream_gone(a.stream));
 	loop_stream_write(a.stream, "answer", 6);
 	loop_stream_end(a.stream);
 	turn();
 	assert_true(a.closed);
 	assert_int_equal(read(fd[1], got, sizeof got), 6);
 	close(fd[1]);
+	assert_true(loop_stream_gone(a.stream));
 	loop_stream_free(a.stream);
 	buf_fini(&a.got);
 }

@@ -31,7 +31,7 @@ enum {
 	GATHER_BYTES = 4096,            /* a larger message takes long to read */
 	SPARE_CONNS = 16,               /* of an address, for GETs, and to hear why not */
 	EARLY_FREE = 65536,             /* of a message before login: no login needs more, */
-	EARLY_ALL = 64 << 20,           /* and what has more, of all together */
+	EARLY_ALL = 64 << 20,           /* and what has more, of all together; half of an address */
 	FRAMES_FREE = 16, FRAME_BYTES = 4096,   /* of a message: see counts() */
 	SAID_BYTES = 65536,             /* so much of a message is a sign that it comes */
 	TICK_MS = 500,
@@ -159,10 +159,15 @@ static size_t early(const struct conn *c)
 
 bool conn_early(struct conn *c)
 {
-	size_t now = early(c), more = now - c->early;
+	size_t now = early(c), more = now - c->early, all, own = 0;
 
 	c->early = now;
-	return !more || atomic_fetch_add(&c->in->crowd->early, more) + more <= EARLY_ALL || !now;
+	if (!more)
+		return true;
+	all = atomic_fetch_add(&c->in->crowd->early, more) + more;
+	if (c->from)
+		own = atomic_fetch_add(&c->from->early, more) + more;
+	return !now || (all <= EARLY_ALL && own <= EARLY_ALL / 2);
 }
 
 static void part_fini(struct conn *c)
@@ -470,7 +475,7 @@ void conns_init(struct conns *all, const struct wire *wire, const struct gateway
 	all->began_ms = now_ms();
 }
 
-static bool over(const struct conns *all, uint32_t since, int seconds)
+bool conns_over(const struct conns *all, uint32_t since, int seconds)
 {
 	return seconds && all->tick - since > (uint32_t)seconds * (1000 / TICK_MS);
 }
@@ -487,14 +492,14 @@ static void look_at(struct conn *c)
 
 	if (c->code || c->deaf)
 		return;
-	if (!session_in(c->session) && over(c->in, c->born, l->login_s)) {
+	if (!session_in(c->session) && conns_over(c->in, c->born, l->login_s)) {
 		late(c, "no login in time");
-	} else if (over(c->in, c->said, l->idle_s)) {
+	} else if (conns_over(c->in, c->said, l->idle_s)) {
 		late(c, "no message for too long");
-	} else if (over(c->in, c->heard, 2 * l->ping_s)) {
+	} else if (conns_over(c->in, c->heard, 2 * l->ping_s)) {
 		COUNT_UP(&c->in->lost, 1);
 		cut(c);
-	} else if (!over(c->in, c->heard, l->ping_s)) {
+	} else if (!conns_over(c->in, c->heard, l->ping_s)) {
 		c->asked = false;
 	} else if (!c->asked) {
 		c->asked = true;

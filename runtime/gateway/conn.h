@@ -69,6 +69,8 @@ void conns_gathered(struct conns *all);
  * of its address, it is to be closed. */
 struct address *conns_admit(struct conns *all, int fd);
 void conns_bye(struct conns *all, struct address *from);        /* it is closed; NULL is fine */
+/* Has so much time passed since that tick? 0 s: never. */
+bool conns_over(const struct conns *all, uint32_t since, int seconds);
 void conns_leave(struct conns *all);    /* closes each, and whoever still comes, with 1001 */
 
 /* Also what HTTP has of one: then only in, wsi, from, and posted (in conns' calls by `all`) or file

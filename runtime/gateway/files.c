@@ -143,7 +143,7 @@ static struct file *file_new(int fd, const char *name, const struct stat *st)
 	return f;
 }
 
-int file_open(const char *dir, const char *path, const struct file_want *want,
+int file_open(const char *dir, int most, const char *path, const struct file_want *want,
               struct file **file)
 {
 	char name[4096];
@@ -159,9 +159,9 @@ int file_open(const char *dir, const char *path, const struct file_want *want,
 	fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return errno == EMFILE || errno == ENFILE ? 503 : 0;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+	if (fd >= most || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
 		close(fd);
-		return 0;
+		return fd >= most ? 503 : 0;
 	}
 	*file = f = file_new(fd, name, &st);
 	return is_kept(f, want, st.st_mtim.tv_sec) ? 304 : take_part(f, want);

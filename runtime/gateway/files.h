@@ -13,9 +13,9 @@ struct file_want {
 };
 struct file;
 /* The file that an URL's path names below dir; "/" at its end is its index.html. The status: 200,
- * 206 for a part, 304, 416; 503: no descriptor is left; 0: there is none, or none that may be seen.
- * Gives *file, but with the last two. */
-int  file_open(const char *dir, const char *path, const struct file_want *want,
+ * 206 for a part, 304, 416; 503: no descriptor below `most` is left; 0: there is none, or none that
+ * may be seen. Gives *file, but with the last two. */
+int  file_open(const char *dir, int most, const char *path, const struct file_want *want,
                struct file **file);
 const char *file_type(const struct file *f);
 uint64_t file_length(const struct file *f);     /* what Content-Length says */

@@ -24,7 +24,6 @@
 #include "sync.h"
 
 enum {
-	SPARE_DESCRIPTORS = 64,         /* left for Redis, files, the control socket */
 	TELL_MS = 10000,
 	BACKLOG = 1024,
 	DESCRIPTORS_MAX = 65536,        /* the library's tables are so long: not 2^30 */
@@ -150,7 +149,7 @@ int door_accept(struct door *d)
 	while (fd < 0 && (errno == ECONNABORTED || errno == EINTR));
 	if (fd < 0)
 		return errno == EMFILE || errno == ENFILE ? turn_away(d) : DOOR_EMPTY;
-	if (fd >= d->most - SPARE_DESCRIPTORS) {
+	if (fd >= d->most - GATE_SPARE) {
 		close(fd);
 		return turned(d);
 	}

@@ -29,6 +29,7 @@ int  dealt_next(struct dealt *d);               /* gives; -1: none; any thread *
 void dealt_fini(struct dealt *d);               /* closes what is left */
 /* Makes room for clients: the soft limit on descriptors becomes what is allowed, within reason.
  * Returns it. */
+enum { GATE_SPARE = 64 };               /* left for Redis, the journal, the control socket */
 int gate_descriptors(void);
 bool gate_is_near(const char *peer);     /* an address as text: of this machine, by loopback */
 /* Does this Host header name us, and not what somebody else's DNS says is our address (rebinding)?

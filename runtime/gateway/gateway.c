@@ -204,6 +204,7 @@ struct gateway *gateway_new(const struct gateway_config *c, struct why *why)
 		goto fail;
 	gate_address(w.listener, g->address, sizeof g->address);
 	w.descriptors = gate_descriptors();
+	w.http.most = w.descriptors - 2 * GATE_SPARE;
 	if (!make_parts(g, c, &w, why) && !start_threads(g, why))
 		return g;
 fail:

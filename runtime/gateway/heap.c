@@ -29,3 +29,8 @@ size_t heap_bytes(void)
 {
 	return LOAD(&bytes);
 }
+
+bool heap_has(const void *block, const void *at)
+{
+	return (uintptr_t)at - (uintptr_t)block < malloc_usable_size((void *)(uintptr_t)block);
+}

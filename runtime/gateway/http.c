@@ -136,7 +136,7 @@ static void get(const struct http_config *c, const struct http_request *r,
 	make_space(c, out);
 	out->type = "text/plain";
 	if (c->files)
-		out->status = file_open(c->files, r->path, &r->want, &out->file);
+		out->status = file_open(c->files, c->most, r->path, &r->want, &out->file);
 	if (!out->status && c->get)
 		out->status = c->get(c->arg, r->path, &out->body, &out->type);
 	if (out->file)

@@ -40,6 +40,7 @@ struct http_reply {
 struct http_config {
 	const char *listen, *origins;   /* see gate_admits() */
 	const char *files;              /* a folder; NULL: none */
+	int most;                       /* descriptors at which files are no longer opened */
 	const char *token;              /* opens /debug/ from afar; NULL: nothing does */
 	int (*get)(void *arg, const char *path, struct buf *body, const char **type);
 	void *arg;

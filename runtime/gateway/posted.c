@@ -150,6 +150,7 @@ void posted_begin(struct posted *p, struct sessions *here, void *conn)
 		begin(p, here, conn, &values);
 	}
 	buf_fini(&values);
+	buf_fini(&p->body);
 }
 
 bool posted_begun(const struct posted *p)

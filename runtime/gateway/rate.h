@@ -15,6 +15,7 @@ struct address {
 	uint8_t key[16];
 	_Atomic unsigned conns;         /* changed under the table's lock; it lives as long */
 	_Atomic unsigned clients;       /* of these, that are clients or call */
+	_Atomic size_t early;           /* see conn_early() */
 	_Atomic int64_t full_ns;
 };
 struct addresses;

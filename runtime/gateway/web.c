@@ -18,7 +18,7 @@
 
 enum {
 	PIECE = 16384, PIECES = 16,     /* read and written at once; in one go */
-	CALL_S = 60, TAKES = 3,
+	CALL_S = 60, BODY_S = 120, TAKES = 3,
 };
 
 int web_reply(const struct wire *wire, void *wsi, struct http_reply *r, bool head)
@@ -110,7 +110,8 @@ void web_leave(struct conns *all)
  * until the answer is there. */
 int web_body(struct conn *c, const void *bytes, size_t len)
 {
-	if (!c->posted || posted_begun(c->posted) || !posted_body(c->posted, bytes, len))
+	if (!c->posted || posted_begun(c->posted) || conns_over(c->in, c->born, BODY_S) ||
+	    !posted_body(c->posted, bytes, len))
 		return -1;
 	if (!conn_early(c)) {
 		posted_refuse(c->posted, 503, "too many long calls at once: try again");
@@ -126,6 +127,7 @@ int web_body_whole(struct conn *c)
 	if (!c->posted || posted_begun(c->posted))
 		return -1;
 	posted_begin(c->posted, c->in->sessions, c);
+	conn_early(c);
 	c->in->wire->want(c->wsi);
 	c->in->wire->within(c->wsi, CALL_S);
 	return 0;
@@ -158,7 +160,7 @@ int web_request(struct conn *c, struct conns *all, void *wsi, const struct http_
 
 	if (c->file || c->posted)
 		return -1;
-	*c = (struct conn){ .in = all, .wsi = wsi };
+	*c = (struct conn){ .in = all, .wsi = wsi, .born = all->tick };
 	if (http_is_call(r))
 		return begin_call(c, h, r);
 	http_answer(h, r, &out);

@@ -35,6 +35,9 @@
 #include "sync.h"
 #include "web.h"
 
+/* 4.1 takes for a request's body the piece that its head came in, where that was behind another
+ * request's, and frees it while it is read. What was just read is in the context's own memory. */
+enum { IS_SOUND = LWS_LIBRARY_VERSION_NUMBER >= 4002000 };
 enum {
 	READ_SIZE = 2048,               /* a buffer of so much is each connection's */
 	WRITE_SIZE = 65536,             /* handed to the library at once, or one frame */
@@ -388,7 +391,8 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 		conn_leaving(c, in, len);
 		return -1;
 	case LWS_CALLBACK_HTTP: return http(w, wsi, c, in);
-	case LWS_CALLBACK_HTTP_BODY: return web_body(c, in, len);
+	case LWS_CALLBACK_HTTP_BODY:
+		return IS_SOUND || !len || heap_has(w->lws, in) ? web_body(c, in, len) : -1;
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION: return web_body_whole(c);
 	case LWS_CALLBACK_HTTP_WRITEABLE: return web_writeable(c);
 	case LWS_CALLBACK_CLOSED_HTTP:

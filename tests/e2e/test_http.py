@@ -347,6 +347,30 @@ class Call(Http):
                     self.assertEqual(self.ask("GET", "/healthz")[0], 200)
                 self.assertEqual(self.ask("POST", "/call/echo/say", "[1]", LOGIN)[0], 200)
 
+    def test_a_call_whose_head_came_with_another_request(self):
+        """In two pieces, the first of which ends anywhere in the call."""
+        host, port = self.runtime.listen.rsplit(":", 1)
+        head = "".join(f"{k}: {v}\r\n" for k, v in dict(LOGIN, Host=host).items())
+        body = '["%s"]' % ("y" * 6055)
+        get = f"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+        post = (f"POST /call/echo/say HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n"
+                + body).encode()
+        for cut in (*range(1, len(post) - len(body) + 40, 9), 1000, 4000, 6000):
+            with socket.create_connection((host, int(port)), timeout=10 * PATIENCE) as s:
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                s.sendall(get + post[:cut])
+                self.assertEqual(s.recv(12), b"HTTP/1.1 200")
+                try:
+                    s.sendall(post[cut:])
+                    s.shutdown(socket.SHUT_WR)
+                    got = b""
+                    while more := s.recv(65536):
+                        got += more
+                except OSError:                 # it was cut off, which is right, too
+                    continue
+                self.assertNotIn(b"HTTP/1.1 400", got)
+        self.assertEqual(self.ask("POST", "/call/echo/say", "[1]", LOGIN)[0], 200)
+
     def test_bodies_that_nobody_reads(self):
         """Behind another request, which is where the library has them in a buffer of its own."""
         host, port = self.runtime.listen.rsplit(":", 1)
@@ -366,7 +390,7 @@ class Call(Http):
     def test_bodies_have_one_bound(self):
         """Nobody has logged in before they are whole."""
         host, port = self.runtime.listen.rsplit(":", 1)
-        body = b'["%s"]' % (b"x" * (8 << 20))
+        body = b'["%s"]' % (b"x" * (3 << 20))
         head = "".join(f"{k}: {v}\r\n" for k, v in dict(LOGIN, Host=host).items())
         post = f"POST /call/echo/none HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n"
         all_of_them = [self.enterContext(socket.create_connection((host, int(port)),

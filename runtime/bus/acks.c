@@ -27,7 +27,7 @@ struct acks {
 	const struct redis_port *port;
 	const char *key, *seen, *life;
 	struct senders *senders;
-	void (*handled)(void *arg, const char *trouble);
+	void (*handled)(void *arg, const char *trouble, bool others);
 	void *arg;
 	struct id acked, to_ack;
 	struct batch *first, **end;
@@ -81,7 +81,7 @@ static void on_acked(void *arg, const struct redis_reply *r)
 	if (r->type == REDIS_GONE || r->type == REDIS_ERROR || others)
 		unheard(a);
 	if (r->type == REDIS_ERROR || others)
-		a->handled(a->arg, others ? "another runtime has opened it" : r->str);
+		a->handled(a->arg, others ? "another runtime has opened it" : r->str, others);
 }
 
 static unsigned dirty(const struct acks *a)
@@ -180,7 +180,7 @@ void acks_close(struct acks *a, struct batch *b)
 		return;
 	while (a->first && !a->first->open)
 		leave(a, a->first);
-	a->handled(a->arg, NULL);
+	a->handled(a->arg, NULL, false);
 }
 
 void batch_open(struct batch *b)
@@ -211,7 +211,7 @@ void batch_last(struct batch *b, const struct id *id)
 
 struct acks *acks_new(const struct redis_port *port, const char *key, const char *seen,
                       const char *life, struct senders *senders,
-                      void (*handled)(void *arg, const char *trouble), void *arg)
+                      void (*handled)(void *arg, const char *trouble, bool others), void *arg)
 {
 	struct acks *a = mem_alloc(sizeof *a);
 

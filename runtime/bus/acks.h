@@ -13,10 +13,11 @@ bool id_after(const struct id *a, const struct id *b);
 struct acks;
 struct batch;   /* what one read brought */
 /* All is borrowed. life: of who reads the inbox, as Redis has it; for another nothing is trimmed.
- * handled: a batch was (trouble NULL), or Redis does not take that (its words). */
+ * handled: a batch was (trouble NULL), or Redis does not take that (its words); others: as another
+ * life has opened the inbox. */
 struct acks *acks_new(const struct redis_port *port, const char *key, const char *seen,
                       const char *life, struct senders *senders,
-                      void (*handled)(void *arg, const char *trouble), void *arg);
+                      void (*handled)(void *arg, const char *trouble, bool others), void *arg);
 void acks_free(struct acks *a);
 struct batch *acks_begin(struct acks *a);       /* gives it opened once */
 void acks_close(struct acks *a, struct batch *b);       /* as often as it was opened */

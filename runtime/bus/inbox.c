@@ -50,7 +50,8 @@ struct alone {
 	bool due, asked;                /* part is to be taken; Redis is asked about it */
 	struct buf bytes;
 	struct packed at;
-	struct id id, done;             /* of the entry; an earlier life got through it so far: */
+	struct id id, trim;             /* of the entry; 0 where Redis has lost it meanwhile */
+	struct id done;                 /* an earlier life got through it so far: */
 	unsigned nth, done_nth;         /* parts, read and done */
 	struct part part;
 	struct sender *sender; struct peer *peer;
@@ -196,7 +197,7 @@ static void alone_frame(struct inbox *in, const struct id *id, const struct redi
 	buf_clear(&a->bytes);
 	buf_add(&a->bytes, bytes->str, bytes->len);
 	a->at = (struct packed){ (uint8_t *)a->bytes.p, (uint8_t *)a->bytes.p + bytes->len };
-	a->id = *id;
+	a->id = a->trim = *id;
 	a->nth = 0;
 	a->due = a->asked = false;
 	a->part = (struct part){ .number = 0 };
@@ -243,7 +244,7 @@ static void alone_end(struct inbox *in)
 
 	in->alone.frame = false;
 	batch_note(b, in->alone.sender);
-	batch_last(b, &in->alone.id);
+	batch_last(b, &in->alone.trim);
 	acks_close(in->acks, b);
 }
 
@@ -476,6 +477,7 @@ static void on_joined(void *arg, const struct redis_reply *r)
 	} else if (id_after(&in->joining, &last)) {
 		in->reread = id_after(&in->at, &in->reread) ? in->at : in->reread;
 		in->at = (struct id){ 0, 0 };   /* Redis has lost it all, or the last of it */
+		in->alone.trim = in->at;
 		acks_anew(in->acks);
 	}
 	if (!in->up) {                  /* else the key alone was gone, or the name in doubt */
@@ -504,7 +506,7 @@ void inbox_down(struct inbox *in)
 /* --- the face ----------------------------------------------------------------------------- */
 
 /* A batch was: there may be room for more. */
-static void handled(void *arg, const char *trouble)
+static void handled(void *arg, const char *trouble, bool others)
 {
 	struct inbox *in = arg;
 
@@ -512,7 +514,8 @@ static void handled(void *arg, const char *trouble)
 		complain(in, "that an inbox is handled", trouble);
 		in->telling = true;
 		loop_timer_set(in->tell, PAUSE_MS);
-		in->c.doubted(in->c.arg);
+		if (others)
+			in->c.doubted(in->c.arg);
 	} else if (in->alone.frame) {
 		loop_timer_set(in->retry, 0);   /* not out of what closes the batch */
 	} else {

@@ -175,11 +175,11 @@ static void on_refused(void *arg, const char *reason)
 	m->c.refused(m->c.arg, reason);
 }
 
-static void on_seen(void *arg, const char *name, uint64_t life, bool again, struct packed info)
+static void on_seen(void *arg, const char *name, uint64_t life, struct packed info)
 {
 	struct member *m = arg;
 
-	peers_seen(m->peers, name, life, again, info);
+	peers_seen(m->peers, name, life, info);
 }
 
 static void on_gone(void *arg, const char *name)

@@ -34,7 +34,6 @@ enum {
 struct node {
 	struct node *next;
 	char *name;
-	uint64_t life;
 	struct buf info;
 	bool here, known;               /* on the last list; its info has been read */
 	bool before;                    /* was here when nobody was heard; nor since */
@@ -125,13 +124,11 @@ static void on_info(void *arg, const struct redis_reply *r)
 	    r->item[0].type == REDIS_STR && r->item[1].type == REDIS_STR &&
 	    packed_check(r->item[1].str, r->item[1].len, 1, &why) == 1) {
 		uint64_t life = strtoull(r->item[0].str, NULL, 10);
-		bool again = n->known && n->life != life;
 
-		n->life = life;
 		n->known = true;
 		buf_clear(&n->info);
 		buf_add(&n->info, r->item[1].str, r->item[1].len);
-		x->s->c.seen(x->s->c.arg, n->name, life, again,
+		x->s->c.seen(x->s->c.arg, n->name, life,
 		             (struct packed){ (uint8_t *)n->info.p,
 		                              (uint8_t *)n->info.p + n->info.len });
 	}
@@ -385,10 +382,10 @@ bool nodes_ours(const struct nodes *s)
 	return !s->joined || !heard_late(s);
 }
 
+/* The next beat asks, not one at once: two that take it from each other do so no faster. */
 void nodes_doubt(struct nodes *s)
 {
 	s->ours_ms = -NODES_ALIVE_MS;
-	beat(s);
 }
 
 bool nodes_may_know(const struct nodes *s, const char *name)

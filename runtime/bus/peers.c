@@ -30,6 +30,7 @@ struct peers {
 	void (*gate)(void *arg);
 	void *arg;
 	struct peer **peer;
+	uint64_t *named;                /* the life whose names each has; 0: it has none */
 	unsigned n, room;
 	void *hosts;                    /* tree of struct host, by name */
 	unsigned names;                 /* in it */
@@ -211,24 +212,38 @@ struct peer *peers_get(struct peers *s, const char *name)
 	if (s->n == s->room) {
 		s->room = s->room ? 2 * s->room : 8;
 		s->peer = mem_resize(s->peer, s->room * sizeof(struct peer *));
+		s->named = mem_resize(s->named, s->room * sizeof *s->named);
 	}
+	s->named[s->n] = 0;
 	s->peer[s->n++] = p;
 	return p;
 }
 
-void peers_seen(struct peers *s, const char *name, uint64_t life, bool again, struct packed info)
+static uint64_t *named(struct peers *s, const struct peer *p)
+{
+	unsigned i = 0;
+
+	while (s->peer[i] != p)
+		i++;
+	return &s->named[i];
+}
+
+void peers_seen(struct peers *s, const char *name, uint64_t life, struct packed info)
 {
 	struct peer *p = peers_get(s, name);
 	struct dropping d = { s, p };
 	struct packed list = info;
+	uint64_t *had;
 	size_t n;
 
 	if (!p)
 		return;
 	n = topics_of(info, &list);
 	peer_here(p, life);
-	if (again && !n)                /* its inbox is not open yet, then it says what it has */
+	had = named(s, p);
+	if (!n && *had && *had != life) /* its inbox is not open yet, then it says what it has */
 		return;
+	*had = n ? life : 0;
 	twalk_r(s->hosts, drop, &d);
 	add_topics(s, p, list, n);
 	lead_all(s);
@@ -244,6 +259,7 @@ void peers_gone(struct peers *s, const char *name)
 		return;
 	twalk_r(s->hosts, drop, &d);
 	lead_all(s);
+	*named(s, p) = 0;
 	why_set(&why, 0, "the node %s is gone", name);
 	peer_gone(p, why.text);
 }
@@ -375,5 +391,6 @@ void peers_free(struct peers *s)
 	for (unsigned i = 0; i < s->n; i++)
 		peer_free(s->peer[i]);
 	mem_free(s->peer);
+	mem_free(s->named);
 	mem_free(s);
 }

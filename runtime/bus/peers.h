@@ -9,9 +9,9 @@ struct peers;
 /* c: its gate is ours; all else is borrowed. Makes a proxy for names that several nodes host. */
 struct peers *peers_new(const struct peer_config *c, struct why *why);
 void          peers_free(struct peers *s);      /* when the core has stopped */
-/* It is there; info: the map that it announced, of which its topics become reachable. again: it was
- * there in another life a moment ago; until this one has topics, it has those of that. */
-void peers_seen(struct peers *s, const char *name, uint64_t life, bool again, struct packed info);
+/* It is there; info: the map that it announced, of which its topics become reachable. A life
+ * that has none yet keeps those of the one before, if that was there until now. */
+void peers_seen(struct peers *s, const char *name, uint64_t life, struct packed info);
 void peers_gone(struct peers *s, const char *name);
 void peers_up(struct peers *s);
 /* What other nodes sent is being handled, and may be answered soon; or it all is. */

@@ -33,12 +33,13 @@ static int command(void *link, redis_fn *fn, void *arg, int argc, const char **a
 
 static const struct redis_port port = { .command = command };
 
-static int troubles;
+static int troubles, doubts;
 
-static void handled(void *arg, const char *trouble)
+static void handled(void *arg, const char *trouble, bool others)
 {
 	(void)arg;
 	troubles += trouble != NULL;
+	doubts += others;
 }
 
 static void reply(int type)
@@ -137,10 +138,11 @@ static void test_refused_is_told_again(void **state)
 	struct acks *a = fresh();
 
 	(void)state;
-	troubles = 0;
+	troubles = doubts = 0;
 	batch(a, s, 1, 100);
 	reply(REDIS_ERROR);
 	assert_int_equal(troubles, 1);
+	assert_int_equal(doubts, 0);
 	assert_false(acks_idle(a));
 	acks_tell(a);
 	assert_int_equal(n_told, 2);
@@ -162,6 +164,7 @@ static void test_another_reads_it(void **state)
 	batch(a, s, 1, 100);
 	told.fn(told.arg, &(struct redis_reply){ .type = REDIS_INT, .integer = -1 });
 	assert_int_equal(troubles, 1);
+	assert_int_equal(doubts, 1);
 	acks_tell(a);
 	assert_int_equal(n_told, 1);
 	acks_up(a);

@@ -84,11 +84,6 @@ struct bus {
 
 /* --- the actor ---------------------------------------------------------------------------- */
 
-static struct packed packed(const struct buf *b)
-{
-	return (struct packed){ (const uint8_t *)b->p, (const uint8_t *)b->p + b->len };
-}
-
 static bool is_text(const msg *m, int i)
 {
 	return msg_type(m, i) == MSG_STR && strlen(msg_str(m, i)) == msg_len(m, i);
@@ -101,8 +96,9 @@ static int tell_values(struct bus *b, const msg *m)
 
 	buf_clear(&b->scratch);
 	n = msg_pack(m, 4, &b->scratch);
-	intake_tell(b->intake, msg_str(m, 2), msg_str(m, 3), packed(&b->scratch), (unsigned)n, 0,
-	            NULL);
+	intake_tell(b->intake, msg_str(m, 2), msg_str(m, 3), (struct packed){
+	                    (uint8_t *)b->scratch.p, (uint8_t *)b->scratch.p + b->scratch.len
+	            }, (unsigned)n, 0, NULL);
 	return 0;
 }
 
@@ -277,6 +273,11 @@ static bool is_there(void *arg, const char *node)
 	return member_may_know(((struct bus *)arg)->member, node);
 }
 
+static bool is_ours(void *arg)
+{
+	return member_ours(((struct bus *)arg)->member);
+}
+
 static void on_gone(void *arg)
 {
 	streams_gone(((struct bus *)arg)->streams);
@@ -287,10 +288,9 @@ static void on_gone(void *arg)
 static void on_topic(void *arg, struct topic *t)
 {
 	struct bus *b = arg;
-	const char *name = t->name;
 
 	if (wire_up(b->wire) && !b->quiet)
-		wire_subscribe(b->wire, t->hosted, 1, &name, &t->len);
+		wire_subscribe(b->wire, t->hosted, 1, (const char *[]){ t->name }, &t->len);
 }
 
 static void look(void *arg)
@@ -447,7 +447,7 @@ static void parts_new(struct bus *b)
 	};
 	struct streams_config streams = {
 		.loop = b->loop, .node = b->node, .entry = on_entry, .room = room,
-		.there = is_there, .arg = b,
+		.there = is_there, .ours = is_ours, .arg = b,
 	};
 	struct lists_config lists = {
 		.loop = b->loop, .reply = b->reply, .echoes = !url_is_cluster(&b->url),

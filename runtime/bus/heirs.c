@@ -148,7 +148,7 @@ void heirs_go_on(struct shared *st)
 	if (st->claiming || (st->trying[0] && shared_has(st, st->trying)))
 		return;
 	st->trying[0] = 0;
-	if (!st->suspects)
+	if (!st->suspects || !shared_ours(st))
 		return;
 	snprintf(st->trying, sizeof st->trying, "%s", st->suspects->id);
 	drop_first(st);

@@ -248,12 +248,22 @@ static void deliver(struct shared *st, const struct redis_reply *e, struct packe
 	shared_delivered(d);
 }
 
+bool shared_ours(struct shared *st)
+{
+	bool ours = st->share->ours(st->share->arg);
+
+	if (!ours)
+		st->missed = st->share->missed = true;
+	return ours;
+}
+
 void shared_take(struct shared *st, const struct redis_reply *e, bool again)
 {
 	const struct redis_reply *fields = e->items == 2 ? &e->item[1] : NULL;
 	struct packed in = { NULL, NULL };
 
-	if (!fields || e->item[0].type != REDIS_STR || shared_has(st, e->item[0].str))
+	if (!fields || e->item[0].type != REDIS_STR || shared_has(st, e->item[0].str) ||
+	    !shared_ours(st))
 		return;
 	for (size_t i = 0; i + 1 < fields->items; i += 2) {
 		const struct redis_reply *name = &fields->item[i], *value = name + 1;

@@ -18,12 +18,14 @@ struct share {                          /* what all streams of a node have in co
 	bool (*entry)(void *arg, struct topic *t, const char *bytes, size_t len,
 	              struct delivery *d, bool again);
 	bool (*there)(void *arg, const char *node);
+	bool (*ours)(void *arg);
 	void *arg;
 	/* One was acknowledged; or Redis would not take that, which is to be said again later. */
 	void (*settled)(struct shared *st, bool taken);
 	void (*inherited)(struct shared *st, const char *refusal);      /* see heirs.h */
 	struct streams *streams;
 	unsigned open;                  /* deliveries of all */
+	bool missed;                    /* by one of them */
 	struct buf bytes;
 	int64_t said_ms;
 };
@@ -40,6 +42,7 @@ struct shared {
 	unsigned commands;              /* of ours, whose answers are for it */
 	unsigned read;                  /* the read that it was part of last */
 	bool made;                      /* it has a group, and that knows us */
+	bool missed;                    /* what came while our name was not: read again */
 	bool rests;                     /* it was refused: tried again at the next look */
 	enum trouble { FINE, NO_STREAM, REFUSED } trouble;      /* that was said */
 	bool heir;                      /* what our last life had has been claimed */
@@ -69,6 +72,8 @@ bool shared_tell(struct shared *st, redis_fn *fn, int argc, const char **argv);
 struct shared *shared_told(void *arg);
 void shared_say(struct share *s, const char *about, const char *text);
 
+/* Is our name? What comes of the stream meanwhile is another's, and noted as missed. */
+bool shared_ours(struct shared *st);
 /* [id, [field, value, ...]]: hands its messages on. again: it may have been handled before. */
 void shared_take(struct shared *st, const struct redis_reply *entry, bool again);
 void shared_delivered(struct delivery *d);      /* a message of it is handled */

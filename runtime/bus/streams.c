@@ -77,6 +77,24 @@ static void begin_again(struct streams *s)
 	see_topics(s);
 }
 
+/* Redis takes it for ours, and we did not take it: as what it gave to us and the link lost. */
+static void read_missed(struct streams *s)
+{
+	s->share.missed = false;
+	for (unsigned i = 0; i < s->n; i++) {
+		struct shared *st = s->stream[i];
+
+		if (st->missed && st->state == ASKED) {
+			s->share.missed = true;         /* when it is READY */
+			continue;
+		}
+		if (st->missed && st->state == READY)
+			st->state = EMPTY;
+		st->missed = false;
+	}
+	see_topics(s);
+}
+
 static void failed(struct streams *s, const struct redis_reply *r)
 {
 	if (strncmp(r->str, "NOGROUP", 7) && strncmp(r->str, "UNBLOCKED", 9)) {
@@ -470,7 +488,8 @@ struct streams *streams_new(const struct streams_config *c)
 	s->c = *c;
 	s->share = (struct share){
 		.commands = wire_port(c->wire, LINK_COMMANDS), .node = c->node, .entry = c->entry,
-		.there = c->there, .arg = c->arg, .settled = on_settled, .inherited = on_inherited,
+		.there = c->there, .ours = c->ours, .arg = c->arg,
+		.settled = on_settled, .inherited = on_inherited,
 		.streams = s, .said_ms = -SAY_MS,
 	};
 	s->port = wire_port(c->wire, LINK_STREAMS);
@@ -530,6 +549,8 @@ void streams_changed(struct streams *s)
 
 void streams_go(struct streams *s)
 {
+	if (s->share.missed && s->up && !s->reading && s->c.ours(s->c.arg))
+		read_missed(s);
 	if (s->reading && s->skipped && s->skipped->held < HELD_SOME / 2) {
 		s->skipped = NULL;
 		streams_changed(s);

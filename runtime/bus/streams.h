@@ -17,6 +17,7 @@ struct streams_config {
 	              struct delivery *d, bool again);
 	bool (*room)(void *arg);        /* may more be taken now? */
 	bool (*there)(void *arg, const char *node);     /* is that node there? */
+	bool (*ours)(void *arg);        /* is our name? What comes while it is not is read again */
 	void *arg;
 };
 

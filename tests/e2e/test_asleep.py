@@ -65,6 +65,22 @@ class Back(Nodes):
         self.assertEqual(self.call(a, "spring", "wait"), ["sink: the node beta is gone"])
 
 
+    def test_what_is_handled_is_refused(self):
+        """For good: it is said again once a second, not as fast as Redis refuses it."""
+        a, b = self.pair()
+        db = self.server.client()
+        self.addCleanup(db.close)
+        db.execute_command("ACL", "SETUSER", "default", "-xtrim")
+        self.call(a, "spring", "run", "sink", 1, 10, 0)
+        self.came(b, 10)
+        self.assertTrue(b.err.wait("that an inbox is handled was refused"))
+        began = db.info("commandstats")["cmdstat_eval"]["calls"]
+        self.beats(db, "alpha", "beta")
+        self.assertLess(db.info("commandstats")["cmdstat_eval"]["calls"] - began, 100)
+        db.execute_command("ACL", "SETUSER", "default", "+xtrim")
+        until(lambda: db.xlen("actord:{node:beta}") == 0, "the inbox is empty")
+
+
 class Asleep(Nodes):
     def test_its_name_was_taken(self):
         """It takes nothing in that name when it wakes, and ends."""
@@ -88,6 +104,48 @@ class Asleep(Nodes):
         self.assertEqual([x for x in old.err.lines if "noted" in x], [])
         self.assertEqual(len([x for x in new.err.lines if "noted" in x]), 20)
 
+    def test_what_its_read_was_given(self):
+        """Entries of a shared stream, as it slept: once it is sure of its name it reads them
+        again; where that was taken, they are the other's."""
+        a = self.node("alpha", "spring.c")
+        old = self.node("beta", "logbook.c")
+        self.reach(a, "logbook")
+        db = self.server.client()
+        self.addCleanup(db.close)
+        key = "actord:{logbook}"
+
+        def write(*numbers):
+            with db.pipeline() as together:
+                for n in numbers:
+                    together.xadd(key, {"m": msgpack.packb({"func": "note", "args": [n, 0]})})
+                together.execute()
+
+        def asleep(*numbers):
+            write(0)
+            until(lambda: db.xlen(key) == 0 and any(
+                c["cmd"] == "xreadgroup" and "b" in c["flags"] for c in db.client_list()),
+                  "it waits for entries")
+            old.process.send_signal(signal.SIGSTOP)
+            write(*numbers)
+            until(lambda: len(a.json("nodes")) == 1, "beta is gone")
+
+        def noted(runtime):
+            return sorted(int(x.split("noted ")[1]) for x in runtime.err.lines if "noted " in x)
+        self.addCleanup(old.process.send_signal, signal.SIGCONT)
+        asleep(1, 2)
+        old.process.send_signal(signal.SIGCONT)
+        until(lambda: db.xlen(key) == 0, "all is handled")
+        self.assertEqual(noted(old), [0, 1, 2])
+        self.reach(a, "logbook")
+        asleep(*range(3, 13))
+        new = self.node("beta", "logbook.c")
+        self.reach(a, "logbook")
+        old.process.send_signal(signal.SIGCONT)
+        self.assertEqual(old.process.wait(30), 2)
+        until(lambda: db.xlen(key) == 0, "all is handled")
+        self.assertEqual(noted(old), [0, 0, 1, 2])
+        self.assertEqual(noted(new), list(range(3, 13)))
+
     def test_its_inbox_is_opened_by_another(self):
         """Who has the name opens it again; until then nothing is trimmed."""
         a, b = self.pair()
@@ -108,18 +166,19 @@ class Asleep(Nodes):
         db = self.server.client()
         db.xadd("actord:{node:mallory}", {"f": "her inbox"})
 
-        def says(life, *topics):
+        def says(turn, life, *topics):
             db.hset("actord:{nodes}:mallory", mapping={
                 "identity": "m", "life": life, "info": msgpack.packb({
-                    "since": str(life), "topics": topics})})
+                    "since": str(turn), "topics": topics})})
             db.incr("actord:{nodes}:version")
 
-        def heard(life):
+        def heard(turn):
             db.zadd("actord:{nodes}", {"mallory": db.time()[0] * 1000 + 3000})
-            return [n for n in a.json("nodes") if n.get("since") == str(life)]
-        for life, topics, code in (1, ["hers"], 0), (2, [], 0), (2, ["other"], 3):
-            says(life, *topics)
-            until(lambda: heard(life) and heard(life)[0]["topics"] == topics, "it is heard")
+            return [n for n in a.json("nodes") if n.get("since") == str(turn)]
+        for turn, (life, topics, code) in enumerate((
+                (1, ["hers"], 0), (2, [], 0), (2, [], 0), (2, ["other"], 3), (2, [], 3))):
+            says(turn, life, *topics)
+            until(lambda: heard(turn), "it is heard")
             sent = a.actorctl("send", "hers", "put")
             self.assertEqual(sent.code, code, (life, topics, sent))
 

@@ -6,9 +6,8 @@
  *           -> /call/: 100, where it is waited for, its body -> posted.c ... the session's answer
  *
  * A file costs a descriptor and a piece, however slowly it is taken; who takes nothing for three
- * times as long as a handshake may take is dropped. So is who sends more while a file is still
- * going out, as it cannot be made to wait: the library writes nothing to whom it does not read
- * (4.1.6).
+ * times as long as a handshake may take is dropped. What is asked meanwhile is answered behind it;
+ * should the library bring it before, the connection ends.
  * A connection's thread. It knows no library: see struct wire. */
 #include "web.h"
 

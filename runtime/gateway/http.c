@@ -89,9 +89,7 @@ static bool is_key(const char *key)
 bool http_upgrades(const struct http_config *c, const struct http_request *r,
                    const struct http_handshake *h, struct http_reply *out)
 {
-	if (strcasecmp(h->to, "websocket"))
-		http_refuse(c, out, 400, "no other upgrade than to websocket", NULL);
-	else if (r->method != HTTP_GET)
+	if (r->method != HTTP_GET)
 		http_refuse(c, out, 405, "a handshake is a GET", NULL);
 	else if (strcmp(h->http, "HTTP/1.1") || !r->host[0] ||
 	         !strcasestr(h->connection, "upgrade"))

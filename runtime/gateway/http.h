@@ -20,7 +20,7 @@ struct http_request {
 };
 /* The headers of who asks to become a WebSocket (RFC 6455, 4.2.1); "": absent. */
 struct http_handshake {
-	char to[16], connection[128], http[16];         /* http: HTTP/1.1 */
+	char connection[128], http[16]; /* http: HTTP/1.1 */
 	char key[32], version[8];
 	bool protocols;                 /* it names some of its own */
 };

@@ -203,7 +203,8 @@ static void read_request(struct lws *wsi, const char *path, struct http_request 
 	copy_header(wsi, WSI_TOKEN_HTTP_EXPECT, expects, sizeof expects);
 	copy_header(wsi, WSI_TOKEN_HTTP, http, sizeof http);
 	r->expects = !strcasecmp(expects, "100-continue") && !strcmp(http, "HTTP/1.1");
-	copy_header(wsi, WSI_TOKEN_HTTP_RANGE, r->want.range, sizeof r->want.range);
+	if (r->method == HTTP_GET)      /* RFC 9110, 14.2 */
+		copy_header(wsi, WSI_TOKEN_HTTP_RANGE, r->want.range, sizeof r->want.range);
 	copy_header(wsi, WSI_TOKEN_HTTP_IF_RANGE, r->want.if_range, sizeof r->want.if_range);
 	copy_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, r->want.if_none_match,
 	            sizeof r->want.if_none_match);
@@ -230,7 +231,6 @@ static const struct wire wire = {
 
 static void read_handshake(struct lws *wsi, struct http_handshake *h)
 {
-	copy_header(wsi, WSI_TOKEN_UPGRADE, h->to, sizeof h->to);
 	copy_header(wsi, WSI_TOKEN_CONNECTION, h->connection, sizeof h->connection);
 	copy_header(wsi, WSI_TOKEN_HTTP, h->http, sizeof h->http);
 	copy_header(wsi, WSI_TOKEN_KEY, h->key, sizeof h->key);
@@ -238,15 +238,20 @@ static void read_handshake(struct lws *wsi, struct http_handshake *h)
 	h->protocols = lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL);
 }
 
-/* Who asks to become a WebSocket. 0: let in; 1: answered. (What the callback has as `in` may be
- * gone by then, in 4.1.6.) */
-static int upgrade(struct ws *w, struct lws *wsi)
+/* Who asks to become a WebSocket. 0: let in; 1: answered. `to` the library goes by afterwards:
+ * empty, the request is as any other. Of a name that it does not know it has answered 403 itself
+ * (4.1 to 4.3): the headers are gone, and `to` with them. */
+static int upgrade(struct ws *w, struct lws *wsi, char *to)
 {
 	struct http_reply out = { 0 };
 	struct http_request r;
 	struct http_handshake h;
 	int err = 0;
 
+	if (!lws_hdr_total_length(wsi, WSI_TOKEN_UPGRADE))
+		return -1;
+	if (strcasecmp(to, "websocket"))
+		return *to = 0;         /* h2c, which many ask for first */
 	read_request(wsi, "", &r);
 	read_handshake(wsi, &h);
 	if (!http_upgrades(&w->config.http, &r, &h, &out))
@@ -306,14 +311,10 @@ static void end(struct ws *w)
 		ev_break(w->loop, EVBREAK_ALL);
 }
 
-static bool all_gone(const struct ws *w)
-{
-	return !LOAD(&w->conns.clients) && w->conns.calls.next == &w->conns.calls;
-}
-
 static void follow_phase(struct ws *w)
 {
 	enum phase phase = LOAD(&w->phase);
+	const struct link *calls = &w->conns.calls;
 
 	if (phase >= QUIET && w->listener)
 		wire_end_in(w->listener, 0);
@@ -321,7 +322,8 @@ static void follow_phase(struct ws *w)
 		conns_leave(&w->conns);
 		web_leave(&w->conns);
 	}
-	if (!w->over && (phase == ENDING || (phase == LEAVING && all_gone(w))))
+	if (!w->over && (phase == ENDING ||
+	                 (phase == LEAVING && !LOAD(&w->conns.clients) && calls->next == calls)))
 		end(w);
 }
 
@@ -399,7 +401,7 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 	case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
 		web_gone(c);
 		return one_less(w);
-	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return upgrade(w, wsi);
+	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return upgrade(w, wsi, in);
 	case LWS_CALLBACK_RAW_RX_FILE: return take_in(w);
 	case LWS_CALLBACK_RAW_CLOSE_FILE:
 		w->listener = NULL;
@@ -447,8 +449,6 @@ static struct lws_context *start_lws(struct ws *w)
 		.ssl_private_key_password = w->config.key ? "" : NULL,  /* asks no terminal */
 	};
 	struct lws_context *lws = NULL;
-	const char *warning = "slower with many clients: libwebsockets has no libev plugin here "
-		"(Debian: libwebsockets-evlib-ev)";
 	void *loop = ev_loop_new(EVFLAG_NOENV);
 
 	trouble[0] = 0;
@@ -476,7 +476,8 @@ static struct lws_context *start_lws(struct ws *w)
 	info.options &= ~(uint64_t)LWS_SERVER_OPTION_LIBEV;
 	lws = lws_create_context(&info);
 	if (lws)
-		log_line(LOG_WARN, "gateway", "%s", warning);
+		log_line(LOG_WARN, "gateway", "slower with many clients: libwebsockets has no "
+		         "libev plugin here (Debian: libwebsockets-evlib-ev)");
 	return lws;
 }
 

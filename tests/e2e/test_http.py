@@ -128,6 +128,8 @@ class Files(Http):
         other = {"Range": "bytes=0-1", "If-Range": '"other"'}
         self.assertEqual(self.ask("GET", "/big.bin", None, other)[0], 200)
         self.assertEqual(self.ask("GET", "/empty.css", None, {"Range": "bytes=0-"})[0], 416)
+        status, headers, _ = self.ask("HEAD", "/big.bin", None, {"Range": "bytes=0-0"})
+        self.assertEqual((status, headers["Content-Length"]), (200, str(len(big))))
 
     def test_what_the_client_has(self):
         self.assertEqual(self.ask("GET", "/app.js")[1]["Accept-Ranges"], "bytes")
@@ -439,6 +441,16 @@ class Call(Http):
             got = self.exchange((self.post("Expect: 100-continue", "Content-Length: %d" % length,
                                            login=login), b""))
             self.assertEqual((got.count(b"HTTP/1.1 "), got[9:12]), (1, status))
+
+    def test_other_upgrades(self):
+        """None is taken, each is answered once."""
+        h2c = "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAAA"
+        got = self.exchange((self.post(*h2c, "Content-Length: 5") + '["x"]', b'{"args":["x"]}\n'),
+                            ("GET /healthz HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n" % "\r\n".join(h2c),
+                             b"\r\n\r\n"),
+                            ("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+                             "Upgrade: h3c\r\n\r\n", b""))
+        self.assertEqual((got.count(b"HTTP/1.1 "), got.count(b"HTTP/1.1 403 ")), (1, 1), got)
 
     def test_long_headers(self):
         for name in "Cookie", "X-Long":

@@ -180,6 +180,15 @@ class Handshake(Rfc6455):
         status, headers, _ = self.answer(Sec_WebSocket_Version="8", Content_Length="4", body="ab")
         self.assertEqual((status, headers["Connection"]), (426, "close"))
 
+    def test_other_upgrades(self):
+        """HTTP/2 is not, so such a request is as any other (RFC 9110, 7.8)."""
+        for to in "h2c", "H2C":
+            status, _, body = self.answer("GET /healthz HTTP/1.1", Upgrade=to,
+                                          Connection="Upgrade, HTTP2-Settings",
+                                          HTTP2_Settings="AAMAAABkAAQAoAAAAAIAAAAA")
+            self.assertEqual((status, body != b""), (200, True))
+        self.assertEqual(self.answer(Upgrade="h3c")[0], 403)
+
     def test_taken(self):
         for changed in ({}, {"Upgrade": "WebSocket"}, {"Connection": "keep-alive, Upgrade"},
                         {"Sec_WebSocket_Key": "+/" * 11 + "=="},

@@ -8,16 +8,15 @@
  *
  * Where traffic is thick, a frame waits a little while actors handle what the inbox has read: their
  * answers, and what the answered ask next, are on their way; and while an eighth more than waits
- * here is still to be answered from there. So what came in one frame, or several, goes on in one,
- * which costs us, and Redis, less. A wait in vain is not tried again for a while.
+ * here is still to be answered from there. A wait in vain is not tried again for a while.
  *
  *      proxy --routed--> writing --turn's end--> flying --XADD--> actord:{node:NAME}
  *                           ^                      | again, with the same sequence number:
  *                           +---- Redis has it ----+ a link lost, no memory, no inbox yet
  *
- * Backpressure: when too much waits here, or the inbox has too many frames (its node has not
- * handled them: it drops those it has), the proxy takes no more messages and senders get
- * ACTOR_EFULL, as of any full mailbox. Answers always go: the questions bound them.
+ * Backpressure: when too much waits here, or the inbox has too many frames (its node drops what it
+ * has handled), the proxy takes no more and senders get ACTOR_EFULL, as of any full mailbox. Behind
+ * 64 MiB of answers so does who asked.
  *
  * Invariants: a frame is given up only when the inbox does not exist and its node is not there. A
  * question is answered once: by its answer, or when the node is gone. The loop's thread. */
@@ -33,7 +32,7 @@
 
 enum {
 	QUESTIONS_MOST = 16384, PATIENCE_MS = 600000,   /* of who asks without saying */
-	WAITING_MOST = 1 << 20,         /* bytes behind the frame that flies */
+	WAITING_MOST = 1 << 20, ANSWERS_MOST = 64 << 20,        /* bytes behind what flies */
 	MAILBOX_COUNT = 8192, MAILBOX_BYTES = 8 << 20,
 	LENGTH_MOST = 256,              /* frames in the inbox; it opens again at half of that */
 	LENGTH_EVERY = 8,               /* so many frames, its length is looked at */
@@ -418,6 +417,8 @@ void peer_answered(struct places *served, const msg *m)
 		return;
 	if (msg_error(m)) {
 		peer_refuse(s->peer, m, s->number, msg_error(m), msg_error_text(m));
+	} else if (s->peer->writing.len >= ANSWERS_MOST) {
+		peer_refuse(s->peer, m, s->number, ACTOR_EFULL, "too much waits for your node");
 	} else {
 		part_answer(said_part(s->peer, m, "", ""), s->number, (unsigned)msg_count(m));
 		msg_pack(m, 0, &s->peer->writing);
@@ -521,14 +522,13 @@ static int make_proxy(struct peer *p, struct why *why)
 	};
 	struct spawn s = { .type = core_type("peer"), .home = loop_home(p->c->loop),
 	                   .init = &p, .size = sizeof p };
-	int rc;
 
 	if (!s.type)
 		s.type = core_add_type(&peer_type, &options, NULL, why);
-	rc = s.type ? core_spawn(&s, &p->id, why) : ACTOR_EFAIL;
-	if (!rc)
-		p->self = core_actor(p->id);
-	return rc;
+	if (!s.type || core_spawn(&s, &p->id, why))
+		return ACTOR_EFAIL;
+	p->self = core_actor(p->id);
+	return 0;
 }
 
 /* --- the face ----------------------------------------------------------------------------- */

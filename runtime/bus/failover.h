@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * failover.h - whether a failover can lose what Redis has acknowledged. The loop's thread. */
+ * failover.h - whether a failover can lose what Redis has acknowledged, and writes that it cannot.
+ * The loop's thread. */
 #ifndef FAILOVER_H
 #define FAILOVER_H
 

@@ -48,8 +48,9 @@ def main():
             elif method == "send_odd":
                 node.send(*args, object())
             elif method == "later":
-                gevent.spawn(do, *args)
-                gevent.sleep(0)         # it has begun
+                begun = Event()
+                gevent.spawn(lambda: (begun.set(), do(*args)))
+                begun.wait()
             elif method == "ask_list":
                 say(method, lists.ask(*args, timeout=1))
             else:

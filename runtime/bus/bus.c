@@ -24,8 +24,8 @@
 #include "buried.h"
 #include "calls.h"
 #include "claims.h"
-#include "commands.h"
 #include "envelope.h"
+#include "errand.h"
 #include "failover.h"
 #include "intake.h"
 #include "wire.h"
@@ -135,7 +135,7 @@ static int routed(actor *self, const msg *m)
 			return calls_publish(b->calls, m, b->node);
 	}
 	if (!strcmp(what, "command"))
-		return commands_run(wire_port(b->wire, LINK_COMMANDS), self, m);
+		return errand_run(wire_port(b->wire, LINK_COMMANDS), self, m);
 	why_set(&why, ACTOR_ENOENT, "%s.%s: there is no such handler that takes these values", to,
 	        what);
 	core_answer(self, msg_defer(m), (struct packed){ NULL, NULL }, 0, ACTOR_ENOENT, why.text);

@@ -18,7 +18,7 @@
 #include "counts.h"
 #include "crashes.h"
 #include "gather.h"
-#include "look.h"
+#include "inspection.h"
 #include "ports.h"
 #include "rights.h"
 #include "traces.h"
@@ -41,7 +41,7 @@ struct commands {
 	unsigned waiting_count;
 	void *calls;                            /* of struct call_under_way, by its question */
 	unsigned call_count;
-	struct looks looks;
+	struct inspections inspections;
 	struct counts counts;
 	struct parts *parts;
 	struct traces *traces;
@@ -110,7 +110,7 @@ static int on_walk(actor *self, const msg *m)
 
 static int on_looked(actor *self, const msg *m)
 {
-	return look_came(&commands_of(self)->looks, self, m) ? 0 :
+	return inspection_came(&commands_of(self)->inspections, self, m) ? 0 :
 	       msg_fail(m, "`looked` takes answers only");
 }
 
@@ -123,7 +123,7 @@ static int on_inspect_actor(actor *self, const msg *m)
 
 	if (core_inspect(who, &a) != 0)
 		return refuse(self, msg_defer(m), no_actor(&why, msg_str(m, 0)), why.text);
-	look_begin(&n->looks, self, who, msg_defer(m));
+	inspection_begin(&n->inspections, self, who, msg_defer(m));
 	return 0;
 }
 
@@ -574,7 +574,7 @@ struct commands *commands_new(struct home *home, const char *name,
 		           .init = &n, .size = sizeof n };
 
 	n->sources = *sources;
-	n->looks.sources = &n->sources;
+	n->inspections.sources = &n->sources;
 	counts_init(&n->counts, &n->sources);
 	n->parts = parts_new(n->sources.node);
 	n->traces = traces_new(n->parts);
@@ -591,7 +591,7 @@ void commands_free(struct commands *n)
 	if (!n)
 		return;
 	asked_free(&n->calls, mem_free);
-	looks_fini(&n->looks);
+	inspections_fini(&n->inspections);
 	counts_fini(&n->counts);
 	gathers_fini(&n->gathers);
 	traces_free(n->traces);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * seeded.h - the scheduler without threads; core_step() in core.h is its turn. */
-#ifndef SEEDED_SCHED_H
-#define SEEDED_SCHED_H
+#ifndef SEEDED_H
+#define SEEDED_H
 
 #include "cell.h"
 

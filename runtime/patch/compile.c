@@ -314,7 +314,7 @@ static size_t whole_pages(size_t size)
 	return (size + 4095) & ~(size_t)4095;
 }
 
-static void drop_room(void)
+static void drop_site(void)
 {
 	munmap(ready.at, ready.size);   /* of no size: nothing */
 	ready.size = 0;
@@ -327,7 +327,7 @@ static void *pages(const struct compile *c, size_t size)
 	if (c->at && size > c->room)
 		return MAP_FAILED;
 	if (c->at != ready.at || taken > ready.size) {
-		drop_room();
+		drop_site();
 		return map(c->at, size, 0);
 	}
 	ready.at += taken;              /* what lies behind them is still ours */
@@ -335,9 +335,9 @@ static void *pages(const struct compile *c, size_t size)
 	return c->at;
 }
 
-void image_room(void *at, size_t size)
+void image_site(void *at, size_t size)
 {
-	drop_room();
+	drop_site();
 	ready.at = map(at, size, MAP_POPULATE);
 	ready.size = ready.at == MAP_FAILED ? 0 : size;
 }
@@ -491,7 +491,7 @@ static struct program *image_program(const struct image *i, struct views v)
 	if (v.n && i->stab.len)
 		views_read(&p->views, i->stab.p, i->stab.len, i->str.p, i->str.len);
 	if (i->stab.len)
-		p->lines = lines_read(i->stab.p, i->stab.len, i->str.p, i->str.len, p->at);
+		p->lines = linetable_read(i->stab.p, i->stab.len, i->str.p, i->str.len, p->at);
 	return p;
 }
 
@@ -545,7 +545,7 @@ static void where(void *arg, const void *at, struct buf *out)
 	const struct program *p = arg;
 	size_t offset = (size_t)((const char *)at - p->at);
 
-	if (!lines_where(p->lines, offset, out))
+	if (!linetable_where(p->lines, offset, out))
 		buf_printf(out, "+%#zx", offset);
 }
 
@@ -568,7 +568,7 @@ void program_free(struct program *p)
 	if (p)
 		views_fini(&p->views);
 	if (p)
-		lines_free(p->lines);
+		linetable_free(p->lines);
 	if (p)
 		munmap(p->at, whole_pages(p->size));   /* TSan forgets whole pages */
 	mem_free(p);

@@ -5,7 +5,7 @@
 
 #include "core.h"
 #include "layout.h"
-#include "lines.h"
+#include "linetable.h"
 
 enum {
 	SOURCE_MAX = 1 << 20,           /* bytes of one source, */
@@ -28,7 +28,7 @@ struct program {
 	/* Where the source defines them, else NULL; not checked: whatever the source made them. */
 	const void *patch, *patches, *process, *own, *function, *migrate, *migrate_back;
 	struct views views;             /* what it believes of the states it uses */
-	struct lines *lines;            /* NULL: none are known */
+	struct linetable *lines;        /* NULL: none are known */
 };
 
 /* A program made in another process, to run in this one: the bytes that belong at p.at, and what
@@ -41,7 +41,7 @@ struct image {
  * actor.h, once; then has it back. */
 void image_ready(void);
 /* The child's: makes the pages for an image of that size at `at` now. */
-void image_room(void *at, size_t size);
+void image_site(void *at, size_t size);
 /* The child's: compiles what is to lie within room bytes at `at`, and leaves it there, mapped for
  * reading and writing. False with diagnostics. p.size 0: it passed, but cannot lie there. */
 bool image_make(const struct source *s, void *at, size_t room, struct image *i, struct buf *said);

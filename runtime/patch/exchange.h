@@ -5,7 +5,7 @@
  *     SOURCE: file, folder, text, function ->  HEADER: name, folder, text, "" ->
  *     <- reply, diagnostics, types and lines, code
  *                                              SYMBOLS: "", "", addresses and names, "" ->
- *                                              ROOM: "", "", "", "" ->
+ *                                              SITE: "", "", "", "" ->
  *
  * Only a SOURCE is replied to. Both ends are the same program, so records go as they lie in
  * memory. */
@@ -17,8 +17,8 @@
 #include "compile.h"
 
 enum { EXCHANGE_TEXTS = 4 };
-/* ROOM: the next source's code is to lie there. */
-enum exchange { EXCHANGE_SOURCE = 1, EXCHANGE_HEADER, EXCHANGE_SYMBOLS, EXCHANGE_ROOM };
+/* SITE: the next source's code is to lie there. */
+enum exchange { EXCHANGE_SOURCE = 1, EXCHANGE_HEADER, EXCHANGE_SYMBOLS, EXCHANGE_SITE };
 /* Followed by its texts. */
 struct request { uint32_t kind, len[EXCHANGE_TEXTS]; void *at; };
 struct reply { uint32_t passed, len, stab, str; struct program p; };

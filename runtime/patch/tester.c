@@ -22,7 +22,7 @@
 
 #include "exchange.h"
 #include "headers.h"
-#include "room.h"
+#include "site.h"
 #include "slice.h"
 
 #ifndef __has_feature
@@ -122,7 +122,7 @@ static bool answer(const struct source *s, void *at)
 	bool sent;
 
 	timer_set(TRIAL_CPU_MS);
-	r.passed = image_make(s, at, ROOM, &i, &said);
+	r.passed = image_make(s, at, SITE, &i, &said);
 	timer_set(0);
 	r.len = (uint32_t)said.len;
 	r.stab = (uint32_t)i.stab.len;
@@ -172,8 +172,8 @@ static bool serve(void)
 		headers_keep(&(struct header){ text[0], text[1], text[2], r.len[2] });
 	else if (more && r.kind == EXCHANGE_SYMBOLS)
 		keep_symbols(text[2], r.len[2]);
-	else if (more && r.kind == EXCHANGE_ROOM)
-		image_room(r.at, ROOM_READY);
+	else if (more && r.kind == EXCHANGE_SITE)
+		image_site(r.at, SITE_READY);
 	else if (more)
 		more = answer(&(struct source){ .text = text[2], .len = r.len[2], .file = text[0],
 		                                .folder = r.len[1] ? text[1] : NULL,

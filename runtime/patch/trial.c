@@ -27,7 +27,7 @@
 #include "headers.h"
 #include "log.h"
 #include "ports.h"
-#include "room.h"
+#include "site.h"
 
 enum { REPLY_MAX = 64 << 20 };  /* of each text: more is no compiler's */
 
@@ -121,7 +121,7 @@ void trial_stop(void)
 {
 	if (pid)
 		end_of(true);
-	room_drop();
+	site_drop();
 }
 
 /* Ended without a source to blame. */
@@ -185,7 +185,7 @@ static bool hand_over_symbols(int64_t until_ms)
 /* Its heap may be what the source has made of it. */
 static bool makes_sense(const struct reply *r)
 {
-	return (!r->p.size || (r->p.at == room_at() && r->p.size <= ROOM)) &&
+	return (!r->p.size || (r->p.at == site_at() && r->p.size <= SITE)) &&
 	       r->p.text <= r->p.size && r->len <= REPLY_MAX && r->stab <= REPLY_MAX &&
 	       r->str <= REPLY_MAX;
 }
@@ -217,14 +217,14 @@ static bool try(const struct source *s, struct reply *r, struct image *i, struct
 	size_t len[] = { strlen(s->file), strlen(folder), s->len, strlen(function) };
 
 	if (!hand_over_symbols(until_ms) || !hand_over_headers(until_ms) ||
-	    !hand_over(EXCHANGE_SOURCE, room_at(), texts, len, until_ms) ||
+	    !hand_over(EXCHANGE_SOURCE, site_at(), texts, len, until_ms) ||
 	    !exchange_receive(fd, &(struct iovec){ r, sizeof *r }, 1, until_ms))
 		return false;
 	*odd = !makes_sense(r);
 	if (*odd)
 		return false;
 	i->p = r->p;
-	return room_open(i->p.size) && receive_rest(r, i, said, until_ms);
+	return site_open(i->p.size) && receive_rest(r, i, said, until_ms);
 }
 
 /* How it ended; signo 0: that is not known. */
@@ -275,7 +275,7 @@ static bool is_there(struct why *why)
 {
 	if (pid && gone())
 		end_of(true);
-	if (!room_at())
+	if (!site_at())
 		return why_set(why, ACTOR_ENOMEM, "there is no room for it") == 0;
 	return pid || !trial_start(why);
 }
@@ -302,7 +302,7 @@ static enum outcome trial(const struct source *s, struct reply *r, struct image 
 		*i = (struct image){ .stab = i->stab, .str = i->str };
 		buf_clear(&i->stab);
 		buf_clear(&i->str);
-		room_drop();
+		site_drop();
 		if (attempt == 2 || !worth_another(d))
 			break;
 		log_line(LOG_WARN, "patch", "%s: the trial was killed, once more", s->file);
@@ -318,10 +318,10 @@ static struct program *take(const struct source *s, const struct reply *r, const
 {
 	if (!r->passed) {
 		if (i->p.size)
-			room_drop();
+			site_drop();
 		return NULL;
 	}
-	room_take(i->p.size);
+	site_take(i->p.size);
 	return image_take(s, i);
 }
 
@@ -353,7 +353,7 @@ bool trial_survived(const struct source *s, struct buf *said)
 		return true;
 	o = trial(s, &r, &i, said);
 	if (i.p.size)
-		room_drop();
+		site_drop();
 	buf_fini(&i.stab);
 	buf_fini(&i.str);
 	return o != DIED;
@@ -363,8 +363,8 @@ void trial_ready(void)
 {
 	static const char *const no_text[EXCHANGE_TEXTS] = { "", "", "", "" };
 
-	if (pid && room_at() && room_open(ROOM_READY) &&
-	    !hand_over(EXCHANGE_ROOM, room_at(), no_text, (size_t[EXCHANGE_TEXTS]){ 0 },
+	if (pid && site_at() && site_open(SITE_READY) &&
+	    !hand_over(EXCHANGE_SITE, site_at(), no_text, (size_t[EXCHANGE_TEXTS]){ 0 },
 	               now_ms() + TRIAL_WALL_MS))
 		end_of(true);           /* half a record may be on its way */
 }

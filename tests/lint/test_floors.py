@@ -90,6 +90,21 @@ class Floors(unittest.TestCase):
                       for path in self.sources for kind, name in includes(path)
                       if kind == '"' and resolve(path, name) is None])
 
+    def test_one_name(self):
+        """No two headers share a name or a guard, whatever their rooms; a header's guard is its
+        name. The C library's headers for patches are not ours to name."""
+        seen, wrong = {}, []
+        for path in self.sources:
+            if path.suffix != ".h" or path.parent.name == "include":
+                continue
+            guard = re.search(r"^#ifndef (\w+)\n#define \1$", tree.text(path), re.M)
+            if not guard or guard[1] != path.name.upper().replace(".", "_"):
+                wrong.append(f"{path}: its guard is not its name")
+            if path.name in seen:
+                wrong.append(f"{path} and {seen[path.name]} share a name")
+            seen[path.name] = path
+        self.nothing(wrong)
+
     def test_one_door(self):
         wrong, users = [], {}
         for path in self.sources:

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT
- * lines.c - which line of its source a place in compiled code is.
+ * linetable.c - which line of its source a place in compiled code is.
  *
  * libtcc says so in stabs: a record a line, by its distance from where its function begins, which
  * the record before tells as the lower half of an address. What is kept is a few bytes a line: the
  * stabs themselves go with the compiler's state.
  *
  * Threads: made once, then any may look. */
-#include "lines.h"
+#include "linetable.h"
 
 struct stab { uint32_t name; uint8_t type, other; uint16_t line; uint32_t value; };
 enum { FUNCTION = 0x24, LINE = 0x44, FILE_BEGINS = 0x84 };
 
 /* texts: where they begin in names */
 struct line { uint32_t offset, line; uint32_t function, file; };
-struct lines {
+struct linetable {
 	size_t n, room;
 	struct line *line;
 	struct buf names;
 };
 
-static uint32_t keep(struct lines *l, const char *text, size_t len)
+static uint32_t keep(struct linetable *l, const char *text, size_t len)
 {
 	uint32_t at = (uint32_t)l->names.len;
 
@@ -28,7 +28,7 @@ static uint32_t keep(struct lines *l, const char *text, size_t len)
 	return at;
 }
 
-static void add(struct lines *l, const struct line *line)
+static void add(struct linetable *l, const struct line *line)
 {
 	if (l->n == l->room) {
 		l->room = l->room ? 2 * l->room : 32;
@@ -37,10 +37,10 @@ static void add(struct lines *l, const struct line *line)
 	l->line[l->n++] = *line;
 }
 
-struct lines *lines_read(const void *stab, size_t size, const char *str, size_t str_size,
-			 const void *at)
+struct linetable *linetable_read(const void *stab, size_t size, const char *str, size_t str_size,
+                                 const void *at)
 {
-	struct lines *l = mem_alloc(sizeof *l);
+	struct linetable *l = mem_alloc(sizeof *l);
 	struct line now = { 0 };
 	uint32_t begin = 0;
 
@@ -64,11 +64,11 @@ struct lines *lines_read(const void *stab, size_t size, const char *str, size_t 
 	}
 	if (l->n)
 		return l;
-	lines_free(l);
+	linetable_free(l);
 	return NULL;
 }
 
-void lines_free(struct lines *l)
+void linetable_free(struct linetable *l)
 {
 	if (!l)
 		return;
@@ -77,7 +77,7 @@ void lines_free(struct lines *l)
 	mem_free(l);
 }
 
-bool lines_where(const struct lines *l, size_t offset, struct buf *out)
+bool linetable_where(const struct linetable *l, size_t offset, struct buf *out)
 {
 	const struct line *best = NULL;
 

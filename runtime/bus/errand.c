@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * commands.c - commands to Redis on behalf of actors.
+ * errand.c - commands to Redis on behalf of actors.
  *
  * Only what answers once and at once: what blocks, subscribes or changes the connection would take
  * it from the bus, and is refused. The loop's thread; nothing is kept but who waits. */
-#include "commands.h"
+#include "errand.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -83,7 +83,7 @@ static bool is_refused(const char *command, size_t len)
 	return false;
 }
 
-int commands_run(const struct redis_port *port, actor *self, const msg *m)
+int errand_run(const struct redis_port *port, actor *self, const msg *m)
 {
 	char number[PARTS_MOST][NUMBER_SIZE];
 	const char *argv[PARTS_MOST];

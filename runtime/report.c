@@ -7,13 +7,13 @@
 #include "metrics.h"
 #include "patch/patch.h"
 
-void report_int(struct buf *b, const char *name, uint64_t v)
+static void pair_int(struct buf *b, const char *name, uint64_t v)
 {
 	pack_text(b, name);
 	pack_uint(b, v);
 }
 
-void report_text(struct buf *b, const char *name, const char *v)
+static void pair_text(struct buf *b, const char *name, const char *v)
 {
 	pack_text(b, name);
 	pack_text(b, v);
@@ -48,23 +48,23 @@ void report_redis(struct buf *b, const char *kind, const struct bus_info *i)
 {
 	pack_text(b, "redis");
 	pack_map(b, 14 + (*i->warning != 0));
-	report_text(b, "kind", kind);
+	pair_text(b, "kind", kind);
 	pack_text(b, "connected");
 	pack_bool(b, i->connected);
-	report_int(b, "taken", i->taken);
-	report_int(b, "answered", i->answered);
-	report_int(b, "published", i->published);
-	report_int(b, "refused", i->refused);
-	report_int(b, "pending", i->pending);
-	report_int(b, "from_nodes", i->node_taken);
-	report_int(b, "again", i->node_again);
-	report_int(b, "doubles", i->node_doubles);
-	report_int(b, "to_nodes", i->node_sent);
-	report_int(b, "topics", i->topics);
-	report_int(b, "streams", i->streams);
-	report_int(b, "elsewhere", i->elsewhere);
+	pair_int(b, "taken", i->taken);
+	pair_int(b, "answered", i->answered);
+	pair_int(b, "published", i->published);
+	pair_int(b, "refused", i->refused);
+	pair_int(b, "pending", i->pending);
+	pair_int(b, "from_nodes", i->node_taken);
+	pair_int(b, "again", i->node_again);
+	pair_int(b, "doubles", i->node_doubles);
+	pair_int(b, "to_nodes", i->node_sent);
+	pair_int(b, "topics", i->topics);
+	pair_int(b, "streams", i->streams);
+	pair_int(b, "elsewhere", i->elsewhere);
 	if (*i->warning)
-		report_text(b, "warning", i->warning);
+		pair_text(b, "warning", i->warning);
 }
 
 void report_clients(struct buf *b, struct gateway *g)
@@ -74,12 +74,12 @@ void report_clients(struct buf *b, struct gateway *g)
 	gateway_info(g, &i);
 	pack_text(b, "clients");
 	pack_map(b, 6);
-	report_text(b, "listen", gateway_address(g));
-	report_int(b, "connected", i.clients);
-	report_int(b, "accepted", i.accepted);
-	report_int(b, "calls", i.calls);
-	report_int(b, "answers", i.answers);
-	report_int(b, "refused", i.refused);
+	pair_text(b, "listen", gateway_address(g));
+	pair_int(b, "connected", i.clients);
+	pair_int(b, "accepted", i.accepted);
+	pair_int(b, "calls", i.calls);
+	pair_int(b, "answers", i.answers);
+	pair_int(b, "refused", i.refused);
 }
 
 unsigned report_memory(struct buf *b, const struct gateway *g, const struct bus *bus)
@@ -91,8 +91,8 @@ unsigned report_memory(struct buf *b, const struct gateway *g, const struct bus 
 		gateway_info(g, &clients);
 	if (bus)
 		bus_info(bus, &redis);
-	report_int(b, "clients_bytes", clients.bytes);
-	report_int(b, "redis_bytes", redis.bytes);
+	pair_int(b, "clients_bytes", clients.bytes);
+	pair_int(b, "redis_bytes", redis.bytes);
 	return 2;
 }
 
@@ -104,10 +104,10 @@ static void patch_row(void *arg, const struct patch_info *p)
 
 	all->count++;
 	pack_map(&all->rows, 4);
-	report_int(&all->rows, "number", p->number);
-	report_text(&all->rows, "state", p->state);
-	report_text(&all->rows, "handlers", p->handlers);
-	report_text(&all->rows, "origin", p->origin);
+	pair_int(&all->rows, "number", p->number);
+	pair_text(&all->rows, "state", p->state);
+	pair_text(&all->rows, "handlers", p->handlers);
+	pair_text(&all->rows, "origin", p->origin);
 }
 
 void report_patches(struct buf *b)
@@ -168,18 +168,18 @@ void report_in_force(void *arg, struct buf *out)
 static void alone(struct buf *out, const char *node)
 {
 	pack_map(out, 8);
-	report_text(out, "name", node);
+	pair_text(out, "name", node);
 	pack_text(out, "self");
 	pack_bool(out, true);
-	report_text(out, "since", NULL);
-	report_text(out, "version", ACTORD_VERSION);
+	pair_text(out, "since", NULL);
+	pair_text(out, "version", ACTORD_VERSION);
 	pack_text(out, "groups");
 	pack_list(out, 0);
 	pack_text(out, "topics");
 	pack_list(out, 0);
 	pack_text(out, "patches");
 	report_in_force(NULL, out);
-	report_text(out, "rollout", "");
+	pair_text(out, "rollout", "");
 }
 
 unsigned report_nodes(struct buf *out, const struct bus *bus, const char *node, const char **but)

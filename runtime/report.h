@@ -6,9 +6,7 @@
 #include "bus/bus.h"
 #include "gateway/gateway.h"
 
-/* Append a pair of a map. */
-void report_int(struct buf *b, const char *name, uint64_t v);
-void report_text(struct buf *b, const char *name, const char *v);
+/* Append to b a pair of a map: that name, with a map of its own. */
 void report_redis(struct buf *b, const char *kind, const struct bus_info *i);   /* "redis" */
 void report_clients(struct buf *b, struct gateway *g);                          /* "clients" */
 /* Pairs of the map of the memory by owner; how many. */

@@ -123,42 +123,43 @@ static int (*door_refuse)(actor *, msg_caller, const char *, ...);
 static void (*door_log)(actor *, const char *, ...);
 static void (*door_free)(actor *, void *);
 
+/* What came behind fmt, as text; what a bad format reads is read here, where no door is open. */
+#define WRITE(text, fmt)                                                                           \
+	do {                                                                                       \
+		va_list ap_;                                                                       \
+                                                                                                   \
+		va_start(ap_, fmt);                                                                \
+		vsnprintf(text, sizeof(text), fmt, ap_);                                           \
+		va_end(ap_);                                                                       \
+	} while (0)
+
 static int fail(const msg *m, const char *fmt, ...)
 {
 	char text[TEXT_MAX];
-	va_list ap;
 
 	lends_message(m);
 	lends_text(fmt);
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
+	WRITE(text, fmt);
 	return door_fail(m, "%s", text);
 }
 
 static int refuse(actor *self, msg_caller to, const char *fmt, ...)
 {
 	char text[TEXT_MAX];
-	va_list ap;
 
 	lends_self_or_null(self);
 	lends_text(fmt);
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
+	WRITE(text, fmt);
 	return door_refuse(self, to, "%s", text);
 }
 
 static void log_it(actor *self, const char *fmt, ...)
 {
 	char text[4 * TEXT_MAX];
-	va_list ap;
 
 	lends_self_or_null(self);
 	lends_text(fmt);
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
+	WRITE(text, fmt);
 	door_log(self, "%s", text);
 }
 

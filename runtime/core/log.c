@@ -256,15 +256,18 @@ static size_t put_fields(char *to, size_t size, enum log_level level, const char
 	return n;
 }
 
-void log_vline(enum log_level level, const char *room, const char *fmt, va_list ap)
+void log_line(enum log_level level, const char *room, const char *fmt, ...)
 {
 	char text[PIPE_BUF], line[PIPE_BUF];
 	size_t n, head;
 	int saved = errno;
+	va_list ap;
 
 	if ((int)level < atomic_load_explicit(&least_level, memory_order_relaxed))
 		return;
+	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
 	n = head = put_head(line, sizeof line, level, room);
 	n += put_escaped(line + n, sizeof line - 1 - n, text);
 	keep(level, line, n, head);
@@ -274,15 +277,6 @@ void log_vline(enum log_level level, const char *room, const char *fmt, va_list 
 	while (write(STDERR_FILENO, line, n) < 0 && errno == EINTR)
 		;
 	errno = saved;
-}
-
-void log_line(enum log_level level, const char *room, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	log_vline(level, room, fmt, ap);
-	va_end(ap);
 }
 
 /* --- what actors say ---------------------------------------------------------------------- */
@@ -332,12 +326,7 @@ void log_types(void (*each)(void *, const char *, enum log_level, uint64_t), voi
 
 static _Atomic int64_t second;
 static _Atomic uint32_t said;
-static _Atomic uint64_t unsaid, left_out;
-
-uint64_t log_left_out(void)
-{
-	return atomic_load(&left_out);
-}
+static _Atomic uint64_t unsaid;
 
 /* One that is too many in this second is left out; how many there were is said in the next. */
 static bool too_many(void)
@@ -355,7 +344,6 @@ static bool too_many(void)
 	if (atomic_fetch_add(&said, 1) < LOG_A_SECOND)
 		return false;
 	atomic_fetch_add(&unsaid, 1);
-	atomic_fetch_add(&left_out, 1);
 	return true;
 }
 

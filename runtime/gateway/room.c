@@ -146,11 +146,3 @@ unsigned room_count(const struct rooms *r, const char *name)
 
 	return m ? m->count : 0;
 }
-
-void rooms_each(const struct rooms *r, void (*each)(void *arg, void *who), void *arg)
-{
-	for (uint32_t i = 0; i < r->size; i++)
-		for (struct room *m = r->bucket[i]; m; m = m->next)
-			for (struct seat *s = m->first; s; s = s->next_in_room)
-				each(arg, s->who);
-}

@@ -20,7 +20,6 @@ bool room_leave(struct rooms *r, const char *name, struct seat **seats);        
 void rooms_leave(struct seat **seats);  /* all its rooms, of whatever struct rooms */
 /* The newest first, then by next_in_room; NULL: nobody. */
 struct seat *room_seats(const struct rooms *r, const char *name);
-void         rooms_each(const struct rooms *r, void (*each)(void *arg, void *who), void *arg);
-unsigned     room_count(const struct rooms *r, const char *name);
+unsigned room_count(const struct rooms *r, const char *name);
 
 #endif

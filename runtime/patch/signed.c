@@ -71,11 +71,6 @@ void signed_keys(uint8_t key[KEY_LEN], uint8_t secret[SECRET_LEN])
 	seal_pair(key, secret);
 }
 
-void signed_key_of(const uint8_t secret[SECRET_LEN], uint8_t key[KEY_LEN])
-{
-	seal_key_of(secret, key);
-}
-
 /* --- the terms as text ------------------------------------------------------------------ */
 
 static void add_terms(const struct signed_terms *t, struct buf *out)
@@ -197,7 +192,7 @@ int signed_make(struct signed_terms *t, const uint8_t secret[SECRET_LEN], const 
 		return ACTOR_EARGS;
 	begin();
 	seal_random(t->nonce, NONCE_LEN);
-	signed_key_of(secret, t->key);
+	seal_key_of(secret, t->key);
 	add_terms(t, &covered);
 	buf_add(&covered, source, len);
 	seal_sign(signature, covered.p, covered.len, secret);

@@ -33,8 +33,6 @@ int  signed_make(struct signed_terms *t, const uint8_t secret[SECRET_LEN], const
                  size_t len, struct buf *out, struct why *why);
 /* A new pair. */
 void signed_keys(uint8_t key[KEY_LEN], uint8_t secret[SECRET_LEN]);
-/* The public half of a secret. */
-void signed_key_of(const uint8_t secret[SECRET_LEN], uint8_t key[KEY_LEN]);
 /* Bytes as small letters and digits, and back: exactly n bytes from 2n of them. */
 void hex_add(struct buf *out, const uint8_t *p, size_t n);
 bool hex_read(const char *text, uint8_t *out, size_t n);

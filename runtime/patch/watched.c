@@ -51,7 +51,8 @@ static bool one_term(const char **at, struct probation_terms *t)
 	return false;
 }
 
-int watched_terms(const char *text, struct probation_terms *t, struct why *why)
+/* Over what t has. */
+static int read_terms(const char *text, struct probation_terms *t, struct why *why)
 {
 	const char *at = text;
 
@@ -70,7 +71,7 @@ int watched_terms(const char *text, struct probation_terms *t, struct why *why)
 int watched_default(const char *text, struct why *why)
 {
 	terms = (struct probation_terms){ 1000, 60, 0, 64 << 10 };
-	return text ? watched_terms(text, &terms, why) : 0;
+	return text ? read_terms(text, &terms, why) : 0;
 }
 
 char *watched_words(const char *text, struct why *why)
@@ -78,7 +79,7 @@ char *watched_words(const char *text, struct why *why)
 	struct probation_terms t = terms;
 	char all[100] = "off";
 
-	if (text && *text && watched_terms(text, &t, why) < 0)
+	if (text && *text && read_terms(text, &t, why) < 0)
 		return NULL;
 	if (t.messages)
 		snprintf(all, sizeof all, "messages=%u,seconds=%u,faults=%u,state=%u", t.messages,
@@ -93,7 +94,7 @@ struct probation *watched_begin(const char *text, struct code *code, uint32_t nu
 {
 	struct probation_terms t = { 0 };
 
-	if (!n || !text || watched_terms(text, &t, NULL) < 0 || !t.messages)
+	if (!n || !text || read_terms(text, &t, NULL) < 0 || !t.messages)
 		return NULL;
 	return probation_begin(code, number, &t, c, n);
 }

@@ -7,10 +7,8 @@
 
 #include "core.h"
 
-/* "messages=1000,seconds=60,faults=0,state=65536", any of them, or "off" (messages 0), over what t
- * has. Negative with why. */
-int  watched_terms(const char *text, struct probation_terms *t, struct why *why);
-/* What a patch gets that says nothing; for the node, before it takes any. Negative with why. */
+/* What a patch gets that says nothing: "messages=1000,seconds=60,faults=0,state=65536", any of
+ * them, or "off" (messages 0). For the node, before it takes any. Negative with why. */
 int  watched_default(const char *text, struct why *why);
 /* The whole of what `text` (NULL: nothing) comes to. Gives. NULL with why. */
 char *watched_words(const char *text, struct why *why);

@@ -24,18 +24,9 @@ static const char *name_of(unsigned i)
 	return text;
 }
 
-static unsigned seen;
-
-static void count_seat(void *arg, void *who)
-{
-	(void)arg;
-	assert_in_range((struct seat **)who - seats, 0, MEMBERS - 1);
-	seen++;
-}
-
 static void check(void)
 {
-	unsigned all = 0, used = 0;
+	unsigned used = 0;
 
 	for (unsigned n = 0; n < NAMES; n++) {
 		unsigned count = 0, listed = 0;
@@ -46,13 +37,9 @@ static void check(void)
 		for (struct seat *s = room_seats(&rooms, name_of(n)); s; s = s->next_in_room)
 			listed += in[(struct seat **)s->who - seats][n];
 		assert_int_equal(listed, count);
-		all += count;
 		used += count > 0;
 	}
 	assert_int_equal(rooms.count, used);
-	seen = 0;
-	rooms_each(&rooms, count_seat, NULL);
-	assert_int_equal(seen, all);
 }
 
 static void members_come_and_go(void **state)

@@ -197,11 +197,17 @@ class Runtime:
         for client in self.clients:
             client.ws.shutdown()
 
-    def stop(self, with_signal=signal.SIGTERM, trouble=TROUBLE):
+    def end(self):
+        """As stop(); its clients go when they are told to, so that nobody waits for them."""
+        self.stop(leaving=self.clients)
+
+    def stop(self, with_signal=signal.SIGTERM, trouble=TROUBLE, leaving=()):
         """Ends it as its users do; that must go well, and nothing may have gone wrong before."""
         if self.process in running:
             running.discard(self.process)
             self.process.send_signal(with_signal)
+            for client in leaving:
+                client.hang_up()
         try:
             code = self.process.wait(10 * max(PATIENCE, 1))
         except subprocess.TimeoutExpired:
@@ -375,6 +381,15 @@ class Client:
                 return frames, close_code(frame.data)
             frames.append(unpack(frame.data))
 
+    def hang_up(self):
+        """Reads on until it is told to go, and goes."""
+        try:
+            while self.ws.connected and self.ws.recv_frame().opcode != websocket.ABNF.OPCODE_CLOSE:
+                pass
+        except (websocket.WebSocketException, OSError):
+            pass
+        self.ws.shutdown()
+
     def close(self):
         self.ws.close()
 
@@ -457,7 +472,7 @@ class Case(unittest.TestCase):
             cls.folder = make_folder()
             cls.runtime = Runtime(*cls.options, *(HERE / "actors" / f for f in cls.actors))
             cls.addClassCleanup(cls.runtime.forget_clients)
-            cls.addClassCleanup(cls.runtime.stop)
+            cls.addClassCleanup(cls.runtime.end)
 
     def setUp(self):
         self.runtimes = [self.runtime] if self.runtime else []
@@ -469,7 +484,7 @@ class Case(unittest.TestCase):
         self.runtimes.append(runtime)
         self.addCleanup(runtime.forget_clients)
         if stop:
-            self.addCleanup(lambda: runtime.process.poll() is None and runtime.stop())
+            self.addCleanup(lambda: runtime.process.poll() is None and runtime.end())
         runtime.wait_ready()
         return runtime
 

@@ -6,9 +6,9 @@
  *   actorctl call login_password set ann 5f4dcc3b5aa765d61d8327deb882cf99
  *   actorctl call login_password remove ann
  *
- * An attempt has a place here while the store and `proof` are asked; who finds none is refused,
- * in words. Whose attempt takes too long gets ACTOR_ETIME: that is no refusal, and such clients try
- * again. */
+ * An attempt has a place here while the store and `proof` are asked. Who finds none gets
+ * ACTOR_EFULL, whose attempt takes too long ACTOR_ETIME: these are no refusals, and such clients
+ * try again. */
 #include <stdio.h>
 #include <string.h>
 
@@ -54,6 +54,11 @@ static const char *key_of(const char *user, char key[NAME_SIZE + 8])
 	return key;
 }
 
+static int crowded(const msg *m)
+{
+	return msg_fail_as(m, ACTOR_EFULL, "too many logins at once: try again");
+}
+
 /* A new attempt, with what it is about; or why there is none. */
 static int begin(actor *self, const msg *m, struct attempt **at)
 {
@@ -62,16 +67,17 @@ static int begin(actor *self, const msg *m, struct attempt **at)
 	if (msg_len(m, 0) >= NAME_SIZE || msg_len(m, 1) >= PROOF_SIZE || !msg_len(m, 0))
 		return msg_fail(m, "a name and a password have 1 to %d bytes", NAME_SIZE - 1);
 	if (!a)
-		return msg_fail(m, "too many logins at once: try again");
+		return crowded(m);
 	memcpy(a->user, msg_str(m, 0), msg_len(m, 0) + 1);
 	memcpy(a->proof, msg_str(m, 1), msg_len(m, 1) + 1);
 	return 0;
 }
 
+/* -1: whoever is asked has no room. */
 static int under_way(const msg *m, struct attempt *a, int64_t ask)
 {
 	if (ask < 0)
-		return msg_fail(m, "the store does not answer: try again");
+		return crowded(m);
 	a->ask = ask;
 	a->caller = msg_defer(m);
 	return 0;
@@ -82,9 +88,9 @@ static void end(struct attempt *a)
 	memset(a, 0, sizeof *a);
 }
 
-static int refuse(actor *self, struct attempt *a, const char *why)
+static int refuse(actor *self, struct attempt *a, int code, const char *why)
 {
-	actor_refuse(self, a->caller, "%s", why);
+	actor_refuse_as(self, a->caller, code, "%s", why);
 	end(a);
 	return 0;
 }
@@ -112,10 +118,10 @@ static int found(actor *self, const msg *m)
 	if (!a)
 		return 0;
 	if (msg_error(m))
-		return refuse(self, a, "the store does not answer: try again");
+		return refuse(self, a, ACTOR_ETIME, "the store does not answer: try again");
 	ask = actor_ask(self, l->proof, "check", "checked", WAIT_MS, hash, a->proof);
 	if (ask < 0)
-		return refuse(self, a, "too many logins at once: try again");
+		return refuse(self, a, ACTOR_EFULL, "too many logins at once: try again");
 	a->ask = ask;
 	return 0;
 }
@@ -127,7 +133,7 @@ static int checked(actor *self, const msg *m)
 	if (!a)
 		return 0;
 	if (msg_error(m))
-		return refuse(self, a, msg_error_text(m));
+		return refuse(self, a, msg_error(m), msg_error_text(m));
 	actor_answer(self, a->caller);
 	end(a);
 	return 0;
@@ -155,11 +161,11 @@ static int hashed(actor *self, const msg *m)
 	if (!a)
 		return 0;
 	if (msg_error(m))
-		return refuse(self, a, msg_error_text(m));
+		return refuse(self, a, msg_error(m), msg_error_text(m));
 	ask = actor_ask(self, l->store, "put", "checked", WAIT_MS, key_of(a->user, key),
 			msg_str(m, 0));
 	if (ask < 0)
-		return refuse(self, a, "the store is busy: try again");
+		return refuse(self, a, ACTOR_EFULL, "the store is busy: try again");
 	a->ask = ask;
 	return 0;
 }

@@ -38,7 +38,7 @@ static int admit(actor *self, const msg *m)
 	ask = i < 0 ? ACTOR_EFULL
 	            : actor_ask(self, l->proof, "token", "checked", WAIT_MS, msg_str(m, 1));
 	if (ask < 0)
-		return msg_fail(m, "too many logins at once: try again");
+		return msg_fail_as(m, ACTOR_EFULL, "too many logins at once: try again");
 	l->place[i].ask = ask;
 	l->place[i].caller = msg_defer(m);
 	memcpy(l->place[i].user, msg_str(m, 0), msg_len(m, 0) + 1);
@@ -55,7 +55,8 @@ static int checked(actor *self, const msg *m)
 		return 0;
 	l->place[i].ask = 0;
 	if (msg_error(m))
-		return actor_refuse(self, l->place[i].caller, "%s", msg_error_text(m));
+		return actor_refuse_as(self, l->place[i].caller, msg_error(m), "%s",
+				       msg_error_text(m));
 	if (strcmp(user, "-") && strcmp(user, msg_str(m, 0)))
 		return actor_refuse(self, l->place[i].caller, "the token is for another user");
 	return actor_answer(self, l->place[i].caller, msg_str(m, 0));

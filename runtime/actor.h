@@ -179,9 +179,13 @@ int              msg_next(struct msg_items *from, struct msg_item *item);   /* 0
 #define actor_answer(self, to, ...) \
 	SITE_(actor_answer_(self, to, &s_, VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
 msg_caller msg_defer(const msg *m);
-int  msg_fail(const msg *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-int actor_refuse(actor *self, msg_caller to, const char *fmt, ...)
+#define msg_fail(m, ...) msg_fail_as(m, ACTOR_EFAIL, __VA_ARGS__)
+#define actor_refuse(self, to, ...) actor_refuse_as(self, to, ACTOR_EFAIL, __VA_ARGS__)
+/* By another code than a refusal's, as ACTOR_EFULL: there is no room now. Returns it. */
+int  msg_fail_as(const msg *m, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+int  actor_refuse_as(actor *self, msg_caller to, int code, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 /* The message as it is to another handler, which answers the caller in our place. */
 int  msg_forward(const msg *m, actor_ref to, const char *what);
 

@@ -337,7 +337,13 @@ int msg_reply_(const msg *m, const struct actor_site *s, const uint64_t *values)
 	return 0;
 }
 
-int msg_fail(const msg *m, const char *fmt, ...)
+/* What is no error would be an answer. */
+static int error_code(int code)
+{
+	return code < 0 ? code : ACTOR_EFAIL;
+}
+
+int msg_fail_as(const msg *m, int code, const char *fmt, ...)
 {
 	struct worker *w = worker_self;
 	uint64_t corr = take_caller(m);
@@ -348,11 +354,11 @@ int msg_fail(const msg *m, const char *fmt, ...)
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	if (corr)
-		post_answer(w, m->from, corr, NULL, 0, ACTOR_EFAIL, text);
+		post_answer(w, m->from, corr, NULL, 0, error_code(code), text);
 	else
 		memcpy(w->failure, text, sizeof w->failure - 1);
 	w->in_handler |= IN_REFUSAL;
-	return ACTOR_EFAIL;
+	return error_code(code);
 }
 
 msg_caller msg_defer(const msg *m)
@@ -392,7 +398,7 @@ int actor_answer_(actor *self, msg_caller to, const struct actor_site *s, const 
 	return answer(self, to, args, (unsigned)s->n, 0, NULL);
 }
 
-int actor_refuse(actor *self, msg_caller to, const char *fmt, ...)
+int actor_refuse_as(actor *self, msg_caller to, int code, const char *fmt, ...)
 {
 	char text[TEXT_MAX];
 	va_list ap;
@@ -400,7 +406,7 @@ int actor_refuse(actor *self, msg_caller to, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	return answer(self, to, NULL, 0, ACTOR_EFAIL, text);
+	return answer(self, to, NULL, 0, error_code(code), text);
 }
 
 int core_answer(actor *self, msg_caller to, struct packed in, unsigned count, int code,

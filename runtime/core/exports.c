@@ -118,8 +118,8 @@ LENDS lends_type(const void *type, int by_name)
 /* --- by no door ----------------------------------------------------------------------------- */
 
 /* The same functions by doors, for the texts when they are whole. */
-static int (*door_fail)(const msg *, const char *, ...);
-static int (*door_refuse)(actor *, msg_caller, const char *, ...);
+static int (*door_fail)(const msg *, int, const char *, ...);
+static int (*door_refuse)(actor *, msg_caller, int, const char *, ...);
 static void (*door_log)(actor *, const char *, ...);
 static void (*door_free)(actor *, void *);
 
@@ -133,24 +133,24 @@ static void (*door_free)(actor *, void *);
 		va_end(ap_);                                                                       \
 	} while (0)
 
-static int fail(const msg *m, const char *fmt, ...)
+static int fail(const msg *m, int code, const char *fmt, ...)
 {
 	char text[TEXT_MAX];
 
 	lends_message(m);
 	lends_text(fmt);
 	WRITE(text, fmt);
-	return door_fail(m, "%s", text);
+	return door_fail(m, code, "%s", text);
 }
 
-static int refuse(actor *self, msg_caller to, const char *fmt, ...)
+static int refuse(actor *self, msg_caller to, int code, const char *fmt, ...)
 {
 	char text[TEXT_MAX];
 
 	lends_self_or_null(self);
 	lends_text(fmt);
 	WRITE(text, fmt);
-	return door_refuse(self, to, "%s", text);
+	return door_refuse(self, to, code, "%s", text);
 }
 
 static void log_it(actor *self, const char *fmt, ...)
@@ -221,7 +221,7 @@ static void free_it(actor *self, void *p)
 	BARE(msg_items, msg_items)                                                                 \
 	BARE(msg_next, msg_next)                                                                   \
 	DOOR(msg_caller, msg_defer, (const msg *m), MESSAGE, undo_defer(m))                        \
-	BARE(msg_fail, fail)                                                                       \
+	BARE(msg_fail_as, fail)                                                                    \
 	DOOR(int, msg_forward, (const msg *m, actor_ref to, const char *what),                     \
 	     MESSAGE TEXT(what), msg_forward(m, to, what))                                         \
 	DOOR(int, msg_reply_, (const msg *m, SITE, V), MESSAGE VALUES, msg_reply_(m, s, v))        \
@@ -256,7 +256,7 @@ static void free_it(actor *self, void *p)
 	DOOR(actor_ref, actor_find, (const char *name), TEXT(name), actor_find(name))              \
 	DOOR(int, actor_alive, (WHO), NOTHING, actor_alive(who))                                   \
 	DOOR(int, actor_is_topic, (WHO), NOTHING, actor_is_topic(who))                             \
-	BARE(actor_refuse, refuse)                                                                 \
+	BARE(actor_refuse_as, refuse)                                                              \
 	DOOR(int64_t, client_int, (WHO, KEY), TEXT(key), client_int(who, keep, key))               \
 	DOOR(double, client_num, (WHO, KEY), TEXT(key), client_num(who, keep, key))                \
 	DOOR(size_t, client_str, (WHO, KEY, char *out, size_t size),                               \
@@ -345,7 +345,7 @@ static struct export doors[ROWS + 1];
 static void make_doors(void)
 {
 	struct export all[INNER + ROWS] = {
-		[FAIL] = { NULL, AT(msg_fail) }, [REFUSE] = { NULL, AT(undo_refuse) },
+		[FAIL] = { NULL, AT(msg_fail_as) }, [REFUSE] = { NULL, AT(undo_refuse) },
 		[LOG] = { NULL, AT(actor_log) }, [FREE] = { NULL, AT(undo_free) },
 	};
 	char *at;
@@ -355,8 +355,9 @@ static void make_doors(void)
 	at = guard_doors(all, ARRAY_LEN(all));
 	if (!at)
 		return;
-	door_fail = (int (*)(const msg *, const char *, ...))(uintptr_t)(at + FAIL * GUARD_DOOR);
-	door_refuse = (int (*)(actor *, msg_caller, const char *, ...))(uintptr_t)(
+	door_fail = (int (*)(const msg *, int, const char *, ...))(uintptr_t)(at +
+		FAIL * GUARD_DOOR);
+	door_refuse = (int (*)(actor *, msg_caller, int, const char *, ...))(uintptr_t)(
 		at + REFUSE * GUARD_DOOR);
 	door_log = (void (*)(actor *, const char *, ...))(uintptr_t)(at + LOG * GUARD_DOOR);
 	door_free = (void (*)(actor *, void *))(uintptr_t)(at + FREE * GUARD_DOOR);

@@ -143,7 +143,7 @@ int undo_answer_out(actor *self, msg_caller to, msg_out *o)
 	return answered(self, to, copy, actor_answer_out(self, to, o));
 }
 
-int undo_refuse(actor *self, msg_caller to, const char *fmt, ...)
+int undo_refuse(actor *self, msg_caller to, int code, const char *fmt, ...)
 {
 	struct wait *copy = copy_caller(self, to);
 	char text[TEXT_MAX];
@@ -152,7 +152,7 @@ int undo_refuse(actor *self, msg_caller to, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	return answered(self, to, copy, actor_refuse(self, to, "%s", text));
+	return answered(self, to, copy, actor_refuse_as(self, to, code, "%s", text));
 }
 
 /* --- its mode, its stash ------------------------------------------------------------------ */

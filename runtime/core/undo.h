@@ -24,8 +24,8 @@ bool undo_may_free(const void *p);
 int undo_cancel(actor *self, int64_t timer);
 int undo_answer(actor *self, msg_caller to, const struct actor_site *s, const uint64_t *values);
 int undo_answer_out(actor *self, msg_caller to, msg_out *o);
-int undo_refuse(actor *self, msg_caller to, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+int undo_refuse(actor *self, msg_caller to, int code, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 int undo_become(actor *self, const char *mode);
 int undo_stash(actor *self, const msg *m);
 int undo_unstash(actor *self);

@@ -5,12 +5,14 @@
 import base64
 import hmac
 import json
+import select
 import time
 import unittest
 
 import websocket
 
-from harness import HERE, PATIENCE, Case, RedisServer, actord, make_folder, until, write_files
+from harness import (HERE, PATIENCE, Case, RedisServer, actord, close_code, make_folder, until,
+                     write_files)
 
 # "Try again later" (registered since) is unknown to python3-websocket.
 websocket._abnf.VALID_CLOSE_STATUS += (1013,)
@@ -169,6 +171,22 @@ class Passwords(Sessions):
             self.assertEqual(client.receive()["args"], [(i + 1) % 2])
             if i % 2:
                 self.assertEqual(client.receive()["args"], [i])
+
+    def test_too_many_at_once(self):
+        """Who finds no place there is told to come again, and not that the password is wrong."""
+        runtime = self.start("--login", "login_password")
+        self.call(runtime, "set", "ann", "secret")
+        clients = {c.ws.sock: c for c in (runtime.client(login=False) for _ in range(300))}
+        for client in clients.values():
+            client.send({"func": "login", "args": ["ann", "secret"]})
+        said = set()
+        while not said & {1008, 1013}:
+            ready = select.select(list(clients), [], [], 10 * PATIENCE)[0]
+            self.assertTrue(ready, "nobody hears anything")
+            for sock in ready:
+                frame = clients.pop(sock).ws.recv_frame()
+                said.add(close_code(frame.data) if frame.opcode == 8 else frame.data)
+        self.assertEqual({x for x in said if isinstance(x, int)}, {1013})
 
 
 class Tokens(Sessions):

@@ -97,7 +97,7 @@ static void walk(const struct declared *d, const void *function)
 	const int64_t bad[] = { 64, INT64_MIN, (int64_t)(uintptr_t)nowhere };
 	/* After these the message is not lend()'s to answer. */
 	static const char *const answer[] = {
-		"msg_defer", "msg_fail", "msg_forward", "actor_stash", NULL,
+		"msg_defer", "msg_fail_as", "msg_forward", "actor_stash", NULL,
 	};
 
 	if (!is_one_of(d->name, answer))

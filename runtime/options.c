@@ -271,6 +271,20 @@ NUMBER(clients, limits.clients, 0, 1000000)
 NUMBER(address_clients, limits.address_clients, 0, 1000000)
 NUMBER(client_rate, limits.client_rate, 0, 1000000)
 NUMBER(address_rate, limits.address_rate, 0, 1000000)
+
+/* N, or N:BURST. */
+static int set_login_rate(struct node_config *c, const char *value, struct why *why)
+{
+	const char *colon = strchr(value, ':');
+	char rate[16];
+
+	snprintf(rate, sizeof rate, "%.*s", (int)strcspn(value, ":"), value);
+	if (number(rate, 0, 1000000, &c->limits.login_rate, why))
+		return ACTOR_EARGS;
+	c->limits.login_burst = c->limits.login_rate;
+	return colon ? number(colon + 1, 1, 1000000, &c->limits.login_burst, why) : 0;
+}
+
 NUMBER(message_bytes, limits.message_bytes, 1024, MESSAGE_MAX)
 NUMBER(unsent_bytes, limits.unsent_bytes, 1024, 1 << 30)
 NUMBER(handshake_s, limits.handshake_s, 1, 3600)
@@ -346,6 +360,9 @@ static const struct option table[] = {
 	  set_client_rate },
 	{ "address-rate", "N", "and of all of one address, new clients counted in, then 1013 (0)",
 	  set_address_rate },
+	{ "login-rate", "N[:BURST]", "logins a second of one address that may be refused, and as\n"
+	  "many at once; then 1008, or 429, and nobody is asked (5:100; 0: any\n"
+	  "number)", set_login_rate },
 	{ "max-message", "BYTES", "of a client's message, then 1009 (16777216)",
 	  set_message_bytes },
 	{ "max-unread", "BYTES", "kept for a client that does not read (8388608), and what\n"
@@ -547,7 +564,7 @@ int options_read(struct options *o, int argc, char **argv, struct why *why)
 		.topic = "rpc", .login = "login", .unsigned_patches = -1,
 		.limits = {
 			.message_bytes = MESSAGE_MAX, .unsent_bytes = 8 << 20, .handshake_s = 20,
-			.login_s = 30, .ping_s = 60,
+			.login_s = 30, .ping_s = 60, .login_rate = 5, .login_burst = 100,
 		},
 	} };
 	o->actors = mem_alloc(((size_t)argc + 1) * sizeof *o->actors);

@@ -32,6 +32,9 @@ struct frames_port {
 	/* borrows the bytes; text: JSON. On the gateway's thread. */
 	void (*send)(void *conn, const void *bytes, size_t len, bool text);
 	void (*close)(void *conn, int code, const char *reason);
+	/* Before a login is asked about: NULL, or why its address may not try. */
+	const char *(*barred)(void *conn);
+	void (*refused)(void *conn);            /* its login was, or it left before it knew */
 };
 
 /* A command to Redis and its reply, on the I/O thread. */

@@ -13,8 +13,7 @@
  * Invariants: a close goes out behind everything sent before it, from conn_writeable() alone; once
  * one was asked for, nothing is sent or taken any more.
  * A connection's thread, one for life; others see the counters. What counts for all threads, how
- * many there are and what an address may, is in the struct crowd. It knows no library: see struct
- * wire. */
+ * many there are and what an address may, is crowd.c's. It knows no library: see struct wire. */
 #include "conn.h"
 
 #include <stdio.h>
@@ -29,9 +28,7 @@ enum {
 	CLOSE_S = 5,
 	REASON_MAX = 123,
 	GATHER_BYTES = 4096,            /* a larger message takes long to read */
-	SPARE_CONNS = 16,               /* of an address, for GETs, and to hear why not */
-	EARLY_FREE = 65536,             /* of a message before login: no login needs more, */
-	EARLY_ALL = 64 << 20,           /* and what has more, of all together; half of an address */
+	EARLY_FREE = 65536,             /* of a message before login: no login needs more */
 	FRAMES_FREE = 16, FRAME_BYTES = 4096,   /* of a message: see counts() */
 	SAID_BYTES = 65536,             /* so much of a message is a sign that it comes */
 	TICK_MS = 500,
@@ -112,13 +109,22 @@ static bool has_room(struct conn *c)
 	return false;
 }
 
+/* While an HTTP connection is not read the library (4.1) writes nothing to it either. */
+void conn_news(struct conn *c)
+{
+	if (c->waits)
+		c->in->wire->read(c->wsi, true);
+	c->waits = false;
+	c->in->wire->want(c->wsi);
+}
+
 static void conn_send(void *conn, const void *bytes, size_t len, bool text)
 {
 	struct conn *c = conn;
 
 	if (c->posted) {
 		posted_frame(c->posted, bytes, len);
-		c->in->wire->want(c->wsi);
+		conn_news(c);
 		return;
 	}
 	if (c->code || c->deaf || !has_room(c))
@@ -134,7 +140,7 @@ static void conn_close(void *conn, int code, const char *reason)
 
 	if (c->posted) {
 		posted_close(c->posted, code, reason);
-		c->in->wire->want(c->wsi);
+		conn_news(c);
 		return;
 	}
 	if (c->code)
@@ -145,7 +151,24 @@ static void conn_close(void *conn, int code, const char *reason)
 	c->in->wire->want(c->wsi);
 }
 
-const struct frames_port conn_frames = { conn_send, conn_close };
+static const char *conn_barred(void *conn)
+{
+	struct conn *c = conn;
+	const char *why = c->from ? crowd_barred(c->in->crowd, c->from) : NULL;
+
+	COUNT_UP(&c->in->limited, why != NULL);
+	return why;
+}
+
+static void conn_refused(void *conn)
+{
+	struct conn *c = conn;
+
+	if (c->from)
+		crowd_refused(c->in->crowd, c->from);
+}
+
+const struct frames_port conn_frames = { conn_send, conn_close, conn_barred, conn_refused };
 
 /* --- what it may -------------------------------------------------------------------------- */
 
@@ -159,15 +182,10 @@ static size_t early(const struct conn *c)
 
 bool conn_early(struct conn *c)
 {
-	size_t now = early(c), more = now - c->early, all, own = 0;
+	size_t was = c->early;
 
-	c->early = now;
-	if (!more)
-		return true;
-	all = atomic_fetch_add(&c->in->crowd->early, more) + more;
-	if (c->from)
-		own = atomic_fetch_add(&c->from->early, more) + more;
-	return !now || (all <= EARLY_ALL && own <= EARLY_ALL / 2);
+	c->early = early(c);
+	return crowd_early(c->in->crowd, c->from, was, c->early);
 }
 
 static void part_fini(struct conn *c)
@@ -190,20 +208,6 @@ static void flow(struct conn *c)
 	else
 		list_remove(&c->paused);
 	c->in->wire->read(c->wsi, !stop);
-}
-
-/* It is counted already. */
-static bool too_many(const struct conn *c, const char **words)
-{
-	const struct gateway_limits *l = &c->in->limits;
-
-	if (l->clients && LOAD(&c->in->crowd->present) > (unsigned)l->clients)
-		*words = "there are as many clients as may be";
-	else if (l->address_clients && LOAD(&c->from->clients) > (unsigned)l->address_clients)
-		*words = "there are as many clients of your address as may be";
-	else
-		return false;
-	return true;
 }
 
 /* Over a rate, and told so. To come counts as a message of the address. */
@@ -252,22 +256,15 @@ static size_t sum(size_t have, size_t len, size_t rest)
 
 /* --- its life ----------------------------------------------------------------------------- */
 
-/* It counts, for all limits, from here to its end. */
 static void enter(struct conn *c)
 {
-	struct crowd *crowd = c->in->crowd;
-
-	atomic_fetch_add(&crowd->present, 1);
 	c->from = c->in->wire->from(c->wsi);
-	atomic_fetch_add(&c->from->clients, 1);
+	crowd_enter(c->in->crowd, c->from);
 }
 
 static void leave(struct conn *c)
 {
-	struct crowd *crowd = c->in->crowd;
-
-	atomic_fetch_sub(&c->from->clients, 1);
-	atomic_fetch_sub(&crowd->present, 1);
+	crowd_leave(c->in->crowd, c->from);
 	c->from = NULL;
 }
 
@@ -286,7 +283,7 @@ int conn_open(struct conn *c, struct conns *all, void *wsi)
 	enter(c);
 	if (all->leaving) {
 		conn_close(c, CLOSE_GOING, "the node is stopping");
-	} else if (too_many(c, &words)) {
+	} else if ((words = crowd_full(all->crowd, c->from))) {
 		conn_close(c, CLOSE_LATER, words);
 		COUNT_UP(&all->turned_away, 1);
 	} else if (!limited(c, true)) {
@@ -304,9 +301,12 @@ int conn_post(struct conn *c, const char **words)
 	if (all->leaving) {
 		*words = "the node is stopping";
 		status = 503;
-	} else if (too_many(c, words)) {
+	} else if ((*words = crowd_full(all->crowd, c->from))) {
 		COUNT_UP(&all->turned_away, 1);
 		status = 503;
+	} else if ((*words = crowd_barred(all->crowd, c->from))) {
+		COUNT_UP(&all->limited, 1);
+		status = 429;
 	} else if (!rate_take(&c->from->full_ns, all->limits.address_rate, now_ns())) {
 		*words = "too many messages a second from your address";
 		COUNT_UP(&all->limited, 1);
@@ -451,21 +451,11 @@ int conn_over(struct conn *c)
 
 /* --- all of them -------------------------------------------------------------------------- */
 
-void crowd_init(struct crowd *c)
-{
-	c->addresses = addresses_new();
-}
-
-void crowd_fini(struct crowd *c)
-{
-	addresses_free(c->addresses);
-}
-
-void conns_init(struct conns *all, const struct wire *wire, const struct gateway_limits *l,
-                struct crowd *crowd, struct sessions *sessions)
+void conns_init(struct conns *all, const struct wire *wire, struct crowd *crowd,
+                struct sessions *sessions)
 {
 	all->wire = wire;
-	all->limits = *l;
+	all->limits = crowd->limits;
 	all->crowd = crowd;
 	all->sessions = sessions;
 	list_init(&all->all);
@@ -566,20 +556,10 @@ void conns_turn_ends(struct conns *all)
 
 struct address *conns_admit(struct conns *all, int fd)
 {
-	struct address *from = addresses_hold(all->crowd->addresses, fd);
-	int most = all->limits.address_clients;
+	struct address *from = crowd_admit(all->crowd, fd);
 
-	if (!most || LOAD(&from->conns) <= (unsigned)most + SPARE_CONNS)
-		return from;
-	COUNT_UP(&all->turned_away, 1);
-	conns_bye(all, from);
-	return NULL;
-}
-
-void conns_bye(struct conns *all, struct address *from)
-{
-	if (from)
-		addresses_drop(all->crowd->addresses, from, now_ns());
+	COUNT_UP(&all->turned_away, !from);
+	return from;
 }
 
 void conns_leave(struct conns *all)

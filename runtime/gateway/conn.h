@@ -4,11 +4,10 @@
 #ifndef CONN_H
 #define CONN_H
 
-#include "limits.h"
+#include "crowd.h"
 #include "list.h"
 #include "outgoing.h"
 #include "ports.h"
-#include "rate.h"
 
 struct http_reply;
 enum { WIRE_SPACE = 32 };               /* as much as struct wire's space may be */
@@ -28,19 +27,10 @@ struct wire {
 	size_t space;                   /* bytes */
 };
 
-/* What counts for all threads together; any of them. */
-struct crowd {
-	struct addresses *addresses;
-	_Atomic unsigned present;
-	_Atomic size_t early;           /* bytes of long messages before a login */
-};
-void crowd_init(struct crowd *c);
-void crowd_fini(struct crowd *c);
-
 struct sessions;
 struct conns {
 	const struct wire *wire;
-	struct gateway_limits limits;
+	struct gateway_limits limits;   /* the crowd's */
 	struct crowd *crowd;
 	struct sessions *sessions;      /* of these connections */
 	struct link all, dirty, paused, calls;
@@ -54,8 +44,8 @@ struct conns {
 	_Atomic uint64_t accepted, turned_away, limited, late, lost, overflown, dropped;
 };
 /* Borrows crowd and sessions. */
-void conns_init(struct conns *all, const struct wire *wire, const struct gateway_limits *l,
-                struct crowd *crowd, struct sessions *sessions);
+void conns_init(struct conns *all, const struct wire *wire, struct crowd *crowd,
+                struct sessions *sessions);
 /* Who has not logged in, who is silent: some of them, so that each is looked at twice a second. How
  * many ms from now it is to be called again. */
 int  conns_sweep(struct conns *all);
@@ -65,10 +55,9 @@ void conns_turn_ends(struct conns *all);
 /* What clients called meanwhile, gathered by actor, goes: before the loop waits, and before
  * anything but a read is done for a client. */
 void conns_gathered(struct conns *all);
-/* A connection has come: whose it is, for wire.from(), until conns_bye(). NULL: there are too many
- * of its address, it is to be closed. */
+/* A connection has come: whose it is, for wire.from(); until crowd_bye(). NULL: it is to be closed.
+ */
 struct address *conns_admit(struct conns *all, int fd);
-void conns_bye(struct conns *all, struct address *from);        /* it is closed; NULL is fine */
 /* Has so much time passed since that tick? 0 s: never. */
 bool conns_over(const struct conns *all, uint32_t since, int seconds);
 void conns_leave(struct conns *all);    /* closes each, and whoever still comes, with 1001 */
@@ -97,7 +86,9 @@ struct conn {
 	struct posted *posted;          /* not a WebSocket: a call by HTTP, its body's bytes; */
 	size_t body;
 	struct file *file;              /* or what it is sent, */
-	bool ends;                      /* and the connection ends behind it */
+	bool ends;                      /* and the connection ends behind it, or behind the body */
+	bool waits;                     /* its body is not read until its login is settled, */
+	bool expects;                   /* nor asked for: it waits for 100 */
 };
 /* It may be closed at once, with words. -1: there is no session for it. */
 int  conn_open(struct conn *c, struct conns *all, void *wsi);
@@ -110,6 +101,7 @@ int  conn_writeable(struct conn *c);
  * the HTTP status that refuses it, with words: then it is over. */
 int  conn_post(struct conn *c, const char **words);
 void conn_posted(struct conn *c);
+void conn_news(struct conn *c);         /* of its call: read on, and answer */
 /* What is there of a long message, or of a call's body, counts until its client has logged in, or
  * the call is answered. False: all those have too much of them. */
 bool conn_early(struct conn *c);

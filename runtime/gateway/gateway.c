@@ -187,13 +187,13 @@ struct gateway *gateway_new(const struct gateway_config *c, struct why *why)
 	struct ws_config w = {
 		.listener = -1, .turn = turn, .whose = whose, .crowd = &g->crowd,
 		.http = { .get = get, .arg = g, .files = c->files, .token = c->token },
-		.cert = c->cert, .key = c->key, .limits = c->limits,
+		.cert = c->cert, .key = c->key,
 	};
 
 	g->n = c->threads;
 	g->http = (struct http_config){ .get = c->http, .arg = c->arg };
 	pthread_mutex_init(&g->http_lock, NULL);
-	crowd_init(&g->crowd);
+	crowd_init(&g->crowd, &c->limits);
 	w.http.listen = g->listen = mem_string(c->addr, strlen(c->addr));
 	if (c->origins)
 		w.http.origins = g->origins = mem_string(c->origins, strlen(c->origins));

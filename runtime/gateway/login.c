@@ -8,8 +8,9 @@
  * fails, or a Redis that is away, does not keep anybody out; but what the store did not tell of is
  * not written either (keep_unread()).
  *
- * Overload is no refusal: where the actor is not reached in time, the connection is closed with
- * 1013 and without a loginback, and its client tries again.
+ * Overload is no refusal: where the actor is not reached in time, or has no room, the connection is
+ * closed with 1013 and without a loginback, and its client tries again. A refusal counts against
+ * the address, as does who leaves before it is told; there the port says who may not try any more.
  *
  * Invariants: `asking` from the question to the last answer, frames are held as long; a session has
  * a seat among the users from its login until it is closed, its own, so that no other's end takes
@@ -27,6 +28,7 @@ enum {
 };
 
 static struct {
+	const struct frames_port *port;
 	enum same_user same_user;
 	actor_ref doorkeeper, store, bus;
 } login;
@@ -101,11 +103,12 @@ int login_ask(struct session *s, const struct envelope *e, bool last)
 	struct envelope back = login_back(e);
 	struct why why = { "" };
 	struct value user;
+	const char *no = login_fits(e, &user) ? login.port->barred(s->conn) :
+	                 "login takes a GUID, of 255 bytes at most, and a password's hash";
 	int64_t ask;
 
-	if (!login_fits(e, &user)) {
-		answer_login(s, &back, "login takes a GUID, of 255 bytes at most, and a password's "
-		             "hash");
+	if (no) {
+		answer_login(s, &back, no);
 		return 0;
 	}
 	ask = core_ask(core_actor(s->id), &c, "settled", LOGIN_MS, &why);
@@ -262,6 +265,8 @@ int login_settled(actor *self, const msg *m)
 		no = enter_users(s);
 	if (s->closing || no) {
 		s->asking = false;
+		if (msg_error(m) && !is_overload(msg_error(m)))
+			login.port->refused(s->conn);
 		if (is_overload(msg_error(m)))
 			session_close(s, CLOSE_LATER, "too many logins at once: try again");
 		else if (!s->closing)
@@ -327,6 +332,8 @@ void login_gone(struct session *s)
 {
 	if (s->in)
 		tell_group(s, "beforeQuit");
+	else if (s->asking)
+		login.port->refused(s->conn);
 	keep_close(s->id);
 	users_leave(s);
 	rooms_leave(&s->seats);
@@ -336,6 +343,7 @@ void login_gone(struct session *s)
 
 void login_setup(const struct session_config *c)
 {
+	login.port = c->port;
 	login.same_user = c->same_user;
 	login.doorkeeper = actor_find(c->login);
 	login.store = actor_find("store");

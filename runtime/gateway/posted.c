@@ -2,17 +2,20 @@
  * posted.c - POST /call/ACTOR/HANDLER: a client that logs in, calls once and goes.
  *
  * It is a session like any other, so its rights are those of a WebSocket client, but for that it is
- * only passing: the login of the Authorization header is its first frame, the call its second. What
- * the session sends back comes here: first how the login went, then the answer. /call/HANDLER calls
- * the global table. A traceparent is the call's `trace`, as in a message.
+ * only passing: the login of the Authorization header is its first frame, before the body is read,
+ * the call its second. What the session sends back comes here: first how the login went, then the
+ * answer. The body of who is refused is not kept. /call/HANDLER calls the global table. A traceparent is the call's `trace`, as in a message.
  * The connection's thread. */
 #include "posted.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "envelope.h"
 #include "json.h"
 #include "session.h"
+
+enum { LONG_BODY = 16384 };
 
 struct posted {
 	const struct http_config *config;
@@ -20,7 +23,7 @@ struct posted {
 	struct http_reply reply;
 	struct session *session;
 	struct buf body;
-	bool admitted, begun, in;
+	bool begun, in;
 };
 
 struct posted *posted_new(const struct http_config *c, const struct http_request *r)
@@ -29,11 +32,9 @@ struct posted *posted_new(const struct http_config *c, const struct http_request
 
 	p->config = c;
 	p->request = *r;
-	p->admitted = http_admits(c, r, &p->reply);
-	if (p->admitted && !r->user[0]) {
+	if (http_admits(c, r, &p->reply) && !r->user[0]) {
 		http_refuse(c, &p->reply, 401, "log in: Authorization: Basic, or Bearer", NULL);
 		p->reply.ask_login = true;
-		p->admitted = false;
 	}
 	return p;
 }
@@ -43,13 +44,17 @@ void posted_refuse(struct posted *p, int status, const char *words)
 	http_refuse(p->config, &p->reply, status, words, NULL);
 	p->reply.retry = true;
 	p->reply.ask_login = false;
-	p->admitted = false;
 	buf_fini(&p->body);
+}
+
+bool posted_is_long(const struct posted *p)
+{
+	return atoll(p->request.length) > LONG_BODY;
 }
 
 bool posted_body(struct posted *p, const void *bytes, size_t len)
 {
-	if (!p->admitted)
+	if (p->reply.status)
 		return true;
 	if (p->body.len + len > MESSAGE_MAX)
 		return false;
@@ -116,39 +121,44 @@ static int say_call(struct posted *p, const struct buf *values, struct buf *fram
 	return 0;
 }
 
-static void begin(struct posted *p, struct sessions *here, void *conn,
-                  const struct buf *values)
+void posted_login(struct posted *p, struct sessions *here, void *conn)
 {
-	struct buf login = { 0 }, call = { 0 };
+	struct buf login = { 0 };
 
-	say_login(p, &login);
-	if (say_call(p, values, &call)) {
-		http_refuse(p->config, &p->reply, 400, "the body is the arguments: a JSON list",
-		            NULL);
-	} else if (!(p->session = session_new(here, conn, true))) {
+	if (p->reply.status)
+		return;
+	p->session = session_new(here, conn, true);
+	if (!p->session) {
 		http_refuse(p->config, &p->reply, 503, "there is no room for another client",
 		            NULL);
-	} else {
-		session_frame(p->session, login.p, login.len);
-		session_frame(p->session, call.p, call.len);
+		return;
 	}
+	say_login(p, &login);
+	session_frame(p->session, login.p, login.len);
 	buf_fini(&login);
-	buf_fini(&call);
 }
 
-void posted_begin(struct posted *p, struct sessions *here, void *conn)
+bool posted_in(const struct posted *p)
 {
-	struct buf values = { 0 };
+	return p->in;
+}
+
+void posted_begin(struct posted *p)
+{
+	struct buf values = { 0 }, call = { 0 };
 	struct why why = { "" };
 
 	p->begun = true;
-	if (!p->admitted)
-		return;
-	if (p->body.len && json_read(p->body.p, p->body.len, &values, &why)) {
+	if (p->reply.status)
+		;
+	else if (p->body.len && json_read(p->body.p, p->body.len, &values, &why))
 		http_refuse(p->config, &p->reply, 400, why.text, NULL);
-	} else {
-		begin(p, here, conn, &values);
-	}
+	else if (say_call(p, &values, &call))
+		http_refuse(p->config, &p->reply, 400, "the body is the arguments: a JSON list",
+		            NULL);
+	else
+		session_frame(p->session, call.p, call.len);
+	buf_fini(&call);
 	buf_fini(&values);
 	buf_fini(&p->body);
 }
@@ -224,6 +234,7 @@ void posted_close(struct posted *p, int code, const char *reason)
 		return;
 	http_refuse(p->config, &p->reply, refused ? 401 : code == CLOSE_MALFORMED ? 400 : 503,
 	            reason, NULL);
+	buf_fini(&p->body);
 	p->reply.ask_login = refused;
 	p->reply.retry = later;
 }

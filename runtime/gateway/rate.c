@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * rate.c - token buckets, and what the clients of one address do together.
  *
- * An address is remembered while it has connections or its bucket is not full: who hangs up and
+ * An address is remembered while it has connections or a bucket is not full: who hangs up and
  * comes again gains nothing. An IPv6 address counts by its /64, which is what one customer has.
  *
  * Any thread: the table is under a lock, for who comes, who goes and the sweep; a bucket is one
@@ -36,6 +36,29 @@ bool rate_take(_Atomic int64_t *full_ns, int rate, int64_t now_ns)
 			return false;
 	} while (!CAS(full_ns, &was, full));
 	return true;
+}
+
+static int64_t with_one_more(int64_t full_ns, int rate, int64_t now_ns)
+{
+	return (full_ns > now_ns ? full_ns : now_ns) + SECOND_NS / rate;
+}
+
+bool rate_has(const _Atomic int64_t *full_ns, int rate, int burst, int64_t now_ns)
+{
+	return !rate || with_one_more(LOAD(full_ns), rate, now_ns) - now_ns <=
+	                (int64_t)(SECOND_NS / rate) * burst;
+}
+
+void rate_charge(_Atomic int64_t *full_ns, int rate, int burst, int64_t now_ns)
+{
+	int64_t was = LOAD(full_ns), full, most;
+
+	if (!rate)
+		return;
+	most = now_ns + 2 * (int64_t)(SECOND_NS / rate) * burst;
+	do {
+		full = with_one_more(was, rate, now_ns);
+	} while (!CAS(full_ns, &was, full < most ? full : most));
 }
 
 struct addresses *addresses_new(void)
@@ -97,6 +120,11 @@ struct address *addresses_hold(struct addresses *all, int fd)
 	return a;
 }
 
+static bool is_even(const struct address *a, int64_t now_ns)
+{
+	return LOAD(&a->full_ns) <= now_ns && LOAD(&a->logins_full_ns) <= now_ns;
+}
+
 static void forget(struct addresses *all, struct address **at)
 {
 	struct address *a = *at;
@@ -112,7 +140,7 @@ void addresses_drop(struct addresses *all, struct address *a, int64_t now_ns)
 	COUNT_UP(&a->conns, -1u);
 	if (!LOAD(&a->conns)) {
 		all->left++;
-		if (LOAD(&a->full_ns) <= now_ns)
+		if (is_even(a, now_ns))
 			forget(all, place(all, a->key));
 	}
 	pthread_mutex_unlock(&all->lock);
@@ -123,7 +151,7 @@ void addresses_sweep(struct addresses *all, int64_t now_ns)
 	pthread_mutex_lock(&all->lock);
 	for (int i = 0; all->left && i < TABLE; i++)
 		for (struct address **at = &all->in[i]; *at; )
-			if (!LOAD(&(*at)->conns) && LOAD(&(*at)->full_ns) <= now_ns)
+			if (!LOAD(&(*at)->conns) && is_even(*at, now_ns))
 				forget(all, at);
 			else
 				at = &(*at)->next;

@@ -6,7 +6,9 @@
  *           -> /call/: 100, where it is waited for, its body -> posted.c ... the session's answer
  *
  * A file costs a descriptor and a piece, however slowly it is taken; who takes nothing for three
- * times as long as a handshake may take is dropped. What is asked meanwhile is answered behind it;
+ * times as long as a handshake may take is dropped. Of a long body, or one that waits to be asked for,
+ * nothing is read before its login is settled; of who is refused then the rest goes nowhere, for a
+ * while, so that no reset takes the answer away. What is asked meanwhile is answered behind it;
  * should the library bring it before, the connection ends.
  * A connection's thread. It knows no library: see struct wire. */
 #include "web.h"
@@ -17,7 +19,7 @@
 
 enum {
 	PIECE = 16384, PIECES = 16,     /* read and written at once; in one go */
-	CALL_S = 60, BODY_S = 120, TAKES = 3,
+	CALL_S = 60, BODY_S = 120, TAKES = 3, LINGER_S = 5,
 };
 
 int web_reply(const struct wire *wire, void *wsi, struct http_reply *r, bool head)
@@ -60,16 +62,15 @@ static int send_file(struct conn *c)
 
 /* --- calls -------------------------------------------------------------------------------- */
 
-/* Who waits to be asked for the body is asked, or told at once that it is in vain. */
+/* It may call: who waits to be asked for the body is asked. */
 static int ask_body(struct conn *c)
 {
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
-	if (!posted_reply(c->posted)->status)
-		return c->in->wire->write(c->wsi, go_on, sizeof go_on - 1);
-	posted_reply(c->posted)->ends = true;
-	c->in->wire->want(c->wsi);
-	return 0;
+	if (!c->expects || !posted_in(c->posted))
+		return 0;
+	c->expects = false;
+	return c->in->wire->write(c->wsi, go_on, sizeof go_on - 1);
 }
 
 static int begin_call(struct conn *c, const struct http_config *h, const struct http_request *r)
@@ -79,9 +80,19 @@ static int begin_call(struct conn *c, const struct http_config *h, const struct 
 
 	c->posted = posted_new(h, r);
 	list_add(&c->in->calls, &c->all);
+	c->expects = r->expects;
 	if (status)
 		posted_refuse(c->posted, status, words);
-	return r->expects ? ask_body(c) : 0;
+	posted_login(c->posted, c->in->sessions, c);
+	if (posted_reply(c->posted)->status) {
+		c->in->wire->want(c->wsi);
+		return 0;
+	}
+	c->waits = posted_is_long(c->posted);
+	if (c->waits)
+		c->in->wire->read(c->wsi, false);
+	c->in->wire->within(c->wsi, CALL_S);
+	return 0;
 }
 
 static struct posted *end_call(struct conn *c)
@@ -101,7 +112,7 @@ void web_leave(struct conns *all)
 
 		posted_close(c->posted, CLOSE_GOING, "the node is stopping");
 		posted_reply(c->posted)->ends = true;
-		all->wire->want(c->wsi);
+		conn_news(c);
 	}
 }
 
@@ -109,12 +120,14 @@ void web_leave(struct conns *all)
  * until the answer is there. */
 int web_body(struct conn *c, const void *bytes, size_t len)
 {
-	if (!c->posted || posted_begun(c->posted) || conns_over(c->in, c->born, BODY_S) ||
+	if (!c->posted || posted_begun(c->posted) ||
+	    conns_over(c->in, c->born, c->ends ? LINGER_S : BODY_S) ||
 	    !posted_body(c->posted, bytes, len))
 		return -1;
 	if (!conn_early(c)) {
 		posted_refuse(c->posted, 503, "too many long calls at once: try again");
 		conn_early(c);
+		c->in->wire->want(c->wsi);
 	}
 	COUNT_UP(&c->in->bodies, posted_bytes(c->posted) - c->body);
 	c->body = posted_bytes(c->posted);
@@ -123,12 +136,28 @@ int web_body(struct conn *c, const void *bytes, size_t len)
 
 int web_body_whole(struct conn *c)
 {
-	if (!c->posted || posted_begun(c->posted))
+	if (!c->posted || posted_begun(c->posted) || c->ends)
 		return -1;
-	posted_begin(c->posted, c->in->sessions, c);
+	posted_begin(c->posted);
 	conn_early(c);
 	c->in->wire->want(c->wsi);
 	c->in->wire->within(c->wsi, CALL_S);
+	return 0;
+}
+
+/* The body is not whole. One that is short is waited for: the connection goes on behind it. */
+static int answer_early(struct conn *c)
+{
+	const struct wire *wire = c->in->wire;
+	struct http_reply *r = posted_reply(c->posted);
+
+	if (c->ends || !(posted_is_long(c->posted) || c->expects || r->ends))
+		return 0;
+	c->ends = r->ends = true;
+	if (web_reply(wire, c->wsi, r, false) || c->expects || c->in->leaving)
+		return -1;
+	c->born = c->in->tick;
+	wire->within(c->wsi, LINGER_S);
 	return 0;
 }
 
@@ -141,7 +170,9 @@ static int answer_call(struct conn *c)
 	int err;
 
 	if (!r->status)
-		return 0;
+		return ask_body(c);
+	if (!posted_begun(c->posted))
+		return answer_early(c);
 	p = end_call(c);
 	err = web_reply(wire, wsi, r, false) || r->ends || wire->done(wsi) ? -1 : 0;
 	posted_free(p);
@@ -187,6 +218,8 @@ void web_gone(struct conn *c)
 		return;
 	file_close(c->file);
 	c->file = NULL;
-	if (c->posted)
-		posted_free(end_call(c));
+	if (!c->posted)
+		return;
+	posted_free(c->posted);                 /* who it was may matter to its session */
+	end_call(c);
 }

@@ -273,7 +273,7 @@ static void adopt(struct ws *w, int fd)
 	else if (wsi)
 		lws_set_opaque_user_data(wsi, from);
 	else
-		conns_bye(&w->conns, from);
+		crowd_bye(w->conns.crowd, from);
 }
 
 static int take_in(struct ws *w)
@@ -407,7 +407,7 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 		w->listener = NULL;
 		return 0;
 	case LWS_CALLBACK_WSI_DESTROY:
-		conns_bye(&w->conns, wire_from(wsi));
+		crowd_bye(w->conns.crowd, wire_from(wsi));
 		return 0;
 	case LWS_CALLBACK_RAW_ADOPT:    /* of CONNECT the library makes a raw connection */
 	case LWS_CALLBACK_RAW_RX:
@@ -441,8 +441,8 @@ static struct lws_context *start_lws(struct ws *w)
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER, .protocols = protocols, .user = w,
 		.options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_LIBEV,
 		.alpn = "http/1.1", .retry_and_idle_policy = &silent,
-		.timeout_secs = (unsigned)w->config.limits.handshake_s,
-		.timeout_secs_ah_idle = (unsigned)w->config.limits.handshake_s,
+		.timeout_secs = (unsigned)w->conns.limits.handshake_s,
+		.timeout_secs_ah_idle = (unsigned)w->conns.limits.handshake_s,
 		.max_http_header_data = HEADERS_SIZE,
 		.keepalive_timeout = KEEPALIVE_S, .gid = -1u, .uid = -1u,
 		.ssl_cert_filepath = w->config.cert, .ssl_private_key_filepath = w->config.key,
@@ -507,7 +507,7 @@ struct ws *ws_new(const struct ws_config *c, struct why *why)
 
 	w->config = *c;
 	w->config.http.space = LWS_PRE;
-	conns_init(&w->conns, &wire, &c->limits, c->crowd, c->sessions);
+	conns_init(&w->conns, &wire, c->crowd, c->sessions);
 	pthread_mutex_init(&w->lock, NULL);
 	dealt_init(&w->dealt);
 	door_init(&w->door, c->listener, c->descriptors);

@@ -4,7 +4,6 @@
 #define WS_H
 
 #include "http.h"
-#include "limits.h"
 #include "ports.h"
 
 struct ws;
@@ -14,7 +13,6 @@ struct ws_config {
 	int listener;                   /* takes, unless ws_new() fails; -1: another one has it */
 	int descriptors;                /* how many this process may have */
 	const char *cert, *key;         /* PEM files, for TLS; NULL: none */
-	struct gateway_limits limits;
 	struct http_config http;        /* but for space */
 	struct crowd *crowd;            /* borrows, as sessions */
 	struct sessions *sessions;      /* of these connections */

@@ -17,7 +17,8 @@ import unittest
 
 import websocket
 
-from harness import PATIENCE, Case, actord, deadline, make_folder, until, write_files
+from harness import (HERE, PATIENCE, Case, actord, close_code, deadline, make_folder, until,
+                     write_files)
 
 # "Try again later" (registered since) is unknown to python3-websocket.
 websocket._abnf.VALID_CLOSE_STATUS += (1013,)
@@ -107,6 +108,35 @@ class Posts(Limited):
             self.assertEqual(self.status(runtime), 503)
             ws.close()
             until(lambda: self.status(runtime) == 200, "its place is free")
+
+
+class Logins(Limited):
+    """Who guesses is soon out; who comes in is never counted."""
+    options = None
+
+    def login(self, runtime, proof, source="127.0.0.1"):
+        """None: let in; else how the connection was closed."""
+        host, port = runtime.listen.rsplit(":", 1)
+        ws = runtime.client(login=False, socket=socket.create_connection(
+            (host, int(port)), timeout=10 * PATIENCE, source_address=(source, 0)))
+        ws.send({"func": "login", "args": ["ali", proof]})
+        said = ws.receive()
+        self.assertEqual(said["func"], "loginback")
+        frame = ws.ws.recv_frame() if said["args"] == [1] else None
+        ws.ws.shutdown()
+        return frame and (close_code(frame.data), frame.data[2:].decode())
+
+    def test_guesses(self):
+        runtime = self.start(HERE / "actors/login.c", "--login-rate", "1:20", redis="none")
+        for _ in range(50):
+            self.assertIsNone(self.login(runtime, "sesame"))
+        self.assertNotIn("too many", self.login(runtime, "0")[1])
+        until(lambda: "too many" in self.login(runtime, "1")[1], "guesses are not asked about")
+        self.assertEqual(self.login(runtime, "sesame")[0], 1008)
+        self.assertEqual(runtime.post("echo/say", 1, user="ali")[0], 429)
+        self.assertIsNone(self.login(runtime, "sesame", "127.0.0.2"))
+        self.assertGreaterEqual(self.metric(runtime, "clients_limited_total"), 3)
+        until(lambda: self.login(runtime, "sesame") is None, "a guess may be made again", 20)
 
 
 class Numbers(Limited):
@@ -213,19 +243,32 @@ class Numbers(Limited):
             ws.ws.sock.sendall(struct.pack("!BBQ", head, 0xff, len(part)) + b"\0\0\0\0" + part)
         self.assertEqual(ws.receive()["args"], ["x" * 2000000])
 
-    def test_posts_without_a_user(self):
-        """Their bodies are nobody's: they are not kept."""
-        runtime = self.start(redis="none")
+    def test_posts_of_nobody(self):
+        """Who calls is settled before a long body is read: nobody's is never taken."""
+        runtime = self.start(HERE / "actors/login.c", redis="none")
 
         def told():
             return runtime.json("inspect")[0]["memory"]["clients_bytes"]
         before, (host, port) = told(), runtime.listen.rsplit(":", 1)
+        for login in b"", b"Authorization: Basic YWxpOm9wZW4=\r\n":
+            with socket.create_connection((host, int(port)), timeout=10 * PATIENCE) as s:
+                s.sendall(b"POST /call/echo/say HTTP/1.1\r\nHost: x\r\n" + login +
+                          b"Content-Length: 9000000\r\n\r\n[")
+                answer = b""
+                while not answer.endswith(b"}\n"):
+                    answer += s.recv(1000)
+                self.assertIn(b" 401 ", answer)
+                self.assertIn(b"connection: close", answer.lower())
+                s.sendall(b" " * 8999998)       # goes nowhere, and resets nothing
+                self.assertLess(told() - before, 1 << 20)
+                s.sendall(b"]")
+                self.assertEqual(s.recv(1), b"")
         with socket.create_connection((host, int(port)), timeout=10 * PATIENCE) as s:
-            s.sendall(b"POST /call/echo/say HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n")
-            s.sendall(b" " * 8999999)
-            self.assertLess(told() - before, 1 << 20)
-            s.sendall(b" ")
-            self.assertIn(b" 401 ", s.recv(100))
+            s.sendall(b"POST /call/echo/say HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n"
+                      b"Authorization: Basic YWxpOnNlc2FtZQ==\r\n\r\n[1" + b" " * 8999997)
+            until(lambda: told() - before > 8 << 20, "ali may")
+            s.sendall(b"]")
+            self.assertIn(b" 200 ", s.recv(100))
 
     def test_connections_of_an_address(self):
         """They count from when they come, whatever is said on them, or nothing."""

@@ -39,6 +39,24 @@ static void a_second_at_once_then_as_it_fills(void **state)
 	assert_int_equal(taken(&full, 1, now + SECOND, 10), 1);
 }
 
+static void debts_end(void **state)
+{
+	_Atomic int64_t full = 0;
+	int64_t now = INT64_C(5) * SECOND;
+	int n = 0;
+
+	(void)state;
+	for (; n < 100 && rate_has(&full, 2, 10, now); n++)
+		rate_charge(&full, 2, 10, now);
+	assert_int_equal(n, 10);
+	for (; n < 1000; n++)
+		rate_charge(&full, 2, 10, now);
+	assert_false(rate_has(&full, 2, 10, now + INT64_C(5) * SECOND));
+	assert_true(rate_has(&full, 2, 10, now + INT64_C(6) * SECOND));
+	rate_charge(&full, 0, 0, now);
+	assert_true(rate_has(&full, 0, 0, now));
+}
+
 static void addresses_are_kept_while_they_matter(void **state)
 {
 	struct addresses *all = addresses_new();
@@ -95,6 +113,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_second_at_once_then_as_it_fills),
+		cmocka_unit_test(debts_end),
 		cmocka_unit_test(addresses_are_kept_while_they_matter),
 		cmocka_unit_test(the_oldest_go),
 	};

@@ -22,7 +22,8 @@
 struct client {
 	struct session *session;
 	struct buf got;                 /* text frames, a newline after each */
-	int frames, code;
+	int frames, code, refused;
+	const char *barred;
 	bool text;
 	char reason[128];
 };
@@ -46,7 +47,17 @@ static void port_close(void *conn, int code, const char *reason)
 	snprintf(c->reason, sizeof c->reason, "%s", reason);
 }
 
-static const struct frames_port port = { port_send, port_close };
+static const char *port_barred(void *conn)
+{
+	return ((struct client *)conn)->barred;
+}
+
+static void port_refused(void *conn)
+{
+	((struct client *)conn)->refused++;
+}
+
+static const struct frames_port port = { port_send, port_close, port_barred, port_refused };
 
 /* --- the home ----------------------------------------------------------------------------- */
 
@@ -306,6 +317,32 @@ static void login_is_asked_for(void **state)
 	close_client(&c);
 }
 
+/* The port counts refusals, and says who may not try. */
+static void a_barred_address_is_not_asked_about(void **state)
+{
+	struct client c, gone;
+
+	(void)state;
+	open_client(&c, false);
+	say(&c, "{\"func\":\"login\",\"args\":[\"me\",\"wrong\"]}");
+	await(&c, 1);
+	assert_int_equal(c.refused, 1);
+	close_client(&c);
+	open_client(&gone, false);
+	say(&gone, "{\"func\":\"login\",\"args\":[\"slow\",\"\"]}");
+	close_client(&gone);                    /* that it left before it knew is no way around */
+	assert_int_equal(gone.refused, 1);
+	sem_post(&gate);
+	open_client(&c, false);
+	c.barred = "not from there";
+	say(&c, "{\"func\":\"login\",\"args\":[\"me\",\"hash\"]}");
+	expect(&c, "{\"func\":\"loginback\",\"args\":[1]}\n");
+	assert_int_equal(c.code, CLOSE_POLICY);
+	assert_string_equal(c.reason, "not from there");
+	assert_int_equal(c.refused, 0);
+	close_client(&c);
+}
+
 static void calls_wait_for_the_login(void **state)
 {
 	struct client c, gone;
@@ -525,6 +562,7 @@ int main(void)
 		cmocka_unit_test(login_comes_first),
 		cmocka_unit_test(login_that_does_not_fit),
 		cmocka_unit_test(login_is_asked_for),
+		cmocka_unit_test(a_barred_address_is_not_asked_about),
 		cmocka_unit_test(calls_wait_for_the_login),
 		cmocka_unit_test(calls_and_answers),
 		cmocka_unit_test(refusals),

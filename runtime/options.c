@@ -142,11 +142,15 @@ static int set_redis_port(struct node_config *c, const char *value, struct why *
 	return number(value, 0, 65535, &c->redis_port, why);
 }
 
-static int set_topic(struct node_config *c, const char *value, struct why *why)
-{
-	c->topic = value;
-	return word(value, why);
-}
+#define WORD(name) \
+	static int set_##name(struct node_config *c, const char *value, struct why *why) \
+	{ \
+		c->name = value; \
+		return word(value, why); \
+	}
+WORD(topic)
+WORD(node)
+WORD(login)
 
 #define TEXT(name, field) \
 	static int set_##name(struct node_config *c, const char *value, struct why *why) \
@@ -183,12 +187,6 @@ static int set_allow_origin(struct node_config *c, const char *value, struct why
 	return filled(value, &c->origins, why);
 }
 
-static int set_node(struct node_config *c, const char *value, struct why *why)
-{
-	c->node = value;
-	return word(value, why);
-}
-
 static int yes_or_no(const char *value, struct why *why)
 {
 	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
@@ -196,27 +194,15 @@ static int yes_or_no(const char *value, struct why *why)
 	return value[0] == 'y';
 }
 
-static int set_unsigned_patches(struct node_config *c, const char *value, struct why *why)
-{
-	int rc = yes_or_no(value, why);
-
-	c->unsigned_patches = rc > 0;
-	return rc < 0 ? rc : 0;
-}
-
-static int set_fail_fast(struct node_config *c, const char *value, struct why *why)
-{
-	int rc = yes_or_no(value, why);
-
-	c->fail_fast = rc > 0;
-	return rc < 0 ? rc : 0;
-}
-
-static int set_login(struct node_config *c, const char *value, struct why *why)
-{
-	c->login = value;
-	return word(value, why);
-}
+#define FLAG(name) \
+	static int set_##name(struct node_config *c, const char *value, struct why *why) \
+	{ \
+		int rc = yes_or_no(value, why); \
+		c->name = rc > 0; \
+		return rc < 0 ? rc : 0; \
+	}
+FLAG(unsigned_patches)
+FLAG(fail_fast)
 
 /* The number of value among n words, which said has as people read them. */
 static int choose(const char *value, const char *const *words, int n, const char *said, int *out,

@@ -4,7 +4,8 @@
  * It is a session like any other, so its rights are those of a WebSocket client, but for that it is
  * only passing: the login of the Authorization header is its first frame, before the body is read,
  * the call its second. What the session sends back comes here: first how the login went, then the
- * answer. The body of who is refused is not kept. /call/HANDLER calls the global table. A traceparent is the call's `trace`, as in a message.
+ * answer. The body of who is refused is not kept, nor looked at. /call/HANDLER calls the global table. A
+ * traceparent is the call's `trace`, as in a message.
  * The connection's thread. */
 #include "posted.h"
 
@@ -23,7 +24,7 @@ struct posted {
 	struct http_reply reply;
 	struct session *session;
 	struct buf body;
-	bool begun, in;
+	bool begun, in, called;
 };
 
 struct posted *posted_new(const struct http_config *c, const struct http_request *r)
@@ -145,13 +146,18 @@ bool posted_in(const struct posted *p)
 
 void posted_begin(struct posted *p)
 {
+	p->begun = true;
+}
+
+void posted_call(struct posted *p)
+{
 	struct buf values = { 0 }, call = { 0 };
 	struct why why = { "" };
 
-	p->begun = true;
-	if (p->reply.status)
-		;
-	else if (p->body.len && json_read(p->body.p, p->body.len, &values, &why))
+	if (!p->in || !p->begun || p->called || p->reply.status)
+		return;
+	p->called = true;
+	if (p->body.len && json_read(p->body.p, p->body.len, &values, &why))
 		http_refuse(p->config, &p->reply, 400, why.text, NULL);
 	else if (say_call(p, &values, &call))
 		http_refuse(p->config, &p->reply, 400, "the body is the arguments: a JSON list",

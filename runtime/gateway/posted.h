@@ -19,6 +19,7 @@ bool posted_is_long(const struct posted *p);    /* not before, its body is to be
 bool posted_body(struct posted *p, const void *bytes, size_t len);      /* false: too much */
 size_t posted_bytes(const struct posted *p);    /* buffered */
 void posted_begin(struct posted *p);            /* the body is whole */
+void posted_call(struct posted *p);             /* once it is, and it may call; else nothing */
 bool posted_begun(const struct posted *p);
 void posted_frame(struct posted *p, const void *bytes, size_t len);
 void posted_close(struct posted *p, int code, const char *reason);

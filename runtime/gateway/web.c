@@ -6,10 +6,10 @@
  *           -> /call/: 100, where it is waited for, its body -> posted.c ... the session's answer
  *
  * A file costs a descriptor and a piece, however slowly it is taken; who takes nothing for three
- * times as long as a handshake may take is dropped. Of a long body, or one that waits to be asked for,
- * nothing is read before its login is settled; of who is refused then the rest goes nowhere, for a
- * while, so that no reset takes the answer away. What is asked meanwhile is answered behind it;
- * should the library bring it before, the connection ends.
+ * times as long as a handshake may take is dropped. Of a long body, or one that waits to be asked
+ * for, nothing is read before its login is settled; of who is refused then the rest goes nowhere,
+ * for a while, so that no reset takes the answer away. What is asked meanwhile is answered behind
+ * it; should the library bring it before, the connection ends.
  * A connection's thread. It knows no library: see struct wire. */
 #include "web.h"
 
@@ -62,15 +62,18 @@ static int send_file(struct conn *c)
 
 /* --- calls -------------------------------------------------------------------------------- */
 
-/* It may call: who waits to be asked for the body is asked. */
-static int ask_body(struct conn *c)
+/* It may call: so it does, or who waits to be asked for the body is asked. */
+static int go_on(struct conn *c)
 {
-	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	static const char words[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
+	posted_call(c->posted);
+	if (posted_reply(c->posted)->status)
+		c->in->wire->want(c->wsi);
 	if (!c->expects || !posted_in(c->posted))
 		return 0;
 	c->expects = false;
-	return c->in->wire->write(c->wsi, go_on, sizeof go_on - 1);
+	return c->in->wire->write(c->wsi, words, sizeof words - 1);
 }
 
 static int begin_call(struct conn *c, const struct http_config *h, const struct http_request *r)
@@ -95,14 +98,13 @@ static int begin_call(struct conn *c, const struct http_config *h, const struct 
 	return 0;
 }
 
-static struct posted *end_call(struct conn *c)
+/* Its session may still tell of it. */
+static void end_call(struct conn *c)
 {
-	struct posted *p = c->posted;
-
+	posted_free(c->posted);
 	c->posted = NULL;
 	list_remove(&c->all);
 	conn_posted(c);
-	return p;
 }
 
 void web_leave(struct conns *all)
@@ -166,17 +168,15 @@ static int answer_call(struct conn *c)
 	const struct wire *wire = c->in->wire;
 	struct http_reply *r = posted_reply(c->posted);
 	void *wsi = c->wsi;
-	struct posted *p;
-	int err;
+	bool ends;
 
 	if (!r->status)
-		return ask_body(c);
+		return go_on(c);
 	if (!posted_begun(c->posted))
 		return answer_early(c);
-	p = end_call(c);
-	err = web_reply(wire, wsi, r, false) || r->ends || wire->done(wsi) ? -1 : 0;
-	posted_free(p);
-	return err;
+	ends = web_reply(wire, wsi, r, false) || r->ends;
+	end_call(c);
+	return ends || wire->done(wsi) ? -1 : 0;
 }
 
 /* --- a transaction ------------------------------------------------------------------------ */
@@ -218,8 +218,6 @@ void web_gone(struct conn *c)
 		return;
 	file_close(c->file);
 	c->file = NULL;
-	if (!c->posted)
-		return;
-	posted_free(c->posted);                 /* who it was may matter to its session */
-	end_call(c);
+	if (c->posted)
+		end_call(c);
 }

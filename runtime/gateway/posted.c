@@ -4,8 +4,8 @@
  * It is a session like any other, so its rights are those of a WebSocket client, but for that it is
  * only passing: the login of the Authorization header is its first frame, before the body is read,
  * the call its second. What the session sends back comes here: first how the login went, then the
- * answer. The body of who is refused is not kept, nor looked at. /call/HANDLER calls the global table. A
- * traceparent is the call's `trace`, as in a message.
+ * answer. The body of who is refused is not kept, nor looked at. /call/HANDLER calls the global
+ * table. A traceparent is the call's `trace`, as in a message.
  * The connection's thread. */
 #include "posted.h"
 

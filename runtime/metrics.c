@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "control/ages.h"
+#include "control/glance.h"
 #include "core.h"
 #include "ports.h"
 
@@ -66,18 +67,6 @@ static double seconds(struct timeval t)
 	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
-static double resident_bytes(void)
-{
-	FILE *f = fopen("/proc/self/statm", "re");
-	long pages = 0;
-
-	if (f && fscanf(f, "%*s %ld", &pages) != 1)
-		pages = 0;
-	if (f)
-		fclose(f);
-	return (double)pages * (double)sysconf(_SC_PAGESIZE);
-}
-
 static unsigned open_files(void)
 {
 	DIR *d = opendir("/proc/self/fd");
@@ -105,7 +94,8 @@ void metrics_process(struct buf *out, const char *node)
 	getrlimit(RLIMIT_NOFILE, &files);
 	metrics_one(out, "process_cpu_seconds_total", "CPU time used, in user and system mode.",
 	            seconds(used.ru_utime) + seconds(used.ru_stime));
-	metrics_one(out, "process_resident_memory_bytes", "Memory in RAM.", resident_bytes());
+	metrics_one(out, "process_resident_memory_bytes", "Memory in RAM.",
+	            (double)glance_resident_bytes());
 	metrics_one(out, "process_open_fds", "Open file descriptors.", open_files());
 	metrics_one(out, "process_max_fds", "The limit of open file descriptors.",
 		    (double)files.rlim_cur);

@@ -135,57 +135,57 @@ static int on_ps(actor *self, const msg *m)
 
 /* --- call, send --------------------------------------------------------------- */
 
-static int call_of(actor *self, const msg *m, struct call *c, struct buf *values, struct why *why)
-{
-	int rc = words_call(m, c, values, why);
-
-	return rc ? rc : rights_call(m, c, commands_of(self)->sources.unsigned_redis, why);
-}
-
 static int on_send(actor *self, const msg *m)
 {
 	struct buf values = { 0 };
 	struct call c = { 0 };
 	struct why why = { "" };
-	int rc = call_of(self, m, &c, &values, &why);
+	int rc = words_call(m, &c, &values, &why);
 
+	if (rc == 0)
+		rc = rights_call(m, &c, commands_of(self)->sources.unsigned_redis, &why);
 	if (rc == 0)
 		rc = core_send(self, &c, &why);
 	buf_fini(&values);
 	return rc == 0 ? 0 : refuse(self, msg_defer(m), rc, why.text);
 }
 
-static void expect(struct commands *n, int64_t ask, msg_caller caller)
-{
-	struct call_under_way *u = mem_alloc(sizeof *u);
-
-	u->asked.number = ask;
-	u->caller = caller;
-	asked_add(&n->calls, &u->asked);
-	n->call_count++;
-}
-
-static int on_call(actor *self, const msg *m)
+/* c, for whoever sent m, who is answered when it is (on_called()). */
+static int ask(actor *self, const msg *m, const struct call *c, int64_t ms)
 {
 	struct commands *n = commands_of(self);
-	int64_t ms = msg_int(m, 3), rc;
-	struct buf values = { 0 };
-	struct call c = { 0 };
+	struct call_under_way *u;
 	struct why why = { "" };
+	int64_t rc;
 
 	if (ms < 1 || ms > TIMEOUT_MAX_MS)
 		return msg_fail(m, "timeout_ms is 1 to %d", TIMEOUT_MAX_MS);
 	if (n->call_count == WAITING_MAX)
 		return msg_fail(m, "%d calls are under way already: try again later, "
 			"`actorctl top` shows what is slow", WAITING_MAX);
-	rc = call_of(self, m, &c, &values, &why);
+	rc = rights_call(m, c, n->sources.unsigned_redis, &why);
 	if (rc == 0)
-		rc = core_ask(self, &c, "called", (int)ms, &why);
-	buf_fini(&values);
+		rc = core_ask(self, c, "called", (int)ms, &why);
 	if (rc < 0)
 		return refuse(self, msg_defer(m), (int)rc, why.text);
-	expect(n, rc, msg_defer(m));
+	u = mem_alloc(sizeof *u);
+	u->asked.number = rc;
+	u->caller = msg_defer(m);
+	asked_add(&n->calls, &u->asked);
+	n->call_count++;
 	return 0;
+}
+
+static int on_call(actor *self, const msg *m)
+{
+	struct buf values = { 0 };
+	struct call c = { 0 };
+	struct why why = { "" };
+	int rc = words_call(m, &c, &values, &why);
+
+	rc = rc ? refuse(self, msg_defer(m), rc, why.text) : ask(self, m, &c, msg_int(m, 3));
+	buf_fini(&values);
+	return rc;
 }
 
 static int on_called(actor *self, const msg *m)
@@ -339,26 +339,16 @@ static int on_trace_look(actor *self, const msg *m)
 /* To another actor of this very node, and its answer back. */
 static int on_pass(actor *self, const msg *m)
 {
-	struct commands *n = commands_of(self);
 	struct buf values = { 0 };
 	struct call c = { .to = actor_find(msg_str(m, 0)), .what = msg_str(m, 1),
 	                  .origin = msg_origin(m) };
-	struct why why = { "" };
-	int64_t ms = msg_int(m, 2), rc;
+	int rc;
 
-	if (ms < 1 || ms > TIMEOUT_MAX_MS || n->call_count == WAITING_MAX)
-		return msg_fail(m, "1 to %d ms, and %d calls at a time", TIMEOUT_MAX_MS,
-		                WAITING_MAX);
 	c.count = (unsigned)msg_pack(m, 3, &values);
 	c.args = packed_of(&values);
-	rc = rights_call(m, &c, n->sources.unsigned_redis, &why);
-	if (rc == 0)
-		rc = core_ask(self, &c, "called", (int)ms, &why);
+	rc = ask(self, m, &c, msg_int(m, 2));
 	buf_fini(&values);
-	if (rc < 0)
-		return refuse(self, msg_defer(m), (int)rc, why.text);
-	expect(n, rc, msg_defer(m));
-	return 0;
+	return rc;
 }
 
 static bool may_change(actor *self, const msg *m)

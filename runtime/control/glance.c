@@ -22,7 +22,7 @@ static int64_t cpu_ms(void)
 	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
 }
 
-static int64_t resident_bytes(void)
+int64_t glance_resident_bytes(void)
 {
 	FILE *f = fopen("/proc/self/statm", "re");
 	long pages = 0;
@@ -75,7 +75,7 @@ static void add_memory(struct pairs *out, const struct control_sources *s, const
 
 	for (size_t i = 0; i < c->types; i++)
 		allocated += core_allocated(c->type[i].of);
-	pairs_int(&p, "resident_bytes", resident_bytes());
+	pairs_int(&p, "resident_bytes", glance_resident_bytes());
 	pairs_uint(&p, "states_bytes", all->state_bytes);
 	pairs_uint(&p, "mailboxes_bytes", all->mailbox_bytes);
 	pairs_uint(&p, "allocated_bytes", allocated);
@@ -112,7 +112,7 @@ void glance_node(const struct glance *g, struct buf *out)
 	pairs_text(&p, "version", ACTORD_VERSION);
 	pairs_int(&p, "pid", getpid());
 	pairs_int(&p, "uptime_ms", now_ms() - g->started_ms);
-	pairs_int(&p, "memory_bytes", resident_bytes());
+	pairs_int(&p, "memory_bytes", glance_resident_bytes());
 	pairs_int(&p, "cpu_ms", cpu_ms());
 	pairs_bool(&p, "ready", g->ready);
 	pairs_uint(&p, "actors", all.actors);

@@ -41,5 +41,7 @@ struct glance {
 	bool ready;
 };
 void glance_node(const struct glance *g, struct buf *out);
+/* What the process has in memory. Any thread. */
+int64_t glance_resident_bytes(void);
 
 #endif

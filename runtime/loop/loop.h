@@ -12,7 +12,8 @@
 struct loop;
 struct loop_timer;
 
-struct loop *loop_new(struct why *why); /* makes a home named "io" and drives core's timers */
+/* Makes a home named "io" and drives core's timers. Gives; NULL with why. */
+struct loop *loop_new(struct why *why);
 struct home *loop_home(struct loop *l);
 void         loop_run(struct loop *l);          /* until loop_stop() */
 void         loop_stop(struct loop *l);         /* any thread */
@@ -24,17 +25,18 @@ void         loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
  * that, some microseconds at most, before it writes, and sleeps. */
 void loop_expect(struct loop *l);
 
-/* fn once in ms, again if it calls loop_timer_set; in 0: at the end of this turn. */
+/* fn once in ms, again if it calls loop_timer_set; in 0: at the end of this turn. Gives; off. */
 struct loop_timer *loop_timer_new(struct loop *l, void (*fn)(void *arg), void *arg);
 void loop_timer_set(struct loop_timer *t, int ms);      /* replaces what was set; below 0: off */
-void loop_timer_set_us(struct loop_timer *t, int64_t us);
+void loop_timer_set_us(struct loop_timer *t, int64_t us);       /* the same */
 void loop_timer_free(struct loop_timer *t);
 
+/* fn whenever that signal came, until loop_free(). */
 void loop_signal(struct loop *l, int signo, void (*fn)(void *arg, int signo), void *arg);
 
 /* A descriptor that somebody else reads and writes: ready(arg, false) when it can be read, always;
- * ready(arg, true) once, when it can be written, or at the end of this turn, whether it can or not.
- * Borrows fd, which outlives the watch. */
+ * ready(arg, true) once after loop_watch_write(), when it can be written, or after _soon(), at the
+ * end of this turn, whether it can or not. Borrows fd, which outlives the watch. Gives. */
 struct loop_watch;
 struct loop_watch *loop_watch_new(struct loop *l, int fd, void (*ready)(void *arg, bool write),
                                   void *arg);

@@ -26,6 +26,8 @@ enum patch_state {
 /* What each handler of a patch came with before: a number, 0 for the type's own, -1 for none. */
 struct before { int64_t *was; size_t n; };
 
+/* Reads the journal of that folder; a patch that the runtime ended by, or while it came in force,
+ * is left out from now on. 0, or negative with why. */
 int  history_open(const char *folder, struct why *why);
 void history_close(void);
 
@@ -51,6 +53,7 @@ int64_t history_place(uint32_t number);         /* of its intent, for journal_li
 /* After its intent: nothing of it came in force. */
 void history_refused(uint32_t number, const char *reason);
 
+/* About to be taken back. 0, or negative with why: it cannot be written, so it stays. */
 int  history_reverting(uint32_t number, const char *author, const char *origin, struct why *why);
 void history_reverted(uint32_t number, const struct before *now);
 void history_stale(uint32_t number, const char *reason);

@@ -15,8 +15,7 @@ int revert_patch(uint32_t number, const struct patch_source *who, bool lose, str
 int revert_by_itself(uint32_t number, struct probation *p, struct why *why);
 
 /* At the start, when the actors are there: all that the journal says is in force. ran: for each
- * with a process, which
- * is to run again; takes the hold on code. */
+ * with a process, which is to run again; takes the hold on code. */
 typedef void revert_ran(uint32_t number, int (*process)(actor *self), struct code *code);
 int revert_bring_back(revert_ran *ran, struct why *why);
 

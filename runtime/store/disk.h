@@ -18,7 +18,7 @@ const char *disk_words(int error);      /* an error of those below, for people *
  * stays: what is put or dropped after it does nothing, and disk_commit() returns it. */
 int  disk_begin(void);                  /* an error: there is none, or 0 */
 bool disk_changes(void);                /* one has begun */
-int  disk_commit(void);                 /* an error: nothing of it was done; else it is on the disk */
+int  disk_commit(void);                 /* 0: it is on the disk; an error: nothing was done */
 /* ends_ms: UTC; 0: it never does. The key has 1 to DISK_KEY_MOST bytes. */
 void disk_put(const void *key, size_t len, const void *packed, size_t size, int64_t ends_ms);
 bool disk_drop(const void *key, size_t len);    /* whether it was there */

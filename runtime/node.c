@@ -79,7 +79,7 @@ static void tell_group(struct node *n, const char *group)
 	struct buf b = { 0 };
 
 	pack_text(&b, n->name);
-	core_publish(NULL, group, (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len }, 1);
+	core_publish(NULL, group, packed_of(&b), 1);
 	buf_fini(&b);
 }
 

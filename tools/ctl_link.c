@@ -113,7 +113,7 @@ static void compose(struct link *l, const char *to, const char *what, const stru
 	};
 
 	if (count)
-		e.args = (struct packed){ (uint8_t *)args->p, (uint8_t *)args->p + args->len };
+		e.args = packed_of(args);
 	buf_clear(&l->out);
 	buf_clear(&l->in);
 	envelope_write(&l->out, &e);

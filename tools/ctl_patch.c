@@ -426,8 +426,7 @@ int run_verdict(const struct ctl *c, int argc, char **argv)
 
 	(void)argc;
 	if (rc == CTL_DONE)
-		rc = await_verdict(c, (struct packed){ (uint8_t *)q.args.p,
-						       (uint8_t *)q.args.p + q.args.len });
+		rc = await_verdict(c, packed_of(&q.args));
 	question_end(&q);
 	return rc;
 }

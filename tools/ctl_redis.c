@@ -236,9 +236,9 @@ static void compose(struct link *l, const char *to, const char *what, const stru
 	}
 	if (count)
 		buf_add(&all, args->p, args->len);
-	e.args = (struct packed){ (uint8_t *)all.p, (uint8_t *)all.p + all.len };
+	e.args = packed_of(&all);
 	pack_int(&id, ++r->number);
-	e.id = (struct packed){ (uint8_t *)id.p, (uint8_t *)id.p + id.len };
+	e.id = packed_of(&id);
 	buf_clear(&l->out);
 	envelope_write(&l->out, &e);
 	buf_fini(&all);

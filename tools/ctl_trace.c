@@ -35,11 +35,6 @@ struct view {
 
 /* --- what the node says ------------------------------------------------------------ */
 
-static struct packed whole(const struct buf *b)
-{
-	return (struct packed){ (const uint8_t *)b->p, (const uint8_t *)b->p + b->len };
-}
-
 static struct value get(struct packed map, const char *key)
 {
 	struct value v = { .type = VALUE_NULL, .str = "" };
@@ -195,8 +190,8 @@ static void name(struct buf *b, struct packed row, const char *key)
 
 static void what(struct buf *b, const struct step *s)
 {
-	bool answer = s->sent.len && get(whole(&s->sent), "answer").i;
-	struct packed said = whole(s->sent.len ? &s->sent : &s->ended);
+	bool answer = s->sent.len && get(packed_of(&s->sent), "answer").i;
+	struct packed said = packed_of(s->sent.len ? &s->sent : &s->ended);
 
 	if (answer) {
 		buf_text(b, is(said, "result", "error") ? "refuses" : "answers");
@@ -204,19 +199,19 @@ static void what(struct buf *b, const struct step *s)
 		buf_text(b, " to ");
 	}
 	if (s->ended.len && !s->lost)
-		said = whole(&s->ended);
+		said = packed_of(&s->ended);
 	name(b, said, "actor");
 	if (get(said, "handler").len) {
 		buf_text(b, ".");
 		name(b, said, "handler");
 	}
 	if (!answer)
-		values(b, whole(s->sent.len ? &s->sent : &s->ended));
+		values(b, packed_of(s->sent.len ? &s->sent : &s->ended));
 }
 
 static void outcome(struct buf *b, const struct step *s)
 {
-	struct packed end = whole(&s->ended);
+	struct packed end = packed_of(&s->ended);
 
 	if (s->lost)
 		buf_text(b, "  not handled: ");
@@ -236,7 +231,7 @@ static void outcome(struct buf *b, const struct step *s)
 /* node: where the tree begins. */
 static void one(const struct step *s, const char *before, const struct value *node)
 {
-	struct packed end = whole(&s->ended);
+	struct packed end = packed_of(&s->ended);
 	struct value on = get(end, "node");
 	struct buf b = { 0 };
 
@@ -266,7 +261,7 @@ static int by_time(const void *a, const void *b)
 /* Does the message only leave its node here, or come into this one? */
 static bool passes(const struct step *s)
 {
-	struct packed end = whole(&s->ended);
+	struct packed end = packed_of(&s->ended);
 
 	return s->ended.len && (is(end, "actor", "peer") || is(end, "actor", "peers")) &&
 	       (is(end, "handler", "routed") || is(end, "handler", "answered"));
@@ -347,7 +342,7 @@ static void forget(struct view *v, const char *trace)
 /* A request's id may have come with several of its messages: each is the first of a tree. */
 static void tree(const struct view *v, const struct step *s)
 {
-	struct value node = get(whole(&s->ended), "node");
+	struct value node = get(packed_of(&s->ended), "node");
 
 	if (v->live.ctl->json)
 		return;

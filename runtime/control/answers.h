@@ -5,11 +5,6 @@
 
 #include "core.h"
 
-static inline struct packed packed_of(const struct buf *b)
-{
-	return (struct packed){ (uint8_t *)b->p, (uint8_t *)b->p + b->len };
-}
-
 static inline int reply(actor *self, const msg *m, struct buf *values, unsigned count)
 {
 	core_answer(self, msg_defer(m), packed_of(values), count, 0, NULL);

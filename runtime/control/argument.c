@@ -43,7 +43,7 @@ static bool base64_read(const char *p, size_t len, struct buf *out)
 /* A JSON string becomes the bytes it spells; null and what is no string stay as they are. */
 static bool bytes_pack(const struct buf *json, struct buf *out)
 {
-	struct packed in = { (const uint8_t *)json->p, (const uint8_t *)json->p + json->len };
+	struct packed in = packed_of(json);
 	struct buf bytes = { 0 };
 	struct value v;
 	bool ok = true;

@@ -286,7 +286,7 @@ static void answer(struct client *c, const struct question *q, const msg *m)
 
 	if (q->id_len)
 		e.id = (struct packed){ id, id + q->id_len };
-	args = (struct packed){ (uint8_t *)values.p, (uint8_t *)values.p + values.len };
+	args = packed_of(&values);
 	envelope_answer(&c->control->line, &e, &args, (unsigned)count, code, msg_error_text(m));
 	buf_fini(&values);
 	write_line(c);

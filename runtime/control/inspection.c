@@ -19,11 +19,6 @@ struct inspection {
 	bool circle;
 };
 
-static struct packed packed_of(const struct buf *b)
-{
-	return (struct packed){ (uint8_t *)b->p, (uint8_t *)b->p + b->len };
-}
-
 static void inspection_free(void *arg)
 {
 	struct inspection *i = arg;

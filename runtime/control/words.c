@@ -83,12 +83,11 @@ int words_call(const msg *m, struct call *c, struct buf *values, struct why *why
 	if (rc < 0)
 		return rc;
 	msg_pack(m, 2, &list);
-	rc = convert((struct packed){ (uint8_t *)list.p, (uint8_t *)list.p + list.len }, takes,
-	             values, &reason);
+	rc = convert(packed_of(&list), takes, values, &reason);
 	buf_fini(&list);
 	if (rc < 0)
 		return why_set(why, rc, "%s.%s: %s", name, c->what, reason.text);
 	c->count = (unsigned)rc;
-	c->args = (struct packed){ (uint8_t *)values->p, (uint8_t *)values->p + values->len };
+	c->args = packed_of(values);
 	return 0;
 }

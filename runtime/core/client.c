@@ -67,11 +67,6 @@ static void pack_arg(struct buf *b, const struct arg *a)
 	}
 }
 
-static struct packed packed(const struct buf *b)
-{
-	return (struct packed){ (const uint8_t *)b->p, (const uint8_t *)b->p + b->len };
-}
-
 static int set(actor *self, actor_ref who, enum client_keep keep, const char *key,
                struct packed value)
 {
@@ -98,7 +93,7 @@ int client_set_(actor *self, actor_ref who, enum client_keep keep, const char *k
 	if (arg.type == VALUE_NULL)
 		return client_drop(self, who, keep, key);
 	pack_arg(&b, &arg);
-	error = b.len > KEEP_VALUE_MOST ? ACTOR_EARGS : set(self, who, keep, key, packed(&b));
+	error = b.len > KEEP_VALUE_MOST ? ACTOR_EARGS : set(self, who, keep, key, packed_of(&b));
 	buf_fini(&b);
 	return error;
 }
@@ -126,7 +121,7 @@ int client_add(actor *self, actor_ref who, enum client_keep keep, const char *ke
 	if (!t.tell)
 		return t.save ? save(self, &t) : 0;
 	pack_int(&b, by);
-	error = share(self, &t, "HINCRBY", key, packed(&b));
+	error = share(self, &t, "HINCRBY", key, packed_of(&b));
 	buf_fini(&b);
 	return error;
 }

@@ -211,7 +211,7 @@ static void say(void *arg, const struct crash *c)
 {
 	struct buf rows = { 0 }, *out = arg;
 	int n = core_crash_fields(c, &rows);
-	struct packed at = { (uint8_t *)rows.p, (uint8_t *)rows.p + rows.len };
+	struct packed at = packed_of(&rows);
 	struct buf state = { 0 };
 
 	for (; n > 0 && state.len < 200; n--)

@@ -325,7 +325,7 @@ static bool take_shared(struct user *u, const char *key, const struct value *tex
 	k->gone = !text;
 	if (text) {
 		json_or_text(text->str, text->len, &b);
-		keyed_write(k, (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len });
+		keyed_write(k, packed_of(&b));
 		buf_fini(&b);
 	}
 	return true;

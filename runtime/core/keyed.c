@@ -109,7 +109,7 @@ void keyed_forget(struct keyed *k)
 
 struct value keyed_read(const struct keyed *k)
 {
-	struct packed p = { (uint8_t *)k->value.p, (uint8_t *)k->value.p + k->value.len };
+	struct packed p = packed_of(&k->value);
 	struct value v = { .type = VALUE_NULL };
 
 	packed_next(&p, &v);

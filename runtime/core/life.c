@@ -269,7 +269,7 @@ struct msg *life_init(struct worker *w, struct actor *a)
 
 	if (!k || !k->init_count)
 		return NULL;
-	in = (struct packed){ (uint8_t *)k->init.p, (uint8_t *)k->init.p + k->init.len };
+	in = packed_of(&k->init);
 	if (args_of_packed(args, in, k->init_count, NULL) < 0 ||
 	    send_prepare(w, a, "init", args, k->init_count, NULL, &m) < 0)
 		return NULL;

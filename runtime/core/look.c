@@ -187,8 +187,7 @@ void look_answer(struct worker *w, struct actor *a, const struct msg *m)
 	struct why why;
 
 	describe(a, &b);
-	if (args_of_packed(args, (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len }, 1,
-	                   &why) == 0)
+	if (args_of_packed(args, packed_of(&b), 1, &why) == 0)
 		post_answer(w, m->from, m->corr, args, 1, 0, NULL);
 	buf_fini(&b);
 }

@@ -430,8 +430,7 @@ static void keep_again(struct worker *w, actor *self, struct draft_item *i)
 
 	(void)w, (void)self;
 	if (x->value.len)
-		old = (struct packed){ (uint8_t *)x->value.p,
-				       (uint8_t *)x->value.p + x->value.len };
+		old = packed_of(&x->value);
 	if (x->added)
 		keep_add(x->who, x->keep, x->key, -x->by, &sum, &t);
 	else

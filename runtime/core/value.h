@@ -28,6 +28,11 @@ struct value {
 
 struct packed { const uint8_t *at, *end; };     /* values one after the other, borrowed */
 
+static inline struct packed packed_of(const struct buf *b)
+{
+	return (struct packed){ (const uint8_t *)b->p, (const uint8_t *)b->p + b->len };
+}
+
 /* Reads the next value; of a list or map only its head (its items are the next values). Returns 1,
  * 0 at the end, -1 where the bytes are no msgpack. What packed_check() passed never gives -1. */
 int packed_next(struct packed *in, struct value *v);

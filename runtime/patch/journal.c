@@ -105,7 +105,7 @@ static int line_hand(const struct buf *line, int64_t at, journal_fn *each, void 
 	struct why inner;
 	int rc = json_read(line->p, line->len, &packed, &inner);
 
-	l.fields = (struct packed){ (uint8_t *)packed.p, (uint8_t *)packed.p + packed.len };
+	l.fields = packed_of(&packed);
 	if (rc < 0)
 		why_set(why, ACTOR_EFAIL, "%s: %.300s", path, inner.text);
 	else

@@ -13,7 +13,7 @@ void kept_take(void *arg, const struct journal_line *l)
 	struct value v;
 
 	buf_add(&k->own, l->fields.at, (size_t)(l->fields.end - l->fields.at));
-	map = (struct packed){ (uint8_t *)k->own.p, (uint8_t *)k->own.p + k->own.len };
+	map = packed_of(&k->own);
 	if (journal_field(map, "source", &v, NULL) && v.type == VALUE_STR)
 		k->source.text = v.str, k->source.len = v.len;
 	journal_field(map, "on", &v, &k->on);

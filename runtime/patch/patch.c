@@ -145,8 +145,7 @@ static void told(uint32_t number, const char *word, const char *why)
 	pack_int(&args, number);
 	pack_text(&args, word);
 	pack_text(&args, why);
-	core_publish(NULL, "patches",
-		     (struct packed){ (uint8_t *)args.p, (uint8_t *)args.p + args.len }, 3);
+	core_publish(NULL, "patches", packed_of(&args), 3);
 	buf_fini(&args);
 	while ((j = jobs_pop(&watching))) {
 		if (j->number != number) {
@@ -359,11 +358,6 @@ static int log_lines(actor *self, const msg *m)
 
 /* --- the actor: what came of them ------------------------------------------------------ */
 
-static struct packed packed(const struct buf *b)
-{
-	return (struct packed){ (uint8_t *)b->p, (uint8_t *)b->p + b->len };
-}
-
 static void answer(actor *self, struct job *j)
 {
 	bool warned = j->warnings.len > 0;
@@ -382,7 +376,7 @@ static void answer(actor *self, struct job *j)
 		pack_int(&out, j->number);
 	if (warned)
 		pack_str(&out, j->warnings.p, j->warnings.len);
-	core_answer(self, j->caller, packed(&out), 1 + warned, j->code, j->said.p);
+	core_answer(self, j->caller, packed_of(&out), 1 + warned, j->code, j->said.p);
 	buf_fini(&out);
 	job_free(j);
 }

@@ -247,8 +247,7 @@ static int prefix(actor *self, const msg *m)
 	disk_read_end();
 	pack_map(&map, l.n);
 	buf_add(&map, pairs.p, pairs.len);
-	core_answer(self, msg_defer(m),
-	            (struct packed){ (uint8_t *)map.p, (uint8_t *)map.p + map.len }, 1, 0, NULL);
+	core_answer(self, msg_defer(m), packed_of(&map), 1, 0, NULL);
 	buf_fini(&pairs);
 	buf_fini(&map);
 	return 0;

@@ -538,17 +538,17 @@ struct peer *peer_new(struct peer_config *c, const char *name, struct why *why)
 	struct peer *p = mem_alloc(sizeof *p);
 
 	p->c = c;
-	if (make_proxy(p, why) < 0) {
-		mem_free(p);
-		return NULL;
-	}
 	p->name = mem_string(name, strlen(name));
 	p->key = frame_key(name, "");
 	p->open = true;
+	p->serial = random_u64() >> 33;         /* an earlier life's answers meet none of this */
 	p->said_ms = -SAY_MS;
 	p->flush = loop_timer_new(c->loop, on_flush, p);
 	p->again = loop_timer_new(c->loop, on_again, p);
-	return p;
+	if (make_proxy(p, why) == 0)
+		return p;
+	peer_free(p);
+	return NULL;
 }
 
 void peer_free(struct peer *p)

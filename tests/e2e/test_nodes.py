@@ -141,6 +141,25 @@ class Called(Nodes):
             self.call(a, "sink", "told")
         b.kill()
 
+    def test_an_earlier_life_asked(self):
+        """The answer to a question of a node's earlier life is not taken for one to this life's."""
+        a, b = self.pair()
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            def ask(number):
+                asked = pool.submit(self.call, a, "spring", "ask", "sink", "never", 60000)
+                until(lambda: self.call(b, "sink", "nevers") == [number], "the sink is asked")
+                return asked
+            first = ask(1)
+            a.kill()
+            self.assertRaises(AssertionError, first.result)
+            a = self.node("alpha", "spring.c", folder=a.folder)
+            self.reach(a, "sink")
+            second = ask(2)
+            self.assertEqual(self.call(b, "sink", "freed"), [1])
+            self.assertEqual(self.call(a, "sink", "nevers"), [2])
+            self.assertEqual(self.call(b, "sink", "freed"), [2])
+            self.assertEqual(second.result(), [2])
+
     def test_watched_no_more(self):
         """A monitor that is taken back, or whose actor or node has ended, is none there either."""
         a, b = self.pair()

@@ -15,6 +15,7 @@ from saying that it is there: others take it for gone until it does.
 
 import contextlib
 import itertools
+import random
 import time
 import traceback
 import uuid
@@ -108,7 +109,9 @@ class Node(Linked):
         self.keys = ["actord:{nodes}", "actord:{nodes}:%s" % name, "actord:{nodes}:version"]
         self.sequences = {}             # of peers that were forgotten
         self._version, self._peers, self._turn, self._back = None, {}, itertools.count(), None
-        self._numbers, self._asks, self._watches = itertools.count(1), {}, {}
+        # From anywhere: no answer to an earlier life's question is taken for one to this one's.
+        self._numbers = itertools.count(random.getrandbits(31) + 1)
+        self._asks, self._watches = {}, {}
         self._senders, self._done, self._unsaid, self._work = {}, {}, None, Queue()
         self._one, self._mine = RLock(), local()        # one function at a time; .again
         self._acking = RLock()

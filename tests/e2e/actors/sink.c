@@ -5,7 +5,8 @@
 enum { SENDERS = 64 };
 struct sink {
 	int64_t last[SENDERS], count, wrong, again;
-	msg_caller kept;
+	msg_caller kept[4];
+	int64_t nevers, freed;
 };
 
 static int put(actor *self, const msg *m)
@@ -42,8 +43,23 @@ static int never(actor *self, const msg *m)
 {
 	struct sink *s = actor_state(self);
 
-	s->kept = msg_defer(m);
+	s->kept[s->nevers++ % 4] = msg_defer(m);
 	return 0;
+}
+
+/* But for those of the last four who are freed, in the order in which they asked. */
+static int freed(actor *self, const msg *m)
+{
+	struct sink *s = actor_state(self);
+
+	s->freed++;
+	actor_answer(self, s->kept[(s->freed - 1) % 4], s->freed);
+	return msg_reply(m, s->freed);
+}
+
+static int nevers(actor *self, const msg *m)
+{
+	return msg_reply(m, ((struct sink *)actor_state(self))->nevers);
 }
 
 static int end(actor *self, const msg *m)
@@ -57,5 +73,6 @@ const struct actor_type sink = {
 	.state = sizeof(struct sink),
 	.budget_ms = 3600000,   /* slow() is slow on purpose */
 	.on = ON({ "put", "who:int n:int", put, 0 }, { "slow", "who:int n:int ms:int", slow, 0 },
-	         { "told", "", told, 0 }, { "never", "", never, 0 }, { "end", "", end, 0 }),
+	         { "told", "", told, 0 }, { "never", "", never, 0 }, { "end", "", end, 0 },
+	         { "freed", "", freed, 0 }, { "nevers", "", nevers, 0 }),
 };

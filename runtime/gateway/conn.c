@@ -5,10 +5,7 @@
  * Sessions speak to us through the frames port. What they send in one turn of their home is
  * gathered as ready-made frames in the connection's `out` and handed over in one write, which makes
  * the difference between 0.2 and 1 million messages a second.
- * What passes with time (a login that does not come, silence) is looked at twice a second in a
- * sweep over all, which also is the clock that messages are stamped by: no timer a connection. The
- * sweep goes a few hundred at a time: to look at 10,000 takes 3 ms, for which a message would wait
- * (actor-bench ws-echo, mostly idle).
+ * What passes with time (a login that does not come, silence) is silence.c's.
  *
  * Invariants: a close goes out behind everything sent before it, from conn_writeable() alone; once
  * one was asked for, nothing is sent or taken any more.
@@ -31,8 +28,6 @@ enum {
 	EARLY_FREE = 65536,             /* of a message before login: no login needs more */
 	FRAMES_FREE = 16, FRAME_BYTES = 4096,   /* of a message: see counts() */
 	SAID_BYTES = 65536,             /* so much of a message is a sign that it comes */
-	TICK_MS = 500,
-	SLICE = 256, SLICES_MOST = 100,
 };
 enum {
 	CLOSE_WRONG = 1002, CLOSE_TOO_BIG = 1009, CLOSE_CUT = -1,
@@ -52,11 +47,25 @@ static void count_unsent(struct conn *c, bool is)
 	c->unsent = is;
 }
 
-/* At once, whatever is unsent: it does not take it. */
-static void cut(struct conn *c)
+static void weigh(struct conn *c)
+{
+	size_t bytes = c->part.cap + c->out.frames.cap;
+
+	if (bytes != c->bytes)
+		COUNT_UP(&c->in->bytes, bytes - c->bytes);
+	c->bytes = bytes;
+}
+
+static void out_fini(struct conn *c)
+{
+	outgoing_fini(&c->out);
+	weigh(c);
+}
+
+void conn_cut(struct conn *c)
 {
 	c->code = CLOSE_CUT;
-	outgoing_fini(&c->out);
+	out_fini(c);
 	c->in->wire->end_in(c->wsi, 0);
 }
 
@@ -76,17 +85,26 @@ static int flush(struct conn *c)
 			c->heard = c->in->tick;
 	}
 	outgoing_trim(&c->out);
+	weigh(c);
 	count_unsent(c, unsent(c) > 0);
 	return 0;
 }
 
 static void send_soon(struct conn *c)
 {
+	weigh(c);
 	count_unsent(c, true);
 	if (c->in->in_turn)
 		list_add(&c->in->dirty, &c->dirty);
 	else
 		c->in->wire->want(c->wsi);
+}
+
+void conn_ping(struct conn *c)
+{
+	c->asked = c->in->tick;
+	outgoing_ping(&c->out);
+	send_soon(c);
 }
 
 /* For one more frame, by the policy; false: the client was given up. */
@@ -105,7 +123,7 @@ static bool has_room(struct conn *c)
 	}
 	log_line(LOG_INFO, "gateway", "a client that does not read was given up: %zu bytes",
 	         unsent(c));
-	cut(c);
+	conn_cut(c);
 	return false;
 }
 
@@ -191,6 +209,7 @@ bool conn_early(struct conn *c)
 static void part_fini(struct conn *c)
 {
 	buf_fini(&c->part);
+	weigh(c);
 	conn_early(c);
 }
 
@@ -242,6 +261,7 @@ static void too_big(struct conn *c)
 static void add_part(struct conn *c, const void *bytes, size_t len)
 {
 	buf_add(&c->part, bytes, len);
+	weigh(c);
 	if (likely(c->part.cap <= EARLY_FREE) || conn_early(c))
 		return;
 	conn_close(c, CLOSE_LATER, "too many long messages before a login: try again");
@@ -278,7 +298,7 @@ int conn_open(struct conn *c, struct conns *all, void *wsi)
 	c->session = session_new(all->sessions, c, false);
 	if (!c->session)
 		return -1;
-	list_add(&all->all, &c->all);
+	sweep_put(&all->sweep, &c->all, 1);
 	COUNT_UP(&all->clients, 1);
 	enter(c);
 	if (all->leaving) {
@@ -337,7 +357,7 @@ void conn_gone(struct conn *c)
 	list_remove(&c->paused);
 	count_unsent(c, false);
 	part_fini(c);
-	outgoing_fini(&c->out);
+	out_fini(c);
 	leave(c);
 	mem_free(c->reason);
 	COUNT_UP(&c->in->clients, -1u);
@@ -443,7 +463,7 @@ int conn_over(struct conn *c)
 	if (!c || !c->session)
 		return 0;
 	c->deaf = true;
-	outgoing_fini(&c->out);
+	out_fini(c);
 	part_fini(c);
 	count_unsent(c, false);
 	return 0;
@@ -458,7 +478,7 @@ void conns_init(struct conns *all, const struct wire *wire, struct crowd *crowd,
 	all->limits = crowd->limits;
 	all->crowd = crowd;
 	all->sessions = sessions;
-	list_init(&all->all);
+	sweep_init(&all->sweep);
 	list_init(&all->dirty);
 	list_init(&all->paused);
 	list_init(&all->calls);
@@ -467,69 +487,7 @@ void conns_init(struct conns *all, const struct wire *wire, struct crowd *crowd,
 
 bool conns_over(const struct conns *all, uint32_t since, int seconds)
 {
-	return seconds && all->tick - since > (uint32_t)seconds * (1000 / TICK_MS);
-}
-
-static void late(struct conn *c, const char *words)
-{
-	COUNT_UP(&c->in->late, 1);
-	conn_close(c, CLOSE_POLICY, words);
-}
-
-static void look_at(struct conn *c)
-{
-	const struct gateway_limits *l = &c->in->limits;
-
-	if (c->code || c->deaf)
-		return;
-	if (!session_in(c->session) && conns_over(c->in, c->born, l->login_s)) {
-		late(c, "no login in time");
-	} else if (conns_over(c->in, c->said, l->idle_s)) {
-		late(c, "no message for too long");
-	} else if (conns_over(c->in, c->heard, 2 * l->ping_s)) {
-		COUNT_UP(&c->in->lost, 1);
-		cut(c);
-	} else if (!conns_over(c->in, c->heard, l->ping_s)) {
-		c->asked = false;
-	} else if (!c->asked) {
-		c->asked = true;
-		outgoing_ping(&c->out);
-		send_soon(c);
-	}
-}
-
-static void sweep_begins(struct conns *all)
-{
-	struct sweep *s = &all->sweep;
-	unsigned n = LOAD(&all->clients), slices = (n + SLICE - 1) / SLICE;
-
-	slices = !slices ? 1 : slices > SLICES_MOST ? SLICES_MOST : slices;
-	*s = (struct sweep){ .left = n, .slice = n / slices + 1,
-			     .pause_ms = TICK_MS / (int)slices };
-	addresses_sweep(all->crowd->addresses, now_ns());
-}
-
-int conns_sweep(struct conns *all)
-{
-	struct sweep *s = &all->sweep;
-
-	all->tick = (uint32_t)((now_ms() - all->began_ms) / TICK_MS);
-	if (!s->left)
-		sweep_begins(all);
-	for (unsigned n = s->slice; n && s->left && all->all.next != &all->all; n--, s->left--) {
-		struct link *l = all->all.next;
-		struct conn *c = LINKED(l, struct conn, all);
-
-		list_remove(l);
-		list_add(&all->all, l);         /* the next is the first again */
-		s->bytes += c->part.cap + c->out.frames.cap;
-		look_at(c);
-	}
-	if (all->all.next == &all->all)
-		s->left = 0;
-	if (!s->left)
-		STORE(&all->bytes, s->bytes);
-	return s->pause_ms;
+	return seconds && all->tick - since > (uint32_t)seconds * CONN_TICKS;
 }
 
 void conns_turn_begins(struct conns *all)
@@ -546,7 +504,7 @@ void conns_turn_ends(struct conns *all)
 
 		list_remove(&c->dirty);
 		if (flush(c))
-			cut(c);
+			conn_cut(c);
 	}
 	for (struct link *l = all->paused.next, *next; l != &all->paused; l = next) {
 		next = l->next;
@@ -562,9 +520,13 @@ struct address *conns_admit(struct conns *all, int fd)
 	return from;
 }
 
+static void close_going(struct link *l)
+{
+	conn_close(LINKED(l, struct conn, all), CLOSE_GOING, "the node is stopping");
+}
+
 void conns_leave(struct conns *all)
 {
 	all->leaving = true;
-	for (struct link *l = all->all.next; l != &all->all; l = l->next)
-		conn_close(LINKED(l, struct conn, all), CLOSE_GOING, "the node is stopping");
+	sweep_all(&all->sweep, close_going);
 }

@@ -8,9 +8,11 @@
 #include "list.h"
 #include "outgoing.h"
 #include "ports.h"
+#include "sweep.h"
 
 struct http_reply;
 enum { WIRE_SPACE = 32 };               /* as much as struct wire's space may be */
+enum { CONN_TICKS = 2 };                /* a second */
 /* What the WebSocket library does with its side of a connection. */
 struct wire {
 	bool (*busy)(void *wsi);        /* it still has bytes that it was given */
@@ -33,22 +35,19 @@ struct conns {
 	struct gateway_limits limits;   /* the crowd's */
 	struct crowd *crowd;
 	struct sessions *sessions;      /* of these connections */
-	struct link all, dirty, paused, calls;
+	struct link dirty, paused, calls;
 	bool in_turn, leaving;
 	bool gathers, gathering;        /* gathers: whoever turns the loop calls conns_gathered() */
-	uint32_t tick;                  /* half seconds: what messages are stamped by */
+	uint32_t tick;                  /* what messages are stamped by: see silence.c */
 	int64_t began_ms;
-	struct sweep { unsigned left, slice; int pause_ms; uint64_t bytes; } sweep;
+	struct sweep sweep;             /* all connections, but for those of HTTP */
 	_Atomic unsigned clients, unsent;       /* these are read by any thread */
-	_Atomic uint64_t bytes, bodies; /* buffered for them, at the last sweep; of posted calls */
+	_Atomic uint64_t bytes, bodies; /* buffered for them; of posted calls */
 	_Atomic uint64_t accepted, turned_away, limited, late, lost, overflown, dropped;
 };
 /* Borrows crowd and sessions. */
 void conns_init(struct conns *all, const struct wire *wire, struct crowd *crowd,
                 struct sessions *sessions);
-/* Who has not logged in, who is silent: some of them, so that each is looked at twice a second. How
- * many ms from now it is to be called again. */
-int  conns_sweep(struct conns *all);
 /* What the sessions send between these two is gathered, and leaves with the second. */
 void conns_turn_begins(struct conns *all);
 void conns_turn_ends(struct conns *all);
@@ -74,14 +73,15 @@ struct conn {
 	unsigned frames;                /* and how many of its frames came whole */
 	struct outgoing out;
 	size_t handed;                  /* the last write's bytes, which the library may have */
+	size_t bytes;                   /* what it counts for in conns */
 	struct address *from;
 	_Atomic int64_t full_ns;        /* its bucket: see rate.h */
 	char *reason;
 	int code;                       /* a close was asked for */
-	uint32_t born, heard, said;     /* ticks: of the last sign of life, of the last message */
+	/* ticks: of the last sign of life, of the last message, of the last ping */
+	uint32_t born, heard, said, asked;
 	bool deaf;                      /* a close came, or is going out */
 	bool unsent;                    /* counted in conns */
-	bool asked;                     /* a ping is out */
 	bool overflown;
 	struct posted *posted;          /* not a WebSocket: a call by HTTP, its body's bytes; */
 	size_t body;
@@ -95,6 +95,8 @@ int  conn_open(struct conn *c, struct conns *all, void *wsi);
 /* len bytes of a message, of whose frame `rest` are to come; final: of its last frame. */
 void conn_read(struct conn *c, const void *bytes, size_t len, size_t rest, bool final);
 void conn_heard(struct conn *c);        /* a pong */
+void conn_ping(struct conn *c);
+void conn_cut(struct conn *c);          /* ends it at once, whatever is unsent */
 /* 0; -1: it is to be dropped; 1: all is out, and it is to be closed with code and reason. */
 int  conn_writeable(struct conn *c);
 /* A call by HTTP: it counts as a client and as a message of its address, until conn_posted(). 0, or

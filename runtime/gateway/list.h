@@ -34,4 +34,16 @@ static inline void list_remove(struct link *l)
 	l->prev = l->next = NULL;
 }
 
+/* All of one list, to the end of another. */
+static inline void list_move(struct link *head, struct link *from)
+{
+	if (from->next == from)
+		return;
+	from->next->prev = head->prev;
+	from->prev->next = head;
+	head->prev->next = from->next;
+	head->prev = from->prev;
+	list_init(from);
+}
+
 #endif

@@ -7,8 +7,7 @@
  * which is ended once the loop was left: from 4.3 on it unloads the plugin as it ends. (A loop of
  * the library's own would also take SIGINT, and give it back to nobody.)
  *
- * What a connection is to us, what it may and when it ends is conn.c's; here is how the library
- * does it.
+ * What a connection is to us is conn.c's, what it may, too; here is how the library does it.
  *
  *   other threads -- ws_wake() --> turn: sessions run -> out -> flush() -> library -> socket
  *                                   socket -> library -> conn_read() -> session_frame()
@@ -32,6 +31,7 @@
 #include "gate.h"
 #include "heap.h"
 #include "log.h"
+#include "silence.h"
 #include "sync.h"
 #include "web.h"
 
@@ -360,7 +360,7 @@ static void sweep(lws_sorted_usec_list_t *sul)
 {
 	struct ws *w = lws_container_of(sul, struct ws, sweep);
 
-	lws_sul_schedule(w->lws, 0, sul, sweep, conns_sweep(&w->conns) * LWS_US_PER_MS);
+	lws_sul_schedule(w->lws, 0, sul, sweep, silence_sweep(&w->conns) * LWS_US_PER_MS);
 }
 
 static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *conn, void *in,

@@ -241,6 +241,7 @@ int disk_open(const char *state, size_t most, struct why *why)
 
 void disk_close(void)
 {
+	mdb_txn_abort(disk.change);
 	if (disk.env)
 		mdb_env_close(disk.env);
 	memset(&disk, 0, sizeof disk);

@@ -11,7 +11,7 @@ enum { DISK_KEY_MOST = 511 - 8 };       /* of LMDB's 511, as a term has a date b
 /* Makes the files of `state`/store or takes them as they are; at most so many bytes, 0: 16 GiB.
  * ACTOR_EFAIL with why. */
 int  disk_open(const char *state, size_t most, struct why *why);
-void disk_close(void);                  /* also where it was never opened */
+void disk_close(void);                  /* drops a change; also where it was never opened */
 const char *disk_words(int error);      /* an error of those below, for people */
 
 /* One change at a time, of any number of keys, of which all is done or nothing. Its first error

@@ -51,38 +51,6 @@ static struct compile begun;            /* what goes on: the box knows it by its
 static bool marked;
 static struct { char *at; size_t size; } ready; /* pages for images that are to come */
 
-int diagnose(struct buf *said, const char *file, int line, const char *fmt, ...)
-{
-	va_list ap;
-	char text[1024];
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	buf_printf(said, "%s%s:", said->len ? "\n" : "", file);
-	if (line)
-		buf_printf(said, "%d:", line);
-	buf_printf(said, " error: %s", text);
-	return ACTOR_EARGS;
-}
-
-static bool word_char(char c) { return isalnum((unsigned char)c) || c == '_'; }
-
-int source_line(const struct source *s, const char *word, size_t len)
-{
-	int line = 1;
-
-	for (const char *p = s->text, *end = s->text + s->len; p < end; p++) {
-		if (*p == '\n')
-			line++;
-		else if ((size_t)(end - p) >= len && !memcmp(p, word, len) &&
-		         (p == s->text || !word_char(p[-1])) &&
-		         (p + len == end || !word_char(p[len])))
-			return line;
-	}
-	return 0;
-}
-
 /* --- diagnostics ----------------------------------------------------------------------- */
 
 static void note_includes(struct compile *c)
@@ -161,49 +129,7 @@ static void say(void *arg, const char *message)
 		buf_text(c->said, "; the runtime has one of that name: make yours static");
 }
 
-/* --- before: what can be seen without a compiler --------------------------------------- */
-
-bool c_identifier(const char *s)
-{
-	if (!word_char(*s) || isdigit((unsigned char)*s))
-		return false;
-	while (word_char(*s))
-		s++;
-	return !*s;
-}
-
-static bool refuse(const struct source *s, struct buf *said)
-{
-	size_t blank = 0;
-	int line = 1;
-
-	if (s->len > SOURCE_MAX) {
-		for (const char *p = s->text, *end = p + SOURCE_MAX;
-		     (p = memchr(p, '\n', (size_t)(end - p))); p++)
-			line++;
-		diagnose(said, s->file, line, "the source has %zu bytes, at most %d are taken",
-		         s->len, SOURCE_MAX);
-		return true;
-	}
-	while (blank < s->len && isspace((unsigned char)s->text[blank]))
-		blank++;
-	if (blank == s->len) {
-		diagnose(said, s->file, 1, "the source is empty");
-		return true;
-	}
-	for (size_t i = 0; i < s->len; line += s->text[i++] == '\n')
-		if (!s->text[i]) {
-			diagnose(said, s->file, line, "a NUL byte: a source is text");
-			return true;
-		}
-	if (s->function &&
-	    (!c_identifier(s->function) || !source_line(s, s->function, strlen(s->function)))) {
-		diagnose(said, s->file, 0, "there is no function %.255s in the source",
-		         s->function);
-		return true;
-	}
-	return false;
-}
+/* --- the text ---------------------------------------------------------------------------- */
 
 /* A file's name goes into a #line, so nothing in it may end the string. Gives. */
 static char *plain_name(const char *file)
@@ -449,7 +375,7 @@ static bool compile_text(struct compile *c, struct views *v)
 	bool passed = false;
 
 	c->source.file = file;
-	if (!refuse(&c->source, c->said)) {
+	if (!source_refused(&c->source, c->said)) {
 		whole_text(&c->source, c->goes_on, v, &c->text);
 		passed = compile(c);
 	}

@@ -6,19 +6,11 @@
 #include "core.h"
 #include "layout.h"
 #include "linetable.h"
+#include "source.h"
 
 enum {
-	SOURCE_MAX = 1 << 20,           /* bytes of one source, */
-	PROGRAM_MAX = 64 << 20,         /* and of its code and data */
+	PROGRAM_MAX = 64 << 20,         /* bytes of a source's code and data */
 	COMPILE_STACK = 64 << 20,       /* of address space: nested code stops there */
-};
-
-struct source {
-	const char *text; size_t len;
-	const char *file;       /* what the diagnostics call it */
-	const char *folder;     /* searched for headers too; NULL: none */
-	const char *own;        /* a symbol wanted besides patch, patches and process; NULL: none */
-	const char *function;   /* a function wanted, static or not; NULL: none */
 };
 
 /* Code that can run: [at, at + text) is read and executed, from there to at + size is data. */
@@ -66,10 +58,5 @@ bool program_data(const struct program *p, const void *at, size_t size);
 bool program_code(const struct program *p, const void *at);
 /* A C string of the program, at most max bytes without its NUL. */
 bool program_string(const struct program *p, const char *s, size_t max);
-/* Appends `file:line: error: text`; line 0: none. Returns ACTOR_EARGS. */
-int diagnose(struct buf *said, const char *file, int line, const char *fmt, ...) PRINTF(4, 5);
-/* Where a word first stands in a source, not as part of a longer one; 0: nowhere. */
-int  source_line(const struct source *s, const char *word, size_t len);
-bool c_identifier(const char *s);
 
 #endif

@@ -33,7 +33,7 @@ enum {
 
 struct piece { const char *p; size_t len; };
 
-static bool word_char(char c) { return isalnum((unsigned char)c) || c == '_' || c < 0; }
+static bool word_char(char c) { return c_word(c) || c < 0; }
 
 static bool is_name(struct piece t)
 {

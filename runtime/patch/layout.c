@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "source.h"
+
 #define VIEW "actord_view_"
 enum { DEPTH = 16, NAMES_MOST = 32, LAYOUT_MOST = 128 << 10 };    /* bytes */
 enum { N_GSYM = 0x20, N_LSYM = 0x80, STAB_SIZE = 12 };
@@ -32,11 +34,6 @@ static void token_add(struct tokens *t, const char *p, size_t len, char kind)
 		t->at = mem_resize(t->at, t->room * sizeof *t->at);
 	}
 	t->at[t->n++] = (struct token){ p, (unsigned)len, kind };
-}
-
-static bool word_char(char c)
-{
-	return isalnum((unsigned char)c) || c == '_';
 }
 
 static const char *skip_comment(const char *p, const char *end)
@@ -72,8 +69,8 @@ static void tokens_read(struct tokens *t, const char *p, size_t len)
 		} else if (*p == '"' || *p == '\'') {
 			next = skip_quoted(p, end);
 			token_add(t, p, (size_t)(next - p), *p == '"' ? 's' : 'c');
-		} else if (word_char(*p)) {
-			while (next < end && word_char(*next))
+		} else if (c_word(*p)) {
+			while (next < end && c_word(*next))
 				next++;
 			token_add(t, p, (size_t)(next - p), 'i');
 		} else if (!isspace((unsigned char)*p)) {

@@ -62,6 +62,14 @@ class Words(unittest.TestCase):
             here = re.compile(rf"(^|[^\w.]){re.escape(above)}/")
             self.nothing(hits(everything(), here), "paths of this machine")
 
+    def test_files_that_are_named_exist(self):
+        """`core/send.c` in a text is the end of a file's path."""
+        known = ["/" + str(path) for path in tree.files()]
+        gone = [f"{path}: {name}" for path in tree.files("README.md")
+                for name in re.findall(r"`(?:\.\./)*((?:\w+/)*\w+\.[chS])`", tree.text(path))
+                if not any(file.endswith("/" + name) for file in known)]
+        self.nothing(gone, "no such file")
+
 
 if __name__ == "__main__":
     unittest.main()

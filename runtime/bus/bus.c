@@ -268,9 +268,9 @@ static bool on_entry(void *arg, struct topic *t, const char *bytes, size_t len,
 	return intake_deliver(((struct bus *)arg)->intake, t, bytes, len, d, again);
 }
 
-static bool is_there(void *arg, const char *node)
+static int is_there(void *arg, const char *node)
 {
-	return member_may_know(((struct bus *)arg)->member, node);
+	return member_knows(((struct bus *)arg)->member, node);
 }
 
 static bool is_ours(void *arg)
@@ -441,7 +441,7 @@ static void parts_new(struct bus *b)
 		.up = on_up, .down = on_down, .message = on_message, .pulse = on_pulse,
 	};
 	struct buf name = { 0 };
-	struct intake_config in = {
+	struct intake_config in = { .lease = shared_lease, .lapsed = shared_lapsed,
 		.loop = b->loop, .node = b->node, .own = own, .settled = go_on,
 		.delivered = shared_delivered, .returned = shared_returned, .arg = b
 	};

@@ -36,6 +36,18 @@ static const char claim_script[] =
 	" end"
 	" return out";
 
+/* What is ARGV[1]'s still, as it may have slept; '': a delivery more. */
+static const char take_script[] =
+	"local p = redis.pcall('XPENDING', KEYS[1], 'actord', ARGV[2], ARGV[2], 1)"
+	" if p.err then return p end"
+	" if #p == 0 or p[1][2] ~= ARGV[1] then return {} end"
+	" local claim = { 'XCLAIM', KEYS[1], 'actord', ARGV[1], 0, ARGV[2] }"
+	" if ARGV[3] ~= '' then"
+	"  table.insert(claim, 'RETRYCOUNT') table.insert(claim, ARGV[3]) end"
+	" local taken = redis.pcall(unpack(claim))"
+	" if taken.err then return { err = 'REFUSED xclaim: ' .. taken.err } end"
+	" return taken";
+
 static const char dead_script[] =
 	"local e = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]"
 	" if not e then return redis.call('XACK', KEYS[1], 'actord', ARGV[1]) end"
@@ -143,7 +155,8 @@ static void on_tried(void *arg, const struct redis_reply *r)
 
 void heirs_go_on(struct shared *st)
 {
-	const char *argv[] = { "XCLAIM", st->key, "actord", st->share->node, "0", st->trying };
+	const char *argv[] = { "EVAL", take_script, "1", st->key, st->share->node, st->trying,
+	                       "" };
 
 	if (st->claiming || (st->trying[0] && shared_has(st, st->trying)))
 		return;
@@ -173,12 +186,12 @@ static void on_claimed(void *arg, const struct redis_reply *r)
 
 /* --- who had what ------------------------------------------------------------------------- */
 
-/* Given to this very life as the link was lost: nobody died of it, its deliveries stay as many. */
+/* Given to this very life, which lost its link or slept: nobody died of it, its deliveries stay as
+ * many. */
 static void take_back(struct shared *st, const char *id, int64_t deliveries)
 {
 	char number[24];
-	const char *node = st->share->node;
-	const char *argv[] = { "XCLAIM", st->key, "actord", node, "0", id, "RETRYCOUNT", number };
+	const char *argv[] = { "EVAL", take_script, "1", st->key, st->share->node, id, number };
 
 	snprintf(number, sizeof number, "%" PRId64, deliveries);
 	shared_tell(st, on_taken, ARRAY_LEN(argv), argv);

@@ -37,7 +37,8 @@ enum {
 struct pending {
 	int64_t ask;
 	struct topic *topic;
-	struct delivery *delivery;
+	struct delivery *delivery;      /* a part of it is done with by the answer */
+	struct delivery *lent;          /* or by a mark, which comes behind that */
 	uint32_t next;                  /* in its chain, or among the free */
 	enum encoding enc;
 	bool sure;                      /* see answer() */
@@ -141,6 +142,7 @@ static void pending_add(struct intake *in, int64_t ask, struct topic *t, const s
 	p->topic = t;
 	t->uses++;
 	p->delivery = of;
+	p->lent = of ? of : in->delivery;
 	p->sure = in->delivery != NULL;
 	p->enc = e->enc;
 	p->ct = wanted ? e->ct.len : 0;
@@ -286,10 +288,8 @@ static int64_t key_of(const struct intake *in, const actor *self, int64_t number
 /* What came by a stream is acknowledged when it has been handled, whoever waits for an answer, and
  * for how long. There is a place for the question (call()), and marks always fit: so a refusal says
  * that t has ended. */
-static void follow(struct intake *in, actor *self, struct topic *t)
+static void follow(struct intake *in, actor *self, struct topic *t, int64_t number)
 {
-	int64_t number = core_reach(self, t->ref, "answered");
-
 	if (number > 0)
 		pending_add(in, key_of(in, self, number), t, &(struct envelope){ .enc = ENC_JSON },
 		            in->delivery);
@@ -325,7 +325,7 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 	struct call c = { .to = t->ref, .what = e->func.p, .args = e->args, .count = e->count,
 	                  .origin = FROM_REDIS };
 	actor *self = in->is_again ? in->again : in->self;
-	bool wanted = e->cb.len && e->ct.len, barrier;
+	bool wanted = e->cb.len && e->ct.len, barrier, followed;
 	struct trace_link link = core_trace_link(e->trace.p);
 	struct handler_info info;
 	struct why why;
@@ -335,12 +335,16 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 	/* What would be acknowledged before it is handled, as nobody could follow it, waits. */
 	if (in->delivery && !core_may_ask(self, 1 + wanted))
 		return false;
-	c.stays = in->delivery && !barrier;
+	followed = in->delivery && !barrier;
+	c.lease = followed ? in->c.lease(in->delivery) : 0;
+	c.stays = followed;
 	core_trace_enter(&link);
 	if (barrier && (ask = ask_instead(self, &c, info.fn)) > 0)
 		;
 	else if (wanted || barrier)
 		ask = core_ask(self, &c, "answered", ASK_MS, &why);
+	else if (followed)
+		ask = core_follow(self, &c, "answered", &why);
 	else
 		ask = core_send(self, &c, &why);
 	core_trace_leave();
@@ -350,12 +354,12 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 		in->c.returned(in->delivery, in->raw.p, in->raw.len);
 	else if (ask < 0)
 		refuse_call(in, t, e, (int)ask, why.text);
-	else if (ask)
+	else if (ask && (wanted || barrier))
 		pending_add(in, key_of(in, self, ask), t, e, barrier ? in->delivery : NULL);
-	if (ask > 0 && !barrier && in->info.pending == 1)
+	if (ask > 0 && wanted && !barrier && in->info.pending == 1)
 		loop_expect(in->c.loop);
-	if (ask >= 0 && in->delivery && !barrier)
-		follow(in, self, t);
+	if (ask >= 0 && followed)
+		follow(in, self, t, wanted ? core_reach(self, t->ref, "answered") : ask);
 	if (ask > 0 && barrier) {
 		t->barrier = key_of(in, self, ask);
 		wait_for(in, t, BARRIER_MS);
@@ -532,19 +536,23 @@ int intake_answered(struct intake *in, actor *self, const msg *m)
 	struct envelope e;
 	struct packed args;
 	unsigned n = 0;
+	bool lapsed;
 
 	if (!p)
 		return 0;
 	t = p->topic;
 	e = request_of(p);
 	buf_clear(&in->values);
+	lapsed = p->lent && msg_error(m) == CORE_LAPSED;
+	if (lapsed)             /* its mark has not come yet: it is there */
+		in->c.lapsed(p->lent);
 	if (p->cb && !msg_error(m))
 		n = (unsigned)msg_pack(m, 0, &in->values);
 	args.at = (const uint8_t *)in->values.p;
 	args.end = args.at + in->values.len;
-	if (p->cb)
+	if (p->cb && !lapsed)
 		answer(in, &e, args, n, msg_error(m), msg_error_text(m), p->sure);
-	else
+	else if (!lapsed)
 		in->info.refused += msg_error(m) != 0;  /* the core has said why */
 	if (t->barrier == p->ask)
 		t->barrier = 0;

@@ -21,6 +21,10 @@ struct intake_config {
 	void (*delivered)(struct delivery *d);
 	/* Or is not, as its actor is not here (any more): what it was. */
 	void (*returned)(struct delivery *d, const char *bytes, size_t len);
+	/* The lease that it was taken under (core.h); it has lapsed before a part was handled: that
+	 * part is done with by delivered() all the same. */
+	uint32_t (*lease)(const struct delivery *d);
+	void (*lapsed)(struct delivery *d);
 	void *arg;
 };
 struct intake_info { uint64_t taken, answered, refused; unsigned pending, held; };

@@ -363,9 +363,9 @@ bool member_ours(const struct member *m)
 	return nodes_ours(m->nodes);
 }
 
-bool member_may_know(const struct member *m, const char *node)
+int member_knows(const struct member *m, const char *node)
 {
-	return !strcmp(node, m->c.node) || nodes_may_know(m->nodes, node);
+	return !strcmp(node, m->c.node) ? 1 : nodes_knows(m->nodes, node);
 }
 
 void member_info(const struct member *m, struct member_info *out)

@@ -41,7 +41,8 @@ void member_quiet(struct member *m);    /* nothing new is to be sent to us */
 bool member_idle(struct member *m, bool others_idle);
 /* While that cannot be said, after a sleep, nothing is taken in its name; then gate() is called. */
 bool member_ours(const struct member *m);
-bool member_may_know(const struct member *m, const char *node);      /* it is there, or we are it */
+/* 1: it is there, or we are it; else as nodes_knows(). */
+int member_knows(const struct member *m, const char *node);
 void member_info(const struct member *m, struct member_info *out);
 /* Appends a map a node, ours first: name self since version groups topics patches rollout. Their
  * number. */

@@ -26,6 +26,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core.h"
+
 enum {
 	FORGET_MS = 86400000,
 	LATE_MS = NODES_ALIVE_MS - 2 * NODES_BEAT_MS,   /* since a beat: others may be later */
@@ -87,6 +89,13 @@ static const char leave_script[] =
 	" return 1";
 
 static void beat(struct nodes *s);
+
+/* Since so long the name is ours, and for NODES_ALIVE_MS what we have; or not any more. */
+static void set_ours(struct nodes *s, int64_t since_ms)
+{
+	s->ours_ms = since_ms;
+	core_lease_until(since_ms + NODES_ALIVE_MS);
+}
 
 /* --- the others --------------------------------------------------------------------------- */
 
@@ -218,7 +227,7 @@ static void here(struct nodes *s, const struct redis_reply *r)
 	bool first = !s->joined, again = heard_late(s), changed;
 
 	s->joined = true;
-	s->ours_ms = s->sent_ms;
+	set_ours(s, s->sent_ms);
 	if (r->items < 2 || r->item[1].type != REDIS_STR)
 		return;
 	changed = first || strcmp(s->version, r->item[1].str);
@@ -243,7 +252,7 @@ static void on_beat(void *arg, const struct redis_reply *r)
 		s->changed = true;
 		s->c.failed(s->c.arg, r->str);
 	} else if (!strcmp(said, "taken")) {
-		s->ours_ms = -NODES_ALIVE_MS;
+		set_ours(s, -NODES_ALIVE_MS);
 		s->c.refused(s->c.arg, "another runtime has it; two need two names (--node NAME), "
 		             "or one --state folder that they use one after the other");
 		return;
@@ -385,12 +394,12 @@ bool nodes_ours(const struct nodes *s)
 /* The next beat asks, not one at once: two that take it from each other do so no faster. */
 void nodes_doubt(struct nodes *s)
 {
-	s->ours_ms = -NODES_ALIVE_MS;
+	set_ours(s, -NODES_ALIVE_MS);
 }
 
-bool nodes_may_know(const struct nodes *s, const char *name)
+int nodes_knows(const struct nodes *s, const char *name)
 {
-	return is_early(s) || find(s, name);
+	return find(s, name) ? 1 : is_early(s) ? -1 : 0;
 }
 
 bool nodes_left(const struct nodes *s)

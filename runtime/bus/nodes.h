@@ -43,8 +43,9 @@ void nodes_leave(struct nodes *s);
  * the name meanwhile, nor take us for gone. Or it has not been asked yet. */
 bool nodes_ours(const struct nodes *s);
 void nodes_doubt(struct nodes *s);      /* it may not be ours: not until Redis has said so again */
-/* It is there, or nobody can say: until NODES_ALIVE_MS after nobody could be heard. */
-bool nodes_may_know(const struct nodes *s, const char *name);
+/* 1: it is there; 0: it is not; -1: nobody can say, until NODES_ALIVE_MS after nobody could be
+ * heard. */
+int nodes_knows(const struct nodes *s, const char *name);
 bool nodes_left(const struct nodes *s); /* Redis has that */
 /* The others that are there. */
 void nodes_each(const struct nodes *s,

@@ -6,6 +6,8 @@
  *                  +-- nobody of that name is here (any more) -> XADD + XACK + XDEL: back
  *                  |   (what of it that is)
  *                  +-- no message -> XADD to :dead + XACK + XDEL (what of it that is)
+ *                  +-- the lease has lapsed before it was handled -> missed: others may have it
+ *                      by now; what Redis says is ours still is taken once more
  *
  * Invariants: an entry is in one delivery at a time. What could not be acknowledged, as the link
  * was lost or Redis would not, is acknowledged when it can be, and not handled again. An entry
@@ -52,10 +54,11 @@ static const char ack_script[] =
 	" redis.call('XDEL', KEYS[1], ARGV[1])"
 	" return 1";
 
-/* ARGV: id, what goes back, again, what is no message, why. */
+/* ARGV: id, what goes back, again, what is no message, why, whose it has to be still. */
 static const char part_script[] =
 	"local p = redis.pcall('XPENDING', KEYS[1], 'actord', ARGV[1], ARGV[1], 1)"
 	" if p.err and not string.find(p.err, 'NOGROUP') then return p end"
+	" if #p == 1 and p[1][2] ~= ARGV[6] then return 0 end"
 	" if #p == 1 then"
 	"  if ARGV[4] ~= '' then redis.call('XADD', KEYS[2], '*', 'm', ARGV[4], 'id', ARGV[1],"
 	"   'deaths', '0', 'reason', ARGV[5]) end"
@@ -102,9 +105,10 @@ static void ack_part(struct delivery *d)
 	struct shared *st = d->stream;
 	const struct redis_port *port = st->share->commands;
 	const char *argv[] = { "EVAL", part_script, "2", st->key, st->dead, d->id, d->rest.p,
-	                       d->again ? "1" : "0", d->bad.p, d->why.text };
+	                       d->again ? "1" : "0", d->bad.p, d->why.text, st->share->node };
 	size_t len[] = { 4, sizeof part_script - 1, 1, strlen(st->key), strlen(st->dead),
-	                 strlen(d->id), d->rest.len, 1, d->bad.len, strlen(d->why.text) };
+	                 strlen(d->id), d->rest.len, 1, d->bad.len, strlen(d->why.text),
+	                 strlen(st->share->node) };
 
 	d->acking = !port->command(port->link, on_acked, d, ARRAY_LEN(argv), argv, len);
 }
@@ -127,10 +131,31 @@ void shared_ack_again(struct shared *st)
 			ack(d);
 }
 
+static void miss(struct shared *st)
+{
+	st->missed = st->share->missed = true;
+}
+
 void shared_delivered(struct delivery *d)
 {
-	if (!--d->open)
+	if (--d->open)
+		return;
+	if (d->lapsed) {
+		miss(d->stream);
+		forget(d);
+	} else {
 		ack(d);
+	}
+}
+
+uint32_t shared_lease(const struct delivery *d)
+{
+	return d->lease;
+}
+
+void shared_lapsed(struct delivery *d)
+{
+	d->lapsed = true;
 }
 
 void shared_returned(struct delivery *d, const char *bytes, size_t len)
@@ -238,6 +263,7 @@ static void deliver(struct shared *st, const struct redis_reply *e, struct packe
 	st->first = d;
 	d->open = 1;
 	d->again = again;
+	d->lease = core_lease();
 	st->share->open++;
 	if (in.at == in.end && e->item[1].items)      /* else it has been deleted */
 		no_messages(d, &e->item[1]);
@@ -250,10 +276,11 @@ static void deliver(struct shared *st, const struct redis_reply *e, struct packe
 
 bool shared_ours(struct shared *st)
 {
-	bool ours = st->share->ours(st->share->arg);
+	const struct share *s = st->share;
+	bool ours = s->lease == core_lease() && s->ours(s->arg);
 
 	if (!ours)
-		st->missed = st->share->missed = true;
+		miss(st);
 	return ours;
 }
 

@@ -17,14 +17,17 @@ struct share {                          /* what all streams of a node have in co
 	/* As in struct streams_config. */
 	bool (*entry)(void *arg, struct topic *t, const char *bytes, size_t len,
 	              struct delivery *d, bool again);
-	bool (*there)(void *arg, const char *node);
+	int (*there)(void *arg, const char *node);
 	bool (*ours)(void *arg);
 	void *arg;
 	/* One was acknowledged; or Redis would not take that, which is to be said again later. */
 	void (*settled)(struct shared *st, bool taken);
 	void (*inherited)(struct shared *st, const char *refusal);      /* see heirs.h */
+	/* See leaving.h. through: no part is left that is of a dead node; else again, later. */
+	void (*left)(struct shared *st, bool through);
 	struct streams *streams;
 	unsigned open;                  /* deliveries of all */
+	uint32_t lease;                 /* under which is taken what comes: another: it is missed */
 	bool missed;                    /* by one of them */
 	struct buf bytes;
 	int64_t said_ms;
@@ -57,6 +60,8 @@ struct delivery {
 	struct shared *stream;
 	char id[SHARED_ID_LEN];
 	unsigned open;          /* messages that are not handled; while it is split, 1 more */
+	uint32_t lease;         /* of core.h: it is ours while that holds, then it is asked about */
+	bool lapsed;            /* before all of it was handled */
 	bool acking;
 	bool again;             /* it may have been handled before */
 	struct buf rest;        /* what of it was for nobody, and goes back */
@@ -79,6 +84,8 @@ void shared_take(struct shared *st, const struct redis_reply *entry, bool again)
 void shared_delivered(struct delivery *d);      /* a message of it is handled */
 void shared_returned(struct delivery *d, const char *bytes, size_t len);        /* is for nobody */
 bool shared_has(const struct shared *st, const char *id);       /* it is under way */
+uint32_t shared_lease(const struct delivery *d);
+void shared_lapsed(struct delivery *d); /* a message of it was not handled, nor will be */
 void shared_ack_again(struct shared *st);       /* what was not taken before */
 
 #endif

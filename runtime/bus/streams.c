@@ -26,12 +26,13 @@
 #include <stdlib.h>
 
 #include "heirs.h"
+#include "leaving.h"
 #include "log.h"
 
 enum {
 	READ_ENTRIES = 64, READ_MS = 2000, TURN_MS = 50, PAUSE_MS = 1000, LOOK_MS = 10000,
 	HELD_SOME = 512, DELIVERIES_MOST = 1024, LOOK_FIRST_MS = 3100, UNBLOCK_MS = 3,
-	OTHERS_MOST = 256, SAY_MS = 5000,
+	SAY_MS = 5000, REST_MS = 500,
 };
 
 struct streams {
@@ -47,6 +48,8 @@ struct streams {
 	const struct topic *skipped;    /* one that is not read, as it has too much */
 	struct loop_timer *again, *look;
 	int64_t up_ms;
+	uint32_t lease;                 /* that was seen last; */
+	int64_t rests_ms;               /* until then nothing is taken under it */
 };
 
 static void see_topics(struct streams *s);
@@ -324,68 +327,14 @@ static void see_topics(struct streams *s)
 
 /* --- names that go ------------------------------------------------------------------------ */
 
-/* ARGV: whose part ends: ours, and those of nodes that are gone. Who else has one is answered. */
-static const char leave_script[] =
-	"local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])"
-	" if groups.err then return {} end"
-	" local goes, stay = {}, {}"
-	" for _, name in ipairs(ARGV) do goes[name] = true end"
-	" for _, c in ipairs(redis.pcall('XINFO', 'CONSUMERS', KEYS[1], 'actord')) do"
-	"  if goes[c[2]] and c[4] == 0 then"
-	"   redis.call('XGROUP', 'DELCONSUMER', KEYS[1], 'actord', c[2])"
-	"  else table.insert(stay, c[2]) end"
-	" end"
-	" if #stay == 0 and #groups <= 1 and redis.call('XLEN', KEYS[1]) == 0 then"
-	"  redis.call('DEL', KEYS[1]) end"
-	" return stay";
-
-static void leave(struct shared *st, redis_fn *fn, int dead, const struct redis_reply *names)
-{
-	const char *argv[5 + OTHERS_MOST] = { "EVAL", leave_script, "1", st->key,
-	                                      st->share->node };
-	int n = 5;
-
-	for (int i = 0; i < dead; i++)
-		if (!st->share->there(st->share->arg, names[i].str))
-			argv[n++] = names[i].str;
-	st->state = LEAVING;
-	if (!names || n > 5)
-		shared_tell(st, fn, n, argv);
-}
-
-static void left(struct shared *st, const struct redis_reply *r, bool soon)
+static void on_left(struct shared *st, bool through)
 {
 	struct streams *s = st->share->streams;
 
 	st->state = EMPTY;
-	if (r->type == REDIS_ERROR)
-		shared_say(st->share, st->key, r->str);
-	if ((r->type == REDIS_LIST && !soon) || s->quiet)
+	if (through || s->quiet)
 		set_made(st, false);
 	await(s, st);           /* its name may have come again */
-}
-
-static void on_left_alone(void *arg, const struct redis_reply *r)
-{
-	struct shared *st = shared_told(arg);
-
-	if (st->state == LEAVING && r->type != REDIS_GONE)
-		left(st, r, false);
-}
-
-static void on_left(void *arg, const struct redis_reply *r)
-{
-	struct shared *st = shared_told(arg);
-	bool others = r->type == REDIS_LIST && r->items;
-	bool soon = now_ms() - st->share->streams->up_ms < LOOK_FIRST_MS;
-
-	if (st->state != LEAVING || r->type == REDIS_GONE)
-		return;
-	if (others && !soon)
-		leave(st, on_left_alone, r->items < OTHERS_MOST ? (int)r->items : OTHERS_MOST,
-		      r->item);
-	if (!st->commands)
-		left(st, r, others && soon);    /* who is dead cannot be said yet */
 }
 
 /* True: it is forgotten. */
@@ -395,7 +344,7 @@ static bool swept(struct streams *s, struct shared *st)
 	    (st->suspects && !s->quiet))
 		return false;
 	if (st->made && s->up)
-		leave(st, on_left, 0, NULL);
+		leaving_begin(st);
 	if (st->made || s->quiet)
 		return false;
 	news_leave(s->news, &st->awaited);
@@ -475,7 +424,11 @@ static void on_again(void *arg)
 {
 	struct streams *s = arg;
 
-	s->paused = false;
+	s->paused = now_ms() < s->rests_ms;
+	if (s->paused)
+		loop_timer_set(s->again, (int)(s->rests_ms - now_ms()) + 1);
+	else if (s->lease == core_lease())
+		s->share.lease = s->lease;
 	if (s->stale)
 		unblock(s);
 	streams_go(s);
@@ -489,7 +442,7 @@ struct streams *streams_new(const struct streams_config *c)
 	s->share = (struct share){
 		.commands = wire_port(c->wire, LINK_COMMANDS), .node = c->node, .entry = c->entry,
 		.there = c->there, .ours = c->ours, .arg = c->arg,
-		.settled = on_settled, .inherited = on_inherited,
+		.settled = on_settled, .inherited = on_inherited, .left = on_left,
 		.streams = s, .said_ms = -SAY_MS,
 	};
 	s->port = wire_port(c->wire, LINK_STREAMS);
@@ -521,6 +474,7 @@ void streams_up(struct streams *s)
 {
 	s->up = true;
 	s->up_ms = now_ms();
+	s->lease = s->share.lease = core_lease();
 	for (unsigned i = 0; i < s->n; i++) {
 		s->stream[i]->state = EMPTY;
 		s->stream[i]->rests = false;
@@ -547,10 +501,35 @@ void streams_changed(struct streams *s)
 	streams_go(s);
 }
 
+/* After a lease that lapsed, others may claim what is ours until they have heard of us; and what
+ * Redis said meanwhile is on its way here. */
+static bool rested(struct streams *s)
+{
+	if (s->lease != core_lease()) {
+		s->lease = core_lease();
+		s->rests_ms = now_ms() + REST_MS;
+		s->paused = true;
+		loop_timer_set(s->again, REST_MS);
+	}
+	return s->share.lease == s->lease;
+}
+
+static void look_for_missed(struct streams *s)
+{
+	if (!s->up || s->quiet || !s->c.ours(s->c.arg))
+		return;
+	if (!s->reading) {
+		read_missed(s);
+	} else if (!s->stale) {
+		s->stale = true;
+		unblock(s);
+	}
+}
+
 void streams_go(struct streams *s)
 {
-	if (s->share.missed && s->up && !s->reading && s->c.ours(s->c.arg))
-		read_missed(s);
+	if (rested(s) && s->share.missed)
+		look_for_missed(s);
 	if (s->reading && s->skipped && s->skipped->held < HELD_SOME / 2) {
 		s->skipped = NULL;
 		streams_changed(s);

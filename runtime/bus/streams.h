@@ -16,7 +16,8 @@ struct streams_config {
 	bool (*entry)(void *arg, struct topic *t, const char *bytes, size_t len,
 	              struct delivery *d, bool again);
 	bool (*room)(void *arg);        /* may more be taken now? */
-	bool (*there)(void *arg, const char *node);     /* is that node there? */
+	/* 1: that node is there; 0: it is gone; -1: nobody can say yet */
+	int (*there)(void *arg, const char *node);
 	bool (*ours)(void *arg);        /* is our name? What comes while it is not is read again */
 	void *arg;
 };

@@ -231,7 +231,7 @@ int64_t core_ask(actor *self, const struct call *c, const char *then, int ms, st
 	struct worker *w = worker_acquire();
 	struct letter l = {
 		.to = c->to, .what = c->what, .origin = (uint8_t)c->origin, .client = c->client,
-		.stays = c->stays };
+		.stays = c->stays || c->lease, .lease = c->lease };
 	int64_t number = ask_send(w, self, &l, c->args, c->count, then, ms, why);
 
 	worker_release(w);
@@ -264,34 +264,60 @@ bool core_may_ask(const actor *self, unsigned n)
 	return !p || (p->asks + n <= ASKS_MAX && (p->free || p->size + n <= WAITS_MAX + 1));
 }
 
-/* No deadline: what it waits for always comes. */
-int64_t core_reach(actor *self, actor_ref to, const char *then)
+static int mark(struct worker *w, actor *self, actor_ref to, int64_t number)
 {
-	struct worker *w = worker_acquire();
-	struct wait *x = NULL;
 	struct target t;
-	int64_t number, due_ms;
 	int rc = target_find(to, &t, NULL);
 	struct msg *m;
 
-	if (!rc)
-		x = ask_begin(self, then, CARRIED_MS + 1, true, &due_ms, &rc, NULL);
+	if (rc < 0)
+		return rc;
+	m = message_make(&w->pool, NULL, 0);
+	m->gen = t.gen;
+	m->fn = FN_REACH;
+	m->sig = 0;
+	m->from = cell_id(self);
+	m->corr = (uint64_t)number;
+	return post_mark(w, t.cell, m);
+}
+
+/* A mark behind what l says, or alone. No deadline: what it waits for always comes. */
+static int64_t follow(actor *self, struct letter *l, const struct call *c, const char *then,
+                      struct why *why)
+{
+	struct worker *w = worker_acquire();
+	int64_t due_ms, number;
+	int rc = 0, marked = 0;
+	struct wait *x = ask_begin(self, then, CARRIED_MS + 1, true, &due_ms, &rc, why);
+
 	number = x ? x->number : rc;
-	if (x) {
-		m = message_make(&w->pool, NULL, 0);
-		m->gen = t.gen;
-		m->fn = FN_REACH;
-		m->sig = 0;
-		m->from = cell_id(self);
-		m->corr = (uint64_t)number;
-		rc = post_mark(w, t.cell, m);
-		if (rc < 0) {
-			ask_done(self, ask_find(self, number, WAIT_ASK));
-			number = rc;
-		}
+	l->from = cell_id(self);
+	l->corr = l->lease ? (uint64_t)number : 0;
+	if (x && c)
+		rc = send_packed(w, l, c->args, c->count, why);
+	if (x && !rc)
+		marked = mark(w, self, l->to, number);
+	if (x && (rc < 0 || marked < 0)) {
+		ask_done(self, ask_find(self, number, WAIT_ASK));
+		number = c ? rc : marked;
 	}
 	worker_release(w);
 	return number;
+}
+
+int64_t core_reach(actor *self, actor_ref to, const char *then)
+{
+	struct letter l = { .to = to };
+
+	return follow(self, &l, NULL, then, NULL);
+}
+
+int64_t core_follow(actor *self, const struct call *c, const char *then, struct why *why)
+{
+	struct letter l = { .to = c->to, .what = c->what, .origin = (uint8_t)c->origin,
+	                    .client = c->client, .lease = c->lease, .follows = true };
+
+	return follow(self, &l, c, then, why);
 }
 
 int core_left_ms(const msg *m)
@@ -305,6 +331,18 @@ int core_left_ms(const msg *m)
 		return INT_MAX;
 	left = (due - (uint64_t)(soon_ns(&passed) / 1000000)) & DUE_MASK;
 	return left && left <= CARRIED_MS ? (int)left : 1;
+}
+
+bool ask_under_lease(struct worker *w, struct msg *m)
+{
+	uint64_t number;
+	bool holds = lease_off(m, &number);
+
+	if (!holds) {
+		m->corr = 0;
+		post_answer(w, m->from, number, NULL, 0, CORE_LAPSED, "its lease has lapsed");
+	}
+	return holds;
 }
 
 /* --- answering ---------------------------------------------------------------------------- */

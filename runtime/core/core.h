@@ -118,6 +118,7 @@ struct call {
 	bool client;                    /* only handlers with ON_CLIENT exist for it */
 	bool stays;                     /* handled also when its asker has given up */
 	enum origin origin;
+	uint32_t lease;                 /* of core_lease(): not handled once that has lapsed */
 };
 /* self: an actor that lives on this thread; NULL from any other thread (send only). Errors are
  * synchronous, with why in words ("counter.hit: by wants int, got str"); after an error no answer
@@ -127,6 +128,14 @@ int64_t core_ask(actor *self, const struct call *c, const char *then, int ms, st
 /* Asks nothing but to be told, by `then`, when `to` has handled all that self sent it before, or
  * has ended. Its number, or a negative error. */
 int64_t core_reach(actor *self, actor_ref to, const char *then);
+/* As core_send(), and to be told by `then` when it is handled (or, with c's lease, CORE_LAPSED,
+ * that it is not and will not be): the number of that. 0: `to` has just ended, nobody tells. */
+int64_t core_follow(actor *self, const struct call *c, const char *then, struct why *why);
+/* The lease (lease.h): it holds until that moment of now_ms(); 0: no more. The loop's thread. What
+ * was sent under one that lapsed is not handled; who asked is told CORE_LAPSED. */
+enum { CORE_LAPSED = -100 };
+void     core_lease_until(int64_t ms);
+uint32_t core_lease(void);              /* its number, or that of the last one */
 /* Its own thread: it may have so many questions more. */
 bool    core_may_ask(const actor *self, unsigned n);
 /* What a home's thread sends, asks and answers between these two, outside of handlers, goes by

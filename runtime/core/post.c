@@ -3,6 +3,7 @@
 #include "post.h"
 
 #include "draft.h"
+#include "lease.h"
 #include "letters.h"
 #include "trace.h"
 
@@ -158,6 +159,8 @@ COLD void post_dead(struct worker *w, const struct actor *a, struct msg *m, cons
 	} else if (m->fn == FN_REACH) {
 		post_answer(w, m->from, m->corr, NULL, 0, 0, NULL);
 	} else if (m->fn < FN_SPECIAL) {
+		if (lease_is_on(m))
+			lease_off(m, &(uint64_t){ 0 });
 		letters_add(a, m, reason);
 		if (m->corr && !(m->flags & MSG_ANSWER))
 			post_answer(w, m->from, m->corr, NULL, 0, ACTOR_ENOENT, reason);

@@ -77,6 +77,8 @@ static COLD bool check_again(struct worker *w, struct msg *m, const struct entry
 	const struct signature *sig = signature_get(e->sig);
 	struct why why;
 
+	if (lease_is_on(m) && !ask_under_lease(w, m))
+		return false;
 	for (unsigned i = 0; i < m->n; i++)
 		arg_of_message(&args[i], m, i);
 	if (args_fit(args, m->n, sig, e->name, e->args, &why) < 0) {
@@ -123,7 +125,9 @@ INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct 
 	int rc;
 
 	if (unlikely(asked)) {
-		asked = m->flags & MSG_ANSWER ? 0 : asked;
+		if (unlikely(lease_is_on(m)) && !ask_under_lease(w, m))
+			return;
+		asked = m->flags & MSG_ANSWER ? 0 : m->corr;
 		if (asked && deadline_passed(asked)) {          /* nobody waits any more */
 			COUNT_UP(&w->expired, 1);
 			return;

@@ -11,6 +11,7 @@
 
 #include "draft.h"
 #include "full.h"
+#include "lease.h"
 #include "trace.h"
 
 static _Atomic uint64_t route;
@@ -325,6 +326,17 @@ static COLD int not_sent(int rc, const struct target *t, const char *what,
 	}
 }
 
+static void address(struct msg *m, const struct letter *l)
+{
+	m->from = l->from;
+	m->corr = l->corr;
+	m->flags |= (uint8_t)(l->origin << MSG_ORIGIN_SHIFT);
+	if (unlikely(l->lease)) {
+		m->corr = lease_corr(l->lease, l->corr, !l->follows);
+		m->flags |= MSG_LEASED;
+	}
+}
+
 /* To somebody who is no actor: to:str what:str, then the values. */
 static int send_proxy(struct worker *w, const struct letter *l, const struct target *t,
 		      struct arg *args, unsigned n, struct why *why)
@@ -345,9 +357,7 @@ static int send_proxy(struct worker *w, const struct letter *l, const struct tar
 	m->fn = l->client;              /* the first handler, or the second */
 	m->sig = type_table(LOAD(&t->cell->type))->entry[0].sig;
 	m->gen = t->gen;
-	m->from = l->from;
-	m->corr = l->corr;
-	m->flags |= (uint8_t)(l->origin << MSG_ORIGIN_SHIFT);
+	address(m, l);
 	return send_push(w, t->cell, m);
 }
 
@@ -407,9 +417,7 @@ int send_args(struct worker *w, const struct letter *l, struct arg *args, unsign
 	m->fn = (uint16_t)fn;
 	m->sig = tab->entry[fn].sig;
 	m->gen = t.gen;
-	m->from = l->from;
-	m->corr = l->corr;
-	m->flags |= (uint8_t)(l->origin << MSG_ORIGIN_SHIFT);
+	address(m, l);
 	rc = send_push(w, t.cell, m);
 	return rc < 0 ? not_sent(rc, &t, l->what, tab, fn, args, n, why) : 0;
 }

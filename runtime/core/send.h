@@ -22,6 +22,8 @@ struct letter {
 	uint8_t origin;
 	bool client;                    /* only ON_CLIENT handlers exist */
 	bool stays;                     /* as of struct call */
+	bool follows;                   /* corr is of the mark that comes behind it */
+	uint32_t lease;                 /* as of struct call */
 };
 /* Resolves, checks, builds, pushes. args is changed. */
 int send_args(struct worker *w, const struct letter *l, struct arg *args, unsigned n,

@@ -82,6 +82,38 @@ class Back(Nodes):
 
 
 class Asleep(Nodes):
+    def noted(self, runtime):
+        """Of each message that it handled: the number, and whether it may have been before."""
+        found = (x.split("noted ")[1].split() for x in runtime.err.lines if "noted " in x)
+        return [(int(n), bool(again)) for n, *again in found]
+
+    def test_what_it_had_is_anothers(self):
+        """What it had of a shared stream, in mailboxes and before them, others claimed as it slept:
+        it handles none of that when it wakes, but what it had begun."""
+        a, b = self.node("alpha", "logbook.c"), self.node("beta", "logbook.c")
+        until(lambda: [n["topics"].count("logbook") for n in a.json("nodes")] == [1, 1], "both")
+        db = self.server.client()
+        self.addCleanup(db.close)
+        key = "actord:{logbook}"
+        with db.pipeline() as together:
+            for n in range(200):
+                together.xadd(key, {"m": msgpack.packb({"func": "note", "args": [n, 5]})})
+            together.execute()
+        until(lambda: len(self.noted(a)) > 5, "it has handled some")
+        a.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(a.process.send_signal, signal.SIGCONT)
+        until(lambda: db.xlen(key) == 0, "the other has handled all", 30)
+        until(lambda: {n for n, _ in self.noted(a) + self.noted(b)} == set(range(200)), "all said")
+        before, marked = self.noted(a), dict(self.noted(b))
+        self.assertGreater(sum(marked.values()), 20)
+        self.assertEqual([n for n in dict(before) if not marked.get(n, True)], [])
+        a.process.send_signal(signal.SIGCONT)
+        self.call(a, "logbook", "note", 200, 0)         # behind all that waits
+        db.xadd(key, {"m": msgpack.packb({"func": "note", "args": [201, 0]})})
+        until(lambda: db.xlen(key) == 0, "what is new is handled")
+        more = set(self.noted(a)) - set(before) - {(200, False), (201, False)}
+        self.assertLessEqual(len(more), 1)              # that was in hand
+
     def test_its_name_was_taken(self):
         """It takes nothing in that name when it wakes, and ends."""
         a = self.node("alpha", "spring.c")
@@ -130,7 +162,7 @@ class Asleep(Nodes):
             until(lambda: len(a.json("nodes")) == 1, "beta is gone")
 
         def noted(runtime):
-            return sorted(int(x.split("noted ")[1]) for x in runtime.err.lines if "noted " in x)
+            return sorted(n for n, _ in self.noted(runtime))
         self.addCleanup(old.process.send_signal, signal.SIGCONT)
         asleep(1, 2)
         old.process.send_signal(signal.SIGCONT)

@@ -7,7 +7,7 @@ static int note(actor *self, const msg *m)
 {
 	int64_t until = actor_now() + msg_int(m, 1);
 
-	actor_log(self, "noted %lld", (long long)msg_int(m, 0));
+	actor_log(self, "noted %lld%s", (long long)msg_int(m, 0), msg_again(m) ? " again" : "");
 	while (actor_now() < until)
 		;
 	return 0;

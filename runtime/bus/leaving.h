@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT
+ * leaving.h - how a node's part in a stream ends, and the stream with the last one. The loop's
+ * thread. */
+#ifndef LEAVING_H
+#define LEAVING_H
+
+#include "shared.h"
+
+/* Of what st brought nothing is under way. share's left() is called when Redis has answered. */
+void leaving_begin(struct shared *st);
+
+#endif

@@ -102,27 +102,6 @@ static void drop_why(struct client *c, const char *why)
 	drop(c);
 }
 
-static void write_line(struct client *c)
-{
-	struct buf *line = &c->control->line;
-
-	buf_add(line, "\n", 1);
-	loop_stream_write(c->stream, line->p, line->len);
-	buf_clear(line);
-}
-
-static void write_error(struct client *c, const struct envelope *request, int code,
-                        const char *text)
-{
-	envelope_answer(&c->control->line, request, NULL, 0, code, text);
-	write_line(c);
-}
-
-static bool is_watched(const struct client *c)
-{
-	return c->paused || c->ending || c->asked_all;
-}
-
 /* From now on the tick looks whether it reads what was sent, and whether it is still there. */
 static void watch(struct client *c)
 {
@@ -133,6 +112,30 @@ static void watch(struct client *c)
 	if (!k->ticking)
 		loop_timer_set(k->tick, TICK_MS);
 	k->ticking = true;
+}
+
+static bool is_watched(const struct client *c)
+{
+	return c->paused || c->ending || c->asked_all || loop_stream_waiting(c->stream);
+}
+
+static void write_line(struct client *c)
+{
+	struct buf *line = &c->control->line;
+	bool watched = is_watched(c);
+
+	buf_add(line, "\n", 1);
+	loop_stream_write(c->stream, line->p, line->len);
+	buf_clear(line);
+	if (!watched && is_watched(c))
+		watch(c);
+}
+
+static void write_error(struct client *c, const struct envelope *request, int code,
+                        const char *text)
+{
+	envelope_answer(&c->control->line, request, NULL, 0, code, text);
+	write_line(c);
 }
 
 /* Says why, then closes once that is out. */

@@ -7,6 +7,7 @@ import concurrent.futures
 import contextlib
 import io
 import queue
+import signal
 import sys
 import unittest
 
@@ -91,6 +92,23 @@ class Clients(Case):
         with actord.Client("ws://127.0.0.1:%d/" % free_port(), timeout=0.3) as nowhere:
             with self.assertRaises(actord.Refused):
                 nowhere.call("echo", "say").result(self.SECONDS)
+
+    def test_a_stopped_node(self):
+        """Whatever the socket takes: who calls does not wait, and a call's time is what it was."""
+        runtime = self.start()
+        client = self.client(runtime, timeout=0.5)
+        client.call("echo", "say", 1).result(self.SECONDS)
+        runtime.process.send_signal(signal.SIGSTOP)
+        try:
+            calls = [client.call("echo", "none", "x" * (8 << 20)), client.call("echo", "say", 2)]
+            for call in calls:
+                with self.assertRaises(actord.Refused) as refused:
+                    call.result(self.SECONDS)
+                self.assertEqual(refused.exception.code, ETIME)
+        finally:
+            runtime.process.send_signal(signal.SIGCONT)
+        client.timeout = self.SECONDS
+        self.assertEqual(client.call("echo", "say", 3).result(self.SECONDS), [3])
 
     def test_a_restart(self):
         runtime = self.start()

@@ -25,6 +25,7 @@ export class Lost extends Error {
 }
 
 const FIRST_MS = 250, LAST_MS = 10000;
+const UNSENT_MOST = 16 << 20;           // bytes that the socket has not taken
 const ETIME = -4, EARGS = -1;           // as in actor.h
 
 export class Client {
@@ -71,9 +72,10 @@ export class Client {
 		});
 	}
 
-	// Wants no answer; while there is no connection it is dropped, and false returned.
+	// Wants no answer; while there is no connection, or one that takes nothing, it is dropped,
+	// and false returned.
 	send(actor, handler, ...args) {
-		if (this.state !== "ready")
+		if (this.state !== "ready" || this.#socket.bufferedAmount > UNSENT_MOST)
 			return false;
 		this.#socket.send(JSON.stringify({ tpc: actor, func: handler, args }));
 		return true;

@@ -11,10 +11,12 @@ When the connection is lost, calls under way fail with Lost (nobody knows whethe
 and a new one is tried, later and later; calls made meanwhile wait for it. So it is where a node
 has too much to do for a login (1013); a login that it refuses is final. What is pushed is handled
 on the client's own thread: a handler must not wait for a call's result; what it raises is printed.
-A future may be cancelled: its answer is passed over."""
+A future may be cancelled: its answer is passed over. Nobody who calls waits for the socket: what it
+does not take waits for it on another thread, and a call whose time is over is not sent."""
 
 import concurrent.futures
 import json
+import queue
 import random
 import selectors
 import socket
@@ -27,6 +29,7 @@ import websocket
 FIRST_S, LAST_S, LOOK_S, CONNECT_S, TIMEOUT_S = 0.25, 10, 0.25, 10, 30
 REFUSED, REPLACED = 1008, 4001          # at login; the same user has logged in elsewhere
 EARGS, ETIME = -1, -4                   # as in actor.h
+UNSENT_MOST = 10000                     # of what wants no answer
 # A link that went silent is found out in half a minute.
 KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
              (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
@@ -49,17 +52,45 @@ class Lost(Exception):
 
 
 class Call:
-    def __init__(self, actor, handler, data, timeout):
+    """data: what is to be sent; None once nobody waits for it."""
+
+    def __init__(self, actor, handler, data, timeout, opcode):
         self.future, self.name, self.data = concurrent.futures.Future(), (actor, handler), data
         self.timeout, self.end, self.sent = timeout, time.monotonic() + timeout, False
+        self.opcode = opcode
 
     def settle(self, values=None, error=None):
+        self.data = None
         if not self.future.set_running_or_notify_cancel():
             return                              # nobody wants to know any more
         if error:
             self.future.set_exception(error)
         else:
             self.future.set_result(values)
+
+
+class Connection(websocket.WebSocket):
+    """What is sent goes out on a thread of its own, in its order."""
+
+    def __init__(self, **more):
+        super().__init__(**more)
+        self.unsent = queue.SimpleQueue()       # calls; None at the end
+        self.writer = threading.Thread(target=self._write, daemon=True)
+
+    def say(self, call):
+        self.unsent.put(call)
+
+    def pong(self, payload=b""):
+        self.say(Call(None, None, payload, 0, websocket.ABNF.OPCODE_PONG))
+
+    def _write(self):
+        try:
+            while call := self.unsent.get():
+                data = call.data
+                if data is not None:
+                    self.send(data, call.opcode)
+        except (OSError, websocket.WebSocketException):
+            pass                                # the reader hears of it too
 
 
 class Client:
@@ -74,8 +105,7 @@ class Client:
             import msgpack
             self._pack, self._unpack = msgpack.packb, msgpack.unpackb
             self._opcode = websocket.ABNF.OPCODE_BINARY
-        self._lock = threading.Lock()           # of all below; nobody sends while he has it
-        self._sending = threading.Lock()        # held by who sends
+        self._lock = threading.Lock()           # of all below
         self._calls, self._count = {}, 0        # by id
         self._socket, self._ready, self._over = None, None, None    # ready: a socket, logged in
         self._handlers, self._ended = {}, threading.Event()
@@ -88,7 +118,7 @@ class Client:
             self._count += 1
             number = self._count
         message = {"tpc": actor, "func": handler, "args": args, "cb": "answer", "id": number}
-        call = Call(actor, handler, None, self.timeout)
+        call = Call(actor, handler, None, self.timeout, self._opcode)
         try:
             call.data = self._pack(message)
         except (TypeError, ValueError, OverflowError) as wrong:
@@ -101,15 +131,19 @@ class Client:
         if over:
             call.settle(error=over)
         elif ready:
-            self._say(ready, call.data)
+            ready.say(call)
         return call.future
 
     def send(self, actor: str, handler: str, *args) -> bool:
-        """Wants no answer; without a connection it is dropped, and False returned."""
+        """Wants no answer; without a connection, or behind too much that is not sent yet, it is
+        dropped, and False returned."""
         data = self._pack({"tpc": actor, "func": handler, "args": args})
         with self._lock:
             ready = self._ready
-        return bool(ready) and self._say(ready, data)
+        if not ready or ready.unsent.qsize() > UNSENT_MOST:
+            return False
+        ready.say(Call(actor, handler, data, self.timeout, self._opcode))
+        return True
 
     def on(self, func: str, handler) -> "Client":
         self._handlers[func] = handler
@@ -135,19 +169,6 @@ class Client:
 
     # --- the connection's thread reads, and never waits until something is sent ---
 
-    def _say(self, connection, data):
-        try:
-            with self._sending:
-                connection.send(data, self._opcode)
-            return True
-        except (OSError, websocket.WebSocketException):
-            return False                        # the reader hears of it too
-
-    def _say_all(self, connection, calls):
-        for call in calls:
-            if not self._say(connection, call.data):
-                return
-
     def _live(self):
         wait = FIRST_S
         while not self._ended.is_set():
@@ -163,6 +184,7 @@ class Client:
                 lost = [i for i, call in self._calls.items() if call.sent]
                 lost = [self._calls.pop(i) for i in lost]
             if connection:
+                connection.say(None)
                 connection.shutdown()
             for call in lost:
                 call.settle(error=Lost("the connection was lost"))
@@ -191,11 +213,13 @@ class Client:
 
     def _connection(self):
         """One, from its beginning to its end."""
-        connection = websocket.create_connection(self.url, **self.options)
+        connection = websocket.create_connection(self.url, class_=Connection, **self.options)
         connection.settimeout(None)
+        connection.writer.start()
         with self._lock:
             self._socket = connection
-        self._say(connection, self._pack({"func": "login", "args": self.login}))
+        login = self._pack({"func": "login", "args": self.login})
+        connection.say(Call(None, "login", login, self.timeout, self._opcode))
         refused, looked = False, time.monotonic()
         with selectors.DefaultSelector() as selector:
             selector.register(connection.sock, selectors.EVENT_READ)
@@ -236,11 +260,11 @@ class Client:
             if message["args"] != [0]:
                 return True
             with self._lock:
-                waiting = [call for call in self._calls.values() if not call.sent]
-                for call in waiting:
-                    call.sent = True
+                for call in self._calls.values():
+                    if not call.sent:
+                        call.sent = True
+                        connection.say(call)
                 self._ready = connection
-            threading.Thread(target=self._say_all, args=(connection, waiting), daemon=True).start()
             return False
         with self._lock:
             call = self._calls.pop(message.get("id"), None)

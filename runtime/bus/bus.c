@@ -26,7 +26,6 @@
 #include "claims.h"
 #include "envelope.h"
 #include "errand.h"
-#include "failover.h"
 #include "intake.h"
 #include "wire.h"
 #include "lists.h"
@@ -64,7 +63,6 @@ struct bus {
 	struct streams *streams;
 	struct buried *buried;
 	struct claims *claims;
-	struct failover *failover;
 	struct rollouts *rollouts;
 	struct member *member;          /* among the nodes on this Redis */
 	struct loop_timer *tick, *sweep;
@@ -345,7 +343,8 @@ static void on_ready(struct bus *b)
 		return;
 	b->ready = true;
 	log_line(LOG_INFO, "bus", "connected to %s", b->shown.p);
-	failover_check(b->failover);
+	if (*wire_warning(b->wire))
+		log_line(LOG_WARN, "bus", "%s", wire_warning(b->wire));
 	outbox_up(b->outbox);
 	if (b->connected)
 		b->connected(b->arg);
@@ -419,7 +418,7 @@ static int member_start(struct bus *b, const struct bus_config *c, struct why *w
 	struct member_config m = {
 		.loop = b->loop, .wire = b->wire, .topics = b->topics, .node = b->node,
 		.identity = c->identity, .groups = c->groups, .joined = on_joined,
-		.refused = on_refused, .gate = go_on, .gone = on_gone, .failover = b->failover,
+		.refused = on_refused, .gate = go_on, .gone = on_gone,
 		.patches = c->patches, .patches_arg = c->arg, .arg = b,
 	};
 
@@ -455,7 +454,8 @@ static void parts_new(struct bus *b)
 	};
 
 	buf_printf(&name, "actord:%s%c", b->node, 0);
-	b->wire = wire_new(b->loop, &(struct link_config){ &b->url, name.p, b->reply }, &events, b);
+	b->wire = wire_new(b->loop, &(struct link_config){ &b->url, name.p, b->reply, false },
+	                   &events, b);
 	buf_fini(&name);
 	b->topics = topics_new();
 	b->outbox = outbox_new(wire_port(b->wire, LINK_COMMANDS), !url_is_cluster(&b->url),
@@ -471,7 +471,6 @@ static void parts_new(struct bus *b)
 	b->streams = streams_new(&streams);
 	b->buried = buried_new(b->self, wire_port(b->wire, LINK_COMMANDS));
 	b->claims = claims_new(b->loop, b->self, wire_port(b->wire, LINK_COMMANDS), b->node);
-	b->failover = failover_new(&b->url, wire_port(b->wire, LINK_COMMANDS));
 	b->calls = calls_new(b->self, wire_port(b->wire, LINK_COMMANDS), b->reply);
 	b->tick = loop_timer_new(b->loop, on_tick, b);
 	b->sweep = loop_timer_new(b->loop, on_sweep, b);
@@ -523,7 +522,7 @@ void bus_info(const struct bus *b, struct bus_info *out)
 	outbox_info(b->outbox, &answers);
 	*out = (struct bus_info){
 		.connected = b->ready, .url = b->shown.p, .trouble = b->said,
-		.warning = failover_warning(b->failover),
+		.warning = wire_warning(b->wire),
 		.taken = in.taken, .answered = in.answered,
 		.published = answers.sent, .refused = in.refused + answers.dropped,
 		.pending = in.pending + in.held + answers.waiting + calls_waiting(b->calls) +
@@ -585,7 +584,6 @@ void bus_free(struct bus *b)
 	streams_free(b->streams);
 	buried_free(b->buried);
 	claims_free(b->claims);
-	failover_free(b->failover);
 	rollouts_free(b->rollouts);
 	calls_free(b->calls);
 	intake_free(b->intake);

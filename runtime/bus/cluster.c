@@ -25,17 +25,15 @@
 
 #include "../actor.h"
 #include "rounds.h"
-#include "slots.h"
+#include "shards.h"
 
 enum {
-	MASTERS_MOST = 128, TRIES_MOST = 16, LATER_MS = 50, PATIENCE_MS = 5000,
+	TRIES_MOST = 16, LATER_MS = 50, PATIENCE_MS = 5000,
 	AGAIN_MS = 100, AGAIN_MOST_MS = 2000, STEADY_MS = 5000,
 };
 
 struct master {
 	struct cluster *of;
-	char host[256];
-	int port;
 	struct link *link;
 	bool up;
 };
@@ -49,6 +47,7 @@ struct order {
 	void *arg;
 	int64_t until_ms;
 	unsigned slot, tries;
+	bool sure;                      /* see redis_sure() */
 	int argc;
 	const char **argv;              /* with len and the words behind */
 	size_t *len;
@@ -66,9 +65,8 @@ struct cluster {
 	struct link *asked;
 	int node;                       /* of the URL's: the one that is asked */
 	bool next_node;                 /* it was no use: the next is tried before anybody hears */
-	struct master master[MASTERS_MOST];
-	int masters;
-	uint8_t at[SLOTS];              /* the slot's master */
+	struct shards shards;
+	struct master master[MASTERS_MOST];     /* numbered alike */
 	struct order *later, **later_end;
 	struct rounds *rounds[LINK_LANES];
 	struct lane_of lane[LINK_LANES];
@@ -120,14 +118,6 @@ static void keep_for_later(struct order *o)
 		loop_timer_set(c->again, LATER_MS);
 }
 
-static struct master *find(struct cluster *c, const char *host, int port)
-{
-	for (int i = 0; i < c->masters; i++)
-		if (c->master[i].port == port && !strcmp(c->master[i].host, host))
-			return &c->master[i];
-	return NULL;
-}
-
 static void on_answer(void *arg, const struct redis_reply *r);
 
 static void on_asking(void *arg, const struct redis_reply *r)
@@ -144,23 +134,35 @@ static int send(struct order *o, struct master *to, bool asking)
 	o->to = to;
 	if (asking && port->command(port->link, on_asking, NULL, 1, &word, &len))
 		return ACTOR_EFAIL;
+	if (o->sure)
+		return redis_sure(port, on_answer, o, o->argc, o->argv, o->len);
 	return port->command(port->link, on_answer, o, o->argc, o->argv, o->len);
+}
+
+static const char *host_of(const struct master *m)
+{
+	return m->of->shards.master[m - m->of->master].host;
+}
+
+static int port_of(const struct master *m)
+{
+	return m->of->shards.master[m - m->of->master].port;
 }
 
 static void redirect(struct order *o, const struct redirect *to)
 {
 	struct cluster *c = o->of;
-	struct master *m = find(c, to->host[0] ? to->host : o->to->host, to->port);
+	int m = shards_find(&c->shards, to->host[0] ? to->host : host_of(o->to), to->port);
 
-	if (!m) {
+	if (m < 0) {
 		fail(c, "slot %u has moved to %s:%d, which was no master before", to->slot,
 		     to->host, to->port);
 		keep_for_later(o);      /* until all is dropped */
 		return;
 	}
 	if (!to->ask)
-		c->at[to->slot] = (uint8_t)(m - c->master);
-	if (send(o, m, to->ask))
+		c->shards.at[to->slot] = (uint8_t)m;
+	if (send(o, &c->master[m], to->ask))
 		finish(o, &gone);
 }
 
@@ -193,7 +195,7 @@ static void on_again(void *arg)
 	c->later_end = &c->later;
 	for (; o; o = next) {
 		next = o->next;
-		if (c->state != UP || send(o, &c->master[c->at[o->slot]], false))
+		if (c->state != UP || send(o, &c->master[c->shards.at[o->slot]], false))
 			finish(o, &gone);
 	}
 }
@@ -273,7 +275,7 @@ static int publish(struct order *o)
 	struct heard *h = mem_alloc(sizeof *h);
 
 	h->order = o;
-	for (int i = 1; i < c->masters; i++) {
+	for (int i = 1; i < c->shards.masters; i++) {
 		const struct redis_port *port = link_port(c->master[i].link, LINK_COMMANDS);
 
 		h->open += !port->command(port->link, on_heard, h, 3, ask, len);
@@ -284,10 +286,9 @@ static int publish(struct order *o)
 	return ACTOR_EFAIL;
 }
 
-static int port_command(void *arg, redis_fn *fn, void *fn_arg, int argc, const char **argv,
-                        const size_t *len)
+static int order(struct lane_of *l, bool sure, redis_fn *fn, void *fn_arg, int argc,
+                 const char **argv, const size_t *len)
 {
-	struct lane_of *l = arg;
 	struct cluster *c = l->of;
 	int key = slot_key(argc, argv, len);
 	struct order *o;
@@ -297,15 +298,28 @@ static int port_command(void *arg, redis_fn *fn, void *fn_arg, int argc, const c
 	o = order_new(l, argc, argv, len);
 	o->fn = fn;
 	o->arg = fn_arg;
+	o->sure = sure;
 	o->slot = key < 0 ? 0 : slot_of(argv[key], len[key]);
 	if (argc == 3 && len[0] == 7 && !strncasecmp(argv[0], "PUBLISH", 7)) {
 		if (!publish(o))
 			return 0;
-	} else if (!send(o, &c->master[c->at[o->slot]], false)) {
+	} else if (!send(o, &c->master[c->shards.at[o->slot]], false)) {
 		return 0;
 	}
 	mem_free(o);
 	return ACTOR_EFAIL;
+}
+
+static int port_command(void *arg, redis_fn *fn, void *fn_arg, int argc, const char **argv,
+                        const size_t *len)
+{
+	return order(arg, false, fn, fn_arg, argc, argv, len);
+}
+
+static int port_sure(void *arg, redis_fn *fn, void *fn_arg, int argc, const char **argv,
+                     const size_t *len)
+{
+	return order(arg, true, fn, fn_arg, argc, argv, len);
 }
 
 /* --- the masters' links ------------------------------------------------------------------- */
@@ -316,7 +330,7 @@ static void on_master_up(void *arg)
 	struct cluster *c = m->of;
 
 	m->up = true;
-	for (int i = 0; i < c->masters; i++)
+	for (int i = 0; i < c->shards.masters; i++)
 		if (!c->master[i].up)
 			return;
 	if (c->state != JOINING)
@@ -330,7 +344,7 @@ static void on_master_down(void *arg, const char *reason)
 {
 	struct master *m = arg;
 
-	fail(m->of, "the master %s:%d: %s", m->host, m->port, reason);
+	fail(m->of, "the master %s:%d: %s", host_of(m), port_of(m), reason);
 }
 
 static void on_message(void *arg, struct redis_reply channel, struct redis_reply payload)
@@ -358,7 +372,7 @@ static struct link *link_to(struct cluster *c, const char *host, int port,
 	url.hosts[0] = 0;
 	snprintf(url.host, sizeof url.host, "%s", host);
 	url.port = port;
-	k = link_new(c->loop, &(struct link_config){ &url, c->name, c->pulse }, events, arg);
+	k = link_new(c->loop, &(struct link_config){ &url, c->name, c->pulse, true }, events, arg);
 	explicit_bzero(url.password, sizeof url.password);
 	return k;
 }
@@ -371,50 +385,25 @@ static void join(struct cluster *c)
 	link_free(c->asked);
 	c->asked = NULL;
 	c->state = JOINING;
-	for (int i = 0; i < c->masters; i++)
-		c->master[i].link = link_to(c, c->master[i].host, c->master[i].port, &events,
-		                            &c->master[i]);
+	for (int i = 0; i < c->shards.masters; i++)
+		c->master[i] = (struct master){ c, link_to(c, c->shards.master[i].host,
+		                                           c->shards.master[i].port, &events,
+		                                           &c->master[i]), false };
 }
 
 /* --- which they are ----------------------------------------------------------------------- */
 
-/* [first, last, [host, port, ...], replicas...]: the slots that it covers. */
-static int64_t see_range(struct cluster *c, const struct redis_reply *r, const char *asked)
-{
-	const struct redis_reply *e = r->item, *at = r->items > 2 ? &r->item[2] : NULL;
-	const char *host;
-	struct master *m;
-
-	if (!at || at->type != REDIS_LIST || at->items < 2 || e[0].integer < 0 ||
-	    e[1].integer >= SLOTS)
-		return 0;
-	host = at->item[0].type == REDIS_STR && at->item[0].len ? at->item[0].str : asked;
-	m = find(c, host, (int)at->item[1].integer);
-	if (!m && c->masters == MASTERS_MOST)
-		return 0;
-	if (!m) {
-		m = &c->master[c->masters++];
-		*m = (struct master){ .of = c, .port = (int)at->item[1].integer };
-		snprintf(m->host, sizeof m->host, "%s", host);
-	}
-	for (int64_t s = e[0].integer; s <= e[1].integer; s++)
-		c->at[s] = (uint8_t)(m - c->master);
-	return e[1].integer - e[0].integer + 1;
-}
-
 static void on_slots(void *arg, const struct redis_reply *r)
 {
 	struct cluster *c = arg;
-	int64_t covered = 0;
+	int64_t covered;
 	char host[256] = "";
 	int port;
 
 	if (c->state != ASKING || r->type == REDIS_GONE)
 		return;
 	url_host(&c->url, c->node, host, sizeof host, &port);
-	c->masters = 0;
-	for (size_t i = 0; r->type == REDIS_LIST && i < r->items; i++)
-		covered += see_range(c, &r->item[i], host);
+	covered = shards_read(&c->shards, r, host);
 	if (r->type == REDIS_ERROR) {
 		fail(c, "%s:%d: %s", host, port, r->str);
 	} else if (covered != SLOTS) {
@@ -479,11 +468,11 @@ static void drop_all(struct cluster *c)
 
 	link_free(c->asked);
 	c->asked = NULL;
-	for (int i = 0; i < c->masters; i++) {
+	for (int i = 0; i < c->shards.masters; i++) {
 		link_free(c->master[i].link);
 		c->master[i].link = NULL;
 	}
-	c->masters = 0;
+	c->shards.masters = 0;
 	o = c->later;
 	c->later = NULL;
 	c->later_end = &c->later;
@@ -546,7 +535,8 @@ struct cluster *cluster_new(struct loop *l, const struct link_config *config,
 	c->again = loop_timer_new(l, on_again, c);
 	for (int i = 0; i < LINK_LANES; i++) {
 		c->lane[i] = (struct lane_of){ c, (enum link_lane)i };
-		c->port[i] = (struct redis_port){ .command = port_command, .link = &c->lane[i] };
+		c->port[i] = (struct redis_port){ .command = port_command, .link = &c->lane[i],
+		                                  .sure = port_sure };
 		if (i == LINK_LISTS || i == LINK_STREAMS || i == LINK_NEWS)
 			c->rounds[i] = rounds_new(l, &c->port[LINK_COMMANDS], CLUSTER_LATE_MS);
 	}
@@ -584,9 +574,18 @@ size_t cluster_unsent(const struct cluster *c)
 {
 	size_t n = 0;
 
-	for (int i = 0; i < c->masters && c->state == UP; i++)
+	for (int i = 0; i < c->shards.masters && c->state == UP; i++)
 		n += link_unsent(c->master[i].link);
 	return n;
+}
+
+const char *cluster_warning(const struct cluster *c)
+{
+	const char *text = "";
+
+	for (int i = 0; i < c->shards.masters && c->state == UP && !*text; i++)
+		text = link_warning(c->master[i].link);
+	return text;
 }
 
 void cluster_stop(struct cluster *c, enum link_lane lane)
@@ -596,5 +595,5 @@ void cluster_stop(struct cluster *c, enum link_lane lane)
 
 struct link *cluster_channels(const struct cluster *c)
 {
-	return c->masters ? c->master[0].link : NULL;
+	return c->shards.masters ? c->master[0].link : NULL;
 }

@@ -21,6 +21,7 @@ void cluster_free(struct cluster *c);
 bool cluster_up(const struct cluster *c);
 const struct redis_port *cluster_port(struct cluster *c, enum link_lane lane);
 size_t cluster_unsent(const struct cluster *c);
+const char *cluster_warning(const struct cluster *c);
 void cluster_stop(struct cluster *c, enum link_lane lane);      /* what waits there ends soon */
 /* The link to the master whose channels are heard: what others are told reaches it, a moment later.
  * NULL: there is none now. */

@@ -6,11 +6,9 @@
  * microseconds, as a rule, but all that is written while the master is cut off from its replicas.
  * min-replicas-to-write ends that after min-replicas-max-lag seconds without a sign of a replica,
  * so it bounds the loss, and does not rule it out: a master that stood still takes what stands in
- * its sockets before it looks at the time. So where Sentinels watch and a write needs replicas, a
- * frame for another node counts as written when they have it (WAIT, which holds up what goes the
- * same way for as long). In a Cluster WAIT has no key to find its master by. Which to have is the
- * operator's to say, so what is done here besides is to tell. Of a Cluster one master is asked, as
- * they are set alike.
+ * its sockets before it looks at the time. So where a write needs replicas, a frame for another
+ * node counts as written when they have it (WAIT, which holds up what goes the same way for as
+ * long). Which to have is the operator's to say, so what is done here besides is to tell.
  *
  * A Redis that does not let us ask (CONFIG is often kept from users) is taken as it is. */
 #include "failover.h"
@@ -18,33 +16,40 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "log.h"
-
 enum {
 	LAG_LEAST_S = 1,        /* that Redis can be set to */
 	WAIT_MS = 100,
 };
 
 struct failover {
-	const struct redis_port *port;
-	bool sentinel, cluster;
-	int replicas;           /* that a write needs, where Sentinels watch; 0: none */
-	char warning[192];
+	bool cluster;
+	int replicas;           /* that a write needs */
+	bool alone;             /* it has none: in a Cluster nobody takes its place */
+	char what[300], warning[512];
 };
 
-struct failover *failover_new(const struct url *u, const struct redis_port *port)
+struct failover *failover_new(const struct url *u)
 {
 	struct failover *f = mem_alloc(sizeof *f);
 
-	f->port = port;
-	f->cluster = url_is_cluster(u);
-	f->sentinel = u->master[0];
+	f->cluster = !u->master[0];
+	if (f->cluster)
+		snprintf(f->what, sizeof f->what, "a failover of %s:%d", u->host, u->port);
+	else
+		snprintf(f->what, sizeof f->what, "a failover");
 	return f;
 }
 
 void failover_free(struct failover *f)
 {
 	mem_free(f);
+}
+
+void failover_see_replicas(struct failover *f, const struct redis_reply *r)
+{
+	const char *n = r->type == REDIS_STR ? strstr(r->str, "connected_slaves:") : NULL;
+
+	f->alone = f->cluster && (!n || !atoi(n + strlen("connected_slaves:")));
 }
 
 static int value_of(const struct redis_reply *r, const char *name)
@@ -57,63 +62,27 @@ static int value_of(const struct redis_reply *r, const char *name)
 }
 
 /* [name, value, ...] */
-static void on_least(void *arg, const struct redis_reply *r)
+void failover_see_least(struct failover *f, const struct redis_reply *r)
 {
-	struct failover *f = arg;
 	int least, lag_s;
 
+	f->replicas = 0;
+	f->warning[0] = 0;
 	if (r->type != REDIS_LIST)
 		return;
 	least = value_of(r, "min-replicas-to-write");
 	lag_s = value_of(r, "min-replicas-max-lag");
-	f->replicas = f->sentinel && least > 0 ? least : 0;
-	if (!least || !lag_s)
-		snprintf(f->warning, sizeof f->warning, "a failover may lose what was acknowledged "
-		         "last, as a write needs no replica: CONFIG SET min-replicas-to-write 1 "
-		         "min-replicas-max-lag 1");
-	else if (lag_s > LAG_LEAST_S)
-		snprintf(f->warning, sizeof f->warning, "a failover may lose what was acknowledged "
-		         "in the last %d s, for which a replica may be behind: CONFIG SET "
-		         "min-replicas-max-lag 1", lag_s);
-	else
+	f->replicas = least > 0 ? least : 0;
+	if (f->alone)
 		return;
-	log_line(LOG_WARN, "bus", "%s", f->warning);
-}
-
-static void ask(struct failover *f, redis_fn *fn, int argc, const char **argv)
-{
-	size_t len[3];
-
-	for (int i = 0; i < argc; i++)
-		len[i] = strlen(argv[i]);
-	f->port->command(f->port->link, fn, f, argc, argv, len);
-}
-
-static void ask_least(struct failover *f)
-{
-	const char *argv[] = { "CONFIG", "GET", "min-replicas-*" };
-
-	ask(f, on_least, 3, argv);
-}
-
-/* A Cluster's master that has no replica is not replaced. */
-static void on_replication(void *arg, const struct redis_reply *r)
-{
-	const char *n = r->type == REDIS_STR ? strstr(r->str, "connected_slaves:") : NULL;
-
-	if (n && atoi(n + strlen("connected_slaves:")) > 0)
-		ask_least(arg);
-}
-
-void failover_check(struct failover *f)
-{
-	const char *argv[] = { "INFO", "replication" };
-
-	f->warning[0] = 0;
-	if (f->sentinel)
-		ask_least(f);
-	else if (f->cluster)
-		ask(f, on_replication, 2, argv);
+	if (!least || !lag_s)
+		snprintf(f->warning, sizeof f->warning, "%s may lose what was acknowledged last, "
+		         "as a write needs no replica: CONFIG SET min-replicas-to-write 1 "
+		         "min-replicas-max-lag 1", f->what);
+	else if (lag_s > LAG_LEAST_S)
+		snprintf(f->warning, sizeof f->warning, "%s may lose what was acknowledged in the "
+		         "last %d s, for which a replica may be behind: CONFIG SET "
+		         "min-replicas-max-lag 1", f->what, lag_s);
 }
 
 /* --- what no replica may have ------------------------------------------------------------- */
@@ -128,7 +97,15 @@ static void done(struct written *w, const struct redis_reply *r)
 	own.fn(own.arg, r);
 }
 
-/* Who may not WAIT is told what Redis said of the write. */
+/* Who may not WAIT, or has a Redis that knows none, is told what Redis said of the write. Any other
+ * error is of a Redis that has just become a replica: it forgets what it took. */
+static bool is_taken(const struct written *w, const struct redis_reply *r)
+{
+	if (r->type != REDIS_ERROR)
+		return r->type == REDIS_INT && r->integer >= w->of->replicas;
+	return !strncmp(r->str, "NOPERM", 6) || !strncmp(r->str, "ERR unknown command", 19);
+}
+
 static void on_waited(void *arg, const struct redis_reply *r)
 {
 	static const char none[] = "NOREPLICAS no replica has it yet";
@@ -141,7 +118,7 @@ static void on_waited(void *arg, const struct redis_reply *r)
 	if (r->type == REDIS_GONE)
 		done(w, r);
 	else
-		done(w, r->type != REDIS_INT || r->integer >= w->of->replicas ? &taken : &late);
+		done(w, is_taken(w, r) ? &taken : &late);
 }
 
 static void on_written(void *arg, const struct redis_reply *r)

@@ -19,6 +19,7 @@
 #include <stdio.h>
 
 #include "../actor.h"
+#include "failover.h"
 #include "lane.h"
 #include "where.h"
 
@@ -50,6 +51,7 @@ struct link {
 	struct where *where;            /* it is; NULL: at a socket */
 	struct addresses addresses;
 	int address, port;              /* the ones that are tried */
+	struct failover *failover;      /* NULL: nobody takes its place */
 	struct loop_timer *turn, *watch;
 	int64_t since_ms, watched_ms;   /* of the state; the last look */
 	int64_t beats, beats_back;
@@ -114,6 +116,16 @@ static void on_id(void *arg, const struct redis_reply *r)
 	((struct end *)arg)->id = r->type == REDIS_INT ? r->integer : 0;
 }
 
+static void on_replication(void *arg, const struct redis_reply *r)
+{
+	failover_see_replicas(((struct end *)arg)->link->failover, r);
+}
+
+static void on_least(void *arg, const struct redis_reply *r)
+{
+	failover_see_least(((struct end *)arg)->link->failover, r);
+}
+
 static void on_pong(void *arg, const struct redis_reply *r)
 {
 	struct end *e = arg;
@@ -151,6 +163,10 @@ static void end_sign_in(struct end *e)
 	snprintf(text, sizeof text, "%s%s", e->link->name, suffix[e->which]);
 	end_words(e, on_named, 3, "CLIENT", "SETNAME", text);
 	end_words(e, on_id, 2, "CLIENT", "ID", NULL);
+	if (e->link->failover && e->which == LINK_COMMANDS) {   /* known before anything is sent */
+		end_words(e, on_replication, 2, "INFO", "replication", NULL);
+		end_words(e, on_least, 3, "CONFIG", "GET", "min-replicas-*");
+	}
 	end_words(e, on_pong, 1, "PING", NULL, NULL);
 }
 
@@ -386,6 +402,14 @@ static int port_later(void *arg, redis_fn *fn, void *fn_arg, int argc, const cha
 	return lane_later(e->lane, fn, fn_arg, argc, argv, len);
 }
 
+static int port_sure(void *arg, redis_fn *fn, void *fn_arg, int argc, const char **argv,
+                     const size_t *len)
+{
+	struct end *e = arg;
+
+	return failover_write(e->link->failover, &e->port, fn, fn_arg, argc, argv, len);
+}
+
 static void port_rest(void *arg, bool on)
 {
 	struct end *e = arg;
@@ -412,8 +436,10 @@ struct link *link_new(struct loop *l, const struct link_config *c, const struct 
 	for (int i = 0; i < LINK_LANES; i++)
 		k->end[i] = (struct end){ .link = k, .which = (enum link_lane)i,
 		                          .lane = lane_new(l, &lanes, &k->end[i]),
-		                          .port = { port_command, &k->end[i],
-		                                    port_later, port_rest } };
+		                          .port = { port_command, &k->end[i], port_later,
+		                                    port_rest, port_sure } };
+	if (c->cluster || k->url.master[0])
+		k->failover = failover_new(&k->url);
 	k->turn = loop_timer_new(l, on_turn, k);
 	k->watch = loop_timer_new(l, on_watch, k);
 	k->watched_ms = now_ms();
@@ -432,6 +458,7 @@ void link_free(struct link *k)
 	loop_timer_free(k->watch);
 	for (int i = 0; i < LINK_LANES; i++)
 		lane_free(k->end[i].lane);
+	failover_free(k->failover);
 	explicit_bzero(k->url.password, sizeof k->url.password);
 	mem_free(k->name);
 	mem_free(k->pulse);
@@ -451,6 +478,11 @@ const struct redis_port *link_port(struct link *k, enum link_lane lane)
 int64_t link_id(const struct link *k, enum link_lane lane)
 {
 	return k->state == UP ? k->end[lane].id : 0;
+}
+
+const char *link_warning(const struct link *k)
+{
+	return k->state == UP && k->failover ? failover_warning(k->failover) : "";
 }
 
 size_t link_unsent(const struct link *k)

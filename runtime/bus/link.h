@@ -27,6 +27,7 @@ struct link_config {
 	const struct url *url;          /* copied, as is all else */
 	const char *name;               /* of the connections, for CLIENT LIST */
 	const char *pulse;      /* a channel that is always subscribed: shows that the lane lives */
+	bool cluster;           /* it is one of a Cluster's masters */
 };
 
 struct link;
@@ -37,6 +38,8 @@ bool link_up(const struct link *k);
 /* Lives as long as k. LINK_CHANNELS has none. Not up: ACTOR_EFAIL. */
 const struct redis_port *link_port(struct link *k, enum link_lane lane);
 int64_t link_id(const struct link *k, enum link_lane lane);     /* CLIENT ID, or 0: not up */
+/* What the operator should set, as a failover may lose what was acknowledged; "": nothing. */
+const char *link_warning(const struct link *k);
 size_t  link_unsent(const struct link *k);      /* bytes of commands that wait for the socket */
 
 /* SUBSCRIBE or UNSUBSCRIBE; what fails drops the link. */

@@ -222,7 +222,6 @@ static int parts_new(struct member *m, struct why *why)
 	m->peer = (struct peer_config){
 		.loop = m->c.loop, .port = nodes.port, .node = m->c.node, .life = m->life,
 		.gate = m->c.gate, .arg = m->c.arg, .going = on_going, .going_arg = m,
-		.failover = m->c.failover,
 	};
 	m->peers = peers_new(&m->peer, why);
 	inbox.peers = m->peers;

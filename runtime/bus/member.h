@@ -12,7 +12,6 @@ struct member_config {
 	const struct topics *topics;
 	const char *node, *identity;    /* see nodes.h; borrowed, as is all else */
 	const char *groups;             /* that it is in, "a,b"; NULL: none */
-	struct failover *failover;
 	/* The others can find us, after each member_up(); or, failed is why not. */
 	void (*joined)(void *arg, const char *failed);
 	void (*refused)(void *arg, const char *reason); /* somebody else has our name */

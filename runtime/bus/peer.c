@@ -25,7 +25,6 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include "failover.h"
 #include "log.h"
 #include "places.h"
 #include "watches.h"
@@ -136,7 +135,7 @@ static void fly(struct peer *p)
 	size_t len[] = { 4, strlen(p->key), 10, 1, 1, p->flying.len };
 
 	p->c->came = false;
-	p->in_redis = !failover_write(p->c->failover, p->c->port, on_added, p, 6, argv, len);
+	p->in_redis = !redis_sure(p->c->port, on_added, p, 6, argv, len);
 	if (p->in_redis && (p->info.frames % LENGTH_EVERY == 0 || p->crowded))
 		ask_length(p);
 	p->c->going(p->c->going_arg);

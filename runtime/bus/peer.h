@@ -19,7 +19,6 @@ struct peer_config {
 	void (*going)(void *arg);               /* a frame goes with this turn of the loop */
 	void *going_arg;
 	struct early *early;            /* (watches.h) */
-	struct failover *failover;      /* borrowed; NULL: nothing is to be confirmed */
 	bool busy;              /* of what was read lately, some is being handled: peers_busy() */
 	bool came;              /* something was read since the last frame went */
 };

@@ -13,6 +13,7 @@ struct wire *wire_new(struct loop *l, const struct link_config *c, const struct 
 void wire_free(struct wire *w);
 bool wire_up(const struct wire *w);
 const struct redis_port *wire_port(struct wire *w, enum link_lane lane);
+const char *wire_warning(const struct wire *w);         /* see link_warning() */
 size_t wire_unsent(const struct wire *w);
 /* Ends what waits on this lane; fn may be told 0: nothing waits there yet. */
 void wire_unblock(struct wire *w, enum link_lane lane, redis_fn *fn, void *arg);

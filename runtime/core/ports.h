@@ -57,12 +57,23 @@ struct redis_port {
 	/* true: replies are due by another lane of that Redis, and until then, but for some ms at
 	 * most, those to what was said later need not wake anybody. false: somebody waits. */
 	void (*rest)(void *link, bool on);
+	/* As later, of a write that is answered by a text: but where Redis is to have replicas of
+	 * what it takes, the answer comes when they have it, or is an error: try again. */
+	int (*sure)(void *link, redis_fn *fn, void *arg, int argc, const char **argv,
+	            const size_t *len);
 };
 
 static inline int redis_later(const struct redis_port *p, redis_fn *fn, void *arg, int argc,
                               const char **argv, const size_t *len)
 {
 	return (p->later ? p->later : p->command)(p->link, fn, arg, argc, argv, len);
+}
+static inline int redis_sure(const struct redis_port *p, redis_fn *fn, void *arg, int argc,
+                             const char **argv, const size_t *len)
+{
+	if (!p->sure)
+		return redis_later(p, fn, arg, argc, argv, len);
+	return p->sure(p->link, fn, arg, argc, argv, len);
 }
 static inline void redis_rest(const struct redis_port *p, bool on)
 {

@@ -5,6 +5,7 @@ slots move from master to master, a master is gone for a while, or a replica tak
 
 import json
 import logging
+import signal
 import subprocess
 import unittest
 import uuid
@@ -240,30 +241,53 @@ class Messages(Clustered):
 class Failover(Clustered):
     timeout_ms = 1000 * PATIENCE
 
-    def test_a_replica_takes_over(self):
-        port = self.cluster.ports[0]
-        replica = self.cluster.replicate(port)
-        name = next(n for n in map("beta{}".format, range(100))
-                    if self.cluster.owner("actord:{node:%s}" % n) == port)
+    def setUp(self):
+        super().setUp()
+        self.port = self.cluster.ports[0]
+        self.replica = self.cluster.replicate(self.port)
+        self.name = next(n for n in map("beta{}".format, range(100)) if self.owner(n) == self.port)
+
+    def owner(self, name):
+        return self.cluster.owner("actord:{node:%s}" % name)
+
+    def two_nodes(self):
         a = self.node("alpha", "spring.c")
-        self.node(name, "sink.c")
-        # Nobody has said that a write needs the replica.
-        self.assertTrue(a.err.wait("may lose .*min-replicas-to-write 1"))
-        self.assertIn("min-replicas-to-write", a.json("inspect")[0]["redis"]["warning"])
+        self.node(self.name, "sink.c")
         until(lambda: self.told(a) == [0, 0, 0], "they reach each other")
         self.run_more(a, 1000)
         until(lambda: self.told(a) == [1000, 0, 0], "all have come", 30)
-        self.cluster.until_copied(port)
+        self.cluster.until_copied(self.port)
+        return a
+
+    def test_a_replica_takes_over(self):
+        a = self.two_nodes()
+        # Nobody has said that a write needs the replica.
+        self.assertTrue(a.err.wait("may lose .*min-replicas-to-write 1"))
+        self.assertIn("min-replicas-to-write", a.json("inspect")[0]["redis"]["warning"])
         before = len(a.err.lines)
-        self.cluster.kill(port)
-        self.assertTrue(a.err.wait("lost cluster://.*: the master 127.0.0.1:%d" % port, 30))
-        until(lambda: self.cluster.owner("actord:{node:%s}" % name) == replica, "a failover", 60)
+        self.cluster.kill(self.port)
+        self.assertTrue(a.err.wait("lost cluster://.*: the master 127.0.0.1:%d" % self.port, 30))
+        until(lambda: self.owner(self.name) == self.replica, "a failover", 60)
         self.assertTrue(a.err.wait("connected to cluster://", 60, after=before))
         until(lambda: self.told(a) == [1000, 0, 0], "they reach each other again", 30)
         self.run_more(a, 1000)
         until(lambda: self.told(a) == [2000, 0, 0], "all have come", 30)
         # The new master has no replica that could take over.
         self.assertNotIn("warning", a.json("inspect")[0]["redis"])
+
+    def test_a_master_that_stood_still(self):
+        """Awake again it takes what stands in its sockets, before it hears that it is none."""
+        for port in self.port, self.replica:
+            self.cluster.node(port).config_set("min-replicas-to-write", 1)
+            self.cluster.node(port).config_set("min-replicas-max-lag", 1)
+        a = self.two_nodes()
+        self.assertNotIn("warning", a.json("inspect")[0]["redis"])
+        old = self.cluster.process[self.port]
+        old.send_signal(signal.SIGSTOP)
+        self.run_more(a, 1000)
+        until(lambda: self.owner(self.name) == self.replica, "a failover", 60)
+        old.send_signal(signal.SIGCONT)
+        until(lambda: self.told(a) == [2000, 0, 0], "all have come", 60)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ static void wait_for_beat(void)
 
 static void join(const struct url *u)
 {
-	struct link_config c = { u, "test", "test:pulse" };
+	struct link_config c = { u, "test", "test:pulse", false };
 
 	ups = downs = messages = replies = 0;
 	link_ = link_new(loop, &c, &events, NULL);

@@ -14,6 +14,8 @@ static void hang(struct places *s, struct place *p)
 {
 	struct place **chain = chain_of(s, p->number);
 
+	if (chain - s->chain < s->first)
+		s->first = (uint32_t)(chain - s->chain);
 	p->next = *chain;
 	*chain = p;
 }
@@ -56,10 +58,11 @@ struct place *places_take(struct places *s, uint64_t number)
 
 struct place *places_any(struct places *s)
 {
-	for (uint32_t i = 0; s->n && i < s->room; i++)
-		if (s->chain[i])
-			return places_take(s, s->chain[i]->number);
-	return NULL;
+	if (!s->n)
+		return NULL;
+	while (!s->chain[s->first])
+		s->first++;
+	return places_take(s, s->chain[s->first]->number);
 }
 
 void *places_make(struct places *s, size_t size)

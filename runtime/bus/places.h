@@ -8,8 +8,8 @@
 
 struct place { struct place *next; uint64_t number; };
 
-/* Zero-initialised is empty. */
-struct places { struct place **chain, *spare; uint32_t room, n; };
+/* Zero-initialised is empty. Chains before `first` are. */
+struct places { struct place **chain, *spare; uint32_t room, n, first; };
 
 void          places_add(struct places *s, struct place *p);
 struct place *places_take(struct places *s, uint64_t number);   /* takes it out; NULL: none */

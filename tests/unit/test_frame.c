@@ -163,8 +163,14 @@ static void places_are_found_once(void **state)
 		assert_ptr_equal(places_take(&s, i * 0x100000001ull), &place[i]);
 		assert_null(places_take(&s, i * 0x100000001ull));
 	}
-	for (int i = 0; i < MANY / 2; i++)
-		assert_non_null(places_any(&s));
+	for (int i = 0; i < MANY / 2; i++) {
+		struct place *any = places_any(&s);
+
+		assert_non_null(any);
+		assert_null(places_take(&s, any->number));
+		places_add(&s, any);    /* where places_any() has been */
+		assert_ptr_equal(places_any(&s), any);
+	}
 	assert_null(places_any(&s));
 	places_fini(&s);
 }

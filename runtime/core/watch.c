@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * watch.c - the watch over the pool: a thread that ticks twice a millisecond while anything runs,
- * and after 2, 4, 8 ms where it meets all workers parked, as it does with 5,000 messages a second.
+ * and every 2 ms where it met all workers parked, as it does with 5,000 messages a second.
  *
  * At each tick turns that are under way must end; it sees who has been in one turn since the last
  * tick, wakes a worker where a ring stands still, adds a spare where all are stuck in handlers and
@@ -20,7 +20,7 @@
 #include "run.h"
 #include "slice.h"
 
-enum { TICK_US = 500, CALM_US = 2000, CALMEST_US = 8000 };
+enum { TICK_US = 500, CALM_US = 2000 };
 enum { NAME_AFTER_TICKS = 200 };         /* a tenth of a second in one handler */
 
 static pthread_t thread;
@@ -126,15 +126,6 @@ static bool all_parked(void)
 	return LOAD(&pool.idle) == (uint32_t)LOAD(&pool.threads);
 }
 
-/* Until the next tick. */
-static unsigned pause_us(unsigned before_us)
-{
-	if (!all_parked() || contain_homes())
-		return TICK_US;
-	before_us *= 2;
-	return before_us < CALM_US ? CALM_US : before_us < CALMEST_US ? before_us : CALMEST_US;
-}
-
 static void *watch(void *arg)
 {
 	unsigned tick_us = TICK_US;
@@ -151,7 +142,7 @@ static void *watch(void *arg)
 		contain_watch_homes(now_ns());
 		if (all_stuck)
 			relieve();
-		tick_us = pause_us(tick_us);
+		tick_us = all_parked() && !contain_homes() ? CALM_US : TICK_US;
 		if (all_parked() && !LOAD(&stirred)) {
 			sleep_while_idle();
 			tick_us = TICK_US;

@@ -22,8 +22,10 @@ void acks_free(struct acks *a);
 struct batch *acks_begin(struct acks *a);       /* gives it opened once */
 void acks_close(struct acks *a, struct batch *b);       /* as often as it was opened */
 void batch_open(struct batch *b);
-void batch_note(struct batch *b, struct sender *s);     /* how far that has come with it */
-void batch_last(struct batch *b, const struct id *id);  /* its last entry */
+/* Its next entry; how far its sender has come with it, or NULL: nothing of it is handed on. */
+void batch_entry(struct batch *b, const struct id *id, struct sender *s);
+/* That entry was read before; by batch_entry(), too. */
+void acks_double(struct acks *a, const struct id *id);
 unsigned acks_count(const struct acks *a);      /* batches that are not handled */
 void acks_tell(struct acks *a);         /* Redis, of what has been handled and it has not heard */
 unsigned acks_untold(const struct acks *a);     /* batches of that kind */

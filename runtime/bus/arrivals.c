@@ -4,8 +4,9 @@
  * The idea: what comes for one actor goes into its mailbox in the order in which it came, whatever
  * it is. Where the mailbox is full, it waits in a queue of that actor's (late.c); whatever comes
  * for the actor then waits behind it, so that no question overtakes what its sender has sent
- * before. A question's deadline runs meanwhile. The batch it came in is open until each actor that
- * got something of it has come so far (core_reach).
+ * before. A question's deadline runs meanwhile. Where such a queue is long, the nodes it comes from
+ * are told, and refuse what is for that actor, and nothing else. The batch it came in is open until
+ * each actor that got something of it has come so far (core_reach).
  *
  * The loop's thread. Does not know how frames come. */
 #include "arrivals.h"
@@ -146,6 +147,12 @@ static void give_up(void *arg, struct late_message *m)
 	acks_close(s->c.acks, m->owner);
 }
 
+static void on_room(void *arg, actor_ref to, void *peer, bool there)
+{
+	(void)arg;
+	peer_tell_room(peer, core_ref_name(to), there);
+}
+
 static void keep(struct arrivals *s, struct peer *p, actor_ref to, const struct part *part,
                  bool again)
 {
@@ -190,6 +197,9 @@ void arrivals_take(struct arrivals *s, struct peer *p, const struct part *part, 
 	case PART_WATCH:
 	case PART_UNWATCH:
 		peer_watch(p, s->self, &s->monitors, part);
+		break;
+	case PART_ROOM:
+		peers_room(s->c.peers, p, part->to, part->number);
 		break;
 	default:
 		s->answered = peer_came(p, part);
@@ -305,7 +315,7 @@ struct arrivals *arrivals_new(const struct arrivals_config *c, struct why *why)
 		return NULL;
 	}
 	s->found = actor_find(s->name);
-	s->late = late_new(c->loop, hand_late, give_up, s);
+	s->late = late_new(&(struct late_config){ c->loop, hand_late, give_up, on_room, s });
 	return s;
 }
 

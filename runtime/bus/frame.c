@@ -13,7 +13,7 @@ static const struct { unsigned words; bool values; } shapes[] = {
 	[PART_SEND] = { 3, true }, [PART_ASK] = { 5, true }, [PART_ANSWER] = { 2, true },
 	[PART_REFUSAL] = { 4, false }, [PART_WATCH] = { 3, false }, [PART_DOWN] = { 4, false },
 	[PART_TRACE] = { 5, false }, [PART_CLIENT] = { 2, false },
-	[PART_UNWATCH] = { 2, false },
+	[PART_UNWATCH] = { 2, false }, [PART_ROOM] = { 3, false },
 };
 
 char *frame_key(const char *node, const char *suffix)
@@ -118,6 +118,13 @@ void part_client(struct buf *out)
 {
 	begin(out, PART_CLIENT, 0);
 	pack_bool(out, true);
+}
+
+void part_room(struct buf *out, const char *name, bool room)
+{
+	begin(out, PART_ROOM, 0);
+	pack_uint(out, room);
+	pack_text(out, name);
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
@@ -241,6 +248,7 @@ static bool read_inside(struct packed *in, struct part *p)
 		return read_uint(in, &p->number) && read_int(in, &p->code) && p->code < 0 &&
 		       read_words(in, p);
 	case PART_WATCH:
+	case PART_ROOM:
 		return read_uint(in, &p->number) && read_name(in, p->to);
 	case PART_DOWN:
 		return read_uint(in, &p->number) && read_name(in, p->to) && read_words(in, p);

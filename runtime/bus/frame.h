@@ -11,6 +11,7 @@
  *   [TRACE, trace, step, depth, noted]  the part behind it belongs to that trace (core.h)
  *   [UNWATCH, number]                   I want no DOWN of that number any more
  *   [CLIENT, true]                      the SEND or ASK behind it is what a client called itself
+ *   [ROOM, number, name]                that actor of mine takes no more (0), or does again (1)
  *
  * What comes from Redis may be forged: reading checks every bound. No state; any thread. */
 #ifndef FRAME_H
@@ -19,18 +20,18 @@
 #include "core.h"
 
 enum part_kind { PART_SEND, PART_ASK, PART_ANSWER, PART_REFUSAL, PART_WATCH, PART_DOWN,
-                 PART_TRACE, PART_CLIENT, PART_UNWATCH };
+                 PART_TRACE, PART_CLIENT, PART_UNWATCH, PART_ROOM };
 
 struct frame { char node[NAME_MAX_LEN + 1]; uint64_t life, sequence; };
 
 struct part {
 	enum part_kind kind;
-	uint64_t number;                /* of a question, or of a monitor */
+	uint64_t number;                /* of a question, of a monitor; ROOM: is there some? */
 	struct trace_link link;         /* TRACE */
 	int ms;                         /* ASK */
 	bool client;                    /* SEND, ASK: whoever reads says so */
 	int code;                       /* REFUSAL */
-	char to[NAME_MAX_LEN + 1];      /* SEND, ASK, WATCH; DOWN: the name */
+	char to[NAME_MAX_LEN + 1];      /* SEND, ASK, WATCH; DOWN, ROOM: the name */
 	char what[NAME_MAX_LEN + 1];    /* SEND, ASK */
 	const char *text; size_t len;   /* REFUSAL, DOWN: borrowed, no NUL */
 	struct packed args; unsigned count;     /* SEND, ASK, ANSWER; checked */
@@ -52,6 +53,7 @@ void part_unwatch(struct buf *out, uint64_t number);
 void part_down(struct buf *out, uint64_t number, const char *name, const char *reason);
 void part_trace(struct buf *out, const struct trace_link *l);
 void part_client(struct buf *out);
+void part_room(struct buf *out, const char *name, bool room);
 
 /* The frame's head; in is left at its first part. ACTOR_EARGS with why. */
 int frame_read(struct packed *in, struct frame *f, struct why *why);

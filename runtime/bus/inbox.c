@@ -25,20 +25,21 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "acks.h"
 #include "arrivals.h"
+#include "join.h"
 #include "log.h"
 #include "senders.h"
 #include "suspects.h"
 
 enum {
 	READ_FRAMES = 32, READ_MS = 2000, PAUSE_MS = 1000, RETRY_MS = 5, SAY_MS = 5000,
-	/* Behind an actor that does not come back: each costs little here, as mailboxes have
-	 * limits of their own, but what they hold stays in Redis. */
-	BATCHES_MOST = 512,
+	/* Behind actors that do not come back: each costs little here, as mailboxes have limits
+	 * of their own, but what they hold stays in Redis. */
+	BATCHES_MOST = 12288,   /* core_reach() follows 16,384 */
 	LATE_BYTES_MOST = 64 << 20,
+	SPLIT_AT = 16,          /* where so many wait, each entry is one, so that few hold others */
 	TELL_MS = 3,            /* acknowledgements wait so long, or for so many batches; */
 	UNTOLD_MOST = 16, UNTOLD_SOME = 4,      /* for so many, where a frame goes anyway */
 };
@@ -142,6 +143,7 @@ static struct peer *frame_open(struct inbox *in, const struct id *id, struct pac
 	switch (sender_frame(s, f.life, f.sequence, !id_after(id, &in->reread))) {
 	case SENDER_SEEN:
 		in->info.doubles++;
+		acks_double(in->acks, id);
 		return NULL;
 	case SENDER_GAP:
 		log_line(LOG_WARN, "bus", "node %s: frame %" PRIu64 " came after %" PRIu64 ": "
@@ -156,7 +158,9 @@ static struct peer *frame_open(struct inbox *in, const struct id *id, struct pac
 	return p;
 }
 
-static void take_frame(struct inbox *in, const struct id *id, const struct redis_reply *bytes)
+/* Whose it is; NULL: it is passed over. */
+static struct sender *take_frame(struct inbox *in, const struct id *id,
+                                 const struct redis_reply *bytes)
 {
 	const uint8_t *begin = (const uint8_t *)bytes->str;
 	struct packed at = { begin, begin + bytes->len };
@@ -170,7 +174,7 @@ static void take_frame(struct inbox *in, const struct id *id, const struct redis
 	int rc;
 
 	if (!p)
-		return;
+		return NULL;
 	while ((rc = frame_next(&at, &part, &why)) > 0) {
 		if (part.kind == PART_TRACE) {
 			link = part.link;
@@ -187,7 +191,7 @@ static void take_frame(struct inbox *in, const struct id *id, const struct redis
 	}
 	if (rc < 0)
 		complain(in, "a part of a frame in the inbox", why.text);
-	batch_note(in->filling, s);
+	return s;
 }
 
 static void alone_frame(struct inbox *in, const struct id *id, const struct redis_reply *bytes)
@@ -206,29 +210,45 @@ static void alone_frame(struct inbox *in, const struct id *id, const struct redi
 	a->whole = id_after(id, &a->done);
 }
 
+static void take_entry(struct inbox *in, const struct id *id, const struct redis_reply *fields)
+{
+	struct sender *s = NULL;
+
+	in->alone.on = in->alone.on && !id_after(id, &in->before);
+	if (fields->items != 2 || fields->item[1].type != REDIS_STR)
+		complain(in, "an entry of the inbox", "it has no field f alone");
+	else if (in->alone.on)
+		alone_frame(in, id, &fields->item[1]);
+	else
+		s = take_frame(in, id, &fields->item[1]);
+	if (!in->alone.frame)
+		batch_entry(in->filling, id, s);
+}
+
+static void batch_begin(struct inbox *in)
+{
+	in->filling = acks_begin(in->acks);
+	arrivals_begin(in->arrivals, in->filling);
+}
+
 static void take_entries(struct inbox *in, const struct redis_reply *entry, size_t n)
 {
-	struct batch *b = in->filling = acks_begin(in->acks);
 	struct id id = in->at;
 	uint64_t taken = in->info.taken;
+	struct batch *b;
 
-	arrivals_begin(in->arrivals, b);
+	batch_begin(in);
 	for (size_t i = 0; i < n; i++) {
-		const struct redis_reply *fields = entry[i].items == 2 ? &entry[i].item[1] : NULL;
-
-		if (!fields || !id_read(&id, entry[i].item[0].str))
-			continue;
-		in->alone.on = in->alone.on && !id_after(&id, &in->before);
-		if (fields->items == 2 && fields->item[1].type == REDIS_STR && in->alone.on)
-			alone_frame(in, &id, &fields->item[1]);
-		else if (fields->items == 2 && fields->item[1].type == REDIS_STR)
-			take_frame(in, &id, &fields->item[1]);
-		else
-			complain(in, "an entry of the inbox", "it has no field f alone");
+		if (i && acks_count(in->acks) >= SPLIT_AT) {
+			arrivals_end(in->arrivals);
+			acks_close(in->acks, in->filling);
+			batch_begin(in);
+		}
+		if (entry[i].items == 2 && id_read(&id, entry[i].item[0].str))
+			take_entry(in, &id, &entry[i].item[1]);
 	}
+	b = in->filling;
 	in->at = id;
-	if (!in->alone.frame)
-		batch_last(b, &id);
 	arrivals_end(in->arrivals);
 	in->filling = NULL;
 	acks_close(in->acks, b);
@@ -243,8 +263,7 @@ static void alone_end(struct inbox *in)
 	struct batch *b = acks_begin(in->acks);
 
 	in->alone.frame = false;
-	batch_note(b, in->alone.sender);
-	batch_last(b, &in->alone.trim);
+	batch_entry(b, &in->alone.trim, in->alone.sender);
 	acks_close(in->acks, b);
 }
 
@@ -380,7 +399,7 @@ static void read_on(void *arg)
 	char id[48], count[16], ms[16];
 	const char *argv[] = { "XREAD", "COUNT", count, "BLOCK", ms, "STREAMS", in->key, id };
 
-	if (in->reading || !in->up || !in->c.ours(in->c.arg))
+	if (in->reading || in->filling || !in->up || !in->c.ours(in->c.arg))
 		return;
 	if (in->alone.frame) {
 		alone_next(in);
@@ -399,82 +418,35 @@ static void read_on(void *arg)
 
 /* --- joining ------------------------------------------------------------------------------ */
 
-/* last id, Redis's clock in ms, what was in hand ("" too: the life before did not get through what
- * it found), then senders and their words. HDEL: a full Redis takes the rest. */
-static const char join_script[] =
-	"redis.call('HDEL', KEYS[2], '\\0life') redis.call('HSET', KEYS[2], '\\0life', ARGV[1])"
-	" if redis.call('EXISTS', KEYS[1]) == 0 then"
-	" redis.call('XDEL', KEYS[1], redis.call('XADD', KEYS[1], '*', 'f', '')) end"
-	" local i, last = redis.call('XINFO', 'STREAM', KEYS[1]), '0-0'"
-	" for n = 1, #i, 2 do if i[n] == 'last-generated-id' then last = i[n + 1] end end"
-	" local t = redis.call('TIME')"
-	" local out = redis.call('HGETALL', KEYS[2])"
-	" local hand, first = '-', redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]"
-	" local upto = redis.call('HGET', KEYS[3], 'upto') or '0-0'"
-	" local function at(id) local a, b = string.match(id, '(%d+)-(%d+)')"
-	" return tonumber(a), tonumber(b) end"
-	" if ARGV[2] == '1' and not first then redis.call('DEL', KEYS[3])"
-	" elseif ARGV[2] == '1' then"
-	" local a, b = at(first[1]) local c, d = at(upto)"
-	" if a < c or (a == c and b <= d) then hand = redis.call('HGET', KEYS[3], 'hand') or ''"
-	" else redis.call('DEL', KEYS[3]) end"
-	" redis.call('HSET', KEYS[3], 'upto', last) end"
-	" table.insert(out, 1, hand)"
-	" table.insert(out, 1, string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000)))"
-	" table.insert(out, 1, last)"
-	" return out";
-
-static void remember(struct inbox *in, const char *name, const char *words)
-{
-	struct sender *s = sender_of(in->senders, name);
-	char *end;
-
-	s->life = s->done_life = strtoull(words, &end, 10);
-	s->last = s->done_last = strtoull(end, NULL, 10);
-}
-
-/* hand: "-": nothing is suspect; "": all; "ID NTH": all but what is before that. */
-static void suspect(struct inbox *in, const char *hand)
+static void first_time(struct inbox *in, const struct joined *j)
 {
 	struct alone *a = &in->alone;
 
-	a->on = strcmp(hand, "-") != 0;
-	if (a->on && sscanf(hand, "%" SCNu64 "-%" SCNu64 " %u", &a->done.ms, &a->done.number,
-	                    &a->done_nth) == 3 && a->done_nth)
-		a->done_nth--;
+	in->joined_once = true;
+	in->before = j->last;
+	in->joined_ms = j->redis_ms;
+	a->on = j->suspect;
+	a->done = j->done;
+	a->done_nth = j->done_nth;
 	if (a->on)
 		log_line(LOG_WARN, "bus", "the last lives of this node did not get through %s: "
 		         "what is there is taken one after the other", in->key);
 }
 
-static void first_time(struct inbox *in, const struct redis_reply *r, const struct id *last)
-{
-	in->joined_once = true;
-	suspect(in, r->item[2].type == REDIS_STR ? r->item[2].str : "-");
-	in->before = *last;
-	in->joined_ms = strtoll(r->item[1].str, NULL, 10);
-	for (size_t i = 3; i + 1 < r->items; i += 2)
-		if (r->item[i].type == REDIS_STR && *r->item[i].str &&
-		    r->item[i].len <= NAME_MAX_LEN &&
-		    r->item[i + 1].type == REDIS_STR)
-			remember(in, r->item[i].str, r->item[i + 1].str);
-}
-
 static void on_joined(void *arg, const struct redis_reply *r)
 {
 	struct inbox *in = arg;
-	struct id last;
+	struct joined j;
 
 	if (r->type == REDIS_GONE)
 		return;
-	if (r->type != REDIS_LIST || r->items < 3 || r->item[0].type != REDIS_STR ||
-	    !id_read(&last, r->item[0].str)) {
+	if (!join_read(r, &j, in->joined_once ? NULL : in->senders)) {
 		in->c.opened(in->c.arg, r->type == REDIS_ERROR ? r->str : "an answer of no sense");
 		return;
 	}
 	if (!in->joined_once) {
-		first_time(in, r, &last);
-	} else if (id_after(&in->joining, &last)) {
+		first_time(in, &j);
+	} else if (id_after(&in->joining, &j.last)) {
 		in->reread = id_after(&in->at, &in->reread) ? in->at : in->reread;
 		in->at = (struct id){ 0, 0 };   /* Redis has lost it all, or the last of it */
 		in->alone.trim = in->at;
@@ -490,11 +462,10 @@ static void on_joined(void *arg, const struct redis_reply *r)
 
 void inbox_up(struct inbox *in)
 {
-	const char *argv[] = { "EVAL", join_script, "3", in->key, in->seen, in->suspect, in->c.life,
-	                       in->joined_once ? "0" : "1" };
+	const struct join join = { in->key, in->seen, in->suspect, in->c.life, in->joined_once };
 
 	in->joining = in->at;
-	wire_words(in->commands, on_joined, in, ARRAY_LEN(argv), argv);
+	join_ask(in->commands, on_joined, in, &join);
 }
 
 void inbox_down(struct inbox *in)

@@ -16,14 +16,22 @@ struct late_message {
 	void *owner, *peer;             /* the caller's */
 	bool again;                     /* it may have been handled before */
 	bool client;                    /* a client called it */
+	bool leads;                     /* the one before it has another owner */
 	size_t size;
 };
 
 struct late;
-/* hand_on: false: still no room. It may set what to NULL then. give_up: it has waited too long. */
-struct late *late_new(struct loop *l, bool (*hand_on)(void *arg, actor_ref to,
-                                                      struct late_message *m),
-                      void (*give_up)(void *arg, struct late_message *m), void *arg);
+struct late_config {
+	struct loop *loop;
+	/* False: still no room. It may set what to NULL then. */
+	bool (*hand_on)(void *arg, actor_ref to, struct late_message *m);
+	void (*give_up)(void *arg, struct late_message *m);     /* it has waited too long */
+	/* So much waits for that actor that the peer, whose message came, should send it nothing;
+	 * or it may again. */
+	void (*room)(void *arg, actor_ref to, void *peer, bool there);
+	void *arg;
+};
+struct late *late_new(const struct late_config *c);
 void   late_free(struct late *l);
 bool   late_waits(const struct late *l, actor_ref to);  /* something waits for this actor */
 /* Copies all of m. */

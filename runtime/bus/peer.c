@@ -14,9 +14,9 @@
  *                           ^                      | again, with the same sequence number:
  *                           +---- Redis has it ----+ a link lost, no memory, no inbox yet
  *
- * Backpressure: when too much waits here, or the inbox has too many frames (its node drops what it
- * has handled), the proxy takes no more and senders get ACTOR_EFULL, as of any full mailbox. Behind
- * 64 MiB of answers so does who asked.
+ * Backpressure: when too much waits here, or there is too much in the inbox (length.c), the proxy
+ * takes no more and senders get ACTOR_EFULL, as of any full mailbox. Behind 64 MiB of answers so
+ * does who asked.
  *
  * Invariants: a frame is given up only when the inbox does not exist and its node is not there. A
  * question is answered once: by its answer, or when the node is gone. The loop's thread. */
@@ -25,6 +25,7 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "length.h"
 #include "log.h"
 #include "places.h"
 #include "watches.h"
@@ -33,7 +34,6 @@ enum {
 	QUESTIONS_MOST = 16384, PATIENCE_MS = 600000,   /* of who asks without saying */
 	WAITING_MOST = 1 << 20, ANSWERS_MOST = 64 << 20,        /* bytes behind what flies */
 	MAILBOX_COUNT = 8192, MAILBOX_BYTES = 8 << 20,
-	LENGTH_MOST = 256,              /* frames in the inbox; it opens again at half of that */
 	LENGTH_EVERY = 8,               /* so many frames, its length is looked at */
 	LENGTH_MS = 5, AGAIN_MS = 50, SAY_MS = 5000,
 	HOLD_US = 2000, HOLD_BYTES = 64 << 10,  /* a frame waits so long at most, until so large, */
@@ -49,7 +49,8 @@ struct peer {
 	actor *self; actor_id id;       /* the proxy */
 	uint64_t life;
 	bool here, open, in_redis;      /* in_redis: what flies is under way there */
-	bool crowded, refused, held;    /* inbox too long; Redis took none; it waits for more */
+	struct length length;           /* of its inbox */
+	bool refused, held;             /* Redis took none; it waits for more */
 	struct buf writing, flying;
 	unsigned parts, flying_parts;
 	unsigned usual_16, hasty;       /* parts of a frame, on average, times 16; see HASTY */
@@ -65,7 +66,7 @@ struct peer {
 
 static void look_at_gate(struct peer *p)
 {
-	bool open = !p->crowded && !p->refused && p->writing.len < WAITING_MOST;
+	bool open = !p->length.crowded && !p->refused && p->writing.len < WAITING_MOST;
 
 	if (open == p->open)
 		return;
@@ -83,26 +84,13 @@ static void say(struct peer *p, const char *what, const char *detail, size_t len
 	         detail);
 }
 
-static void on_length(void *arg, const struct redis_reply *r)
+static void on_length(void *arg)
 {
 	struct peer *p = arg;
 
-	if (r->type != REDIS_GONE)
-		p->crowded = r->type == REDIS_INT &&
-		             r->integer > (p->crowded ? LENGTH_MOST / 2 : LENGTH_MOST);
-	if (p->crowded)
+	if (p->length.crowded)
 		loop_timer_set(p->again, LENGTH_MS);
 	look_at_gate(p);
-}
-
-static void ask_length(struct peer *p)
-{
-	const char *argv[] = { "XLEN", p->key };
-	size_t len[] = { 4, strlen(p->key) };
-
-	redis_later(p->c->port, on_length, p, 2, argv, len);
-	if (p->crowded)
-		redis_rest(p->c->port, false);
 }
 
 /* --- frames ------------------------------------------------------------------------------- */
@@ -136,10 +124,10 @@ static void fly(struct peer *p)
 
 	p->c->came = false;
 	p->in_redis = !redis_sure(p->c->port, on_added, p, 6, argv, len);
-	if (p->in_redis && (p->info.frames % LENGTH_EVERY == 0 || p->crowded))
-		ask_length(p);
+	if (p->in_redis && (p->info.frames % LENGTH_EVERY == 0 || p->length.crowded))
+		length_ask(&p->length);
 	p->c->going(p->c->going_arg);
-	redis_rest(p->c->port, lively && !p->crowded);
+	redis_rest(p->c->port, lively && !p->length.crowded);
 }
 
 static void landed(struct peer *p)
@@ -224,8 +212,8 @@ static void on_again(void *arg)
 
 	if (p->flying.len && !p->in_redis)
 		fly(p);
-	if (p->crowded)
-		ask_length(p);
+	if (p->length.crowded)
+		length_ask(&p->length);
 }
 
 void peer_up(struct peer *p)
@@ -234,8 +222,8 @@ void peer_up(struct peer *p)
 		fly(p);
 	else
 		flush(p);
-	if (p->crowded)
-		ask_length(p);
+	if (p->length.crowded)
+		length_ask(&p->length);
 }
 
 /* The buffer that the next part is appended to. */
@@ -443,6 +431,11 @@ void peer_tell_down(struct places *monitors, const msg *m)
 		part_down(next_part(p), number, msg_str(m, 1), msg_str(m, 2));
 }
 
+void peer_tell_room(struct peer *p, const char *name, bool room)
+{
+	part_room(next_part(p), name, room);
+}
+
 /* --- there and gone ----------------------------------------------------------------------- */
 
 static void refuse_all(struct peer *p, const char *reason)
@@ -539,6 +532,7 @@ struct peer *peer_new(struct peer_config *c, const char *name, struct why *why)
 	p->c = c;
 	p->name = mem_string(name, strlen(name));
 	p->key = frame_key(name, "");
+	p->length = (struct length){ c->port, p->key, on_length, p, false };
 	p->open = true;
 	p->serial = random_u64() >> 33;         /* an earlier life's answers meet none of this */
 	p->said_ms = -SAY_MS;

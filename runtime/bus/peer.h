@@ -63,6 +63,8 @@ void peer_watch(struct peer *p, actor *self, struct places *monitors, const stru
 void peer_tell_down(struct places *monitors, const msg *m);
 /* who here, by its monitor of that number. False: it watches nobody there by that. */
 bool peer_unwatch(struct peer *p, actor_id who, int64_t number);
+/* That actor of ours takes no more of what it sends, or does again. */
+void peer_tell_room(struct peer *p, const char *name, bool room);
 /* The peer's own actor and its tables. */
 actor *peer_actor(const struct peer *p);
 struct places *peer_served(struct peer *p);

@@ -4,6 +4,8 @@
  * The idea: each name that some node announced leads to that node's proxy; one that several have
  * leads to a proxy of its own, which gives each message to the next of them. The core looks there
  * only when no actor here bears the name, so what is local stays local without a word from here.
+ * While the actor of that name takes nothing more there, as that node says, the name leads to a
+ * proxy without room.
  *
  * Invariant: a name that still leads somewhere never leads nowhere in between, as senders do not
  * wait. A node once known stays known, as there may be frames for its inbox. */
@@ -19,8 +21,10 @@ enum { PEERS_MOST = 4096, MAILBOX_COUNT = 8192, MAILBOX_BYTES = 8 << 20 };
 
 struct host {
 	char *name;
-	struct peer **peer;             /* those that have it */
+	struct peer **peer;             /* those that have it; */
 	unsigned n, room, turn;
+	struct peer **full;             /* of them, those whose actor takes nothing more */
+	unsigned n_full;
 	actor_id away;                  /* where the core sends it */
 	struct host *next;              /* lost, too */
 };
@@ -37,6 +41,8 @@ struct peers {
 	struct host *lost;              /* of these, those that lead nowhere any more */
 	actor *others;                  /* the proxy of names that several have */
 	actor_id others_id;
+	actor *shut;                    /* the proxy of names that nobody takes anything for */
+	actor_id shut_id;
 	struct early early;
 	bool open;
 };
@@ -93,27 +99,69 @@ static void host_drop(struct host *h, const struct peer *p)
 	h->n = n;
 }
 
-struct dropping { const struct peers *s; const struct peer *p; };
+static bool host_is_full(const struct host *h, const struct peer *p)
+{
+	unsigned i = 0;
+
+	while (i < h->n_full && h->full[i] != p)
+		i++;
+	return i < h->n_full;
+}
+
+static bool host_has(const struct host *h, const struct peer *p)
+{
+	unsigned i = 0;
+
+	while (i < h->n && h->peer[i] != p)
+		i++;
+	return i < h->n;
+}
+
+static void host_room(struct host *h, struct peer *p, bool room)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < h->n_full; i++)
+		if (h->full[i] != p)
+			h->full[n++] = h->full[i];
+	h->n_full = n;
+	if (room)
+		return;
+	h->full = mem_resize(h->full, (n + 1) * sizeof(struct peer *));
+	h->full[h->n_full++] = p;
+}
+
+/* anew: it is gone, or in another life, so what it said of its actors counts no more. */
+struct dropping { struct peer *p; bool anew; };
 
 static void drop(const void *node, VISIT when, void *arg)
 {
 	const struct dropping *d = arg;
 
-	if (when == postorder || when == leaf)
-		host_drop(*(struct host *const *)node, d->p);
+	if (when != postorder && when != leaf)
+		return;
+	host_drop(*(struct host *const *)node, d->p);
+	if (d->anew)
+		host_room(*(struct host *const *)node, d->p, true);
+}
+
+static void lead_host(const struct peers *s, struct host *h)
+{
+	actor_id to = !h->n ? 0 : h->n_full >= h->n ? s->shut_id
+	              : h->n == 1 ? peer_proxy(h->peer[0]) : s->others_id;
+
+	if (to != h->away && !core_set_away(h->name, to))
+		h->away = to;
 }
 
 static void lead(const void *node, VISIT when, void *arg)
 {
 	struct host *h = *(struct host *const *)node;
 	struct peers *s = arg;
-	actor_id to;
 
 	if (when != postorder && when != leaf)
 		return;
-	to = !h->n ? 0 : h->n == 1 ? peer_proxy(h->peer[0]) : s->others_id;
-	if (to != h->away && !core_set_away(h->name, to))
-		h->away = to;
+	lead_host(s, h);
 	if (!h->n && !h->away) {
 		h->next = s->lost;
 		s->lost = h;
@@ -127,6 +175,7 @@ static void host_free(void *at)
 	if (h->away)
 		core_set_away(h->name, 0);
 	mem_free(h->peer);
+	mem_free(h->full);
 	mem_free(h->name);
 	mem_free(h);
 }
@@ -231,7 +280,7 @@ static uint64_t *named(struct peers *s, const struct peer *p)
 void peers_seen(struct peers *s, const char *name, uint64_t life, struct packed info)
 {
 	struct peer *p = peers_get(s, name);
-	struct dropping d = { s, p };
+	struct dropping d = { p, false };
 	struct packed list = info;
 	uint64_t *had;
 	size_t n;
@@ -243,6 +292,7 @@ void peers_seen(struct peers *s, const char *name, uint64_t life, struct packed 
 	had = named(s, p);
 	if (!n && *had && *had != life) /* its inbox is not open yet, then it says what it has */
 		return;
+	d.anew = *had != life;
 	*had = n ? life : 0;
 	twalk_r(s->hosts, drop, &d);
 	add_topics(s, p, list, n);
@@ -252,7 +302,7 @@ void peers_seen(struct peers *s, const char *name, uint64_t life, struct packed 
 void peers_gone(struct peers *s, const char *name)
 {
 	struct peer *p = peers_find(s, name);
-	struct dropping d = { s, p };
+	struct dropping d = { p, true };
 	struct why why;
 
 	if (!p)
@@ -262,6 +312,16 @@ void peers_gone(struct peers *s, const char *name)
 	*named(s, p) = 0;
 	why_set(&why, 0, "the node %s is gone", name);
 	peer_gone(p, why.text);
+}
+
+void peers_room(struct peers *s, struct peer *p, const char *name, bool room)
+{
+	struct host *h = host_find(s, name);
+
+	if (!h || !host_has(h, p))
+		return;
+	host_room(h, p, room);
+	lead_host(s, h);
 }
 
 void peers_up(struct peers *s)
@@ -311,7 +371,7 @@ static int take(actor *self, const msg *m, bool client)
 	for (unsigned i = 0; h && i < h->n; i++) {
 		struct peer *p = h->peer[h->turn++ % h->n];
 
-		if (peer_open(p) || i + 1 == h->n)
+		if ((peer_open(p) && !host_is_full(h, p)) || i + 1 == h->n)
 			return peer_take(p, self, m, client);
 	}
 	why_set(&why, 0, "no node has an actor named %s (any more)", msg_str(m, 0));
@@ -346,22 +406,37 @@ static const struct actor_type others_type = {
 	         { "called", "to:str what:str ...", called, 0 }),
 };
 
-static int make_proxy(struct peers *s, struct why *why)
+/* Any thread. */
+static const char *shut(actor *self)
+{
+	const struct peers *s = *(struct peers **)actor_state(self);
+
+	return self == s->shut ? "its mailbox, on another node, is full, and more waits for it"
+	                       : NULL;
+}
+
+static int make_proxy(struct peers *s, actor_id *id, struct why *why)
 {
 	static const struct type_options options = {
-		.max_count = MAILBOX_COUNT, .max_bytes = MAILBOX_BYTES,
+		.max_count = MAILBOX_COUNT, .max_bytes = MAILBOX_BYTES, .shut = shut,
 		.proxy = true, .clients = true, .native = true, .unwatched = unwatched,
 	};
 	struct spawn spawn = { .type = core_type("peers"), .home = loop_home(s->c.loop),
 	                       .init = &s, .size = sizeof s };
-	int rc;
 
 	if (!spawn.type)
 		spawn.type = core_add_type(&others_type, &options, NULL, why);
-	rc = spawn.type ? core_spawn(&spawn, &s->others_id, why) : ACTOR_EFAIL;
-	if (!rc)
-		s->others = core_actor(s->others_id);
-	return rc;
+	return spawn.type ? core_spawn(&spawn, id, why) : ACTOR_EFAIL;
+}
+
+static int make_proxies(struct peers *s, struct why *why)
+{
+	if (make_proxy(s, &s->others_id, why) || make_proxy(s, &s->shut_id, why))
+		return ACTOR_EFAIL;
+	s->others = core_actor(s->others_id);
+	s->shut = core_actor(s->shut_id);
+	core_set_room(s->shut, 0);
+	return 0;
 }
 
 /* --- the face ----------------------------------------------------------------------------- */
@@ -377,7 +452,7 @@ struct peers *peers_new(const struct peer_config *c, struct why *why)
 	s->c.arg = s;
 	s->c.early = &s->early;
 	s->open = true;
-	if (make_proxy(s, why) == 0)
+	if (make_proxies(s, why) == 0)
 		return s;
 	mem_free(s);
 	return NULL;

@@ -102,13 +102,19 @@ static enum sender_said early(struct sender *s, uint64_t sequence)
 	return SENDER_NEXT;
 }
 
+/* What is missing before it was handled by an earlier life of ours. */
+static bool is_behind_hole(const struct sender *s, uint64_t sequence)
+{
+	return s->life == s->gone_life && sequence > s->last && sequence - 1 <= s->gone_last;
+}
+
 enum sender_said sender_frame(struct sender *s, uint64_t life, uint64_t sequence, bool reread)
 {
 	if (reread && life != s->life && place_of(s, life) < SENDER_LIVES)
 		return SENDER_SEEN;
 	if (s->life != life)
 		turn_to(s, life);
-	if (sequence == s->last + 1) {
+	if (sequence == s->last + 1 || is_behind_hole(s, sequence)) {
 		s->last = sequence;
 		return SENDER_NEXT;
 	}

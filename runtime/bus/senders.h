@@ -13,7 +13,8 @@ struct sender {
 	uint64_t early, early_to;       /* these came before those between them and last; 0: none */
 	struct { uint64_t life, last; } other[SENDER_LIVES];    /* before that one, */
 	unsigned others;                                        /* and how many */
-	uint64_t done_life, done_last;  /* handled */
+	uint64_t done_life, done_last;  /* handled; */
+	uint64_t gone_life, gone_last;  /* so far some behind that are gone (acks.c) */
 	bool dirty;                     /* that Redis does not know */
 };
 

@@ -76,6 +76,9 @@ struct type_options {
 	/* Of a proxy, in its turn: the monitor of that number (core_down()) is wanted no more. It
 	 * may not have come to the message that said it was. */
 	void (*unwatched)(actor *self, actor_id who, int64_t number);
+	/* Of a proxy, on any thread: why it has no room, where that is not its mailbox's length.
+	 * Borrows for ever; NULL: it is. */
+	const char *(*shut)(actor *self);
 };
 /* Borrows t and all it points at (for ever, or as long as code, which may be NULL, is held).
  * NULL with why: a signature that is none, two handlers of one name, a name taken. */

@@ -80,10 +80,14 @@ bool full_spares(struct worker *w, struct actor *a, size_t size, bool asked, int
 	return true;
 }
 
-int full_why(const struct actor *a, const char *who, struct why *why)
+int full_why(struct actor *a, const char *who, struct why *why)
 {
+	const struct type *type = cell_type(a);
+	const char *shut = type->shut ? type->shut(a) : NULL;
 	uint64_t h = LOAD(&a->head);
 
+	if (shut)
+		return why_set(why, ACTOR_EFULL, "%s: %s: try again later", who, shut);
 	return why_set(why, ACTOR_EFULL,
 		       "%s: the mailbox is full (%u messages, %u bytes): try again later", who,
 		       HEAD_COUNT(h), HEAD_UNITS(h) * (unsigned)sizeof(struct msg));

@@ -16,6 +16,6 @@ COLD int full_keep(struct worker *w, struct actor *a, struct msg *m);
  * waits for an answer. */
 bool full_spares(struct worker *w, struct actor *a, size_t size, bool asked, int *rc);
 /* ACTOR_EFULL, in words. */
-int full_why(const struct actor *a, const char *who, struct why *why);
+int full_why(struct actor *a, const char *who, struct why *why);
 
 #endif

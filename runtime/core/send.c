@@ -337,12 +337,22 @@ static void address(struct msg *m, const struct letter *l)
 	}
 }
 
+static COLD int proxy_full(const struct target *t, const char *what, struct why *why)
+{
+	char who[2 * NAME_MAX_LEN + 2];
+
+	snprintf(who, sizeof who, "%s.%s", t->name && *t->name ? t->name :
+		 type_title(LOAD(&t->cell->type)), what);
+	return full_why(t->cell, who, why);
+}
+
 /* To somebody who is no actor: to:str what:str, then the values. */
 static int send_proxy(struct worker *w, const struct letter *l, const struct target *t,
 		      struct arg *args, unsigned n, struct why *why)
 {
 	struct arg all[VALUES_MAX];
 	struct msg *m;
+	int rc;
 
 	if (n + 2 > VALUES_MAX)
 		return why_set(why, ACTOR_EARGS, "%u values: at most %d go out, put them in a list",
@@ -358,7 +368,8 @@ static int send_proxy(struct worker *w, const struct letter *l, const struct tar
 	m->sig = type_table(LOAD(&t->cell->type))->entry[0].sig;
 	m->gen = t->gen;
 	address(m, l);
-	return send_push(w, t->cell, m);
+	rc = send_push(w, t->cell, m);
+	return rc == ACTOR_EFULL && why ? proxy_full(t, l->what, why) : rc;
 }
 
 int send_prepare(struct worker *w, struct actor *a, const char *what, struct arg *args, unsigned n,

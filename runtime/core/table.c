@@ -352,6 +352,7 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 			      .native = o->native,
 			      .topic = o->topic,
 			      .unwatched = o->unwatched,
+			      .shut = o->shut,
 			      .full = t->mailbox.full,
 			      .budget_ms = t->budget_ms,
 			      .retry = t->retry != 0,

@@ -70,7 +70,8 @@ struct type {
 	int (*move)(const void *from, void *to);
 	struct code *mover;             /* some type of this name holds it */
 	int (*back)(const void *from, void *to);        /* and back; NULL: there is no way */
-	void (*unwatched)(actor *self, actor_id who, int64_t number);   /* see core.h */
+	void (*unwatched)(actor *self, actor_id who, int64_t number);   /* see core.h, as for: */
+	const char *(*shut)(actor *self);
 };
 
 /* The type that a C source means by t: known by its address or its name, else registered now. NULL

@@ -3,11 +3,12 @@
 """A node's inbox: what comes in it is handed on in order, and what a node dies of ends there."""
 
 import unittest
+from threading import Thread
 
 import msgpack
 
 from harness import ETIME, until
-from test_nodes import Nodes
+from test_nodes import ACTORS, Nodes
 
 
 class InOrder(Nodes):
@@ -59,6 +60,62 @@ class InOrder(Nodes):
         self.assertEqual((kind, code), (self.REFUSAL, ETIME))
         self.write([self.ASK, 2, 0, "sink", "told"])
         self.assertEqual(self.answers(2)[2], [self.ANSWER, 1501, 0, 0])
+
+
+class Busy(Nodes):
+    """One actor handles something for long, and much waits for it."""
+
+    INBOX = "actord:{node:beta}"
+
+    def setUp(self):
+        super().setUp()
+        self.db = self.server.client()
+        self.addCleanup(self.db.close)
+        self.beta = self.node("beta", "sink.c", "blocker.c")
+        self.assertEqual(self.beta.actorctl("send", "sink", "wait", "0", "1", "penpal").code, 0)
+
+    def write(self, count):
+        """So many messages for it, and each 10th for its idle neighbour, a frame each."""
+        pipe, sequence = self.db.pipeline(), 0
+        for n in range(1, count + 1):
+            parts = [[0, "sink", "put", 1, n]] + [[0, "blocker", "busy", 0]] * (n % 10 == 0)
+            for part in parts:
+                sequence += 1
+                pipe.xadd(self.INBOX, {"f": b"".join(map(msgpack.packb, (
+                    [1, "mallory", 1, sequence], part)))})
+        pipe.execute()
+
+    def test_it_holds_up_nobody_else(self):
+        """Others there are reached as ever; who sends to it is told that it is full."""
+        alpha = self.node("alpha", "spring.c")
+        self.reach(alpha, "sink")
+        self.write(3000)
+        run = Thread(target=lambda: got.append(self.call(alpha, "spring", "run", "sink", 2, 20000,
+                                                         0)))
+        got, sent = [], []
+        run.start()
+        self.addCleanup(run.join)
+        def refused():
+            done = alpha.actorctl("send", "sink", "put", "3", str(len(sent) + 1))
+            return done.err if done.code else sent.append(done)
+        self.assertIn("its mailbox, on another node, is full", until(refused, "it is refused"))
+        self.assertGreater(self.db.xlen(self.INBOX), 3000)
+        for _ in range(20):
+            self.assertEqual(self.call(alpha, "blocker", "busy", 0), ["done"])
+        self.assertEqual(self.beta.actorctl("start", ACTORS / "penpal.c").code, 0)
+        run.join()
+        self.assertEqual(got[0][0], 20000)
+        self.came(self.beta, 23001 + len(sent))
+        until(lambda: self.db.xlen(self.INBOX) == 0, "all is handled")
+
+    def test_what_was_handled_behind_it_is_not_handled_again(self):
+        self.write(3000)
+        until(lambda: self.db.xlen(self.INBOX) < 3150, "its neighbour's have left the stream")
+        self.beta.kill()
+        beta = self.node("beta", "sink.c", "blocker.c", folder=self.beta.folder)
+        until(lambda: self.db.xlen(self.INBOX) == 0, "all is handled")
+        self.assertEqual(self.call(beta, "sink", "told"), [3000, 0, 3000])
+        self.assertFalse([x for x in beta.err.lines if "came after" in x])
 
 
 class Deadly(Nodes):

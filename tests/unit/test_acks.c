@@ -11,7 +11,7 @@
 #include "../../runtime/actor.h"
 #include "../../runtime/bus/acks.h"
 
-static struct { redis_fn *fn; void *arg; char id[48], sender[64]; int argc; } told;
+static struct { redis_fn *fn; void *arg; char id[48], sender[96], swept[4096]; int argc; } told;
 static int n_told;
 static bool away;
 
@@ -25,14 +25,16 @@ static int command(void *link, redis_fn *fn, void *arg, int argc, const char **a
 	told.arg = arg;
 	told.argc = argc;
 	snprintf(told.id, sizeof told.id, "%s", argv[5]);
-	snprintf(told.sender, sizeof told.sender, "%s %s", argc > 7 ? argv[7] : "",
-	         argc > 8 ? argv[8] : "");
+	snprintf(told.sender, sizeof told.sender, "%s %s", argc > 8 ? argv[8] : "",
+	         argc > 9 ? argv[9] : "");
+	snprintf(told.swept, sizeof told.swept, "%s", argv[7]);
 	n_told++;
 	return 0;
 }
 
 static const struct redis_port port = { .command = command };
 
+enum { MANY = 200 };
 static int troubles, doubts;
 
 static void handled(void *arg, const char *trouble, bool others)
@@ -52,8 +54,7 @@ static void batch(struct acks *a, struct sender *s, uint64_t sequence, uint64_t 
 	struct batch *b = acks_begin(a);
 
 	assert_int_equal(sender_frame(s, 7, sequence, false), SENDER_NEXT);
-	batch_note(b, s);
-	batch_last(b, &(struct id){ ms, 0 });
+	batch_entry(b, &(struct id){ ms, 0 }, s);
 	acks_close(a, b);
 	acks_tell(a);
 }
@@ -196,7 +197,6 @@ static void test_earlier_lives_are_known_again(void **state)
 /* What is trimmed away of a sender and not known as seen would be taken again. */
 static void test_all_senders_are_told_at_once(void **state)
 {
-	enum { MANY = 200 };
 	struct acks *a = fresh();
 	struct batch *b = acks_begin(a);
 
@@ -207,16 +207,107 @@ static void test_all_senders_are_told_at_once(void **state)
 		snprintf(name, sizeof name, "node %d", i);
 		s = sender_of(all, name);
 		assert_int_equal(sender_frame(s, 7, 1, false), SENDER_NEXT);
-		batch_note(b, s);
+		batch_entry(b, &(struct id){ 100, 0 }, s);
 	}
-	batch_last(b, &(struct id){ 100, 0 });
 	acks_close(a, b);
 	acks_tell(a);
 	assert_int_equal(n_told, 1);
-	assert_int_equal(told.argc, 7 + 2 * MANY);
+	assert_int_equal(told.argc, 8 + 2 * MANY);
 	reply(REDIS_INT);
 	assert_true(acks_idle(a));
 	end(a);
+}
+
+/* The first is not handled, those behind it are. */
+static struct batch *busy(struct acks *a)
+{
+	struct batch *b = acks_begin(a);
+
+	assert_int_equal(sender_frame(s, 7, 1, false), SENDER_NEXT);
+	batch_entry(b, &(struct id){ 100, 0 }, s);
+	for (uint64_t n = 2; n <= MANY; n++)
+		batch(a, s, n, 100 * n);
+	return b;
+}
+
+/* What is handled behind one that is not leaves the stream, but for what may come again. */
+static void test_handled_behind_a_busy_one(void **state)
+{
+	struct acks *a = fresh();
+	struct batch *first = busy(a);
+	char word[64];
+	unsigned gone;
+
+	(void)state;
+	assert_true(acks_count(a) < MANY / 2);
+	assert_int_equal(n_told, 1);
+	assert_string_equal(told.id, "0-1");
+	assert_string_equal(told.sender, "alpha 0 0 7 64");     /* of 64, the last stays */
+	assert_memory_equal(told.swept, "200-0 300-0 ", 12);
+	assert_non_null(strstr(told.swept, " 6400-0 "));
+	assert_null(strstr(told.swept, "6500-0"));
+	reply(REDIS_ERROR);
+	acks_tell(a);
+	assert_memory_equal(told.swept, "200-0 300-0 ", 12);    /* again, with more */
+	gone = MANY - acks_count(a);
+	snprintf(word, sizeof word, "alpha 0 0 7 %u", gone + 1);
+	assert_string_equal(told.sender, word);
+	reply(REDIS_INT);
+	acks_close(a, first);
+	acks_tell(a);
+	snprintf(word, sizeof word, "%d-1", 100 * MANY);
+	assert_string_equal(told.id, word);
+	assert_string_equal(told.swept, "");
+	snprintf(word, sizeof word, "alpha 7 %d", MANY);
+	assert_string_equal(told.sender, word);
+	reply(REDIS_INT);
+	assert_true(acks_idle(a));
+	end(a);
+}
+
+/* A Redis that has lost the first may have what was handled behind it as its only copy. */
+static void test_nothing_is_swept_where_some_is_lost(void **state)
+{
+	struct acks *a = fresh();
+	struct batch *first = busy(a);
+
+	(void)state;
+	reply(REDIS_INT);
+	acks_anew(a);
+	for (uint64_t n = 1; n <= MANY; n++) {
+		struct batch *b = acks_begin(a);
+
+		assert_int_equal(sender_frame(s, 7, n, true), SENDER_SEEN);
+		batch_entry(b, &(struct id){ 100 * n, 0 }, NULL);
+		acks_double(a, &(struct id){ 100 * n, 0 });
+		acks_close(a, b);
+	}
+	n_told = 0;
+	acks_tell(a);
+	assert_int_equal(n_told, 0);
+	acks_close(a, first);
+	acks_tell(a);
+	assert_int_equal(n_told, 1);
+	reply(REDIS_INT);
+	assert_true(acks_idle(a));
+	end(a);
+}
+
+/* The next life finds holes in what one sender wrote, and knows how far they may be. */
+static void test_holes_are_no_loss(void **state)
+{
+	(void)state;
+	all = senders_new();
+	s = sender_of(all, "alpha");
+	*s = (struct sender){ .name = s->name, .life = 7, .last = 4, .done_life = 7, .done_last = 4,
+	                      .gone_life = 7, .gone_last = 20 };
+	assert_int_equal(sender_frame(s, 7, 5, false), SENDER_NEXT);
+	assert_int_equal(sender_frame(s, 7, 5, false), SENDER_SEEN);
+	assert_int_equal(sender_frame(s, 7, 9, false), SENDER_NEXT);
+	assert_int_equal(sender_frame(s, 7, 8, false), SENDER_SEEN);
+	assert_int_equal(sender_frame(s, 7, 21, false), SENDER_NEXT);
+	assert_int_equal(sender_frame(s, 7, 23, false), SENDER_GAP);
+	senders_free(all);
 }
 
 static void heard_12(void)
@@ -271,6 +362,9 @@ int main(void)
 		cmocka_unit_test(test_another_reads_it),
 		cmocka_unit_test(test_earlier_lives_are_known_again),
 		cmocka_unit_test(test_all_senders_are_told_at_once),
+		cmocka_unit_test(test_handled_behind_a_busy_one),
+		cmocka_unit_test(test_nothing_is_swept_where_some_is_lost),
+		cmocka_unit_test(test_holes_are_no_loss),
 		cmocka_unit_test(test_what_is_missing_is_told_once),
 		cmocka_unit_test(test_forged_frames_hide_none),
 	};

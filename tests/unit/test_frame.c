@@ -30,6 +30,7 @@ static void write_one_of_each(struct buf *b)
 	part_watch(b, 14, "counter");
 	part_down(b, 15, "counter", "it ended");
 	part_trace(b, &(struct trace_link){ UINT64_MAX, 16, 255, true });
+	part_room(b, "sink", true);
 }
 
 static void what_is_written_is_read(void **state)
@@ -66,6 +67,8 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(frame_next(&in, &p, &why), 1);
 	assert_true(p.kind == PART_TRACE && p.link.trace == UINT64_MAX && p.link.step == 16 &&
 	            p.link.depth == 255 && p.link.noted);
+	assert_int_equal(frame_next(&in, &p, &why), 1);
+	assert_true(p.kind == PART_ROOM && p.number == 1 && !strcmp(p.to, "sink"));
 	assert_int_equal(frame_next(&in, &p, &why), 0);
 	buf_fini(&b);
 }
@@ -96,11 +99,11 @@ static void what_is_cut_off_is_refused(void **state)
 
 	(void)state;
 	write_one_of_each(&b);
-	assert_int_equal(read_all((uint8_t *)b.p, b.len), 7);
+	assert_int_equal(read_all((uint8_t *)b.p, b.len), 8);
 	for (size_t len = 0; len < b.len; len++) {
 		int n = read_all((uint8_t *)b.p, len);
 
-		assert_true(n < 7);
+		assert_true(n < 8);
 	}
 	buf_fini(&b);
 }

@@ -32,8 +32,8 @@ from . import rollout, wire
 from .link import Linked
 from .peer import Peer, Sender
 from .shared import Shared
-from .wire import (ANSWER, ASK, CLIENT, DOWN, EFAIL, ENOENT, ETIME, MS_MOST, REFUSAL, SEND, TRACE,
-                   UNWATCH, WATCH, Refused)
+from .wire import (ANSWER, ASK, CLIENT, DOWN, EFAIL, EFULL, ENOENT, ETIME, MS_MOST, REFUSAL, ROOM,
+                   SEND, TRACE, UNWATCH, WATCH, Refused)
 
 BEAT_S, ALIVE_MS, FORGET_MS, CHANNEL = 0.5, 3000, 86400000, "actord:nodes"
 BLOCK_MS, READ_FRAMES, ACK_EVERY, PEERS_MOST = 2000, 32, 64, 1024
@@ -152,7 +152,7 @@ class Node(Linked):
     def monitor(self, to, callback):
         """callback(name, reason), once, when that actor or its node has ended. Its number is for
         demonitor(); 0: it is of this node, which ends when its program does."""
-        peer, number = self._host(to), next(self._numbers)
+        peer, number = self._host(to, False), next(self._numbers)
         if not peer:
             return 0
         peer.put(wire.part([WATCH, number], names=[to]))
@@ -169,8 +169,8 @@ class Node(Linked):
         patch's number on each; see rollout.py."""
         return rollout.send(self.db, source, to, timeout)
 
-    def _host(self, to):
-        """None: this node itself."""
+    def _host(self, to, room=True):
+        """None: this node itself. room: it has to take more there."""
         if self._left:
             raise Refused(ENOENT, "the node %s has left" % self.topic)
         if to in self.topics:
@@ -179,7 +179,11 @@ class Node(Linked):
         if not hosts:
             raise Refused(ENOENT, "no node has an actor %s (this one has looked %s)" %
                           (to, "since " + self.since if self.joined.is_set() else "for none yet"))
-        return hosts[next(self._turn) % len(hosts)]
+        free = [p for p in hosts if not room or to not in p.full]
+        if not free:
+            raise Refused(EFULL, "%s: its mailbox, on another node, is full, and more waits for "
+                          "it: try again later" % to)
+        return free[next(self._turn) % len(free)]
 
     # --- who is there ---
 
@@ -251,6 +255,8 @@ class Node(Linked):
         peer = self._peer(name)
         if peer.here and peer.life != life:
             self._refuse(peer, "the node %s was started again" % name)
+        if peer.life != life:
+            peer.full.clear()
         peer.here, peer.life, peer.topics = True, life, topics
 
     def _refuse(self, peer, reason):
@@ -400,6 +406,8 @@ class Node(Linked):
         elif kind == DOWN and self._watches.get(number, [None])[0] is peer:
             _, name, callback = self._watches.pop(number)
             gevent.spawn(callback, name, part[3])
+        elif kind == ROOM:
+            (peer.full.discard if number else peer.full.add)(part[2])
         elif kind == WATCH and part[2] not in self.topics:
             peer.put(wire.part([DOWN, number, wire.text(part[2]), "there is no such actor there"]),
                      always=True)

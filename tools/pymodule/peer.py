@@ -26,6 +26,7 @@ class Peer:
         self.rest.set()                 # nothing waits, nothing is under way
         self.sequence, self.here, self.crowded = node.sequences.pop(name, 0), False, False
         self.life, self.topics = None, ()
+        self.full = set()               # its actors that take nothing more
         self.greenlet = gevent.spawn(self._write)
 
     def put(self, data, always=False):

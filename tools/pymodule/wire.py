@@ -13,7 +13,7 @@ EARGS, ENOENT, EFULL, ETIME, EFAIL = -1, -2, -3, -4, -5     # as in actor.h
 MESSAGE_MOST = 16 << 20
 NAME_MOST, VALUES_MOST, DEPTH_MOST = 255, 255, 32           # runtime/core: bytes, values, lists
 CODE_LEAST, NUMBER_MOST, MS_MOST = -(1 << 31) + 1, (1 << 64) - 1, (1 << 31) - 1
-SEND, ASK, ANSWER, REFUSAL, WATCH, DOWN, TRACE, CLIENT, UNWATCH = range(9)
+SEND, ASK, ANSWER, REFUSAL, WATCH, DOWN, TRACE, CLIENT, UNWATCH, ROOM = range(10)
 FRAME_VERSION = 1
 
 
@@ -133,7 +133,7 @@ def is_number(value):
 
 def is_part(value):
     words = {SEND: 3, ASK: 5, ANSWER: 2, REFUSAL: 4, WATCH: 3, DOWN: 4, TRACE: 5, CLIENT: 2,
-             UNWATCH: 2}
+             UNWATCH: 2, ROOM: 3}
     if not isinstance(value, list) or not value or not is_number(value[0]) or \
             len(value) < words.get(value[0], 1 << 30):
         return False
@@ -142,6 +142,7 @@ def is_part(value):
             ASK: lambda: is_number(value[2]) and all(isinstance(x, str) for x in value[3:5]),
             REFUSAL: lambda: type(value[2]) is int and isinstance(value[3], str),
             TRACE: lambda: all(is_number(x) for x in value[1:4]),
+            ROOM: lambda: isinstance(value[2], str),
             DOWN: lambda: isinstance(value[3], str)}.get(kind, lambda: True)() and \
         (kind in (SEND, CLIENT) or is_number(number))
 

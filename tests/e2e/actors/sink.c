@@ -31,6 +31,14 @@ static int slow(actor *self, const msg *m)
 	return put(self, m);
 }
 
+/* The same, until there is an actor of that name. */
+static int wait(actor *self, const msg *m)
+{
+	while (!actor_alive(actor_find(msg_str(m, 2))))
+		;
+	return put(self, m);
+}
+
 static int told(actor *self, const msg *m)
 {
 	struct sink *s = actor_state(self);
@@ -73,6 +81,7 @@ const struct actor_type sink = {
 	.state = sizeof(struct sink),
 	.budget_ms = 3600000,   /* slow() is slow on purpose */
 	.on = ON({ "put", "who:int n:int", put, 0 }, { "slow", "who:int n:int ms:int", slow, 0 },
+	         { "wait", "who:int n:int name:str", wait, 0 },
 	         { "told", "", told, 0 }, { "never", "", never, 0 }, { "end", "", end, 0 },
 	         { "freed", "", freed, 0 }, { "nevers", "", nevers, 0 }),
 };

@@ -3,8 +3,7 @@
  *
  * The idea: a single BLMPOP waits on all lists at once and brings many messages of one of them; a
  * Redis that has none (before 7.0) is asked with BLPOP, a message at a time. It waits WAIT_S at
- * most, so that a dead connection is noticed. The keys begin with another topic each time, as
- * Redis takes the first that has something.
+ * most, so that a dead connection is noticed. waited.h says on which, where there are many.
  *
  * What was published before it must be handled first, but comes on a connection of its own: so
  * the channels are read before a batch is handed on. Redis may still write to that connection a
@@ -26,6 +25,7 @@
 #include <stdlib.h>
 
 #include "log.h"
+#include "waited.h"
 
 enum {
 	WAIT_S = 2,
@@ -54,8 +54,9 @@ struct lists {
 	int64_t echoes, echo;           /* said so far; the last pop's: its number, or 0 */
 	int64_t heard, beat;            /* the last of the echoes; of the beats */
 	int count;
-	unsigned turn;                  /* the topic whose key comes first */
 	unsigned pops;
+	struct waited *waited;
+	unsigned words;                 /* of the pop that is being composed */
 	const struct topic *skipped;    /* one that is not waited on, as it has too many */
 	const char **argv;
 	size_t *len;
@@ -166,6 +167,8 @@ static void popped(struct lists *l, const struct redis_reply *key, const struct 
 	bool ready;
 
 	l->careful = has_barrier(t);
+	if (t)
+		waited_brought(l->waited, t);
 	ready = caught_up(l, echo);
 	adapt(l, values, n);
 	if (l->first || !ready) {
@@ -215,8 +218,11 @@ static void look_for_others(struct lists *l)
 		struct topic *t = topics_get(l->c.topics, i);
 		const char *argv[] = { "TYPE", t->name };
 		size_t len[] = { 4, t->len };
-		struct typing *ask = mem_alloc(sizeof *ask);
+		struct typing *ask;
 
+		if (t->popped != l->pops)
+			continue;
+		ask = mem_alloc(sizeof *ask);
 		*ask = (struct typing){ l, t };
 		l->typing++;
 		t->uses++;
@@ -263,40 +269,44 @@ static void on_popped(void *arg, const struct redis_reply *r)
 		loop_timer_set(l->again, 0);
 }
 
-static void word(struct lists *l, unsigned *n, const char *s, size_t len)
+static void word(struct lists *l, const char *s, size_t len)
 {
-	if (*n == l->room) {
+	if (l->words == l->room) {
 		l->room = l->room ? 2 * l->room : 32;
 		l->argv = mem_resize(l->argv, l->room * sizeof *l->argv);
 		l->len = mem_resize(l->len, l->room * sizeof *l->len);
 	}
-	l->argv[*n] = s;
-	l->len[(*n)++] = len;
+	l->argv[l->words] = s;
+	l->len[l->words++] = len;
 }
 
-static unsigned keys(struct lists *l, unsigned n)
+static bool open_for(void *arg, struct topic *t)
 {
-	unsigned all = topics_count(l->c.topics);
+	const struct lists *l = arg;
 
+	if (t->shunned && now_ms() > l->shun_until_ms)
+		t->shunned = false;
+	return t->hosted && !t->shunned && t->held < HELD_SOME;
+}
+
+static void add_key(void *arg, struct topic *t)
+{
+	struct lists *l = arg;
+
+	if (open_for(l, t)) {
+		word(l, t->name, t->len);
+		t->popped = l->pops;
+	} else if (t->hosted && !t->shunned) {
+		l->skipped = t;
+	}
+}
+
+static void keys(struct lists *l)
+{
 	l->skipped = NULL;
 	l->pops++;
-	word(l, &n, l->c.reply, strlen(l->c.reply));
-	for (unsigned i = 0; i < all; i++) {
-		struct topic *t = topics_get(l->c.topics, (l->turn + i) % all);
-
-		if (t->shunned && now_ms() > l->shun_until_ms)
-			t->shunned = false;
-		if (!t->hosted || t->shunned)
-			continue;
-		if (t->held < HELD_SOME) {
-			word(l, &n, t->name, t->len);
-			t->popped = l->pops;
-		} else {
-			l->skipped = t;
-		}
-	}
-	l->turn++;
-	return n;
+	word(l, l->c.reply, strlen(l->c.reply));
+	waited_each(l->waited, add_key, l);
 }
 
 /* It went to nobody: Redis does not let us. What waits for it waits for a beat. */
@@ -331,24 +341,24 @@ static void add_echo(struct lists *l)
 static void pop(struct lists *l)
 {
 	char wait[16], number[16], count[16];
-	unsigned n = 0;
 
-	word(l, &n, l->old ? "BLPOP" : "BLMPOP", l->old ? 5 : 6);
+	l->words = 0;
+	word(l, l->old ? "BLPOP" : "BLMPOP", l->old ? 5 : 6);
 	snprintf(wait, sizeof wait, "%d", WAIT_S);
 	if (!l->old) {
-		word(l, &n, wait, strlen(wait));
-		word(l, &n, number, 0);
+		word(l, wait, strlen(wait));
+		word(l, number, 0);
 	}
-	n = keys(l, n);
+	keys(l);
 	if (l->old) {
-		word(l, &n, wait, strlen(wait));
+		word(l, wait, strlen(wait));
 	} else {
-		l->len[2] = (size_t)snprintf(number, sizeof number, "%u", n - 3);
-		word(l, &n, "LEFT", 4);
-		word(l, &n, "COUNT", 5);
-		word(l, &n, count, (size_t)snprintf(count, sizeof count, "%d", l->count));
+		l->len[2] = (size_t)snprintf(number, sizeof number, "%u", l->words - 3);
+		word(l, "LEFT", 4);
+		word(l, "COUNT", 5);
+		word(l, count, (size_t)snprintf(count, sizeof count, "%d", l->count));
 	}
-	l->popping = !l->port->command(l->port->link, on_popped, l, (int)n, l->argv, l->len);
+	l->popping = !l->port->command(l->port->link, on_popped, l, (int)l->words, l->argv, l->len);
 	add_echo(l);
 }
 
@@ -379,6 +389,11 @@ static void on_again(void *arg)
 		lists_go(l);
 }
 
+static void on_found(void *arg)
+{
+	lists_changed(arg);
+}
+
 /* --- the face ----------------------------------------------------------------------------- */
 
 struct lists *lists_new(const struct lists_config *c)
@@ -391,6 +406,9 @@ struct lists *lists_new(const struct lists_config *c)
 	l->last = &l->first;
 	l->said_ms = -SAY_MS;
 	l->again = loop_timer_new(c->loop, on_again, l);
+	l->waited = waited_new(&(struct waited_config){
+		.loop = c->loop, .port = wire_port(c->wire, LINK_COMMANDS), .topics = c->topics,
+		.whole = !c->echoes, .open = open_for, .found = on_found, .arg = l });
 	return l;
 }
 
@@ -404,6 +422,7 @@ void lists_free(struct lists *l)
 		mem_free(b);
 	}
 	loop_timer_free(l->again);
+	waited_free(l->waited);
 	mem_free(l->argv);
 	mem_free(l->len);
 	mem_free(l);
@@ -460,6 +479,7 @@ void lists_down(struct lists *l)
 	while (l->first)
 		hand_on(l);
 	l->old = l->deaf = false;       /* another Redis may come */
+	waited_down(l->waited);
 	l->beat = 0;
 }
 
@@ -473,7 +493,7 @@ bool lists_use(void *lists, const struct topic *t)
 {
 	const struct lists *l = lists;
 
-	return t == l->skipped || (l->popping && t->popped == l->pops);
+	return t == l->skipped || t->front || (l->popping && t->popped == l->pops);
 }
 
 bool lists_idle(const struct lists *l)

@@ -29,6 +29,7 @@ struct topic {
 	unsigned uses;                  /* of who else points at it, for longer than a call */
 	struct shared *stream;          /* streams.h's; NULL: none is read */
 	unsigned popped;                /* lists.h's: the pop that it was part of last */
+	unsigned front;                 /* waited.h's: the pop that brought something; 0: none late */
 };
 
 struct topics;

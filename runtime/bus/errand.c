@@ -12,11 +12,12 @@ enum { PARTS_MOST = 64, NUMBER_SIZE = 32 };
 
 struct asked { actor *self; msg_caller caller; };
 
+/* And all that end in SUBSCRIBE. */
 static const char *const refused[] = {
-	"SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "MONITOR", "SELECT",
-	"MULTI", "EXEC", "WATCH", "AUTH", "HELLO", "RESET", "QUIT", "CLIENT", "SHUTDOWN", "SYNC",
-	"PSYNC", "REPLICAOF", "BLPOP", "BRPOP", "BLMPOP", "BLMOVE", "BRPOPLPUSH", "BZPOPMIN",
-	"BZPOPMAX", "BZMPOP", "XREAD", "XREADGROUP", "WAIT", "WAITAOF", NULL,
+	"MONITOR", "SELECT", "MULTI", "EXEC", "WATCH", "AUTH", "HELLO", "RESET", "QUIT", "CLIENT",
+	"SHUTDOWN", "SYNC", "PSYNC", "REPLCONF", "REPLICAOF", "SLAVEOF", "FAILOVER", "BLPOP",
+	"BRPOP", "BLMPOP", "BLMOVE", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX", "BZMPOP", "XREAD",
+	"XREADGROUP", "WAIT", "WAITAOF", NULL,
 };
 
 static void pack_reply(struct buf *b, const struct redis_reply *r)
@@ -77,6 +78,11 @@ static const char *part(const msg *m, int i, char number[NUMBER_SIZE], size_t *l
 
 static bool is_refused(const char *command, size_t len)
 {
+	static const char behind[] = "SUBSCRIBE";
+	enum { BEHIND = sizeof behind - 1 };
+
+	if (len >= BEHIND && !strncasecmp(command + len - BEHIND, behind, BEHIND))
+		return true;
 	for (const char *const *r = refused; *r; r++)
 		if (strlen(*r) == len && !strncasecmp(*r, command, len))
 			return true;

@@ -318,7 +318,7 @@ static void see_topics(struct streams *s)
 	for (unsigned i = 0; i < topics_count(s->c.topics); i++) {
 		struct topic *t = topics_get(s->c.topics, i);
 
-		if (t->hosted && !t->stream)
+		if (t->hosted && !t->stream && !t->streamless)
 			add(s, t);
 	}
 	for (unsigned i = 0; i < s->n; i++)

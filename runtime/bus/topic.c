@@ -3,13 +3,16 @@
  *
  * The idea: every named actor is a topic, but for the global table and the runtime's own rooms; of
  * these `patch`, `clients` and what actorctl reaches a node by speak to the outside. Names come and
- * go: a topic whose actor has gone stays while messages under way point at it (`uses`).
+ * go: a topic whose actor has gone stays while messages under way point at it (`uses`). A name that
+ * the runtime has a stream of is read from lists and channels only.
  *
  * The loop's thread only. Knows neither Redis nor what a message is. */
 #include "topic.h"
 
 #include <search.h>
 #include <stdlib.h>
+
+#include "log.h"
 
 struct topics {
 	void *tree;             /* of struct topic, by name */
@@ -59,10 +62,21 @@ struct topic *topics_known(const struct topics *s, const char *name)
 	return at ? *at : NULL;
 }
 
+/* Is actord:{NAME} a key of ours, as a node's inbox is? To read it as a topic's would empty it. */
+static bool has_our_stream(const char *name)
+{
+	return !strncmp(name, "node:", 5) || !strncmp(name, "claim:", 6) ||
+	       !strcmp(name, "nodes") || !strcmp(name, "rollouts");
+}
+
 static struct topic *add(struct topics *s, const char *name)
 {
 	struct topic *t = mem_alloc(sizeof *t);
 
+	t->streamless = has_our_stream(name);
+	if (t->streamless)
+		log_line(LOG_WARN, "bus", "actord:{%s} is the runtime's own: what is sent to %s by "
+		         "stream does not arrive; give the actor another name", name, name);
 	t->len = strlen(name);
 	t->name = mem_string(name, t->len);
 	t->ref = actor_find(name);

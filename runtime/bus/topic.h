@@ -28,6 +28,7 @@ struct topic {
 	bool waiting;
 	unsigned uses;                  /* of who else points at it, for longer than a call */
 	struct shared *stream;          /* streams.h's; NULL: none is read */
+	bool streamless;                /* the runtime has a stream of that name */
 	unsigned popped;                /* lists.h's: the pop that it was part of last */
 	unsigned front;                 /* waited.h's: the pop that brought something; 0: none late */
 };

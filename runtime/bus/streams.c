@@ -154,7 +154,7 @@ static void read_on(struct streams *s)
 
 	s->skipped = NULL;
 	s->reads++;
-	for (; i < s->n && n < MOST; i++) {
+	for (; s->made && i < s->n && n < MOST; i++) {
 		struct shared *st = s->stream[(s->turn + i) % s->n];
 
 		if (!readable(s, st))

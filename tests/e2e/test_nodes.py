@@ -502,6 +502,19 @@ class Odd(Nodes):
         caller.db.xadd("actord:{node:beta}", {"f": self.frame_to(huge)})
         self.assertEqual(caller.call("sink", "told"), [100, 0, 0])
 
+    def test_names_of_our_own_streams(self):
+        """An actor that is called as the runtime's own keys are takes nothing from them."""
+        a = self.node("alpha", "spring.c", "crowd.c")
+        b = self.node("beta", "sink.c")
+        self.reach(a, "sink")
+        for name in "node:beta", "node:alpha", "rollouts", "nodes", "claim:x":
+            self.assertEqual(self.call(a, "crowd", "name", name, 1), [1])
+        a.err.wait(r"actord:\{node:beta\} is the runtime's own")
+        self.call(a, "spring", "run", "sink", 1, 2000, 0)
+        self.came(b, 2000)
+        self.assertEqual(Caller(self.server.client()).call("node:beta", "hit"), [1])
+        self.assertEqual(self.server.client().keys("actord:*:dead"), [])
+
     def frame_to(self, name):
         return b"".join(msgpack.packb(x) for x in ([1, "mallory", 1, 1], [0, name, "put", 1, 1]))
 

@@ -309,6 +309,31 @@ class Signatures(Case):
             self.refused(EARGS, call, "typed", "rest", *args)
 
 
+class Many(Case):
+    actors = "crowd.c", "courier.c"
+    N = 5000
+
+    def test_names(self):
+        """A pop does not name them all; what comes for one that was quiet is found all the same,
+        and a key that holds something else does not stop the others."""
+        self.caller.db.hset("guest:7", "not", "a list")
+        self.assertEqual(self.caller.call("crowd", "name", "guest:%lld", self.N), [self.N])
+        for i in range(0, self.N, 3):
+            self.caller.send("guest:%d" % i, "hit", id=i)
+        self.assertEqual({self.caller.answer()["id"] for _ in range(0, self.N, 3)},
+                         set(range(0, self.N, 3)))
+        for i in self.N - 1, 0, 2500, 1:
+            self.assertEqual(self.caller.call("guest:%d" % i, "hit"), [1])
+        waiting = [c for c in self.caller.db.client_list() if c["cmd"] == "blmpop"]
+        self.assertLess(max(int(c["argv-mem"]) for c in waiting), 30000)
+
+    def test_commands_that_take_the_connection(self):
+        for name in "SUNSUBSCRIBE", "sunsubscribe", "SSUBSCRIBE", "REPLCONF", "MONITOR", "BLPOP":
+            self.assertIn("would take the connection",
+                          self.refused(EFAIL, self.caller.call, "courier", "run", name, "ACK"))
+        self.assertEqual(self.caller.call("courier", "run", "ECHO", "here"), ["here"])
+
+
 class TwoNodes(Case):
     options = None
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * crowd: bears as many as it can, and says why there are no more. */
+ * crowd: bears as many as it can, and says why there are no more; and so many with names. */
+#include <stdio.h>
 #include "actor.h"
 
 static int hit(actor *self, const msg *m)
@@ -19,4 +20,19 @@ static int bear(actor *self, const msg *m)
 	return msg_reply(m, n, n < msg_int(m, 0) ? actor_why(self) : "");
 }
 
-const struct actor_type crowd = { .name = "crowd", .on = ON({ "bear", "most:int", bear, 0 }) };
+static int name(actor *self, const msg *m)
+{
+	char text[64];
+	int64_t n = 0;
+
+	for (int64_t i = 0; i < msg_int(m, 1); i++) {
+		snprintf(text, sizeof text, msg_str(m, 0), (long long)i);
+		n += actor_spawn(self, &one, text) != 0;
+	}
+	return msg_reply(m, n);
+}
+
+const struct actor_type crowd = {
+	.name = "crowd",
+	.on = ON({ "bear", "most:int", bear, 0 }, { "name", "text:str n:int", name, 0 }),
+};

@@ -30,7 +30,7 @@ struct topic {
 	struct shared *stream;          /* streams.h's; NULL: none is read */
 	bool streamless;                /* the runtime has a stream of that name */
 	unsigned popped;                /* lists.h's: the pop that it was part of last */
-	unsigned front;                 /* waited.h's: the pop that brought something; 0: none late */
+	unsigned front;                 /* waited.h's: the pop that brought something; 0: none */
 };
 
 struct topics;

@@ -6,7 +6,7 @@
  * those that brought something lately, the front, and one part of the others: the last in which
  * something lay. The others are looked at a part at a time, by an EXISTS that takes nothing; what
  * it finds becomes the part that is waited on. So a topic that was quiet is found within TICK_MS
- * for each PART topics, and all stay with one pop at a time.
+ * for each PART topics (TICK_MOST_MS where all were quiet), and all stay with one pop at a time.
  *
  * Pops begin with the front and with the part in turns, each time a topic further on, as Redis
  * takes the first key that has something.
@@ -17,7 +17,7 @@
 
 #include "log.h"
 
-enum { FRONT_MOST = 1024, PART = 1024, TICK_MS = 8 };
+enum { FRONT_MOST = 1024, PART = 1024, TICK_MS = 8, TICK_MOST_MS = 32 };
 
 struct waited {
 	struct waited_config c;
@@ -27,6 +27,8 @@ struct waited {
 	unsigned part, asked;           /* where they begin: waited on; asked for */
 	unsigned turn;                  /* pops so far */
 	bool asking, armed;
+	int tick_ms;
+	unsigned quiet;                 /* parts in a row in which nothing was found */
 	struct loop_timer *tick;
 	const char *argv[PART + 1];
 	size_t len[PART + 1];
@@ -43,8 +45,20 @@ static void arm(struct waited *w)
 {
 	if (!w->armed && !w->asking && !few(w)) {
 		w->armed = true;
-		loop_timer_set(w->tick, TICK_MS);
+		loop_timer_set(w->tick, w->tick_ms);
 	}
+}
+
+/* After a round of nothing the next takes twice as long. */
+static void adapt(struct waited *w, bool found)
+{
+	unsigned parts = topics_count(w->c.topics) / PART + 1;
+
+	w->quiet = found ? 0 : w->quiet + 1;
+	if (found)
+		w->tick_ms = TICK_MS;
+	else if (w->quiet % parts == 0 && w->tick_ms < TICK_MOST_MS)
+		w->tick_ms *= 2;
 }
 
 static void on_exist(void *arg, const struct redis_reply *r)
@@ -54,12 +68,15 @@ static void on_exist(void *arg, const struct redis_reply *r)
 	w->asking = false;
 	if (r->type == REDIS_GONE)
 		return;
-	if (r->type == REDIS_ERROR && !strncmp(r->str, "NOPERM", 6)) {
-		log_line(LOG_WARN, "bus", "many topics cost Redis much, as EXISTS is refused: %s",
+	if (r->type == REDIS_ERROR) {
+		log_line(LOG_WARN, "bus", "many topics cost Redis much, as it refuses EXISTS: %s",
 		         r->str);
 		w->whole = true;
 		w->c.found(w->c.arg);
-	} else if (r->type == REDIS_INT && r->integer) {
+		return;
+	}
+	adapt(w, r->integer);
+	if (r->integer) {
 		w->part = w->asked;
 		w->c.found(w->c.arg);
 	}
@@ -94,8 +111,10 @@ static void on_tick(void *arg)
 	if (few(w))
 		return;
 	n = compose(w);
-	w->asking = n > 1 && !w->c.port->command(w->c.port->link, on_exist, w, n, w->argv, w->len);
-	arm(w);
+	if (n == 1)
+		arm(w);
+	else    /* where it cannot be asked, the next pop will arm */
+		w->asking = !w->c.port->command(w->c.port->link, on_exist, w, n, w->argv, w->len);
 }
 
 /* --- what is waited on -------------------------------------------------------------------- */
@@ -166,7 +185,7 @@ void waited_brought(struct waited *w, struct topic *t)
 			leave(w, oldest);
 		w->front[w->fronts++] = t;
 	}
-	t->front = w->turn;
+	t->front = w->turn | 1;
 }
 
 /* --- the face ----------------------------------------------------------------------------- */
@@ -177,6 +196,7 @@ struct waited *waited_new(const struct waited_config *c)
 
 	w->c = *c;
 	w->whole = c->whole;
+	w->tick_ms = TICK_MS;
 	w->tick = loop_timer_new(c->loop, on_tick, w);
 	return w;
 }

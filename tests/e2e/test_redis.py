@@ -326,6 +326,11 @@ class Many(Case):
             self.assertEqual(self.caller.call("guest:%d" % i, "hit"), [1])
         waiting = [c for c in self.caller.db.client_list() if c["cmd"] == "blmpop"]
         self.assertLess(max(int(c["argv-mem"]) for c in waiting), 30000)
+        self.caller.db.execute_command("ACL", "SETUSER", "default", "-exists")
+        self.runtime.err.wait("refuses EXISTS")
+        for i in range(1, self.N, 1000):
+            self.assertEqual(self.caller.call("guest:%d" % i, "hit"), [1])
+        self.caller.db.execute_command("ACL", "SETUSER", "default", "+exists")
 
     def test_commands_that_take_the_connection(self):
         for name in "SUNSUBSCRIBE", "sunsubscribe", "SSUBSCRIBE", "REPLCONF", "MONITOR", "BLPOP":

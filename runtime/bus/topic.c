@@ -18,6 +18,7 @@ struct topics {
 	void *tree;             /* of struct topic, by name */
 	struct topic **all;
 	unsigned n, room;
+	bool said;              /* that a name has no stream: once, as such may come and go */
 };
 
 static int by_name(const void *a, const void *b)
@@ -74,9 +75,10 @@ static struct topic *add(struct topics *s, const char *name)
 	struct topic *t = mem_alloc(sizeof *t);
 
 	t->streamless = has_our_stream(name);
-	if (t->streamless)
+	if (t->streamless && !s->said)
 		log_line(LOG_WARN, "bus", "actord:{%s} is the runtime's own: what is sent to %s by "
 		         "stream does not arrive; give the actor another name", name, name);
+	s->said = s->said || t->streamless;
 	t->len = strlen(name);
 	t->name = mem_string(name, t->len);
 	t->ref = actor_find(name);

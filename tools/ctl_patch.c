@@ -267,6 +267,13 @@ static int await_verdicts(const struct ctl *c, struct packed rows)
 	return worst;
 }
 
+static bool is_empty(struct packed list)
+{
+	struct value v;
+
+	return packed_next(&list, &v) == 1 && v.type == VALUE_LIST && !v.len;
+}
+
 /* The rollout's id, then each node's outcome. */
 static int print_rollout(const struct ctl *c, struct packed args)
 {
@@ -289,8 +296,22 @@ static int print_rollout(const struct ctl *c, struct packed args)
 		print_rows(c, rows);
 	}
 	fflush(stdout);
+	if (!c->json && is_empty(rows))
+		fprintf(stderr, "actorctl: no node that is there now is in group `%s`, or has "
+		        "that name; those that come take it\n", c->group);
 	rc = c->wait ? await_verdicts(c, rows) : CTL_DONE;
 	return rc ? rc : rollout_status(rows);
+}
+
+/* An empty variable in a script must not reach all nodes, nor a list of groups nobody. */
+static int check_group(const struct ctl *c)
+{
+	if (!*c->group)
+		return ctl_fail(c, CTL_USAGE, "--group: it is empty; write '*' for all nodes");
+	if (strchr(c->group, ','))
+		return ctl_fail(c, CTL_USAGE, "--group: `%s` is a list, and a rollout is for one "
+		                "group or node; send it to each, or to '*' (all nodes)", c->group);
+	return CTL_DONE;
 }
 
 static int roll_out(const struct ctl *c, struct question *q)
@@ -306,8 +327,9 @@ static int roll_out(const struct ctl *c, struct question *q)
 static int apply_rollout(const struct ctl *c, const char *path)
 {
 	struct question q = { .patch = true, .link = { .fd = -1 } };
-	int rc = add_source(c, &q, path);
+	int rc = check_group(c);
 
+	rc = rc ? rc : add_source(c, &q, path);
 	rc = rc ? rc : roll_out(c, &q);
 	question_end(&q);
 	return rc;
@@ -317,8 +339,10 @@ static int revert_rollout(const struct ctl *c, const char *id)
 {
 	struct question q = { .link = { .fd = -1 } };
 	char line[64];
-	int rc = 0;
+	int rc = check_group(c);
 
+	if (rc)
+		return rc;
 	if (strlen(id) > 43 || strspn(id, "0123456789-") != strlen(id) || !strchr(id, '-'))
 		return ctl_fail(c, CTL_USAGE, "`%s` is no id; see actorctl patch rollouts",
 		                id);

@@ -285,8 +285,6 @@ static void read_options(struct sent *s, const msg *m)
 		    value.type == MSG_INT && value.i >= 0 && value.i < INT32_MAX)
 			s->until_ms = now_ms() + value.i;
 	}
-	if (!s->option[FOR])
-		s->option[FOR] = mem_string("*", 1);
 }
 
 struct finding { const char *node; bool found; };
@@ -302,6 +300,7 @@ static void send(struct outcomes *o, const msg *m)
 {
 	struct finding f = { .node = o->c.node };
 	struct sent *s = mem_alloc(sizeof *s);
+	const char *wrong;
 
 	s->of = o;
 	s->next = o->first;
@@ -311,6 +310,11 @@ static void send(struct outcomes *o, const msg *m)
 	s->until_ms = now_ms() + WAIT_MS;
 	read_options(s, m);
 	s->caller = msg_defer(m);
+	wrong = rollout_for_wrong(s->option[FOR]);
+	if (wrong) {
+		refuse(s, ACTOR_EARGS, wrong);
+		return;
+	}
 	o->c.group(o->c.arg, s->option[FOR], find_self, &f);
 	if (f.found)
 		check(s);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * outcomes.h - sends a rollout (rollout.h), and says what became of it on each node. The loop's
  * thread. Actors ask `bus`:
- *   rollout  source:str options:map    for file author note probation: str; wait_ms: int.
+ *   rollout  source:str options:map    for file author note probation: str; wait_ms: int; all but
+ *                                      for may be left out.
  *                                      Answered by id:str outcomes:list, when each node of the
  *                                      group that is there has said what became of it, or after
  *                                      wait_ms; refused where this node is in the group and its

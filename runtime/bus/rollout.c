@@ -47,8 +47,8 @@ struct rollout {
 	int64_t said_ms;
 };
 
-/* The first behind what was seen that is for this node: its id, builds, fields; or how far there is
- * none. */
+/* The first behind what was seen that is for this node, or does not say for whom: its id, builds,
+ * fields; or how far there is none. Of two fields `for` the first counts, as in field(). */
 static const char look_script[] =
 	"local at = ARGV[2] ~= '' and ARGV[2] or redis.call('HGET', KEYS[2], ARGV[1]) or '0-0'"
 	" while true do"
@@ -56,9 +56,9 @@ static const char look_script[] =
 	"  if #some == 0 then return {at} end"
 	"  for _, e in ipairs(some) do"
 	"   at = e[1]"
-	"   local to = '*'"
-	"   for i = 1, #e[2], 2 do if e[2][i] == 'for' then to = e[2][i + 1] end end"
-	"   for i = 3, #ARGV do if ARGV[i] == to then"
+	"   local to = ''"
+	"   for i = #e[2] - 1, 1, -2 do if e[2][i] == 'for' then to = e[2][i + 1] end end"
+	"   for i = 3, #ARGV do if ARGV[i] == to or to == '' or to:find(',', 1, true) then"
 	"    return {at, redis.call('HGET', KEYS[3], at) or '', e[2]}"
 	"   end end"
 	"  end"
@@ -263,6 +263,26 @@ static void begin(struct rollout *r, const struct redis_reply *fields)
 	buf_add(&r->reverts, "", 1);
 }
 
+/* A word misspelt must not reach all nodes. */
+const char *rollout_for_wrong(const char *to)
+{
+	if (!to || !*to)
+		return "it has no field `for`, a group or a node; '*' is all nodes";
+	return strchr(to, ',') ? "its field `for` is a list; send it to each group or node, or to "
+	                         "'*' (all nodes)" : NULL;
+}
+
+static const char *wrong(const struct redis_reply *fields)
+{
+	const struct redis_reply *source = field(fields, "source"), *to = field(fields, "for");
+
+	if (source->type != REDIS_STR)
+		return "it has no field `source`";
+	if (!utf8_valid(source->str, source->len))
+		return "its source is not UTF-8";
+	return rollout_for_wrong(to->type == REDIS_STR ? to->str : NULL);
+}
+
 /* found: id, builds, fields. */
 static void apply(struct rollout *r, const struct redis_reply *found)
 {
@@ -275,9 +295,8 @@ static void apply(struct rollout *r, const struct redis_reply *found)
 
 	begin(r, &found[2]);
 	keep(r, &found[2]);
-	if (source->type != REDIS_STR || !utf8_valid(source->str, source->len)) {
-		note_outcome(r, 0, "refused", source->type == REDIS_STR ?
-		             "its source is not UTF-8" : "it has no field `source`");
+	if (wrong(&found[2])) {
+		note_outcome(r, 0, "refused", wrong(&found[2]));
 		return;
 	}
 	pack_call(r, &args, source, &found[1], &found[2]);

@@ -2,10 +2,11 @@
  * rollout.h - patches for many nodes: sent once (outcomes.h), taken by each node of a group, also
  * by those that come later. The loop's thread.
  *
- *   actord:{rollouts}          stream, an entry a rollout: source, and of these what is known:
- *                              for (a group, a node, `*`: all; default), file, author, note,
+ *   actord:{rollouts}          stream, an entry a rollout: source, for (one group, one node, or
+ *                              `*`: all), and of these what is known: file, author, note,
  *                              probation, lose_changes (1: a revert may lose what a state
- *                              gained), and ct, cb: where each node's outcome is told to
+ *                              gained), and ct, cb: where each node's outcome is told to. One
+ *                              that does not say for whom is refused by every node
  *   actord:{rollouts}:seen     hash: by a node's identity, the last one that it took
  *   actord:{rollouts}:builds   hash: by rollout, the builds of the types that it was made for
  *   actord:{rollouts}:ID       hash with an expiry: by node, the outcome in JSON
@@ -40,6 +41,8 @@ void rollout_up(struct rollout *r);     /* what was in force before the restart 
 void rollout_down(struct rollout *r);
 void rollout_look(struct rollout *r);   /* there may be one */
 void rollout_quiet(struct rollout *r);  /* takes none any more */
+/* What is wrong with the value of `for` (NULL: there is none), in words, or NULL. */
+const char *rollout_for_wrong(const char *to);
 /* False: m answers none of its questions. */
 bool rollout_answered(struct rollout *r, const msg *m);
 

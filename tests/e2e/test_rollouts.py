@@ -10,8 +10,8 @@ import unittest
 
 import msgpack
 
-from harness import (HERE, PATIENCE, Caller, Case, RedisServer, actorctl, make_folder, redis_cli,
-                     source, until, vary)
+from harness import (HERE, PATIENCE, Caller, Case, ControlLine, RedisServer, actorctl, make_folder,
+                     redis_cli, source, until, vary)
 
 CAP = HERE / "../../patches/counter_cap.c"
 SAYS = ('#include "actor.h"\n'
@@ -110,8 +110,8 @@ class Reach(Rollouts):
 
     def test_by_redis_cli(self):
         a, b = self.node("alpha"), self.node("beta")
-        redis_cli(self.server.url, "-x", "xadd", "actord:{rollouts}", "*", "ct", "outcomes", "cb",
-                  "heard", "source", stdin=(SAYS % 5).encode())
+        redis_cli(self.server.url, "-x", "xadd", "actord:{rollouts}", "*", "for", "*", "ct",
+                  "outcomes", "cb", "heard", "source", stdin=(SAYS % 5).encode())
         caller = Caller(self.server.client())
         caller.ct = "outcomes"
         said = [caller.answer() for _ in (a, b)]
@@ -119,9 +119,31 @@ class Reach(Rollouts):
         self.assertEqual({(m["args"][0]["node"], m["args"][0]["patch"]) for m in said},
                          {("alpha", 1), ("beta", 1)})
         self.assertEqual((self.says(a), self.says(b)), (5, 5))
-        redis_cli(self.server.url, "xadd", "actord:{rollouts}", "*", "no", "source", "ct",
-                  "outcomes", "cb", "heard")
-        self.assertEqual(caller.answer()["args"][0]["why"], "it has no field `source`")
+
+    def test_by_redis_cli_refused(self):
+        """What does not say for whom is for nobody, and each node says so."""
+        a, b = self.node("alpha"), self.node("beta")
+        caller = Caller(self.server.client())
+        for fields, why in ((("for", "*"), "it has no field `source`"),
+                            (("fro", "alpha"), "it has no field `for`.*'[*]' is all nodes"),
+                            (("for", ""), "it has no field `for`"),
+                            (("for", "", "for", "alpha"), "it has no field `for`"),
+                            (("for", "alpha,beta"), "its field `for` is a list")):
+            with self.subTest(fields):
+                given = fields if "source" in why else (*fields, "source", SAYS % 5)
+                caller.db.execute_command("XADD", "actord:{rollouts}", "*", "ct", caller.ct, "cb",
+                                          "heard", *given)
+                said = [caller.answer()["args"][0] for _ in (a, b)]
+                self.assertEqual({x["node"] for x in said}, {"alpha", "beta"})
+                for x in said:
+                    self.assertEqual(x["state"], "refused")
+                    self.assertRegex(x["why"], why)
+        self.assertEqual((a.json("patch", "list"), b.json("patch", "list")), ([], []))
+        line = ControlLine(a.control)
+        self.addCleanup(line.close)
+        for to in {}, {"for": ""}:      # as another tool than ours might
+            self.assertRegex(line.call("rollout", SAYS % 5, to, tpc="bus")["err"]["text"],
+                             "no field `for`")
 
     def test_what_has_come_comes_again(self):
         """Redis has lost how far the node was; what it has it does not take twice."""
@@ -203,11 +225,19 @@ class Refuse(Rollouts):
         self.assertEqual(done.code, 6, done)
         self.assertRegex(done.out, r"beta +- +refused +patches are not taken from this Redis")
         self.assertRegex(done.out, r"alpha +1 +probation")
+        # An empty variable of a script is not all nodes; a group without a node is no failure.
+        for group, why in ("", "it is empty; write '[*]' for all nodes"), ("a,b", "is a list"):
+            for args in ("apply", self.file(SAYS % 2)), ("revert", "1-1"):
+                said = self.fails(a.actorctl("patch", *args, "--group", group), 2)
+                self.assertRegex(said, "--group: .*" + why)
+        done = a.actorctl("patch", "apply", self.file(SAYS % 2), "--group", "nobody")
+        self.assertEqual(done.code, 0, done)
+        self.assertRegex(done.err, "no node that is there now is in group `nobody`")
         # What does not compile here nobody gets; elsewhere it may be for an actor there.
         done = a.actorctl("patch", "apply", self.file(SAYS % "nothing"), "--group", "*")
         self.assertEqual(done.code, 6, done)
         self.assertRegex(done.err, r"\.c:2: error: .*nothing")
-        self.assertEqual(len(a.json("patch", "rollouts")), 1)
+        self.assertEqual(len(a.json("patch", "rollouts")), 2)
         only = vary(SAYS % 1, '"echo"', '"ticker"')
         _, nodes = self.roll(c, self.file(only), code=6)
         self.assertEqual(nodes["gamma"]["state"], "probation")
@@ -234,8 +264,8 @@ class Refuse(Rollouts):
         _, nodes = self.outcome(b.actorctl(*back), 6)
         self.assertRegex(nodes["alpha"]["why"], "add --lose-changes")
         caller = Caller(self.server.client())
-        redis_cli(self.server.url, "xadd", "actord:{rollouts}", "*", "ct", caller.ct, "cb", "heard",
-                  "lose_changes", "0", "source", "//revert " + first["rollout"])
+        redis_cli(self.server.url, "xadd", "actord:{rollouts}", "*", "for", "*", "ct", caller.ct,
+                  "cb", "heard", "lose_changes", "0", "source", "//revert " + first["rollout"])
         for _ in a, b:
             self.assertRegex(caller.answer()["args"][0]["why"], "add --lose-changes")
         _, nodes = self.outcome(b.actorctl(*back, "--lose-changes"))
@@ -291,7 +321,8 @@ class Refuse(Rollouts):
         # By nobody's check: the first that has it in force says for which build it is.
         b.stop()
         db = self.server.client()
-        late = db.xadd("actord:{rollouts}", {"source": vary(SAYS % 2, '"echo"', '"ticker"')})
+        late = db.xadd("actord:{rollouts}", {
+            "for": "*", "source": vary(SAYS % 2, '"echo"', '"ticker"')})
         until(lambda: a.json("patch", "rollouts", late.decode()), "alpha has it")
         b = self.node("beta", self.files / "new/ticker.c", folder=b.folder)
         until(lambda: len(a.json("patch", "rollouts", late.decode())) == 2, "beta has seen it")

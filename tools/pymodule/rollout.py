@@ -29,7 +29,9 @@ def expected(db, to):
 def send(db, source, to="*", timeout=10):
     """The number that the patch has on each node of the group that is there, by the node's name.
     Refused, with each reason, where one refuses it, or does not answer in time; others have it in
-    force then, and those that come later take it all the same."""
+    force then, and those that come later take it all the same. to: one group, one node, or `*`."""
+    if not to or "," in to:
+        raise Refused(EARGS, "`%s` is no group and no node; '*' is all nodes" % to)
     rollout, end = db.xadd(KEY, {"source": source, "for": to}).decode(), time.monotonic() + timeout
     db.publish("actord:nodes", b"")
     while True:

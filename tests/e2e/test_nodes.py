@@ -509,7 +509,7 @@ class Odd(Nodes):
         self.reach(a, "sink")
         for name in "node:beta", "node:alpha", "rollouts", "nodes", "claim:x":
             self.assertEqual(self.call(a, "crowd", "name", name, 1), [1])
-        a.err.wait(r"actord:\{node:beta\} is the runtime's own")
+        self.assertTrue(a.err.wait(r"actord:\{node:beta\} is the runtime's own"))
         self.call(a, "spring", "run", "sink", 1, 2000, 0)
         self.came(b, 2000)
         self.assertEqual(Caller(self.server.client()).call("node:beta", "hit"), [1])

@@ -328,8 +328,8 @@ static const struct option table[] = {
 	  "login_password, login_token, or an actor of yours)", set_login },
 	{ "token-key", "FILE", "the secret that login_token's tokens are signed with",
 	  set_token_key },
-	{ "same-user", "WORD", "who logs in a second time: both stay (both), the first one goes\n"
-	  "(replace), the second one is refused (refuse)", set_same_user },
+	{ "same-user", "WORD", "who logs in a second time on this node: both stay (both), the\n"
+	  "first one goes (replace), the second one is refused (refuse)", set_same_user },
 	{ "files", "DIR", "serve this folder's files by HTTP; over the page at /", set_files },
 	{ "debug-token", "TOKEN", "opens /debug/actors and /debug/stacks to others than this\n"
 	  "machine (Authorization: Bearer TOKEN)", set_debug_token },

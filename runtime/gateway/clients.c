@@ -8,7 +8,7 @@
  *   all  func:str ...          to everybody           }
  *   count room:str             how many of this node are in the room
  *   users                      how many names are logged in on this node
- *   close user:str reason:str  its sessions end
+ *   close user:str reason:str  its sessions end, on all nodes; the answer: how many on this one
  *   share user key command ... what a session of the user has set (core/client.c), to Redis; the
  *   changed user key           other nodes hear of it, and read it there
  *   connected                  Redis is back: what was said meanwhile is read there
@@ -181,6 +181,20 @@ static void pass_on(actor *self, const char *what, const char *name, const msg *
 	actor_send_out(self, bus, "publish", o);
 }
 
+static void pass_on_texts(actor *self, const char *func, const char *first, const char *second)
+{
+	msg_out *o;
+
+	if (!actor_alive(bus))
+		return;
+	o = msg_values(self);
+	out_str(o, "clients");
+	out_str(o, func);
+	out_str(o, first);
+	out_str(o, second);
+	actor_send_out(self, bus, "publish", o);
+}
+
 /* On all threads of this node. m from `first` on: the handler and its values. */
 static int say_here(actor *self, const msg *m, const char *what, const char *name, int first)
 {
@@ -282,13 +296,7 @@ static int share(actor *self, const msg *m)
 /* The other nodes read there what it is now: as Redis has it already, at least as new as this. */
 static void tell_changed(actor *self, const struct asked *a)
 {
-	msg_out *o = msg_values(self);
-
-	out_str(o, "clients");
-	out_str(o, "changed");
-	out_str(o, a->user);
-	out_str(o, a->key);
-	actor_send_out(self, bus, "publish", o);
+	pass_on_texts(self, "changed", a->user, a->key);
 }
 
 static void read_again(actor *self, const char *user, const char *key)
@@ -421,11 +429,18 @@ static int users(actor *self, const msg *m)
 	return msg_reply(m, users_count());
 }
 
-static int close_user(actor *self, const msg *m)
+/* As `close`, which another node was told. */
+static int closed(actor *self, const msg *m)
 {
 	struct request r = { .what = "close", .text = { msg_str(m, 0), msg_str(m, 1) } };
 
 	return do_elsewhere(self, m, keeper_close(threads.at[0], r.text[0], r.text[1]), &r);
+}
+
+static int close_user(actor *self, const msg *m)
+{
+	pass_on_texts(self, "closed", msg_str(m, 0), msg_str(m, 1));
+	return closed(self, m);
 }
 
 /* --- its life ----------------------------------------------------------------------------- */
@@ -447,7 +462,8 @@ static const struct actor_type clients_type = {
 	         { "leave", "room:str who:int?",              leave,      0 },
 	         { "count", "room:str",                       count,      0 },
 	         { "users", "",                               users,      0 },
-	         { "close", "user:str reason:str",            close_user, 0 }),
+	         { "close", "user:str reason:str",            close_user, 0 },
+	         { "closed", "user:str reason:str",           closed,     0 }),
 };
 
 int clients_setup(struct sessions *const *all, int n, struct why *why)

@@ -124,7 +124,10 @@ int64_t     msg_int(const msg *m, int i);   /* 0 where the value is absent; so a
 double      msg_num(const msg *m, int i);
 const char *msg_str(const msg *m, int i);   /* ends with NUL; may hold more before it: */
 size_t      msg_len(const msg *m, int i);   /* bytes of a str or bytes, items of a list or map */
-actor_ref   msg_from(const msg *m);         /* the sender: an actor, a session, a node */
+/* The sender: an actor or a client's session here. A client of another node has a reference, too:
+ * client_user() names it, and what is sent to it goes to that user's sessions there. Who else calls
+ * from there, or from Redis, can be answered, and no more: all else is ACTOR_ENOENT. */
+actor_ref   msg_from(const msg *m);
 int         msg_error(const msg *m);        /* of an answer: 0, or why there is none, */
 const char *msg_error_text(const msg *m);   /* in words */
 int64_t     msg_ask(const msg *m);          /* of an answer: what actor_ask returned */
@@ -228,7 +231,8 @@ actor_ref actor_pick(const char *group, enum actor_choice by, const char *key); 
 	SITE_(actor_publish_(self, group, &s_, VALUES_(0, ##__VA_ARGS__)), 0, ##__VA_ARGS__)
 
 /* What a client keeps, read at once and without waiting; who: its session, as msg_from() gives it.
- * 0 where there is nothing of that type. Texts are cut to size; their length is returned.
+ * 0 where there is nothing of that type, and of a client of another node, whose name alone is known
+ * (setting is ACTOR_ENOENT). Texts are cut to size; their length is returned.
  * Of each kind 256 keys (ACTOR_ENOMEM: one more), of 128 bytes, with values of 64 KiB at most. */
 enum client_keep {
 	KEEP_TEMP,              /* the session's own, gone with it */
@@ -293,7 +297,8 @@ int64_t   actor_monitor(actor *self, actor_ref who, const char *then);
 int       actor_demonitor(actor *self, int64_t number);
 int       actor_link(actor *self, actor_ref with);          /* when one fails, so does the other */
 int       actor_unlink(actor *self, actor_ref with);
-const char *actor_why(actor *self);     /* in words, why one of these has just returned an error */
+/* In words, why one of these, a send, an ask or a timer has just returned an error. */
+const char *actor_why(actor *self);
 
 /* --- how values keep their types, and how a call site remembers what it resolved to:
  * a static record a call, bound at the first message and checked at each by one compare. */

@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 
+#include "guests.h"
 #include "late.h"
 #include "places.h"
 
@@ -25,6 +26,7 @@ struct arrivals {
 	actor *self;
 	actor_id id;
 	struct late *late;
+	struct guests *guests;
 	struct batch *filling;          /* what is being taken belongs to it */
 	actor_ref target[TARGETS_MOST]; /* that got something of it */
 	unsigned targets;
@@ -90,18 +92,21 @@ static actor_ref find(struct arrivals *s, const char *name)
 
 static int hand(struct arrivals *s, actor_ref to, const struct late_message *m, struct why *why)
 {
+	bool by_client = m->client || m->guest;
 	struct call c = { .to = to, .what = m->what, .args = m->args, .count = m->count,
-	                  .client = m->client, .origin = m->client ? FROM_CLIENT : FROM_REDIS };
+	                  .client = m->client, .origin = by_client ? FROM_CLIENT : FROM_REDIS };
 
-	return core_send(m->again ? s->self : peer_actor(m->peer), &c, why);
+	return core_send(m->guest ? guest_actor(m->guest) : m->again ? s->self :
+	                 peer_actor(m->peer), &c, why);
 }
 
 static int ask(struct arrivals *s, actor_ref to, struct peer *p, const struct part *part,
-               bool again)
+               bool again, struct guest *g)
 {
 	struct why why;
-	int rc = peer_ask(p, again ? s->self : peer_actor(p), to,
-	                  again ? &s->served : peer_served(p), part, &why);
+	int rc = g ? peer_ask(p, guest_actor(g), to, guest_served(g), part, &why)
+	           : peer_ask(p, again ? s->self : peer_actor(p), to,
+	                      again ? &s->served : peer_served(p), part, &why);
 
 	if (rc < 0 && rc != ACTOR_EFULL && rc != ACTOR_ENOMEM)
 		peer_refuse(p, NULL, part->number, rc, why.text);
@@ -117,7 +122,7 @@ static int ask_late(struct arrivals *s, actor_ref to, const struct late_message 
 	if (m->until_ms)
 		part.ms = left_ms > 0 ? (int)left_ms : 1;
 	snprintf(part.what, sizeof part.what, "%s", m->what);
-	return ask(s, to, m->peer, &part, m->again);
+	return ask(s, to, m->peer, &part, m->again, m->guest);
 }
 
 static bool hand_late(void *arg, actor_ref to, struct late_message *m)
@@ -134,6 +139,7 @@ static bool hand_late(void *arg, actor_ref to, struct late_message *m)
 		m->what = NULL;
 	if (!m->what && !mark(s, m->owner, to))
 		return false;
+	guest_let_go(m->guest);
 	acks_close(s->c.acks, m->owner);
 	return true;
 }
@@ -144,6 +150,7 @@ static void give_up(void *arg, struct late_message *m)
 
 	peer_refuse(m->peer, NULL, m->number, ACTOR_ETIME,
 	            "no answer in time: there was no room in the mailbox there");
+	guest_let_go(m->guest);
 	acks_close(s->c.acks, m->owner);
 }
 
@@ -153,19 +160,16 @@ static void on_room(void *arg, actor_ref to, void *peer, bool there)
 	peer_tell_room(peer, core_ref_name(to), there);
 }
 
-static void keep(struct arrivals *s, struct peer *p, actor_ref to, const struct part *part,
-                 bool again)
+static void keep(struct arrivals *s, actor_ref to, const struct part *part, struct late_message *m)
 {
-	struct late_message m = {
-		.what = part->what, .args = part->args, .count = part->count,
-		.owner = s->filling, .peer = p, .again = again, .client = part->client };
-
 	if (part->kind == PART_ASK) {
-		m.number = part->number;
-		m.until_ms = part->ms ? now_ms() + part->ms : 0;
+		m->number = part->number;
+		m->until_ms = part->ms ? now_ms() + part->ms : 0;
 	}
+	m->owner = s->filling;
+	guest_hold(m->guest);
 	batch_open(s->filling);
-	late_keep(s->late, to, &m);
+	late_keep(s->late, to, m);
 }
 
 static void call(struct arrivals *s, struct peer *p, const struct part *part, bool again)
@@ -173,13 +177,15 @@ static void call(struct arrivals *s, struct peer *p, const struct part *part, bo
 	actor_ref to = find(s, part->to);
 	struct late_message m = {
 		.what = part->what, .args = part->args, .count = part->count,
-		.peer = p, .again = again, .client = part->client };
+		.peer = p, .again = again, .client = part->client,
+		.guest = *part->user ? guests_get(s->guests, p, part->user, again) : NULL };
 	struct why why;
 	int rc = late_waits(s->late, to) ? ACTOR_EFULL
-	         : part->kind == PART_ASK ? ask(s, to, p, part, again) : hand(s, to, &m, &why);
+	         : part->kind == PART_ASK ? ask(s, to, p, part, again, m.guest)
+	                                  : hand(s, to, &m, &why);
 
 	if (rc == ACTOR_EFULL || rc == ACTOR_ENOMEM)
-		keep(s, p, to, part, again);
+		keep(s, to, part, &m);
 	else if (rc == 0)
 		note_target(s, to);
 	else if (part->kind == PART_SEND)
@@ -288,7 +294,8 @@ static const struct actor_type inbox_type = {
 
 static int make_actor(struct arrivals *s, struct why *why)
 {
-	static const struct type_options options = { .proxy = true, .native = true };
+	static const struct type_options options = { .proxy = true, .by_name = true,
+	                                           .native = true };
 	struct spawn spawn = { .type = core_type("inbox"), .home = loop_home(s->c.loop),
 	                       .init = &s, .size = sizeof s };
 	int rc;
@@ -315,6 +322,7 @@ struct arrivals *arrivals_new(const struct arrivals_config *c, struct why *why)
 		return NULL;
 	}
 	s->found = actor_find(s->name);
+	s->guests = guests_new(c->loop);
 	s->late = late_new(&(struct late_config){ c->loop, hand_late, give_up, on_room, s });
 	return s;
 }
@@ -324,6 +332,7 @@ void arrivals_free(struct arrivals *s)
 	if (!s)
 		return;
 	late_free(s->late);
+	guests_free(s->guests);
 	places_forget(&s->marks);
 	places_forget(&s->served);
 	places_fini(&s->monitors);      /* they are the peers' */

@@ -163,7 +163,7 @@ static int actor_start(struct bus *b, struct why *why)
 {
 	static const struct type_options options = {
 		.max_count = MAILBOX_COUNT, .max_bytes = MAILBOX_BYTES,
-		.proxy = true, .native = true,
+		.proxy = true, .by_name = true, .native = true,
 	};
 	struct spawn s = { .type = core_type("bus"), .name = "bus", .home = loop_home(b->loop),
 	                   .init = &b, .size = sizeof b };

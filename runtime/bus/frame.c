@@ -127,6 +127,12 @@ void part_room(struct buf *out, const char *name, bool room)
 	pack_text(out, name);
 }
 
+void part_user(struct buf *out, const char *user)
+{
+	part_answer(out, 0, 1);
+	pack_text(out, user);
+}
+
 /* --- reading ------------------------------------------------------------------------------ */
 
 /* What is one byte is most of it. */
@@ -256,6 +262,8 @@ static bool read_inside(struct packed *in, struct part *p)
 		return read_link(in, &p->link);
 	case PART_CLIENT:
 		return packed_next(in, &v) == 1 && v.type == VALUE_BOOL;
+	case PART_USER:
+		break;
 	}
 	return false;
 }
@@ -275,11 +283,29 @@ static int read_values(struct packed *in, struct part *p, struct why *why)
 	return 1;
 }
 
+/* It is for the part behind it that says or asks something. */
+static bool is_ahead(const struct part *p)
+{
+	return p->kind == PART_TRACE || p->kind == PART_CLIENT || p->kind == PART_USER;
+}
+
+static int read_user(struct part *p, struct why *why)
+{
+	struct packed in = p->args;
+
+	p->kind = PART_USER;
+	if (p->count != 1 || !read_name(&in, p->user) || !p->user[0])
+		return why_set(why, ACTOR_EARGS, "a part of it names no user");
+	return 1;
+}
+
 int frame_next(struct packed *in, struct part *p, struct why *why)
 {
 	uint64_t kind = 0;
 	struct value v;
 
+	if (!is_ahead(p))
+		p->user[0] = 0;
 	if (in->at == in->end)
 		return 0;
 	if (packed_next(in, &v) != 1 || v.type != VALUE_LIST || !read_uint(in, &kind) ||
@@ -291,5 +317,7 @@ int frame_next(struct packed *in, struct part *p, struct why *why)
 		return why_set(why, ACTOR_EARGS, "a part of kind %d has the wrong words in it",
 		               (int)kind);
 	p->count = (unsigned)v.len - shapes[kind].words;
-	return read_values(in, p, why);
+	if (read_values(in, p, why) < 0)
+		return ACTOR_EARGS;
+	return p->kind == PART_ANSWER && !p->number ? read_user(p, why) : 1;
 }

@@ -12,6 +12,9 @@
  *   [UNWATCH, number]                   I want no DOWN of that number any more
  *   [CLIENT, true]                      the SEND or ASK behind it is what a client called itself
  *   [ROOM, number, name]                that actor of mine takes no more (0), or does again (1)
+ *   [ANSWER, 0, user]                   the SEND or ASK behind it is from the session of that user.
+ *                                       No question has that number: who does not know it passes
+ *                                       it over. It comes before TRACE and CLIENT
  *
  * What comes from Redis may be forged: reading checks every bound. No state; any thread. */
 #ifndef FRAME_H
@@ -20,7 +23,8 @@
 #include "core.h"
 
 enum part_kind { PART_SEND, PART_ASK, PART_ANSWER, PART_REFUSAL, PART_WATCH, PART_DOWN,
-                 PART_TRACE, PART_CLIENT, PART_UNWATCH, PART_ROOM };
+                 PART_TRACE, PART_CLIENT, PART_UNWATCH, PART_ROOM,
+                 PART_USER };   /* (an ANSWER) */
 
 struct frame { char node[NAME_MAX_LEN + 1]; uint64_t life, sequence; };
 
@@ -30,6 +34,7 @@ struct part {
 	struct trace_link link;         /* TRACE */
 	int ms;                         /* ASK */
 	bool client;                    /* SEND, ASK: whoever reads says so */
+	char user[NAME_MAX_LEN + 1];    /* SEND, ASK: "": not a session */
 	int code;                       /* REFUSAL */
 	char to[NAME_MAX_LEN + 1];      /* SEND, ASK, WATCH; DOWN, ROOM: the name */
 	char what[NAME_MAX_LEN + 1];    /* SEND, ASK */
@@ -54,6 +59,7 @@ void part_down(struct buf *out, uint64_t number, const char *name, const char *r
 void part_trace(struct buf *out, const struct trace_link *l);
 void part_client(struct buf *out);
 void part_room(struct buf *out, const char *name, bool room);
+void part_user(struct buf *out, const char *user);
 
 /* The frame's head; in is left at its first part. ACTOR_EARGS with why. */
 int frame_read(struct packed *in, struct frame *f, struct why *why);

@@ -176,10 +176,10 @@ static struct sender *take_frame(struct inbox *in, const struct id *id,
 	if (!p)
 		return NULL;
 	while ((rc = frame_next(&at, &part, &why)) > 0) {
-		if (part.kind == PART_TRACE) {
+		if (part.kind == PART_TRACE)
 			link = part.link;
+		if (part.kind == PART_TRACE || part.kind == PART_USER)
 			continue;
-		}
 		part.client = client;
 		client = part.kind == PART_CLIENT;
 		if (client)
@@ -286,7 +286,8 @@ static bool alone_part(struct inbox *in)
 		a->part.client = client;
 		client = a->part.kind == PART_CLIENT;
 		a->nth++;
-		if (!client && a->part.kind != PART_TRACE && !is_done(a))
+		if (!client && a->part.kind != PART_TRACE && a->part.kind != PART_USER &&
+		    !is_done(a))
 			return true;
 	}
 	if (rc < 0)

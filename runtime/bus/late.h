@@ -6,6 +6,7 @@
 
 #include "loop.h"
 
+struct guest;
 struct late_message {
 	struct late_message *next;
 	/* as is args: in bytes, behind it; NULL: it was handed on, and is to be followed yet */
@@ -14,6 +15,7 @@ struct late_message {
 	/* of a question; 0: it is none, or how long it may wait (of now_ms()) is not known */
 	uint64_t number; int64_t until_ms;
 	void *owner, *peer;             /* the caller's */
+	struct guest *guest;            /* who called it; held. NULL: it is not known */
 	bool again;                     /* it may have been handled before */
 	bool client;                    /* a client called it */
 	bool leads;                     /* the one before it has another owner */

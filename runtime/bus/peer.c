@@ -22,12 +22,13 @@
  * question is answered once: by its answer, or when the node is gone. The loop's thread. */
 #include "peer.h"
 
-#include <limits.h>
 #include <stdio.h>
 
 #include "length.h"
 #include "log.h"
 #include "places.h"
+#include "said.h"
+#include "signature.h"
 #include "watches.h"
 
 enum {
@@ -240,23 +241,11 @@ static struct buf *next_part(struct peer *p)
 }
 
 /* The same, for what is said in m, or (m NULL) at once; with the trace that it belongs to. */
-static struct buf *said_part(struct peer *p, const msg *m, const char *to, const char *what)
+static struct buf *said_part(struct peer *p, const msg *m)
 {
 	struct buf *b = next_part(p);
-	struct trace_link l;
 
-	if (m ? core_trace_goes(m, to, what, &l) : core_trace_here(&l))
-		part_trace(b, &l);
-	return b;
-}
-
-/* For what m says to an actor there. */
-static struct buf *called_part(struct peer *p, const msg *m, bool client)
-{
-	struct buf *b = said_part(p, m, msg_str(m, 0), msg_str(m, 1));
-
-	if (client)
-		part_client(b);
+	said_trace(b, m, "", "");
 	return b;
 }
 
@@ -315,28 +304,35 @@ static int ask(struct peer *p, actor *self, const msg *m, bool client, int left_
 	q->caller = caller;
 	q->who = msg_from(m);
 	places_add(&p->questions, &q->place);
-	part_ask(called_part(p, m, client), q->place.number, left_ms == INT_MAX ? 0 : left_ms,
-	         msg_str(m, 0), msg_str(m, 1), (unsigned)msg_count(m) - 2);
+	said_ask(next_part(p), m, client, q->place.number, left_ms);
 	return 0;
 }
 
 int peer_take(struct peer *p, actor *self, const msg *m, bool client)
 {
 	int left_ms = core_left_ms(m), rc = 0;
-	unsigned parts = p->parts;
 
 	if (!*msg_str(m, 1))
 		return watch(p, m);
 	if (left_ms)
 		rc = ask(p, self, m, client, left_ms);
 	else
-		part_send(called_part(p, m, client), msg_str(m, 0), msg_str(m, 1),
-		          (unsigned)msg_count(m) - 2);
-	if (p->parts != parts)
-		msg_pack(m, 2, &p->writing);
+		said_send(next_part(p), m, client);
 	if (p->writing.len >= WAITING_MOST)
 		look_at_gate(p);
 	return rc;
+}
+
+int peer_push(struct peer *p, const msg *m, const char *user)
+{
+	if (!peer_open(p))
+		return msg_fail_as(m, ACTOR_EFULL, "too much waits for the node %s", p->name);
+	if (msg_count(m) == VALUES_MAX)
+		return msg_fail_as(m, ACTOR_EARGS, "%d values: put them in a list", VALUES_MAX - 2);
+	said_push(next_part(p), m, user);
+	if (p->writing.len >= WAITING_MOST)
+		look_at_gate(p);
+	return 0;
 }
 
 /* --- what comes from there ---------------------------------------------------------------- */
@@ -374,7 +370,7 @@ actor_id peer_came(struct peer *p, const struct part *part)
 
 void peer_refuse(struct peer *p, const msg *m, uint64_t number, int code, const char *text)
 {
-	part_refusal(said_part(p, m, "", ""), number, code, text);
+	part_refusal(said_part(p, m), number, code, text);
 }
 
 int peer_ask(struct peer *p, actor *self, actor_ref to, struct places *served,
@@ -382,7 +378,7 @@ int peer_ask(struct peer *p, actor *self, actor_ref to, struct places *served,
 {
 	struct call c = { .to = to, .what = part->what, .args = part->args,
 	                  .count = part->count, .client = part->client,
-	                  .origin = part->client ? FROM_CLIENT : FROM_REDIS };
+	                  .origin = part->client || *part->user ? FROM_CLIENT : FROM_REDIS };
 	int64_t number = core_ask(self, &c, "answered", part->ms ? part->ms : PATIENCE_MS, why);
 	struct served *s;
 
@@ -407,7 +403,7 @@ void peer_answered(struct places *served, const msg *m)
 	} else if (s->peer->writing.len >= ANSWERS_MOST) {
 		peer_refuse(s->peer, m, s->number, ACTOR_EFULL, "too much waits for your node");
 	} else {
-		part_answer(said_part(s->peer, m, "", ""), s->number, (unsigned)msg_count(m));
+		part_answer(said_part(s->peer, m), s->number, (unsigned)msg_count(m));
 		msg_pack(m, 0, &s->peer->writing);
 	}
 	places_drop(served, s);
@@ -510,7 +506,8 @@ static int make_proxy(struct peer *p, struct why *why)
 {
 	static const struct type_options options = {
 		.max_count = MAILBOX_COUNT, .max_bytes = MAILBOX_BYTES,
-		.proxy = true, .clients = true, .native = true, .unwatched = unwatched,
+		.proxy = true, .clients = true, .by_name = true, .native = true,
+		.unwatched = unwatched,
 	};
 	struct spawn s = { .type = core_type("peer"), .home = loop_home(p->c->loop),
 	                   .init = &p, .size = sizeof p };

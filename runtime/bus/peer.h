@@ -43,6 +43,9 @@ void peer_settled(struct peer *p);      /* all that was read is handled: more do
 /* m, which self is handling: to:str what:str, then the values. client: a client has called that. */
 int  peer_take(struct peer *p, actor *self, const msg *m, bool client);
 
+/* m, which a proxy that stands for that user there is handling: to its sessions there. */
+int  peer_push(struct peer *p, const msg *m, const char *user);
+
 /* A frame came, of that life, which peer_here() may not know yet: what an earlier one watched
  * here is watched no more. Before what is in the frame. */
 void peer_speaks(struct peer *p, uint64_t life);

@@ -419,7 +419,8 @@ static int make_proxy(struct peers *s, actor_id *id, struct why *why)
 {
 	static const struct type_options options = {
 		.max_count = MAILBOX_COUNT, .max_bytes = MAILBOX_BYTES, .shut = shut,
-		.proxy = true, .clients = true, .native = true, .unwatched = unwatched,
+		.proxy = true, .clients = true, .by_name = true, .native = true,
+		.unwatched = unwatched,
 	};
 	struct spawn spawn = { .type = core_type("peers"), .home = loop_home(s->c.loop),
 	                       .init = &s, .size = sizeof s };

@@ -16,6 +16,7 @@
 static int64_t refused(actor *self, const char *what, int code, const struct why *why)
 {
 	log_line(LOG_WARN, "actor", "%s: no timer for %s: %s", life_title(self), what, why->text);
+	kin_why = *why;
 	return code;
 }
 
@@ -30,7 +31,7 @@ static int64_t alarm_set(actor *self, const char *what, struct actor_site *s,
 	int64_t number;
 
 	args_of_site(args, s->types, values, s->n);
-	number = send_prepare(w, self, what, args, (unsigned)s->n, NULL, &m);
+	number = send_prepare(w, self, what, args, (unsigned)s->n, &kin_why, &m);
 	if (!number)
 		x = wait_new(self, WAIT_TIMER, 0);
 	if (x) {
@@ -40,7 +41,8 @@ static int64_t alarm_set(actor *self, const char *what, struct actor_site *s,
 		x->timer = deadline_set(self, number, FN_TIMER, due_ms, plan && plan->wall_ms);
 	} else if (!number) {
 		message_free(&w->pool, m);
-		number = ACTOR_ENOMEM;
+		number = why_set(&kin_why, ACTOR_ENOMEM, "%s waits for %d answers and timers "
+		                 "already", life_title(self), ASKS_MAX);
 	}
 	worker_release(w);
 	if (number < 0)
@@ -63,7 +65,7 @@ static int64_t plan_set(actor *self, const struct plan *plan, const char *what,
 	if (plan_begin(mine, deadline_in(0), wall_ms()) != PLAN_OVER)
 		return alarm_set(self, what, s, values, mine->due_ms, mine);
 	mem_free(mine);
-	return ACTOR_ETIME;
+	return why_set(&kin_why, ACTOR_ETIME, "the last moment of %s is over", what);
 }
 
 int64_t actor_window_(actor *self, int64_t ms, const char *first, const char *last,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "kin.h"
 #include "ports.h"
 
 enum { TEXT_MAX = 8192, SERIALS = 1 << 27 };    /* bytes of a refusal in words */
@@ -244,7 +245,7 @@ int64_t actor_ask_(actor *self, actor_ref to, const char *what, struct actor_sit
 	struct worker *w = worker_acquire();
 	int64_t number, due_ms;
 	int rc;
-	struct wait *x = ask_begin(self, then, ms, false, &due_ms, &rc, NULL);
+	struct wait *x = ask_begin(self, then, ms, false, &due_ms, &rc, &kin_why);
 
 	number = x ? x->number : rc;
 	if (x) {

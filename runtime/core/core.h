@@ -70,6 +70,8 @@ struct type_options {
 	uint32_t max_count, max_bytes;  /* over what the type's own mailbox says; 0: that */
 	bool proxy;                     /* see below */
 	bool clients;                   /* a proxy that clients may call, too: see below */
+	bool again;                     /* what its actors send is msg_again() */
+	bool by_name;                   /* a proxy that by its id stands for nobody: ACTOR_ENOENT */
 	/* of the runtime itself: no patch may touch it, and nobody holds it */
 	bool native;
 	bool topic;                     /* native, and yet a topic: see core_is_topic() */

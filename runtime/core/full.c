@@ -9,12 +9,13 @@
 
 #include "draft.h"
 #include "hold.h"
+#include "kin.h"
 #include "letters.h"
 
-static int refuse(struct worker *w)
+static int refuse(struct worker *w, const struct actor *a)
 {
 	COUNT_UP(&w->refused, 1);
-	return worker_vain(w, ACTOR_EFULL);
+	return worker_vain(w, kin_refused(a, ACTOR_EFULL));
 }
 
 int full_keep(struct worker *w, struct actor *a, struct msg *m)
@@ -32,7 +33,7 @@ int full_keep(struct worker *w, struct actor *a, struct msg *m)
 		return 0;
 	}
 	message_free(&w->pool, m);
-	return refuse(w);
+	return refuse(w, a);
 }
 
 /* Where the type drops the oldest there is room for twice as much: the owner drops when it takes
@@ -55,7 +56,7 @@ int full_push(struct worker *w, struct actor *a, struct msg *m)
 	if (said == PUSH_FULL)
 		return full_keep(w, a, m);
 	message_free(&w->pool, m);
-	return worker_vain(w, ACTOR_ENOENT);
+	return worker_vain(w, kin_refused(a, ACTOR_ENOENT));
 }
 
 bool full_spares(struct worker *w, struct actor *a, size_t size, bool asked, int *rc)
@@ -69,7 +70,7 @@ bool full_spares(struct worker *w, struct actor *a, size_t size, bool asked, int
 	if (w->in_handler & ~IN_HANDLER || draft_is_open(w) || (full == FULL_HOLD && w->in_handler))
 		return false;
 	if (full == FULL_REFUSE || full == FULL_HOLD) {
-		*rc = refuse(w);
+		*rc = refuse(w, a);
 		return true;
 	}
 	if (asked || may_overfill(a, h, weight) || !letters_flood())

@@ -42,7 +42,8 @@ struct user {
 struct client {
 	struct client *next;
 	actor_ref session;
-	struct user *user;
+	struct user *user;              /* a guest's is its own, and has just a name */
+	bool guest;                     /* see keep_guest() */
 	struct keyed_list kept;         /* KEEP_TEMP */
 };
 
@@ -105,6 +106,23 @@ static struct user *take(const char *name)
 	return u;
 }
 
+static struct user *user_new(const char *name)
+{
+	size_t len = strlen(name);
+	struct user *u = mem_alloc(sizeof *u + len + 1);
+
+	pthread_mutex_init(&u->lock, NULL);
+	memcpy(u->name, name, len);
+	return u;
+}
+
+static void user_free(struct user *u)
+{
+	pthread_mutex_destroy(&u->lock);
+	keyed_drop_all(&u->kept);
+	mem_free(u);
+}
+
 /* And frees it, where nobody needs it any more. */
 static void let_go(struct user *u)
 {
@@ -115,9 +133,7 @@ static void let_go(struct user *u)
 		at = place(u->name);
 		*at = u->next;
 		users.count--;
-		pthread_mutex_destroy(&u->lock);
-		keyed_drop_all(&u->kept);
-		mem_free(u);
+		user_free(u);
 		if (!users.count) {
 			mem_free(users.bucket);
 			users.bucket = NULL;
@@ -128,17 +144,13 @@ static void let_go(struct user *u)
 
 static struct user *join_user(const char *name, bool *is_loaded)
 {
-	size_t len = strlen(name);
 	struct user **at, *u;
 
 	pthread_mutex_lock(&users.lock);
 	at = place(name);
 	u = *at;
 	if (!u) {
-		u = mem_alloc(sizeof *u + len + 1);
-		pthread_mutex_init(&u->lock, NULL);
-		memcpy(u->name, name, len);
-		*at = u;
+		u = *at = user_new(name);
 		if (++users.count > users.size)
 			users_grow();
 	}
@@ -198,14 +210,14 @@ static void shard_grow(struct shard *s)
 	mem_free(old.bucket);
 }
 
-bool keep_open(actor_ref session, const char *user)
+static void enter(actor_ref session, struct user *user, bool guest)
 {
 	struct shard *s = shard_of(session);
 	struct client *c = mem_alloc(sizeof *c), **at;
-	bool is_loaded;
 
 	c->session = session;
-	c->user = join_user(user, &is_loaded);
+	c->user = user;
+	c->guest = guest;
 	pthread_mutex_lock(&s->lock);
 	if (s->count >= s->size)
 		shard_grow(s);
@@ -214,7 +226,19 @@ bool keep_open(actor_ref session, const char *user)
 	*at = c;
 	s->count++;
 	pthread_mutex_unlock(&s->lock);
+}
+
+bool keep_open(actor_ref session, const char *user)
+{
+	bool is_loaded;
+
+	enter(session, join_user(user, &is_loaded), false);
 	return !is_loaded;
+}
+
+void keep_guest(actor_ref who, const char *user)
+{
+	enter(who, user_new(user), true);
 }
 
 void keep_loaded(const char *name)
@@ -255,21 +279,26 @@ void keep_close(actor_ref session)
 	if (!c)
 		return;
 	keyed_drop_all(&c->kept);
-	pthread_mutex_lock(&users.lock);
-	pthread_mutex_lock(&c->user->lock);
-	c->user->sessions--;
-	let_go(c->user);
+	if (c->guest) {
+		user_free(c->user);
+	} else {
+		pthread_mutex_lock(&users.lock);
+		pthread_mutex_lock(&c->user->lock);
+		c->user->sessions--;
+		let_go(c->user);
+	}
 	mem_free(c);
 }
 
-/* Its shard and its user are locked; NULL: no such session, nothing is. */
-static struct client *hold(actor_ref session)
+/* Its shard and its user are locked; NULL: no such session, nothing is. A guest keeps nothing. */
+static struct client *hold(actor_ref session, bool guest_too)
 {
 	struct shard *s = shard_of(session);
 	struct client *c;
 
 	pthread_mutex_lock(&s->lock);
 	c = s->size ? *client_place(s, session) : NULL;
+	c = c && c->guest && !guest_too ? NULL : c;
 	if (c)
 		pthread_mutex_lock(&c->user->lock);
 	else
@@ -504,7 +533,7 @@ static bool is_unread(const struct client *c, enum client_keep keep)
 int keep_write(actor_ref who, enum client_keep keep, const char *key, struct packed value,
                struct keep_task *t)
 {
-	struct client *c = hold(who);
+	struct client *c = hold(who, false);
 	bool unread = is_unread(c, keep);
 	struct keyed *k = c && !unread ? kept_of(c, keep, key, true) : NULL;
 
@@ -522,7 +551,7 @@ int keep_write(actor_ref who, enum client_keep keep, const char *key, struct pac
 int keep_add(actor_ref who, enum client_keep keep, const char *key, int64_t by, int64_t *sum,
              struct keep_task *t)
 {
-	struct client *c = hold(who);
+	struct client *c = hold(who, false);
 	bool unread = is_unread(c, keep);
 	struct keyed *k = c && !unread ? kept_of(c, keep, key, true) : NULL;
 	bool done = k && keyed_add(k, by, sum);
@@ -539,7 +568,7 @@ struct value keep_look(actor_ref who, enum client_keep keep, const char *key, ch
                        size_t size)
 {
 	struct value v = { .type = VALUE_NULL };
-	struct client *c = hold(who);
+	struct client *c = hold(who, false);
 	struct keyed *k = c ? kept_of(c, keep, key, false) : NULL;
 
 	if (size)
@@ -559,7 +588,7 @@ struct value keep_look(actor_ref who, enum client_keep keep, const char *key, ch
 
 size_t keep_user(actor_ref who, char *out, size_t size)
 {
-	struct client *c = hold(who);
+	struct client *c = hold(who, true);
 	size_t len = c ? strlen(c->user->name) : 0;
 
 	if (size)

@@ -16,6 +16,9 @@ void keep_loaded(const char *user);
  * the next session's login), so that it is not lost. False: it did. */
 void keep_unread(const char *user, bool unread);
 void keep_close(actor_ref session);
+/* Stands for a user that is on another node: its name is known, until keep_close(), and nothing
+ * that it keeps. */
+void keep_guest(actor_ref who, const char *user);
 
 /* From the store: a key as keep_changes() gave it. What was set here meanwhile stays. */
 void keep_found(const char *user, const char *key, size_t len, struct packed value);

@@ -7,6 +7,24 @@
 #include <stdio.h>
 
 _Thread_local struct why kin_why;
+static _Thread_local struct { const char *by; int rc; } refusal;      /* where kin_why is empty */
+
+int kin_refused(const struct actor *by, int rc)
+{
+	kin_why.text[0] = 0;
+	refusal.by = type_title_of(by);
+	refusal.rc = rc;
+	return rc;
+}
+
+const char *kin_words(void)
+{
+	if (!kin_why.text[0] && refusal.rc == ACTOR_EFULL)
+		why_set(&kin_why, 0, "the mailbox of %s is full: try again later", refusal.by);
+	else if (!kin_why.text[0] && refusal.rc)
+		why_set(&kin_why, 0, "%s has just ended", refusal.by);
+	return kin_why.text;
+}
 
 struct kin *kin_of(struct actor *a)
 {

@@ -48,6 +48,10 @@ struct kin {
 };
 
 extern _Thread_local struct why kin_why;        /* what actor_why() says on this thread */
+/* That actor took nothing: rc, which is returned. It may happen often, so it is just noted, and put
+ * into words by who asks for them. */
+COLD int kin_refused(const struct actor *by, int rc);
+const char *kin_words(void);            /* actor_why() */
 
 struct kin *kin_of(struct actor *a);            /* made when there is none */
 void kin_free(struct actor *a);                 /* after its last end, without children */

@@ -161,15 +161,17 @@ void out_value(msg_out *o, const msg *m, int i)
 static const char *flaw(const msg_out *o)
 {
 	if (o->large || o->packed.len > MESSAGE_MAX)
-		return "the answer is too large: a message is at most 16 MiB";
+		return "that is too large: a message is at most 16 MiB";
 	if (packed_check(o->packed.p, o->packed.len, (int)o->count, NULL) < 0)
-		return "the answer is not whole: a list or map lacks items, or a str is no UTF-8";
+		return "the values are not whole: a list or map lacks items, or a str is no UTF-8";
 	return NULL;
 }
 
 static int whole(const msg_out *o)
 {
-	return flaw(o) ? ACTOR_EARGS : 0;
+	const char *text = flaw(o);
+
+	return text ? why_set(&kin_why, ACTOR_EARGS, "%s", text) : 0;
 }
 
 static struct packed packed(const msg_out *o)
@@ -186,7 +188,7 @@ int actor_send_out(actor *self, actor_ref to, const char *what, msg_out *o)
 	int rc = whole(o);
 
 	if (!rc)
-		rc = send_packed(w, &l, packed(o), o->count, NULL);
+		rc = send_packed(w, &l, packed(o), o->count, &kin_why);
 	out_free(o);
 	worker_release(w);
 	return rc;
@@ -200,7 +202,7 @@ int64_t actor_ask_out(actor *self, actor_ref to, const char *what, const char *t
 	int64_t number = whole(o);
 
 	if (!number)
-		number = ask_send(w, self, &l, packed(o), o->count, then, ms, NULL);
+		number = ask_send(w, self, &l, packed(o), o->count, then, ms, &kin_why);
 	out_free(o);
 	worker_release(w);
 	return number;

@@ -6,6 +6,7 @@
 #include "core.h"
 #include "message.h"
 #include "sync.h"
+#include "table.h"
 
 static _Atomic actor_id again[AGAIN_MOST];      /* whose messages may have been handled before */
 
@@ -143,7 +144,12 @@ void core_set_again(int which, actor_id who)
 
 int msg_again(const msg *m)
 {
-	return m->from && (m->from == LOAD(&again[0]) || m->from == LOAD(&again[1]));
+	const struct actor *a = cell_at((uint32_t)m->from);
+
+	if (!m->from || m->from == LOAD(&again[0]) || m->from == LOAD(&again[1]))
+		return m->from != 0;
+	return (uint32_t)m->from < cell_limit && LOAD_ACQUIRE(&a->gen) == m->from >> 32 &&
+	       cell_type(a)->again;
 }
 
 int64_t msg_ask(const msg *m)

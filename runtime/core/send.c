@@ -11,6 +11,7 @@
 
 #include "draft.h"
 #include "full.h"
+#include "kin.h"
 #include "lease.h"
 #include "trace.h"
 
@@ -62,10 +63,13 @@ actor_ref actor_find(const char *name)
 	return core_named(name ? name_asked(name, strlen(name)) : NULL);
 }
 
-static COLD int nobody(struct name *n, struct why *why)
+static COLD int nobody(struct name *n, bool elsewhere, struct why *why)
 {
 	if (worker_self)
 		worker_vain(worker_self, ACTOR_ENOENT);
+	if (elsewhere)
+		return why_set(why, ACTOR_ENOENT, "that sender is elsewhere and has no reference "
+			       "here: answer it, or send to an actor by its name");
 	if (!n)
 		return why_set(why, ACTOR_ENOENT, "there is no such actor (any more)");
 	return why_set(why, ACTOR_ENOENT, "there is no actor named %s here", name_text(n));
@@ -98,7 +102,7 @@ static int target_named(actor_ref to, struct target *t, struct why *why)
 	while (id && target_find(id, t, NULL) < 0)
 		id = next_bearer(n, id);
 	if (!id)
-		return nobody(n, why);
+		return nobody(n, false, why);
 	t->name = name_text(n);
 	return 0;
 }
@@ -112,21 +116,28 @@ int target_find(actor_ref to, struct target *t, struct why *why)
 	t->cell = cell_at((uint32_t)to);
 	if (unlikely(!t->gen || (uint32_t)to >= cell_limit ||
 		     LOAD_ACQUIRE(&t->cell->gen) != t->gen))
-		return nobody(NULL, why);
+		return nobody(NULL, false, why);
 	return 0;
+}
+
+int target_spoken(actor_ref to, struct target *t, struct why *why)
+{
+	int rc = target_find(to, t, why);
+
+	return !rc && !t->name && cell_type(t->cell)->by_name ? nobody(NULL, true, why) : rc;
 }
 
 int target_here(actor_ref to, struct target *t, struct why *why)
 {
-	return core_away(to) ? nobody(ref_name(to), why) : target_find(to, t, why);
+	return core_away(to) ? nobody(ref_name(to), false, why) : target_find(to, t, why);
 }
 
 /* --- pushing ------------------------------------------------------------------------------ */
 
-static COLD int gone(struct worker *w, struct msg *m)
+static COLD int gone(struct worker *w, const struct actor *a, struct msg *m)
 {
 	message_free(&w->pool, m);
-	return worker_vain(w, ACTOR_ENOENT);
+	return worker_vain(w, kin_refused(a, ACTOR_ENOENT));
 }
 
 /* Room is looked at as each message joins, so a mailbox is overdrawn by what others push meanwhile
@@ -138,7 +149,7 @@ static int box_add(struct worker *w, struct actor *a, struct msg *m)
 	if (!w->box.top)
 		w->box.weight = 0;
 	if (unlikely(HEAD_TOP(h) == TOP_DEAD))
-		return gone(w, m);
+		return gone(w, a, m);
 	if (unlikely(!cell_room(a, h + w->box.weight, weight))) {
 		if (w->box.top)
 			post_box(w);
@@ -177,12 +188,12 @@ static COLD int draft(struct worker *w, struct actor *a, struct msg *m)
 	uint64_t h = LOAD(&a->head), weight = HEAD_WEIGHT(msg_units(m));
 
 	if (HEAD_TOP(h) == TOP_DEAD)
-		return gone(w, m);
+		return gone(w, a, m);
 	if (draft_full() || (cell_type(a)->full == FULL_REFUSE &&
 			     !cell_room_behind(a, h, draft_weight(a), weight))) {
 		COUNT_UP(&w->refused, 1);
 		message_free(&w->pool, m);
-		return worker_vain(w, ACTOR_EFULL);
+		return worker_vain(w, kin_refused(a, ACTOR_EFULL));
 	}
 	draft_message(leave, a, m);
 	return 0;
@@ -214,7 +225,7 @@ INLINE int push_now(struct worker *w, struct actor *a, struct msg *m, uint64_t w
 	enum push said = cell_push(a, msg_index(m), m, weight, ROOM_LIMITED);
 
 	if (unlikely(said >= PUSH_FULL))
-		return said == PUSH_DEAD ? gone(w, m) : full_push(w, a, m);
+		return said == PUSH_DEAD ? gone(w, a, m) : full_push(w, a, m);
 	return post_pushed(w, a, said);
 }
 
@@ -316,6 +327,8 @@ static COLD int not_sent(int rc, const struct target *t, const char *what,
 
 	if (!why && rc != ACTOR_ENOMEM)
 		return rc;
+	if (why == &kin_why && (rc == ACTOR_EFULL || rc == ACTOR_ENOENT))
+		return rc;                      /* it is noted */
 	snprintf(who, sizeof who, "%s.%s", t->name && *t->name ? t->name :
 		 type_title(LOAD_ACQUIRE(&t->cell->type)), what);
 	switch (rc) {
@@ -405,7 +418,7 @@ int send_args(struct worker *w, const struct letter *l, struct arg *args, unsign
 	struct type *type;
 	struct table *tab;
 	struct msg *m;
-	int fn, rc = target_find(l->to, &t, why);
+	int fn, rc = target_spoken(l->to, &t, why);
 
 	if (rc < 0)
 		return rc;
@@ -502,7 +515,7 @@ static COLD int send_site_slow(struct worker *w, actor_ref to, const char *what,
 	args_of_site(args, s->types, values, s->n);
 	if (!strpbrk(s->types, "su") && !target_find(to, &t, NULL))
 		site_bind(s, t.cell, what);
-	return send_args(w, &l, args, (unsigned)s->n, NULL);
+	return send_args(w, &l, args, (unsigned)s->n, &kin_why);
 }
 
 /* from, corr: as in a letter, which only the slow way needs. */
@@ -520,7 +533,7 @@ INLINE int site(struct worker *w, actor_ref to, const char *what, uint64_t from,
 	if (unlikely((uint32_t)to >= cell_limit || LOAD_ACQUIRE(&a->gen) != gen)) {
 		struct target t;
 
-		if (target_find(to, &t, NULL) < 0)
+		if (target_find(to, &t, &kin_why) < 0)
 			return ACTOR_ENOENT;
 		a = t.cell;
 		gen = t.gen;

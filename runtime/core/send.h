@@ -12,7 +12,9 @@ struct target {
 };
 /* 0, or ACTOR_ENOENT with why. Inside a turn. */
 int target_find(actor_ref to, struct target *t, struct why *why);
-/* The same, but an actor of another node is nobody. */
+/* The same, but a proxy that stands for nobody by its id is nobody. */
+int target_spoken(actor_ref to, struct target *t, struct why *why);
+/* As target_find(), but an actor of another node is nobody. */
 int target_here(actor_ref to, struct target *t, struct why *why);
 
 /* What is known of a message besides its values. */

@@ -121,5 +121,5 @@ actor_ref actor_parent(actor *self)
 const char *actor_why(actor *self)
 {
 	(void)self;
-	return kin_why.text;
+	return kin_words();
 }

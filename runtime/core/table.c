@@ -349,6 +349,8 @@ static struct type *type_make(const struct actor_type *t, const struct type_opti
 			      .stop = t->stop,
 			      .proxy = o->proxy,
 			      .clients = o->clients,
+			      .by_name = o->by_name,
+			      .again = o->again,
 			      .native = o->native,
 			      .topic = o->topic,
 			      .unwatched = o->unwatched,

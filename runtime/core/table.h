@@ -45,7 +45,7 @@ struct type {
 	const char *name;               /* interned */
 	int (*start)(actor *self);
 	void (*stop)(actor *self);
-	bool proxy, clients, native, topic;
+	bool proxy, clients, by_name, again, native, topic;
 	enum actor_restart restart;
 	enum actor_strategy strategy;   /* of its children, with how often is too often: */
 	uint32_t restarts, seconds;

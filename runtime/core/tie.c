@@ -155,7 +155,7 @@ static int find(actor_ref whom, struct target *t)
 {
 	if (t->name && !strncmp(t->name, "list:", 5))
 		return why_set(&kin_why, ACTOR_ENOENT, "%s is a list of Redis, no actor", t->name);
-	return target_find(whom, t, &kin_why);
+	return target_spoken(whom, t, &kin_why);
 }
 
 /* Would the handler `then` of self take number, name and reason? */

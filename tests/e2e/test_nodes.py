@@ -218,6 +218,36 @@ class Clients(Nodes):
                          "the node beta is gone|has no handler open")
 
 
+    def test_who_calls_from_another_node(self):
+        a = self.node("alpha", "spring.c", listen="127.0.0.1:0")
+        b = self.node("beta", "purse.c", listen="127.0.0.1:0")
+        self.reach(a, "purse")
+        self.reach(b, "clients")
+        ann, bob = (a.client(login=False) for _ in "ab")
+        for client, name in ((ann, "ann"), (bob, "bob")):
+            client.login(name, "md5")
+        for client, name in ((ann, "ann"), (bob, "bob"), (ann, "ann")):
+            self.assertEqual(client.call("get", 0, "k", tpc="purse")[4], name)
+        # It can be pushed to, then and later; what it keeps is not there.
+        for client, name in ((bob, "bob"), (ann, "ann")):
+            client.send({"func": "push", "args": ["hi " + name], "tpc": "purse", "cb": "cb"})
+            client.send({"func": "later", "tpc": "purse"})
+            came = sorted((m["func"], m["args"]) for m in (client.receive() for _ in range(3)))
+            self.assertEqual(came, [("cb", [0, ""]), ("pushed", [name]),
+                                    ("pushed", ["hi " + name])])
+        self.assertRegex(self.refused(EFAIL, ann.call, "set", 0, "k", 1, tpc="purse"), "set: -2")
+        # An actor that asks from there can be answered, and no more.
+        rc, why = self.call(a, "spring", "ask", "purse", "push", 10000)
+        self.assertEqual(rc, ENOENT)
+        self.assertRegex(why, "has no reference here")
+        # Wherever its sessions are, they end together; and nobody else's.
+        there = b.client(login=False)
+        there.login("ann", "md5")
+        self.assertEqual(self.call(a, "clients", "close", "ann", "enough"), [1])
+        self.assertEqual([client.closed() for client in (ann, there)], [([], 1008)] * 2)
+        self.assertEqual(bob.call("get", 0, "k", tpc="purse")[4], "bob")
+
+
 class Claimed(Nodes):
     def test_one_node_has_it(self):
         a, b = (self.node(n, "spring.c") for n in ("alpha", "beta"))

@@ -207,10 +207,13 @@ static void test_refused_at_the_call(void **state)
 
 	(void)state;
 	assert_int_equal(actor_send(NULL, k, "tell", 5.5, "x"), ACTOR_EARGS);
+	assert_non_null(strstr(actor_why(NULL), "kit.tell: argument 1"));
 	assert_int_equal(actor_send(NULL, k, "tell", 5), ACTOR_EARGS);
 	assert_int_equal(actor_send(NULL, k, "tell", 5, "x", 1), ACTOR_EARGS);
 	assert_int_equal(actor_send(NULL, k, "nothing", 5), ACTOR_ENOENT);
+	assert_non_null(strstr(actor_why(NULL), "kit has no handler nothing"));
 	assert_int_equal(actor_send(NULL, actor_find("nobody"), "hit", 5), ACTOR_ENOENT);
+	assert_string_equal(actor_why(NULL), "there is no actor named nobody here");
 	assert_int_equal(actor_send(NULL, actor_find("list:far"), "hit", 5), ACTOR_ENOENT);
 	assert_int_equal(actor_send(NULL, 0, "hit", 5), ACTOR_ENOENT);
 	assert_int_equal(actor_send(NULL, 0x7fffffffffffffff, "hit", 5), ACTOR_ENOENT);
@@ -486,6 +489,32 @@ static void test_forward(void **state)
 	expect_events(1);
 }
 
+static int routed(actor *self, const msg *m)
+{
+	(void)self;
+	happened(msg_count(m), msg_str(m, 1));
+	return 0;
+}
+
+static const struct actor_type stand_in = {
+	.name = "stand_in", .on = ON({ "routed", "to:str what:str ...", routed, 0 }) };
+
+/* What a proxy sent, of which it is not said who said it, leads to nobody: that is no success. */
+static void test_by_name_alone(void **state)
+{
+	const struct type_options o = { .proxy = true, .by_name = true };
+	struct why why;
+	actor_id id = spawn(core_add_type(&stand_in, &o, NULL, &why), "stand_in");
+
+	(void)state;
+	assert_int_equal(actor_send(NULL, actor_find("stand_in"), "hit", 5), 0);
+	expect_events(1);
+	assert_string_equal(last_text, "hit");
+	assert_int_equal(actor_send(NULL, id, "hit", 5), ACTOR_ENOENT);
+	assert_non_null(strstr(actor_why(NULL), "has no reference here"));
+	expect_events(1);
+}
+
 static int all_setup(void **state)
 {
 	real = ports.clock;
@@ -507,6 +536,7 @@ int main(void)
 		cmocka_unit_test_setup(test_pairs, setup),
 		cmocka_unit_test_setup(test_churn, setup),
 		cmocka_unit_test_setup(test_forward, setup),
+		cmocka_unit_test_setup(test_by_name_alone, setup),
 		cmocka_unit_test_setup(test_change, setup),
 	};
 

@@ -29,8 +29,12 @@ static void write_one_of_each(struct buf *b)
 	part_refusal(b, 13, ACTOR_ENOENT, "no \xff such");
 	part_watch(b, 14, "counter");
 	part_down(b, 15, "counter", "it ended");
-	part_trace(b, &(struct trace_link){ UINT64_MAX, 16, 255, true });
 	part_room(b, "sink", true);
+	part_user(b, "ann");
+	part_trace(b, &(struct trace_link){ UINT64_MAX, 16, 255, true });
+	part_client(b);
+	part_send(b, "counter", "hit", 0);
+	part_send(b, "counter", "hit", 0);
 }
 
 static void what_is_written_is_read(void **state)
@@ -65,10 +69,19 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(frame_next(&in, &p, &why), 1);
 	assert_true(p.kind == PART_DOWN && p.number == 15 && p.len == 8);
 	assert_int_equal(frame_next(&in, &p, &why), 1);
+	assert_true(p.kind == PART_ROOM && p.number == 1 && !strcmp(p.to, "sink"));
+	assert_int_equal(frame_next(&in, &p, &why), 1);
+	assert_int_equal(p.kind, PART_USER);
+	assert_int_equal(frame_next(&in, &p, &why), 1);
 	assert_true(p.kind == PART_TRACE && p.link.trace == UINT64_MAX && p.link.step == 16 &&
 	            p.link.depth == 255 && p.link.noted);
 	assert_int_equal(frame_next(&in, &p, &why), 1);
-	assert_true(p.kind == PART_ROOM && p.number == 1 && !strcmp(p.to, "sink"));
+	assert_int_equal(p.kind, PART_CLIENT);
+	assert_int_equal(frame_next(&in, &p, &why), 1);
+	assert_int_equal(p.kind, PART_SEND);
+	assert_string_equal(p.user, "ann");
+	assert_int_equal(frame_next(&in, &p, &why), 1);
+	assert_string_equal(p.user, "");
 	assert_int_equal(frame_next(&in, &p, &why), 0);
 	buf_fini(&b);
 }
@@ -99,11 +112,11 @@ static void what_is_cut_off_is_refused(void **state)
 
 	(void)state;
 	write_one_of_each(&b);
-	assert_int_equal(read_all((uint8_t *)b.p, b.len), 8);
+	assert_int_equal(read_all((uint8_t *)b.p, b.len), 12);
 	for (size_t len = 0; len < b.len; len++) {
 		int n = read_all((uint8_t *)b.p, len);
 
-		assert_true(n < 8);
+		assert_true(n < 12);
 	}
 	buf_fini(&b);
 }

@@ -457,6 +457,27 @@ static int end(void **state)
 	return group_teardown(state);
 }
 
+static void guests_have_a_name_alone(void **state)
+{
+	char user[8];
+
+	(void)state;
+	keep_open(30, "ann");
+	assert_int_equal(client_add(NULL, 30, KEEP_TEMP, "n", 1, NULL), 0);
+	keep_guest(31, "ann");
+	assert_int_equal(client_user(31, user, sizeof user), 3);
+	assert_string_equal(user, "ann");
+	assert_int_equal(client_add(NULL, 31, KEEP_TEMP, "n", 1, NULL), ACTOR_ENOENT);
+	assert_int_equal(client_add(NULL, 31, KEEP_LOCAL, "n", 1, NULL), ACTOR_ENOENT);
+	assert_int_equal(client_type(31, KEEP_TEMP, "n"), MSG_NULL);
+	assert_int_equal(keep_users(), 1);
+	keep_close(31);
+	assert_int_equal(client_user(31, user, sizeof user), 0);
+	assert_int_equal(client_int(30, KEEP_TEMP, "n"), 1);
+	keep_close(30);
+	assert_int_equal(keep_users(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -472,6 +493,7 @@ int main(void)
 		cmocka_unit_test_setup(not_before_it_was_read, setup),
 		cmocka_unit_test_setup(places_come_back, setup),
 		cmocka_unit_test_setup(many_users, setup),
+		cmocka_unit_test_setup(guests_have_a_name_alone, setup),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

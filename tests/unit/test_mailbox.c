@@ -68,9 +68,11 @@ static void test_bounded_mailbox(void **state)
 	pthread_mutex_lock(&gate);
 	actor_send(NULL, id, "block");
 	expect_events(1);
+	assert_int_equal(actor_send(NULL, actor_find("nobody"), "count"), ACTOR_ENOENT);
 	while (actor_send(NULL, id, "count") == 0)
 		sent++;
 	assert_int_equal(actor_send(NULL, id, "count"), ACTOR_EFULL);
+	assert_string_equal(actor_why(NULL), "the mailbox of small is full: try again later");
 	assert_int_equal(sent, 7);                      /* the one being handled counts */
 	memset(big, 'x', sizeof big - 1);
 	expect_cheap_refusal(id, big);

@@ -44,10 +44,35 @@ static int get(actor *self, const msg *m)
 			 text, user);
 }
 
+/* To whoever calls, wherever that is: what came of it. */
+static int push(actor *self, const msg *m)
+{
+	int rc = actor_send(self, msg_from(m), "pushed", msg_str(m, 0));
+
+	return msg_reply(m, rc, rc ? actor_why(self) : "");
+}
+
+/* The same, and who it was, after the call. */
+static int later(actor *self, const msg *m)
+{
+	return actor_after(self, 1, "now", (int64_t)msg_from(m)) < 0 ? ACTOR_EFAIL : 0;
+}
+
+static int now(actor *self, const msg *m)
+{
+	char user[64];
+
+	client_user((actor_ref)msg_int(m, 0), user, sizeof user);
+	return actor_send(self, (actor_ref)msg_int(m, 0), "pushed", user);
+}
+
 const struct actor_type purse = {
 	.name = "purse",
 	.on   = ON({ "set",  "keep:int key:str value:any", set,  ON_CLIENT },
 	           { "add",  "keep:int key:str by:int",    add,  ON_CLIENT },
 	           { "drop", "keep:int key:str",           drop, ON_CLIENT },
-	           { "get",  "keep:int key:str",           get,  ON_CLIENT }),
+	           { "get",  "keep:int key:str",           get,  ON_CLIENT },
+	           { "push", "text:str?",                  push, ON_CLIENT },
+	           { "later", "",                          later, ON_CLIENT },
+	           { "now",  "who:int",                    now,  0 }),
 };

@@ -7,10 +7,9 @@
  * the rooms that are actors (patch, bus, control: their names are then taken), the other actors,
  * and last the gateway, as from then on clients come.
  *
- * A stop: nothing new is taken, what is under way is finished (DRAIN_MS at most; a signal more,
- * AGAIN_MS later, ends the wait; sooner it is the same one: timeout(1) tells the process and its
- * group), the loop ends, then all is freed in reverse. What hangs in that is cut off by an alarm:
- * whoever stops us was promised an end.
+ * A stop: nothing new is taken, what is under way is finished, clients leave (stop.c), the loop
+ * ends, then all is freed in reverse. What hangs in that is cut off by an alarm: whoever stops us
+ * was promised an end.
  *
  * Threads: all of this is the main thread's, which turns the I/O loop, except http(), which the
  * gateway's thread calls. */
@@ -40,12 +39,13 @@
 #include "ports.h"
 #include "report.h"
 #include "state.h"
+#include "stop.h"
 #include "store/store.h"
 #include "sync.h"
 
 enum {
 	REDIS_MS = 2000,        /* a Redis that is away holds `ready` up so long */
-	DRAIN_MS = 4000, AGAIN_MS = 1000, DRAIN_LOOK_MS = 5, CORE_STOP_MS = 2000,
+	CORE_STOP_MS = 2000,
 	ALARM_S = 9, FILES_MOST = 65536,
 	STARTS_LOOK_MS = 5,     /* while an actor is still inside its start */
 	COUNT_MS = 1000,        /* how old what is said of Redis on /metrics may be */
@@ -63,8 +63,8 @@ struct node {
 	struct bus *bus;
 	struct control *control;
 	_Atomic(struct gateway *) gateway;
-	struct loop_timer *redis_late, *starts, *look, *count;
-	int64_t stop_until_ms;
+	struct loop_timer *redis_late, *starts, *count;
+	struct stop *stop;
 	pthread_mutex_t counted_lock;
 	struct bus_info counted;                /* a copy, for the gateway's threads */
 };
@@ -408,34 +408,14 @@ static void on_alarm(int signo)
 	_exit(exit_status);
 }
 
-static void look(void *arg)
-{
-	struct node *n = arg;
-	bool idle = core_drain(0) && (!n->gateway || gateway_idle(n->gateway)) &&
-	            (!n->bus || bus_idle(n->bus));
-
-	if (!idle && now_ms() < n->stop_until_ms) {
-		loop_timer_set(n->look, DRAIN_LOOK_MS);
-		return;
-	}
-	if (!idle)
-		log_line(LOG_WARN, "node", "stopping before all is done");
-	loop_stop(n->loop);
-}
-
 static void begin_stop(struct node *n, const char *why)
 {
 	n->stopping = true;
-	n->stop_until_ms = now_ms() + DRAIN_MS;
 	alarm(ALARM_S);
 	log_line(LOG_INFO, "node", "stopping (%s)", why);
-	if (n->gateway)
-		gateway_quiet(n->gateway);
-	if (n->bus)
-		bus_quiet(n->bus);
 	patch_quiet();
+	stop_begin(n->stop, n->gateway, n->bus);
 	tell_group(n, "stopped");
-	look(n);
 }
 
 static void on_stop(void *arg, int signo)
@@ -444,8 +424,8 @@ static void on_stop(void *arg, int signo)
 
 	if (!n->stopping)
 		begin_stop(n, strsignal(signo));
-	else if (now_ms() >= n->stop_until_ms - DRAIN_MS + AGAIN_MS)
-		n->stop_until_ms = 0;
+	else
+		stop_hurry(n->stop);
 }
 
 static void end_given_up(void *arg)
@@ -500,7 +480,7 @@ static void finish(struct node *n)
 	bus_free(n->bus);
 	loop_timer_free(n->redis_late);
 	loop_timer_free(n->starts);
-	loop_timer_free(n->look);
+	stop_free(n->stop);
 	loop_timer_free(n->count);
 	server_stop(n->server);
 	loop_free(n->loop);
@@ -528,7 +508,7 @@ static void run(struct node *n)
 	loop_signal(n->loop, SIGINT, on_stop, n);
 	snprintf(socket_path, sizeof socket_path, "%s", control_path(n->control));
 	signal(SIGALRM, on_alarm);
-	n->look = loop_timer_new(n->loop, look, n);
+	n->stop = stop_new(n->loop);
 	n->redis_late = loop_timer_new(n->loop, on_redis_late, n);
 	n->starts = loop_timer_new(n->loop, when_started, n);
 	if (n->bus) {

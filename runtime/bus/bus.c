@@ -33,6 +33,7 @@
 #include "member.h"
 #include "nodes.h"
 #include "outbox.h"
+#include "reply.h"
 #include "rollouts.h"
 #include "streams.h"
 #include "topic.h"
@@ -82,36 +83,6 @@ struct bus {
 
 /* --- the actor ---------------------------------------------------------------------------- */
 
-static bool is_text(const msg *m, int i)
-{
-	return msg_type(m, i) == MSG_STR && strlen(msg_str(m, i)) == msg_len(m, i);
-}
-
-/* answer: ct cb, then values. */
-static int tell_values(struct bus *b, const msg *m)
-{
-	int n;
-
-	buf_clear(&b->scratch);
-	n = msg_pack(m, 4, &b->scratch);
-	intake_tell(b->intake, msg_str(m, 2), msg_str(m, 3), (struct packed){
-	                    (uint8_t *)b->scratch.p, (uint8_t *)b->scratch.p + b->scratch.len
-	            }, (unsigned)n, 0, NULL);
-	return 0;
-}
-
-/* refuse: ct cb code:int text:str. */
-static int tell_error(struct bus *b, const msg *m)
-{
-	int64_t code = msg_int(m, 4);
-
-	if (msg_count(m) != 6 || msg_type(m, 4) != MSG_INT || msg_type(m, 5) != MSG_STR)
-		return msg_fail(m, "bus.refuse takes ct:str cb:str code:int text:str");
-	intake_tell(b->intake, msg_str(m, 2), msg_str(m, 3), (struct packed){ NULL, NULL }, 0,
-	            code < 0 && code > INT32_MIN ? (int)code : ACTOR_EFAIL, msg_str(m, 5));
-	return 0;
-}
-
 /* to:str what:str, then the values: what an actor sent to us, or to a list. */
 static int routed(actor *self, const msg *m)
 {
@@ -124,14 +95,12 @@ static int routed(actor *self, const msg *m)
 	if (buried_asked(b->buried, m, what) || claims_asked(b->claims, m, what) ||
 	    rollouts_asked(b->rollouts, m, what))
 		return 0;
-	if (msg_count(m) >= 4 && is_text(m, 2) && is_text(m, 3)) {
-		if (!strcmp(what, "answer"))
-			return tell_values(b, m);
-		if (!strcmp(what, "refuse"))
-			return tell_error(b, m);
-		if (!strcmp(what, "publish"))
-			return calls_publish(b->calls, m, b->node);
-	}
+	if (reply_names(m) && !strcmp(what, "answer"))
+		return reply_values(b->intake, m);
+	if (reply_names(m) && !strcmp(what, "refuse"))
+		return reply_error(b->intake, m);
+	if (reply_names(m) && !strcmp(what, "publish"))
+		return calls_publish(b->calls, m, b->node);
 	if (!strcmp(what, "command"))
 		return errand_run(wire_port(b->wire, LINK_COMMANDS), self, m);
 	why_set(&why, ACTOR_ENOENT, "%s.%s: there is no such handler that takes these values", to,
@@ -565,8 +534,18 @@ bool bus_idle(struct bus *b)
 	streams_sweep(b->streams);
 	intake_info(b->intake, &in);
 	outbox_info(b->outbox, &out);
-	return member_idle(b->member, !in.pending && !in.held && lists_idle(b->lists) &&
-	                              streams_idle(b->streams) && (!out.waiting || !b->ready));
+	return !in.pending && !in.held && lists_idle(b->lists) && streams_idle(b->streams) &&
+	       (!out.waiting || !b->ready) && calls_said(b->calls) && member_idle(b->member);
+}
+
+void bus_give_up(struct bus *b)
+{
+	intake_give_up(b->intake);
+}
+
+bool bus_leave(struct bus *b)
+{
+	return member_leave(b->member);
 }
 
 void bus_free(struct bus *b)

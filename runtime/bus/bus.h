@@ -44,8 +44,12 @@ unsigned bus_nodes(const struct bus *b, struct buf *rows);
 void bus_quiet(struct bus *b);          /* takes nothing more; answers still go out */
 /* Any thread: the link is up and all is subscribed. */
 bool bus_connected(const struct bus *b);
-/* What was taken is answered, and the answers are out; then this node leaves. */
+/* What was taken is answered, and Redis has that, and all else that was said. */
 bool bus_idle(struct bus *b);
+/* Who waits on a list or a channel for an answer that will not come in time is told so. */
+void bus_give_up(struct bus *b);
+/* Once it is idle: this node leaves the others; again and again until true: they know. */
+bool bus_leave(struct bus *b);
 void bus_free(struct bus *b);
 
 #endif

@@ -36,7 +36,7 @@ struct calls {
 	char *reply;
 	struct place **place;
 	struct place *free;
-	unsigned n, room, waiting;
+	unsigned n, room, waiting, publishing;
 	struct buf values, out;
 	char reason[300];
 	int64_t said_ms, expired_ms;
@@ -216,6 +216,7 @@ int calls_push(struct calls *c, const msg *m)
 
 static void on_published(void *arg, const struct redis_reply *r)
 {
+	((struct calls *)arg)->publishing--;
 	if (r->type == REDIS_ERROR)
 		complain(arg, "Redis refused to publish it");
 }
@@ -239,6 +240,7 @@ int calls_publish(struct calls *c, const msg *m, const char *node)
 	len[2] = c->out.len;
 	if (c->port->command(c->port->link, on_published, c, 3, argv, len))
 		return msg_fail(m, "Redis is away: %s", c->reason);
+	c->publishing++;
 	return 0;
 }
 
@@ -278,4 +280,9 @@ void calls_forget(struct calls *c)
 unsigned calls_waiting(const struct calls *c)
 {
 	return c->waiting;
+}
+
+bool calls_said(const struct calls *c)
+{
+	return !c->publishing;
 }

@@ -25,5 +25,6 @@ void calls_down(struct calls *c, const char *reason);   /* why nothing can be se
 void calls_expire(struct calls *c);     /* every few seconds: gives up what waited too long */
 void calls_forget(struct calls *c);     /* who waits is gone: the core has stopped */
 unsigned calls_waiting(const struct calls *c);
+bool calls_said(const struct calls *c); /* Redis has what was published */
 
 #endif

@@ -66,6 +66,7 @@ struct intake {
 
 /* As nodes, streams, claims and rollouts are kept: what is RPUSHed there breaks them. */
 static const char our_keys[] = "actord:{";
+static const char stopping[] = "the node is stopping";
 
 static actor_ref (*instead)(handler *passes);   /* NULL: nobody is called in another's stead */
 
@@ -177,6 +178,7 @@ static struct pending *pending_find(struct intake *in, int64_t ask)
 static void pending_free(struct intake *in, struct pending *p)
 {
 	buf_clear(&p->bytes);
+	p->cb = 0;
 	p->topic->uses--;
 	p->next = in->free;
 	in->free = (uint32_t)(p - in->place);
@@ -562,6 +564,34 @@ int intake_answered(struct intake *in, actor *self, const msg *m)
 	drain(in, t);
 	in->c.settled(in->c.arg);
 	return 0;
+}
+
+/* Behind it come those that must keep their order, by streams; or nothing. */
+static void give_up_held(struct intake *in, struct topic *t)
+{
+	struct envelope e;
+	struct why why;
+
+	for (; t->first && !t->first->as.delivery; topic_let_go(t)) {
+		if (!envelope_read(&e, &in->scratch, t->first->bytes, t->first->len, &why))
+			refuse(in, t, &e, ACTOR_EFAIL, stopping);
+		in->info.held--;
+	}
+}
+
+void intake_give_up(struct intake *in)
+{
+	for (struct topic *t = in->waiting; t; t = t->next_waiting)
+		give_up_held(in, t);
+	for (struct pending *p = in->place; p < in->place + in->room; p++) {
+		struct envelope e;
+
+		if (!p->cb || p->lent)
+			continue;
+		e = request_of(p);
+		refuse(in, p->topic, &e, ACTOR_EFAIL, stopping);
+		p->cb = 0;
+	}
 }
 
 void intake_info(const struct intake *in, struct intake_info *out)

@@ -45,6 +45,9 @@ void intake_take(struct intake *in, struct topic *t, const char *bytes, size_t l
  * delivered() or returned() has been called as often as this returned true. */
 bool intake_deliver(struct intake *in, struct topic *t, const char *bytes, size_t len,
                     struct delivery *d, bool again);
+/* What was asked by a list or a channel, and is not answered yet, is refused: the node is stopping.
+ * What came by a stream comes again. */
+void intake_give_up(struct intake *in);
 int  intake_answered(struct intake *in, actor *self, const msg *m);
 /* Tells cb of ct: count values, or code and text. In JSON. */
 void intake_tell(struct intake *in, const char *ct, const char *cb, struct packed args,

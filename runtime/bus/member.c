@@ -346,13 +346,16 @@ void member_quiet(struct member *m)
 	inbox_quiet(m->inbox);
 }
 
-bool member_idle(struct member *m, bool others_idle)
+bool member_idle(const struct member *m)
 {
 	struct peer_info out;
 
 	peers_info(m->peers, &out);
-	if (!others_idle || out.waiting || !inbox_idle(m->inbox))
-		return false;
+	return !out.waiting && inbox_idle(m->inbox);
+}
+
+bool member_leave(struct member *m)
+{
 	nodes_leave(m->nodes);
 	return nodes_left(m->nodes);
 }

@@ -36,8 +36,9 @@ void member_group(const struct member *m, const char *group,
                   void (*each)(void *arg, const char *node), void *arg);
 void member_heard(struct member *m);    /* on NODES_CHANNEL */
 void member_quiet(struct member *m);    /* nothing new is to be sent to us */
-/* What came is handled, what goes has gone, and we have left. After member_quiet(). */
-bool member_idle(struct member *m, bool others_idle);
+/* After member_quiet(): what came is handled, what goes has gone. */
+bool member_idle(const struct member *m);
+bool member_leave(struct member *m);    /* then; again and again until true: the others know */
 /* While that cannot be said, after a sleep, nothing is taken in its name; then gate() is called. */
 bool member_ours(const struct member *m);
 /* 1: it is there, or we are it; else as nodes_knows(). */

@@ -30,6 +30,8 @@ struct core_config {
 int  core_start(const struct core_config *c, struct why *why);
 /* Nothing is waiting in a pool actor's mailbox any more, or ms have passed (false). */
 bool core_drain(int ms);
+/* Nothing is waiting or being handled now, at homes neither. */
+bool core_still(void);
 /* Ends the pool's actors in reverse order of their start (their stop is called), then the pool.
  * After that no handler runs, and homes may be freed. False: one does not come back, so nothing
  * may. */

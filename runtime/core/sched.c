@@ -55,23 +55,35 @@ static bool is_ours(const struct actor *a)
 	return a->home == HOME_POOL || thread_is(a->home);
 }
 
-static bool pool_quiet(void)
+static bool quiet(bool homes)
 {
 	for (uint32_t i = 1; i < cell_count(); i++) {
 		uint64_t h = LOAD_ACQUIRE(&cell_at(i)->head);
 
-		if (is_ours(cell_at(i)) && HEAD_TOP(h) != TOP_IDLE && HEAD_TOP(h) != TOP_DEAD &&
-		    !LOAD(&cell_at(i)->parked))
+		if ((homes || is_ours(cell_at(i))) && HEAD_TOP(h) != TOP_IDLE &&
+		    HEAD_TOP(h) != TOP_DEAD && !LOAD(&cell_at(i)->parked))
 			return false;
 	}
 	return true;
+}
+
+/* An actor that has been looked at may be sent something by one that has not: then counts differ. */
+bool core_still(void)
+{
+	struct core_totals before, after;
+
+	core_counts(&before);
+	if (!quiet(true))
+		return false;
+	core_counts(&after);
+	return before.sent == after.sent && before.handled == after.handled;
 }
 
 bool core_drain(int ms)
 {
 	int64_t until = now_ms() + ms;
 
-	while (!pool_quiet()) {
+	while (!quiet(false)) {
 		if (now_ms() >= until)
 			return false;
 		pause_ms(1);

@@ -525,8 +525,13 @@ static void close_going(struct link *l)
 	conn_close(LINKED(l, struct conn, all), CLOSE_GOING, "the node is stopping");
 }
 
-void conns_leave(struct conns *all)
+static void cut_going(struct link *l)
+{
+	conn_cut(LINKED(l, struct conn, all));
+}
+
+void conns_leave(struct conns *all, bool cut)
 {
 	all->leaving = true;
-	sweep_all(&all->sweep, close_going);
+	sweep_all(&all->sweep, cut ? cut_going : close_going);
 }

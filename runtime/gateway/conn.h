@@ -59,7 +59,8 @@ void conns_gathered(struct conns *all);
 struct address *conns_admit(struct conns *all, int fd);
 /* Has so much time passed since that tick? 0 s: never. */
 bool conns_over(const struct conns *all, uint32_t since, int seconds);
-void conns_leave(struct conns *all);    /* closes each, and whoever still comes, with 1001 */
+/* Closes each, and whoever still comes, with 1001; cut: does not wait for theirs. */
+void conns_leave(struct conns *all, bool cut);
 
 /* Also what HTTP has of one: then only in, wsi, from, and posted (in conns' calls by `all`) or file
  * are set. */

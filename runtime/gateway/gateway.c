@@ -10,8 +10,9 @@
  * there are and what an address may (struct crowd), who is logged in (users.c), and the actor
  * `clients`, which lives on the first and has the others' keepers do the same (keeper.c).
  *
- * Stopping: quiet (no new connections, no new calls), then each client is told 1001, then the loops
- * end. */
+ * Stopping: quiet (no new connections, no new calls), then each client is told 1001 and goes, or is
+ * cut off, while the loops still turn: what their going brings about is said by `clients`. Then the
+ * loops end. */
 #include "gateway.h"
 
 #include <errno.h>
@@ -25,12 +26,11 @@
 #include "gate.h"
 #include "heap.h"
 #include "keeper.h"
-#include "patience.h"
 #include "proof.h"
 #include "slice.h"
 #include "ws.h"
 
-enum { FAREWELL_MS = 1000, ADDRESS_SIZE = 300, NAME_SIZE = 16 };
+enum { ADDRESS_SIZE = 300, NAME_SIZE = 16 };
 
 struct gate {
 	struct gateway *of;
@@ -120,18 +120,10 @@ static int start_threads(struct gateway *g, struct why *why)
 	       : why_set(why, -1, "no thread for clients could be started");
 }
 
-/* They leave at the same time: when one has taken that long, so have the others. */
-static void join(struct gateway *g, int ms)
+static void join(struct gateway *g)
 {
-	for (; g->running; g->running--) {
-		struct gate *gate = &g->gate[g->n - g->running];
-
-		if (join_within(gate->thread, ms))
-			continue;
-		ms = 0;
-		ws_end(gate->ws);
-		pthread_join(gate->thread, NULL);
-	}
+	for (; g->running; g->running--)
+		pthread_join(g->gate[g->n - g->running].thread, NULL);
 }
 
 /* --- its parts ---------------------------------------------------------------------------- */
@@ -250,7 +242,7 @@ void gateway_quiet(struct gateway *g)
 {
 	session_quiet();
 	for (int i = 0; i < g->n; i++)
-		ws_quiet(g->gate[i].ws);
+		ws_enter(g->gate[i].ws, WS_QUIET);
 }
 
 bool gateway_idle(const struct gateway *g)
@@ -262,22 +254,33 @@ bool gateway_idle(const struct gateway *g)
 	return !s.waiting && !w.unsent;
 }
 
+void gateway_leave(struct gateway *g, bool cut)
+{
+	for (int i = 0; i < g->n; i++)
+		ws_enter(g->gate[i].ws, cut ? WS_CUTTING : WS_LEAVING);
+}
+
+bool gateway_left(const struct gateway *g)
+{
+	for (int i = 0; i < g->n; i++)
+		if (!ws_left(g->gate[i].ws))
+			return false;
+	return true;
+}
+
 void gateway_stop(struct gateway *g)
 {
-	gateway_quiet(g);
 	for (int i = 0; i < g->n; i++)
-		ws_leave(g->gate[i].ws);
-	join(g, FAREWELL_MS);
+		if (g->running > g->n - 1 - i)  /* it has begun, but not all have */
+			ws_enter(g->gate[i].ws, WS_ENDING);
+	join(g);
 }
 
 void gateway_free(struct gateway *g)
 {
 	if (!g)
 		return;
-	for (int i = 0; i < g->n; i++)
-		if (g->running > g->n - 1 - i)  /* it has begun, but not all have */
-			ws_end(g->gate[i].ws);
-	join(g, 0);
+	gateway_stop(g);
 	for (int i = 0; i < g->n; i++) {
 		home_free(g->gate[i].home);     /* may wake once more */
 		ws_free(g->gate[i].ws);

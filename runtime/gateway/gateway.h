@@ -37,7 +37,10 @@ const char *gateway_address(const struct gateway *g);   /* "127.0.0.1:8080", the
 void gateway_info(const struct gateway *g, struct gateway_info *out);   /* any thread */
 void gateway_quiet(struct gateway *g);  /* any thread: no new connections; answers still go out */
 bool gateway_idle(const struct gateway *g);     /* any thread: no answer is due, nothing unsent */
-void gateway_stop(struct gateway *g);   /* closes clients with 1001, ends the threads */
+/* Any thread: closes clients with 1001; cut: and ends those that have not gone yet. */
+void gateway_leave(struct gateway *g, bool cut);
+bool gateway_left(const struct gateway *g);     /* any thread: all have, and were told of */
+void gateway_stop(struct gateway *g);   /* ends the threads, and whoever is still there */
 void gateway_free(struct gateway *g);   /* after core_stop */
 
 #endif

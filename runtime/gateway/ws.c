@@ -46,7 +46,6 @@ enum {
 	HEADERS_SIZE = 12288,           /* of a request, held while it is read; a cookie has 8 KB */
 };
 _Static_assert((int)LWS_PRE <= (int)WIRE_SPACE, "in front of what is sent");
-enum phase { RUNNING, QUIET, LEAVING, ENDING };
 
 struct ws {
 	struct ws_config config;
@@ -61,7 +60,8 @@ struct ws {
 	struct dealt dealt;             /* connections that another thread has taken in for it */
 	pthread_mutex_t lock;           /* of `over`: the loop may be woken no more */
 	bool over;
-	_Atomic enum phase phase;
+	_Atomic enum ws_phase phase;
+	_Atomic bool left;              /* LEAVING: nobody is there any more */
 };
 
 /* --- a connection's socket ---------------------------------------------------------------- */
@@ -114,10 +114,10 @@ static int writeable(struct lws *wsi, struct conn *c)
 	return then ? -1 : 0;
 }
 
-/* The last one ends the loop. */
+/* The last one is waited for. */
 static int one_less(struct ws *w)
 {
-	if (LOAD(&w->phase) == LEAVING)
+	if (LOAD(&w->phase) >= WS_LEAVING)
 		ws_wake(w);
 	return 0;
 }
@@ -278,7 +278,7 @@ static void adopt(struct ws *w, int fd)
 
 static int take_in(struct ws *w)
 {
-	if (LOAD(&w->phase) != RUNNING)
+	if (LOAD(&w->phase) != WS_RUNNING)
 		return -1;
 	for (int i = 0, fd; i < ACCEPT_MAX && (fd = door_accept(&w->door)) != DOOR_EMPTY; i++) {
 		struct ws *to = fd < 0 ? NULL : w->config.whose(w->config.arg);
@@ -294,7 +294,7 @@ static int take_in(struct ws *w)
 static void take_dealt(struct ws *w)
 {
 	for (int fd; (fd = dealt_next(&w->dealt)) >= 0; )
-		if (LOAD(&w->phase) == RUNNING)
+		if (LOAD(&w->phase) == WS_RUNNING)
 			adopt(w, fd);
 		else
 			close(fd);
@@ -313,17 +313,18 @@ static void end(struct ws *w)
 
 static void follow_phase(struct ws *w)
 {
-	enum phase phase = LOAD(&w->phase);
+	enum ws_phase phase = LOAD(&w->phase);
 	const struct link *calls = &w->conns.calls;
 
-	if (phase >= QUIET && w->listener)
+	if (phase >= WS_QUIET && w->listener)
 		wire_end_in(w->listener, 0);
-	if (phase == LEAVING) {
-		conns_leave(&w->conns);
+	if (phase >= WS_LEAVING && !LOAD(&w->left)) {
+		conns_leave(&w->conns, phase >= WS_CUTTING);
 		web_leave(&w->conns);
+		/* release: what its sessions told, leaving; partner: ws_left() */
+		STORE_RELEASE(&w->left, !LOAD(&w->conns.clients) && calls->next == calls);
 	}
-	if (!w->over && (phase == ENDING ||
-	                 (phase == LEAVING && !LOAD(&w->conns.clients) && calls->next == calls)))
+	if (!w->over && phase == WS_ENDING)
 		end(w);
 }
 
@@ -548,28 +549,18 @@ void ws_take(struct ws *w, int fd)
 	ws_wake(w);
 }
 
-static void advance(struct ws *w, enum phase to)
+void ws_enter(struct ws *w, enum ws_phase phase)
 {
-	enum phase was = LOAD(&w->phase);
+	enum ws_phase was = LOAD(&w->phase);
 
-	while (was < to && !CAS(&w->phase, &was, to))
+	while (was < phase && !CAS(&w->phase, &was, phase))
 		;
 	ws_wake(w);
 }
 
-void ws_quiet(struct ws *w)
+bool ws_left(const struct ws *w)
 {
-	advance(w, QUIET);
-}
-
-void ws_leave(struct ws *w)
-{
-	advance(w, LEAVING);
-}
-
-void ws_end(struct ws *w)
-{
-	advance(w, ENDING);
+	return LOAD_ACQUIRE(&w->left);
 }
 
 void ws_count(const struct ws *w, struct ws_info *add)

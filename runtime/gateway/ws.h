@@ -36,9 +36,11 @@ struct ws *ws_new(const struct ws_config *c, struct why *why);
 void ws_run(struct ws *w);              /* its own thread: until ws_end() */
 void ws_take(struct ws *w, int fd);     /* any thread: a connection for it; takes */
 void ws_wake(struct ws *w);             /* any thread: a turn soon */
-void ws_quiet(struct ws *w);            /* any thread, as are the next two: no new connections */
-void ws_leave(struct ws *w);            /* closes each with 1001; ws_run() ends with the last */
-void ws_end(struct ws *w);              /* ws_run() returns */
+/* Any thread. QUIET: no new connections; LEAVING: closes each with 1001; CUTTING: ends those that
+ * have not gone yet; ENDING: ws_run() returns. None is gone back from. */
+enum ws_phase { WS_RUNNING, WS_QUIET, WS_LEAVING, WS_CUTTING, WS_ENDING };
+void ws_enter(struct ws *w, enum ws_phase phase);
+bool ws_left(const struct ws *w);       /* any thread; LEAVING: all are gone, and told of */
 void ws_count(const struct ws *w, struct ws_info *add); /* any thread */
 /* After ws_run(); nobody may wake it any more. NULL is fine. */
 void ws_free(struct ws *w);

@@ -36,6 +36,22 @@ const struct actor_type patch = {
 };
 """
 
+# Tells the garden who leaves, node or client.
+HERALD = """
+#include "actor.h"
+static int start(actor *self)
+{
+	return actor_join(self, "beforeQuit", "left") | actor_join(self, "stopped", "left");
+}
+static int left(actor *self, const msg *m)
+{
+	return actor_send(self, actor_find("clients"), "room", "garden", "left", msg_str(m, 0));
+}
+const struct actor_type herald = {
+	.name = "herald", .start = start, .on = ON({ "left", "who:str", left, 0 }),
+};
+"""
+
 
 class Sessions(Case):
     options, threads = None, 1
@@ -321,6 +337,23 @@ class Rooms(Sessions):
         cat.close()
         until(lambda: nodes[1].json("call", "clients", "count", "garden")[0]["args"] == [1],
               "who is gone is in no room")
+
+    def test_farewells_reach_the_other_node(self):
+        """What handlers say as the node stops, and as its clients go, whether they hear it or not.
+        """
+        redis = RedisServer()
+        self.addCleanup(redis.stop)
+        herald = write_files(make_folder(), {"herald.c": HERALD}) / "herald.c"
+        nodes = [self.start("--node", name, HERE / "actors/club.c", herald, redis=redis.url)
+                 for name in ("one", "two")]
+        until(lambda: redis.client().pubsub_numsub("clients")[0][1] == 2, "both have subscribed")
+        ann = self.login(nodes[0], "ann")
+        ann.call("enter", "garden", tpc="club")
+        going = [self.login(nodes[1], "user %d" % i) for i in range(6)]
+        nodes[1].stop(leaving=going[:3])
+        heard = sorted(ann.receive()["args"][0] for _ in range(7))
+        self.assertEqual(heard, ["two"] + ["user %d" % i for i in range(6)])
+        self.assertNotIn("two", [n["name"] for n in nodes[0].json("nodes")])
 
     def speak(self, ann, *others):
         ann.send({"tpc": "club", "func": "say", "args": ["garden", "hello"]})

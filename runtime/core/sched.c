@@ -67,7 +67,7 @@ static bool quiet(bool homes)
 	return true;
 }
 
-/* An actor that has been looked at may be sent something by one that has not: then counts differ. */
+/* What was looked at may be sent something by what was not yet: then the counts differ. */
 bool core_still(void)
 {
 	struct core_totals before, after;

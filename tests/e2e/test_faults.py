@@ -342,11 +342,19 @@ class Ends(Faults):
 
     def test_with_a_caller_waiting(self):
         """Somebody's answer that never comes does not keep the runtime; he is told."""
-        runtime = self.start(HERE / "actors/gate.c", stop=False)
-        ws = runtime.client()
+        server = RedisServer()
+        self.addCleanup(server.stop)
+        runtime = self.start(HERE / "actors/gate.c", redis=server.url, stop=False)
+        ws, caller = runtime.client(), runtime.caller()
         ws.send({"tpc": "gate", "func": "pass", "cb": "callback"})
         self.assertEqual(ws.call("test", "a", "b"), ["ab"])
+        for via in "rpush", "publish":
+            caller.send("gate", "pass", via=via, id=via)
+        until(lambda: runtime.json("call", "gate", "waiting")[0]["args"] == [3], "taken")
         runtime.stop()
+        answers = [caller.answer() for _ in range(2)]
+        self.assertEqual({a["id"]: a["err"]["text"] for a in answers},
+                         dict.fromkeys(("rpush", "publish"), "the node is stopping"))
         frames, code = ws.closed()
         self.assertEqual(code, 1001)
         self.assertTrue(all(f["func"] == "callback" and f["err"]["code"] < 0 for f in frames))

@@ -105,7 +105,7 @@ struct actor_type {
 	/* a handler of compiled code is ended after; 0: 1,000 */
 	unsigned budget_ms;
 	/* 1: the message at which a patch is taken back by itself is handled again, by the code
-	 * before it; 0: it fails */
+	 * before it; 0: it fails. The actor's own counts, not the patch's */
 	int retry;
 	/* nonzero: what its node had when it died is not sent to it again (see msg_again) */
 	int at_most_once;

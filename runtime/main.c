@@ -18,13 +18,17 @@ static int say(const struct options *o)
 	return 0;
 }
 
+/* What supervisors and log rotators send ("reopen your logs") must not end it. */
+static const int ignored[] = { SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM };
+
 int main(int argc, char **argv)
 {
 	struct options o;
 	struct why why = { "" };
 	int status;
 
-	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
+		signal(ignored[i], SIG_IGN);
 	if (options_read(&o, argc, argv, &why) < 0) {
 		fprintf(stderr, "actord: %s\n", why.text);
 		status = 2;

@@ -411,6 +411,7 @@ static void on_alarm(int signo)
 static void begin_stop(struct node *n, const char *why)
 {
 	n->stopping = true;
+	signal(SIGALRM, on_alarm);
 	alarm(ALARM_S);
 	log_line(LOG_INFO, "node", "stopping (%s)", why);
 	patch_quiet();
@@ -507,7 +508,6 @@ static void run(struct node *n)
 	loop_signal(n->loop, SIGTERM, on_stop, n);
 	loop_signal(n->loop, SIGINT, on_stop, n);
 	snprintf(socket_path, sizeof socket_path, "%s", control_path(n->control));
-	signal(SIGALRM, on_alarm);
 	n->stop = stop_new(n->loop);
 	n->redis_late = loop_timer_new(n->loop, on_redis_late, n);
 	n->starts = loop_timer_new(n->loop, when_started, n);
@@ -540,7 +540,6 @@ static void block_signals(sigset_t *before)
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		sigdelset(&set, own[i]);
 	pthread_sigmask(SIG_SETMASK, &set, before);
-	signal(SIGHUP, SIG_IGN);
 }
 
 /* A signal more must not end a process that is about to end well. */

@@ -5,6 +5,7 @@ where it stands, and actorctl's wait."""
 import json
 import os
 import pathlib
+import signal
 import socket
 import stat
 import subprocess
@@ -83,6 +84,11 @@ class Protocol(Case):
         self.assertEqual(self.line().call("ping", id=1),
                          {"func": "answer", "args": ["pong"], "id": 1})
         self.assertEqual(self.runtime.actorctl("call", "echo", "say", "x").out, "x\n")
+
+    def test_signals_that_others_send(self):
+        """As log rotators do: there is nothing to do, and it goes on (tearDown)."""
+        for number in signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM:
+            self.runtime.process.send_signal(number)
 
     def test_nodes_without_redis(self):
         """It is shown, and that it can know of no other."""

@@ -354,6 +354,11 @@ void peer_speaks(struct peer *p, uint64_t life)
 	watches_life(&p->watches, life);
 }
 
+uint64_t peer_speaking(const struct peer *p)
+{
+	return p->watches.life;
+}
+
 actor_id peer_came(struct peer *p, const struct part *part)
 {
 	actor_id who = 0;

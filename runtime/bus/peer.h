@@ -49,6 +49,7 @@ int  peer_push(struct peer *p, const msg *m, const char *user);
 /* A frame came, of that life, which peer_here() may not know yet: what an earlier one watched
  * here is watched no more. Before what is in the frame. */
 void peer_speaks(struct peer *p, uint64_t life);
+uint64_t peer_speaking(const struct peer *p);    /* that life */
 /* What came from it. The actor that an ask is asked by hears `answered`, and calls
  * peer_answered() with the same table. */
 struct places;

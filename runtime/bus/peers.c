@@ -19,11 +19,13 @@
 
 enum { PEERS_MOST = 4096, MAILBOX_COUNT = 8192, MAILBOX_BYTES = 8 << 20 };
 
+struct full { struct peer *peer; uint64_t life; };
+
 struct host {
 	char *name;
 	struct peer **peer;             /* those that have it; */
 	unsigned n, room, turn;
-	struct peer **full;             /* of them, those whose actor takes nothing more */
+	struct full *full;              /* whose actor takes nothing more, as they said: */
 	unsigned n_full;
 	actor_id away;                  /* where the core sends it */
 	struct host *next;              /* lost, too */
@@ -78,6 +80,15 @@ static struct host *host_of(struct peers *s, const char *name, size_t len)
 	return h;
 }
 
+static uint64_t *named(const struct peers *s, const struct peer *p)
+{
+	unsigned i = 0;
+
+	while (s->peer[i] != p)
+		i++;
+	return &s->named[i];
+}
+
 static void host_add(struct host *h, struct peer *p)
 {
 	if (h->n && h->peer[h->n - 1] == p)
@@ -99,55 +110,56 @@ static void host_drop(struct host *h, const struct peer *p)
 	h->n = n;
 }
 
-static bool host_is_full(const struct host *h, const struct peer *p)
+static struct full *host_full(const struct host *h, const struct peer *p)
 {
-	unsigned i = 0;
-
-	while (i < h->n_full && h->full[i] != p)
-		i++;
-	return i < h->n_full;
+	for (unsigned i = 0; i < h->n_full; i++)
+		if (h->full[i].peer == p)
+			return &h->full[i];
+	return NULL;
 }
 
-static bool host_has(const struct host *h, const struct peer *p)
+/* What an earlier life of its said counts no more; a later one's, once that is known. */
+static bool host_is_full(const struct peers *s, const struct host *h, const struct peer *p)
+{
+	const struct full *f = host_full(h, p);
+
+	return f && f->life == *named(s, p);
+}
+
+static bool host_takes(const struct peers *s, const struct host *h)
 {
 	unsigned i = 0;
 
-	while (i < h->n && h->peer[i] != p)
+	while (i < h->n && host_is_full(s, h, h->peer[i]))
 		i++;
 	return i < h->n;
 }
 
-static void host_room(struct host *h, struct peer *p, bool room)
+static void host_room(struct host *h, struct peer *p, uint64_t life, bool room)
 {
-	unsigned n = 0;
+	struct full *f = host_full(h, p);
 
-	for (unsigned i = 0; i < h->n_full; i++)
-		if (h->full[i] != p)
-			h->full[n++] = h->full[i];
-	h->n_full = n;
-	if (room)
+	if (room) {
+		if (f && f->life == life)
+			*f = h->full[--h->n_full];
 		return;
-	h->full = mem_resize(h->full, (n + 1) * sizeof(struct peer *));
-	h->full[h->n_full++] = p;
+	}
+	if (!f) {
+		h->full = mem_resize(h->full, (h->n_full + 1) * sizeof *h->full);
+		f = &h->full[h->n_full++];
+	}
+	*f = (struct full){ p, life };
 }
 
-/* anew: it is gone, or in another life, so what it said of its actors counts no more. */
-struct dropping { struct peer *p; bool anew; };
-
-static void drop(const void *node, VISIT when, void *arg)
+static void drop(const void *node, VISIT when, void *p)
 {
-	const struct dropping *d = arg;
-
-	if (when != postorder && when != leaf)
-		return;
-	host_drop(*(struct host *const *)node, d->p);
-	if (d->anew)
-		host_room(*(struct host *const *)node, d->p, true);
+	if (when == postorder || when == leaf)
+		host_drop(*(struct host *const *)node, p);
 }
 
 static void lead_host(const struct peers *s, struct host *h)
 {
-	actor_id to = !h->n ? 0 : h->n_full >= h->n ? s->shut_id
+	actor_id to = !h->n ? 0 : !host_takes(s, h) ? s->shut_id
 	              : h->n == 1 ? peer_proxy(h->peer[0]) : s->others_id;
 
 	if (to != h->away && !core_set_away(h->name, to))
@@ -268,19 +280,9 @@ struct peer *peers_get(struct peers *s, const char *name)
 	return p;
 }
 
-static uint64_t *named(struct peers *s, const struct peer *p)
-{
-	unsigned i = 0;
-
-	while (s->peer[i] != p)
-		i++;
-	return &s->named[i];
-}
-
 void peers_seen(struct peers *s, const char *name, uint64_t life, struct packed info)
 {
 	struct peer *p = peers_get(s, name);
-	struct dropping d = { p, false };
 	struct packed list = info;
 	uint64_t *had;
 	size_t n;
@@ -292,9 +294,8 @@ void peers_seen(struct peers *s, const char *name, uint64_t life, struct packed 
 	had = named(s, p);
 	if (!n && *had && *had != life) /* its inbox is not open yet, then it says what it has */
 		return;
-	d.anew = *had != life;
 	*had = n ? life : 0;
-	twalk_r(s->hosts, drop, &d);
+	twalk_r(s->hosts, drop, p);
 	add_topics(s, p, list, n);
 	lead_all(s);
 }
@@ -302,12 +303,11 @@ void peers_seen(struct peers *s, const char *name, uint64_t life, struct packed 
 void peers_gone(struct peers *s, const char *name)
 {
 	struct peer *p = peers_find(s, name);
-	struct dropping d = { p, true };
 	struct why why;
 
 	if (!p)
 		return;
-	twalk_r(s->hosts, drop, &d);
+	twalk_r(s->hosts, drop, p);
 	lead_all(s);
 	*named(s, p) = 0;
 	why_set(&why, 0, "the node %s is gone", name);
@@ -318,9 +318,9 @@ void peers_room(struct peers *s, struct peer *p, const char *name, bool room)
 {
 	struct host *h = host_find(s, name);
 
-	if (!h || !host_has(h, p))
+	if (!h)
 		return;
-	host_room(h, p, room);
+	host_room(h, p, peer_speaking(p), room);
 	lead_host(s, h);
 }
 
@@ -371,7 +371,7 @@ static int take(actor *self, const msg *m, bool client)
 	for (unsigned i = 0; h && i < h->n; i++) {
 		struct peer *p = h->peer[h->turn++ % h->n];
 
-		if ((peer_open(p) && !host_is_full(h, p)) || i + 1 == h->n)
+		if ((peer_open(p) && !host_is_full(s, h, p)) || i + 1 == h->n)
 			return peer_take(p, self, m, client);
 	}
 	why_set(&why, 0, "no node has an actor named %s (any more)", msg_str(m, 0));

@@ -13,7 +13,8 @@ void          peers_free(struct peers *s);      /* when the core has stopped */
  * that has none yet keeps those of the one before, if that was there until now. */
 void peers_seen(struct peers *s, const char *name, uint64_t life, struct packed info);
 void peers_gone(struct peers *s, const char *name);
-/* That actor of its takes nothing more, so senders get ACTOR_EFULL; or it does again. */
+/* That actor of its takes nothing more, so senders get ACTOR_EFULL; or it does again. That is so of
+ * the life that says it (peer_speaks()). */
 void peers_room(struct peers *s, struct peer *p, const char *name, bool room);
 void peers_up(struct peers *s);
 /* What other nodes sent is being handled, and may be answered soon; or it all is. */

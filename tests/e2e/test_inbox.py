@@ -95,10 +95,12 @@ class Busy(Nodes):
         got, sent = [], []
         run.start()
         self.addCleanup(run.join)
-        def refused():
+        def refused():          # here it may be full before, for the flood
             done = alpha.actorctl("send", "sink", "put", "3", str(len(sent) + 1))
-            return done.err if done.code else sent.append(done)
-        self.assertIn("its mailbox, on another node, is full", until(refused, "it is refused"))
+            if not done.code:
+                sent.append(done)
+            return "its mailbox, on another node, is full" in done.err
+        until(refused, "it is refused", 30)
         self.assertGreater(self.db.xlen(self.INBOX), 3000)
         for _ in range(20):
             self.assertEqual(self.call(alpha, "blocker", "busy", 0), ["done"])
@@ -116,6 +118,75 @@ class Busy(Nodes):
         until(lambda: self.db.xlen(self.INBOX) == 0, "all is handled")
         self.assertEqual(self.call(beta, "sink", "told"), [3000, 0, 3000])
         self.assertFalse([x for x in beta.err.lines if "came after" in x])
+
+
+class Full(Nodes):
+    """Who says that an actor takes no more, by frames that are written here."""
+
+    ROOM = 9
+
+    def setUp(self):
+        super().setUp()
+        self.db = self.server.client()
+        self.addCleanup(self.db.close)
+        self.alpha = self.node("alpha")
+        self.sequences, self.turn = {}, 0
+
+    def says(self, name, life, *topics):
+        """It is there, and has these."""
+        self.turn += 1
+        turn = "turn%d" % self.turn
+        self.db.xadd("actord:{node:%s}" % name, {"f": b""})
+        self.db.hset("actord:{nodes}:" + name, mapping={
+            "identity": name, "life": life, "info": msgpack.packb({"topics": [turn, *topics]})})
+        self.db.zadd("actord:{nodes}", {name: (self.db.time()[0] + 3600) * 1000})
+        self.db.incr("actord:{nodes}:version")
+        self.reach(self.alpha, turn)
+
+    def room(self, name, life, there):
+        """A frame of its; it has been read."""
+        sequence = self.sequences[name, life] = self.sequences.get((name, life), 0) + 1
+        inbox = "actord:{node:alpha}"
+        self.db.xadd(inbox, {"f": msgpack.packb([1, name, life, sequence]) +
+                             msgpack.packb([self.ROOM, there, "hers"])})
+        until(lambda: self.db.xlen(inbox) == 0, "it is handled")
+
+    def taken(self):
+        sent = self.alpha.actorctl("send", "hers", "put")
+        if sent.code:
+            self.assertIn("its mailbox, on another node, is full", sent.err)
+        return not sent.code
+
+    def refused(self, name, life):
+        def look():
+            self.room(name, life, 0)
+            return not self.taken()
+        until(look, "it is refused")
+
+    def test_whose_actor_it_is_no_more(self):
+        self.says("mallory", 1, "hers")
+        self.says("mary", 1, "hers")
+        self.room("mallory", 1, 0)
+        self.says("mallory", 1)
+        self.assertTrue(self.taken())
+        self.room("mallory", 1, 1)
+        self.says("mallory", 1, "hers")
+        self.says("mary", 1)
+        self.assertTrue(self.taken())
+        self.refused("mallory", 1)
+        self.room("mallory", 1, 1)
+        self.assertTrue(self.taken())
+
+    def test_an_earlier_life_said_so(self):
+        self.says("mallory", 2, "hers")
+        self.room("mallory", 1, 0)
+        self.assertTrue(self.taken())
+        self.room("mallory", 3, 0)
+        self.assertTrue(self.taken())
+        self.refused("mallory", 2)
+        self.says("mallory", 3, "hers")
+        self.assertTrue(self.taken())
+        self.refused("mallory", 3)
 
 
 class Deadly(Nodes):

@@ -179,7 +179,7 @@ class Node(Linked):
         if not hosts:
             raise Refused(ENOENT, "no node has an actor %s (this one has looked %s)" %
                           (to, "since " + self.since if self.joined.is_set() else "for none yet"))
-        free = [p for p in hosts if not room or to not in p.full]
+        free = [p for p in hosts if not room or not p.is_full(to)]
         if not free:
             raise Refused(EFULL, "%s: its mailbox, on another node, is full, and more waits for "
                           "it: try again later" % to)
@@ -255,8 +255,7 @@ class Node(Linked):
         peer = self._peer(name)
         if peer.here and peer.life != life:
             self._refuse(peer, "the node %s was started again" % name)
-        if peer.life != life:
-            peer.full.clear()
+        peer.full = {n: of for n, of in peer.full.items() if of != peer.life or of == life}
         peer.here, peer.life, peer.topics = True, life, topics
 
     def _refuse(self, peer, reason):
@@ -389,14 +388,14 @@ class Node(Linked):
                     entry_id(name)[0] + part[2] < joined_ms     # whoever asked has given up
                 calls += [] if late else [(part, link)]
             elif not client:
-                self._came_part(peer, part)
+                self._came_part(peer, life, part)
             client = kind == CLIENT     # what is behind it a client has called
             link = link if client else None
         self._work.put((name, (node, sender.life, sender.last), peer, calls, again))
         if wrong:
             self.complain("the rest of a frame of the node %s was refused: %s" % (node, wrong))
 
-    def _came_part(self, peer, part):
+    def _came_part(self, peer, life, part):
         kind, number = part[:2]
         of, waiting = self._asks.get(number, (None, None))
         if kind == ANSWER and of is peer:
@@ -407,7 +406,7 @@ class Node(Linked):
             _, name, callback = self._watches.pop(number)
             gevent.spawn(callback, name, part[3])
         elif kind == ROOM:
-            (peer.full.discard if number else peer.full.add)(part[2])
+            peer.came_room(part[2], life, number)
         elif kind == WATCH and part[2] not in self.topics:
             peer.put(wire.part([DOWN, number, wire.text(part[2]), "there is no such actor there"]),
                      always=True)

@@ -26,7 +26,7 @@ class Peer:
         self.rest.set()                 # nothing waits, nothing is under way
         self.sequence, self.here, self.crowded = node.sequences.pop(name, 0), False, False
         self.life, self.topics = None, ()
-        self.full = set()               # its actors that take nothing more
+        self.full = {}                  # its actors that take nothing more; in which of its lives
         self.greenlet = gevent.spawn(self._write)
 
     def put(self, data, always=False):
@@ -37,6 +37,16 @@ class Peer:
         self.bytes += len(self.parts[-1])
         self.rest.clear()
         self.more.set()
+
+    def came_room(self, name, life, room):
+        if not room:
+            self.full[name] = b"%d" % life
+        elif self.full.get(name) == b"%d" % life:
+            del self.full[name]
+
+    def is_full(self, name):
+        """What an earlier life of its said counts no more."""
+        return name in self.full and self.full[name] == self.life
 
     def _take(self):
         """As much as a frame has."""

@@ -97,7 +97,7 @@ class Asleep(Nodes):
         key = "actord:{logbook}"
         with db.pipeline() as together:
             for n in range(200):
-                together.xadd(key, {"m": msgpack.packb({"func": "note", "args": [n, 5]})})
+                together.xadd(key, {"m": msgpack.packb({"func": "note", "args": [n, 25]})})
             together.execute()
         until(lambda: len(self.noted(a)) > 5, "it has handled some")
         a.process.send_signal(signal.SIGSTOP)

@@ -78,11 +78,12 @@ void failover_see_least(struct failover *f, const struct redis_reply *r)
 	if (!least || !lag_s)
 		snprintf(f->warning, sizeof f->warning, "%s may lose what was acknowledged last, "
 		         "as a write needs no replica: CONFIG SET min-replicas-to-write 1 "
-		         "min-replicas-max-lag 1", f->what);
+		         "min-replicas-max-lag 1 (a node asks for it when it connects)", f->what);
 	else if (lag_s > LAG_LEAST_S)
 		snprintf(f->warning, sizeof f->warning, "%s may lose what was acknowledged in the "
 		         "last %d s, for which a replica may be behind: CONFIG SET "
-		         "min-replicas-max-lag 1", f->what, lag_s);
+		         "min-replicas-max-lag 1 (a node asks for it when it connects)", f->what,
+		         lag_s);
 }
 
 /* --- what no replica may have ------------------------------------------------------------- */

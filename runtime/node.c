@@ -186,12 +186,20 @@ static int say_metrics(struct node *n, struct buf *b, const char **type)
 	metrics_core(b);
 	report_patch_metrics(b);
 	if (n->bus)
-		report_redis_metrics(b, bus_connected(n->bus), counted(n));
+		report_redis_metrics(b, bus_state(n->bus) != BUS_AWAY, counted(n));
 	if (n->gateway) {
 		gateway_info(n->gateway, &clients);
 		metrics_clients(b, &clients);
 	}
 	return 200;
+}
+
+/* NULL: it serves. Any thread. */
+static const char *unready(void *arg)
+{
+	const struct node *n = arg;
+
+	return n->stopping ? "stopping" : !n->ready ? "starting" : report_trouble(n->bus);
 }
 
 static int say_status(struct buf *b, const char **type, const char *trouble)
@@ -203,8 +211,7 @@ static int say_status(struct buf *b, const char **type, const char *trouble)
 
 static int say_page_status(struct node *n, struct buf *b, const char **type)
 {
-	struct page_node p = { .name = n->name,
-	                       .redis = !n->bus ? "none" : bus_connected(n->bus) ? "up" : "away" };
+	struct page_node p = { .name = n->name, .redis = report_redis_state(n->bus) };
 	struct gateway_info i = { 0 };
 	struct gateway *g = n->gateway;
 
@@ -228,11 +235,7 @@ static int http(void *arg, const char *path, struct buf *body, const char **type
 	if (strcmp(path, "/healthz") == 0)
 		return say_status(body, type, NULL);
 	if (strcmp(path, "/readyz") == 0)
-		return say_status(body, type,
-				  n->stopping                        ? "stopping"
-				  : !n->ready                        ? "starting"
-				  : n->bus && !bus_connected(n->bus) ? "Redis does not answer"
-								     : NULL);
+		return say_status(body, type, unready(n));
 	return debug_page(path, body, type) ? 200 : page_file(path, body, type);
 }
 
@@ -246,7 +249,7 @@ static int start_actor(void *arg, const char *what,
 static unsigned sections(void *arg, struct buf *b)
 {
 	struct node *n = arg;
-	struct bus_info i = { .connected = true };
+	struct bus_info i;
 	unsigned pairs = 2;
 
 	if (n->bus) {
@@ -259,10 +262,7 @@ static unsigned sections(void *arg, struct buf *b)
 		pairs++;
 	}
 	report_patches(b);
-	pack_text(b, "warnings");
-	pack_list(b, i.connected ? 0 : 1);
-	if (!i.connected)
-		pack_text(b, "Redis does not answer");
+	report_warnings(b, n->bus);
 	return pairs;
 }
 
@@ -332,9 +332,9 @@ static int rooms_start(struct node *n, struct why *why)
 		.keys = c->patch_keys, .node = n->name, .groups = c->groups,
 		.probation = c->probation,
 	};
-	struct control_sources sources = { .node = n->name, .sections = sections,
-	                                   .memory = memory, .nodes = nodes, .fields = patch_fields,
-	                                   .start = start_actor, .arg = n };
+	struct control_sources sources = {
+		.node = n->name, .unready = unready, .sections = sections, .memory = memory,
+		.nodes = nodes, .fields = patch_fields, .start = start_actor, .arg = n };
 	struct bus_config bus = {
 		.node = n->name, .identity = n->identity, .groups = c->groups,
 		.patches = report_in_force, .refused = on_name_refused, .arg = n,

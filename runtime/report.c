@@ -19,6 +19,22 @@ static void pair_text(struct buf *b, const char *name, const char *v)
 	pack_text(b, v);
 }
 
+const char *report_trouble(const struct bus *bus)
+{
+	static const char *const trouble[] = {
+		[BUS_AWAY] = "Redis does not answer",
+		[BUS_RESTS] = "messages from Redis rest, as it refuses what they need: see the log",
+		[BUS_UP] = NULL,
+	};
+
+	return trouble[bus ? bus_state(bus) : BUS_UP];
+}
+
+const char *report_redis_state(const struct bus *bus)
+{
+	return !bus ? "none" : bus_state(bus) == BUS_AWAY ? "away" : "up";
+}
+
 void report_redis_metrics(struct buf *b, bool connected, struct bus_info i)
 {
 	metrics_one(b, "actord_redis_up", "Redis is connected and all topics are subscribed.",
@@ -65,6 +81,16 @@ void report_redis(struct buf *b, const char *kind, const struct bus_info *i)
 	pair_int(b, "elsewhere", i->elsewhere);
 	if (*i->warning)
 		pair_text(b, "warning", i->warning);
+}
+
+void report_warnings(struct buf *b, const struct bus *bus)
+{
+	const char *trouble = report_trouble(bus);
+
+	pack_text(b, "warnings");
+	pack_list(b, trouble ? 1 : 0);
+	if (trouble)
+		pack_text(b, trouble);
 }
 
 void report_clients(struct buf *b, struct gateway *g)
@@ -190,7 +216,10 @@ unsigned report_nodes(struct buf *out, const struct bus *bus, const char *node, 
 		alone(out, node);
 		return 1;
 	}
-	if (!bus_connected(bus))
+	if (bus_state(bus) == BUS_AWAY)
 		*but = "Redis does not answer: of other nodes this is what was known before";
+	else if (bus_state(bus) == BUS_RESTS)
+		*but = "Redis refuses to list this node (its log says how): of other nodes this "
+		       "is what was known before";
 	return bus_nodes(bus, out);
 }

@@ -510,9 +510,9 @@ unsigned bus_nodes(const struct bus *b, struct buf *rows)
 	return member_rows(b->member, rows);
 }
 
-bool bus_connected(const struct bus *b)
+enum bus_state bus_state(const struct bus *b)
 {
-	return b->ready;
+	return !b->ready ? BUS_AWAY : member_rests(b->member) ? BUS_RESTS : BUS_UP;
 }
 
 void bus_quiet(struct bus *b)

@@ -42,8 +42,12 @@ void bus_info(const struct bus *b, struct bus_info *out);
 /* A map for each node on this Redis, this one first; their number. */
 unsigned bus_nodes(const struct bus *b, struct buf *rows);
 void bus_quiet(struct bus *b);          /* takes nothing more; answers still go out */
-/* Any thread: the link is up and all is subscribed. */
-bool bus_connected(const struct bus *b);
+enum bus_state {
+	BUS_AWAY,
+	BUS_RESTS,      /* as BUS_UP, but Redis refuses what this node needs to take messages */
+	BUS_UP,         /* the link is, and all is subscribed */
+};
+enum bus_state bus_state(const struct bus *b);  /* any thread */
 /* What was taken is answered, and Redis has that, and all else that was said. */
 bool bus_idle(struct bus *b);
 /* Who waits on a list or a channel for an answer that will not come in time is told so. */

@@ -453,10 +453,8 @@ static void on_joined(void *arg, const struct redis_reply *r)
 		in->alone.trim = in->at;
 		acks_anew(in->acks);
 	}
-	if (!in->up) {                  /* else the key alone was gone, or the name in doubt */
-		in->up = true;
-		in->c.opened(in->c.arg, NULL);
-	}
+	in->up = true;                  /* it may have been: the key alone was gone, say */
+	in->c.opened(in->c.arg, NULL);
 	acks_up(in->acks);
 	read_on(in);
 }

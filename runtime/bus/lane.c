@@ -205,6 +205,21 @@ static size_t items_in(const redisReply *r)
 	return n;
 }
 
+/* Redis ends what fails in a script with " script: SHA, on @user_script:LINE.". Of a script of one
+ * line, as all of ours are, that tells nobody anything. */
+static size_t cut_script(char *error, size_t len)
+{
+	static const char begin[] = " script: ", end[] = ", on @user_script:1.";
+	enum { BEGIN = sizeof begin - 1, SHA = 40, END = sizeof end - 1 };
+	size_t cut = len - (BEGIN + SHA + END);
+
+	if (len <= BEGIN + SHA + END || memcmp(error + cut, begin, BEGIN) ||
+	    memcmp(error + len - END, end, END))
+		return len;
+	error[cut] = 0;
+	return cut;
+}
+
 static struct redis_reply converted(const redisReply *r, struct redis_reply **free)
 {
 	struct redis_reply out = { .type = REDIS_NIL };
@@ -218,7 +233,7 @@ static struct redis_reply converted(const redisReply *r, struct redis_reply **fr
 	case REDIS_REPLY_STRING: case REDIS_REPLY_STATUS: case REDIS_REPLY_ERROR:
 		out.type = r->type == REDIS_REPLY_ERROR ? REDIS_ERROR : REDIS_STR;
 		out.str = r->str;
-		out.len = r->len;
+		out.len = out.type == REDIS_ERROR ? cut_script(r->str, r->len) : r->len;
 		break;
 	case REDIS_REPLY_ARRAY:
 		out.type = REDIS_LIST;

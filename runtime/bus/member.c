@@ -5,10 +5,15 @@
  * another's, and nobody sends to an inbox that is not there.
  *
  *      link up -> nodes (the name is ours) -> inbox (is there, is read) -> announce -> joined
+ *
+ * What Redis refuses before that keeps the other nodes from us, no more. When it refuses our beats
+ * later, the name may be another's before long: all that is taken in it rests, until a beat is let
+ * in again.
  */
 #include "member.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -30,7 +35,8 @@ struct member {
 	char life_text[24];             /* as inbox.h has it */
 	bool open, quiet;               /* the inbox is read; our topics are withdrawn */
 	bool shut;                      /* Redis did not let us have it: tried again at a look */
-	bool failed;                    /* which has been said */
+	bool failed;                    /* others cannot reach us, which has been said */
+	_Atomic bool rests;             /* others look */
 	struct loop_timer *look;        /* at the patches */
 	int64_t said_ms;
 };
@@ -114,17 +120,38 @@ static void on_look(void *arg)
 
 /* --- joining ------------------------------------------------------------------------------ */
 
-static void failed(void *arg, const char *reason)
+static void failed(struct member *m, const char *reason)
 {
-	struct member *m = arg;
-
-	if (now_ms() - m->said_ms >= SAY_MS)
+	if (!m->failed || now_ms() - m->said_ms >= SAY_MS) {
 		log_line(LOG_WARN, "bus", "other nodes cannot reach this one: %s (the keys are "
 		         "actord:{nodes}* and actord:{node:%s}*); trying again", reason,
 		         m->c.node);
-	m->said_ms = now_ms();
+		m->said_ms = now_ms();
+	}
 	m->failed = true;
 	m->c.joined(m->c.arg, reason);
+}
+
+static void rest(struct member *m, const char *reason)
+{
+	if (m->rests && now_ms() - m->said_ms < SAY_MS)
+		return;
+	m->rests = true;
+	m->said_ms = now_ms();
+	log_line(LOG_WARN, "bus", "messages from Redis rest (lists, streams, other nodes'): %s; "
+	         "delete what others wrote to actord:{nodes}, actord:{nodes}:%s or "
+	         "actord:{nodes}:version, or give this user of Redis its rights on them: then all "
+	         "goes on by itself", reason, m->c.node);
+}
+
+static void on_refusal(void *arg, const char *reason)
+{
+	struct member *m = arg;
+
+	if (!nodes_ours(m->nodes))
+		rest(m, reason);
+	else if (!m->open)              /* else nothing has come of it so far */
+		failed(m, reason);
 }
 
 static void on_joined(void *arg)
@@ -136,6 +163,8 @@ static void on_ours(void *arg)
 {
 	struct member *m = arg;
 
+	if (atomic_exchange(&m->rests, false))
+		log_line(LOG_INFO, "bus", "messages from Redis go on");
 	inbox_up(m->inbox);
 	m->c.gate(m->c.arg);
 }
@@ -162,6 +191,8 @@ static void on_opened(void *arg, const char *reason)
 	if (m->failed)
 		log_line(LOG_INFO, "bus", "other nodes can reach this one");
 	m->failed = false;
+	if (m->open)
+		return;
 	m->open = true;
 	announce(m);
 	peers_up(m->peers);
@@ -212,7 +243,8 @@ static int parts_new(struct member *m, struct why *why)
 	struct nodes_config nodes = {
 		.loop = m->c.loop, .port = wire_port(m->c.wire, LINK_COMMANDS), .node = m->c.node,
 		.identity = m->c.identity, .life = m->life, .joined = on_joined, .ours = on_ours,
-		.refused = on_refused, .failed = failed, .seen = on_seen, .gone = on_gone, .arg = m,
+		.refused = on_refused, .failed = on_refusal, .seen = on_seen, .gone = on_gone,
+		.arg = m,
 	};
 	struct inbox_config inbox = {
 		.loop = m->c.loop, .wire = m->c.wire, .node = m->c.node, .life = m->life_text,
@@ -237,7 +269,6 @@ struct member *member_new(const struct member_config *c, struct why *why)
 	m->c = *c;
 	m->life = random_u64() >> 1 | 1;
 	snprintf(m->life_text, sizeof m->life_text, "%" PRIu64 " 0", m->life);
-	m->said_ms = -SAY_MS;
 	tell_since(m);
 	m->look = loop_timer_new(c->loop, on_look, m);
 	if (parts_new(m, why)) {
@@ -271,6 +302,7 @@ void member_up(struct member *m)
 void member_down(struct member *m)
 {
 	m->shut = false;
+	m->rests = false;
 	nodes_down(m->nodes);
 	inbox_down(m->inbox);
 }
@@ -363,6 +395,11 @@ bool member_leave(struct member *m)
 bool member_ours(const struct member *m)
 {
 	return nodes_ours(m->nodes);
+}
+
+bool member_rests(const struct member *m)
+{
+	return m->rests;
 }
 
 int member_knows(const struct member *m, const char *node)

@@ -41,6 +41,8 @@ bool member_idle(const struct member *m);
 bool member_leave(struct member *m);    /* then; again and again until true: the others know */
 /* While that cannot be said, after a sleep, nothing is taken in its name; then gate() is called. */
 bool member_ours(const struct member *m);
+/* So it is for longer, as Redis refuses to let us say that we are there. Any thread. */
+bool member_rests(const struct member *m);
 /* 1: it is there, or we are it; else as nodes_knows(). */
 int member_knows(const struct member *m, const char *node);
 void member_info(const struct member *m, struct member_info *out);

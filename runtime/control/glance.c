@@ -101,6 +101,7 @@ static void add_messages(struct pairs *out, const struct core_totals *t)
 
 void glance_node(const struct glance *g, struct buf *out)
 {
+	const struct control_sources *s = g->sources;
 	struct rows workers = { 0 };
 	struct pairs p = { 0 };
 	struct census_type all = census_all(g->census);
@@ -108,21 +109,21 @@ void glance_node(const struct glance *g, struct buf *out)
 
 	core_counts(&t);
 	core_workers(worker_row, &workers);
-	pairs_text(&p, "node", g->sources->node);
+	pairs_text(&p, "node", s->node);
 	pairs_text(&p, "version", ACTORD_VERSION);
 	pairs_int(&p, "pid", getpid());
 	pairs_int(&p, "uptime_ms", now_ms() - g->started_ms);
 	pairs_int(&p, "memory_bytes", glance_resident_bytes());
 	pairs_int(&p, "cpu_ms", cpu_ms());
-	pairs_bool(&p, "ready", g->ready);
+	pairs_bool(&p, "ready", g->ready && !(s->unready && s->unready(s->arg)));
 	pairs_uint(&p, "actors", all.actors);
 	rows_close(&workers, pairs_key(&p, "workers"));
 	add_mailboxes(&p, g->census, &all);
-	add_memory(&p, g->sources, g->census, &all);
+	add_memory(&p, s, g->census, &all);
 	census_rows(g->census, TYPES_SHOWN, pairs_key(&p, "types"));
 	add_messages(&p, &t);
 	dead_letters(pairs_key(&p, "dead_letters"));
-	if (g->sources->sections)
-		p.n += g->sources->sections(g->sources->arg, &p.b);
+	if (s->sections)
+		p.n += s->sections(s->arg, &p.b);
 	pairs_close(&p, out);
 }

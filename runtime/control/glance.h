@@ -9,6 +9,8 @@
  * `inspect`. */
 struct control_sources {
 	const char *node;       /* the node's name; borrowed until control_free() */
+	/* Why the node does not serve now, as /readyz has it; NULL: it does. May be NULL. */
+	const char *(*unready)(void *arg);
 	/* Appends pairs to a map: for each a str (pack_text: "redis", "clients", "patches",
 	 * "warnings", ...) and one packed value. Returns how many pairs. On the loop's
 	 * thread, and must not wait. actorctl shows a map as `key value` words, a list of

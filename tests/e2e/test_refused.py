@@ -1,0 +1,89 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What Redis let a node do at first it lets it do no more: a key of its own is another's, a right
+is gone."""
+
+import json
+import unittest
+
+import msgpack
+
+from harness import HERE, Case, RedisServer, until
+
+SINK = HERE / "actors" / "sink.c"
+INBOX = "actord:{node:beta}"
+
+
+def frame(n):
+    """The nth of a node that nobody has heard of."""
+    parts = [1, "mallory", 1, n], [0, "sink", "put", 3, n]
+    return b"".join(msgpack.packb(x) for x in parts)
+
+
+class Refused(Case):
+    def setUp(self):
+        super().setUp()
+        self.server = RedisServer()
+        self.addCleanup(self.server.stop)
+
+    def came(self, runtime, count):
+        """So many, once each and in order; what was given to us in vain may be marked so."""
+        def look():
+            done = runtime.actorctl("--json", "call", "sink", "told")
+            return not done.code and json.loads(done.out)["args"][:2] == [count, 0]
+        until(look, "%d messages have come" % count, 20)
+
+    def put(self, db, n):
+        """The nth message to the sink on each way from Redis."""
+        db.rpush("sink", json.dumps({"func": "put", "args": [1, n]}))
+        db.xadd("actord:{sink}", {"m": msgpack.packb({"func": "put", "args": [2, n]})})
+        db.xadd(INBOX, {"f": frame(n)})
+
+    def test_its_beat(self):
+        """What was let in is refused: it is said what rests, and when it goes on. Nothing is
+        lost."""
+        db = self.server.client()
+        db.execute_command("ACL", "SETUSER", "limited", "on", ">pw", "~*", "&*", "+@all")
+        b = self.start("--node", "beta", SINK,
+                       redis=self.server.url.replace("://", "://limited:pw@"))
+        self.put(db, 1)
+        self.came(b, 3)
+        for n, error, break_, heal in (
+                (2, "WRONGTYPE", ("SET", "actord:{nodes}", "?"), ("DEL", "actord:{nodes}")),
+                (3, "NOPERM|can't run", ("ACL", "SETUSER", "limited", "-zadd"),
+                 ("ACL", "SETUSER", "limited", "+zadd"))):
+            with self.subTest(error):
+                after = len(b.err.lines)
+                db.execute_command(*break_)
+                line = b.err.wait(r"messages from Redis rest \(lists, streams, other nodes'\): "
+                                  "[^;]*(%s).*goes on by itself" % error, after=after)
+                self.assertNotIn("user_script", line)
+                self.put(db, n)
+                status, _, body = b.get("/readyz")
+                self.assertEqual(status, 503)
+                self.assertIn(b"messages from Redis rest", body)
+                shown = b.json("inspect")[0]
+                self.assertFalse(shown["ready"])
+                self.assertIn("messages from Redis rest", shown["warnings"][0])
+                self.assertIn("Redis refuses", b.actorctl("nodes").err)
+                db.execute_command(*heal)
+                self.assertTrue(b.err.wait("messages from Redis go on", after=after))
+                self.came(b, 3 * n)
+                self.assertEqual(b.get("/readyz")[0], 200)
+                self.assertTrue(b.json("inspect")[0]["ready"])
+
+    def test_its_inbox(self):
+        b = self.start("--node", "beta", SINK, listen="none", redis=self.server.url)
+        db = self.server.client()
+        for _ in range(2):
+            after = len(b.err.lines)
+            db.set(INBOX + ":seen", "?")
+            db.delete(INBOX)
+            self.assertTrue(b.err.wait("other nodes cannot reach this one: WRONGTYPE", after=after))
+            db.delete(INBOX + ":seen")
+            self.assertTrue(b.err.wait("other nodes can reach this one", after=after))
+        self.assertNotIn("user_script", "".join(b.err.lines))
+
+
+if __name__ == "__main__":
+    unittest.main()

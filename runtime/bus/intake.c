@@ -23,6 +23,7 @@
 
 #include "envelope.h"
 #include "log.h"
+#include "pending.h"
 #include "ports.h"
 
 enum {
@@ -30,20 +31,6 @@ enum {
 	BARRIER_MS = 250,
 	RETRY_MS = 2,           /* a full mailbox is tried again */
 	SAY_MS = 5000,
-	FIRST_ROOM = 256,       /* asks under way; a power of two, like its doubles */
-	NONE = UINT32_MAX,
-};
-
-struct pending {
-	int64_t ask;
-	struct topic *topic;
-	struct delivery *delivery;      /* a part of it is done with by the answer */
-	struct delivery *lent;          /* or by a mark, which comes behind that */
-	uint32_t next;                  /* in its chain, or among the free */
-	enum encoding enc;
-	bool sure;                      /* see answer() */
-	size_t ct, cb, id;      /* lengths; bytes holds ct NUL cb NUL id. cb 0: nobody waits */
-	struct buf bytes;
 };
 
 struct intake {
@@ -53,9 +40,7 @@ struct intake {
 	bool is_again;
 	struct text raw;                /* what is being handled, as it came */
 	struct buf scratch, values;
-	struct pending *place;
-	uint32_t *chain;                /* of places, by the ask's number */
-	uint32_t room, free;
+	struct pendings asked;
 	struct topic *waiting;
 	struct loop_timer *timer;
 	int64_t armed_ms;
@@ -102,48 +87,15 @@ static void complain(struct intake *in, const char *fmt, ...)
 
 /* --- asks under way ----------------------------------------------------------------------- */
 
-static uint32_t *chain_of(const struct intake *in, int64_t ask)
-{
-	return &in->chain[(uint64_t)ask * 0x9e3779b97f4a7c15u >> 32 & (in->room - 1)];
-}
-
-static COLD void grow(struct intake *in)
-{
-	uint32_t old = in->room;
-
-	in->room = old ? 2 * old : FIRST_ROOM;
-	in->place = mem_resize(in->place, in->room * sizeof *in->place);
-	in->chain = mem_resize(in->chain, in->room * sizeof *in->chain);
-	memset(in->chain, 0xff, in->room * sizeof *in->chain);
-	for (uint32_t i = 0; i < old; i++) {    /* all are taken, else there were no need to grow */
-		uint32_t *at = chain_of(in, in->place[i].ask);
-
-		in->place[i].next = *at;
-		*at = i;
-	}
-	for (uint32_t i = in->room; i-- > old; ) {
-		in->place[i] = (struct pending){ .next = in->free };
-		in->free = i;
-	}
-}
-
-static void pending_add(struct intake *in, int64_t ask, struct topic *t, const struct envelope *e,
-                        struct delivery *of)
+static struct pending *add(struct intake *in, int64_t ask, struct topic *t,
+                           const struct envelope *e, struct delivery *of)
 {
 	bool wanted = e->cb.len && e->ct.len;
-	struct pending *p;
-	uint32_t at, *chain;
+	struct pending *p = pending_add(&in->asked, ask);
 
-	if (in->free == NONE)
-		grow(in);
-	at = in->free;
-	p = &in->place[at];
-	in->free = p->next;
-	p->ask = ask;
 	p->topic = t;
 	t->uses++;
 	p->delivery = of;
-	p->lent = of ? of : in->delivery;
 	p->sure = in->delivery != NULL;
 	p->enc = e->enc;
 	p->ct = wanted ? e->ct.len : 0;
@@ -154,34 +106,7 @@ static void pending_add(struct intake *in, int64_t ask, struct topic *t, const s
 		buf_add(&p->bytes, e->cb.p, e->cb.len + 1);
 		buf_add(&p->bytes, e->id.at, p->id);
 	}
-	chain = chain_of(in, ask);
-	p->next = *chain;
-	*chain = at;
-	in->info.pending++;
-}
-
-static struct pending *pending_find(struct intake *in, int64_t ask)
-{
-	uint32_t *at = in->room ? chain_of(in, ask) : NULL;
-	struct pending *p;
-
-	while (at && *at != NONE && in->place[*at].ask != ask)
-		at = &in->place[*at].next;
-	if (!at || *at == NONE)
-		return NULL;
-	p = &in->place[*at];
-	*at = p->next;
-	in->info.pending--;
 	return p;
-}
-
-static void pending_free(struct intake *in, struct pending *p)
-{
-	buf_clear(&p->bytes);
-	p->cb = 0;
-	p->topic->uses--;
-	p->next = in->free;
-	in->free = (uint32_t)(p - in->place);
 }
 
 static struct envelope request_of(const struct pending *p)
@@ -290,13 +215,17 @@ static int64_t key_of(const struct intake *in, const actor *self, int64_t number
 /* What came by a stream is acknowledged when it has been handled, whoever waits for an answer, and
  * for how long. There is a place for the question (call()), and marks always fit: so a refusal says
  * that t has ended. */
-static void follow(struct intake *in, actor *self, struct topic *t, int64_t number)
+static void follow(struct intake *in, struct topic *t, int64_t mark, uint32_t lease, bool asked)
 {
-	if (number > 0)
-		pending_add(in, key_of(in, self, number), t, &(struct envelope){ .enc = ENC_JSON },
-		            in->delivery);
-	else
+	struct pending *p;
+
+	if (!mark) {
 		in->c.delivered(in->delivery);
+		return;
+	}
+	p = add(in, mark, t, &(struct envelope){ .enc = ENC_JSON }, in->delivery);
+	p->lease = lease;
+	p->asked = asked;
 }
 
 static void refuse_call(struct intake *in, struct topic *t, const struct envelope *e, int code,
@@ -331,7 +260,7 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 	struct trace_link link = core_trace_link(e->trace.p);
 	struct handler_info info;
 	struct why why;
-	int64_t ask;
+	int64_t ask, mark = 0;
 
 	barrier = !core_handler(t->ref, c.what, &info) && info.flags & ON_BARRIER;
 	/* What would be acknowledged before it is handled, as nobody could follow it, waits. */
@@ -356,12 +285,16 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 		in->c.returned(in->delivery, in->raw.p, in->raw.len);
 	else if (ask < 0)
 		refuse_call(in, t, e, (int)ask, why.text);
-	else if (ask && (wanted || barrier))
-		pending_add(in, key_of(in, self, ask), t, e, barrier ? in->delivery : NULL);
-	if (ask > 0 && wanted && !barrier && in->info.pending == 1)
+	if (ask >= 0 && followed)
+		mark = wanted ? core_reach(self, t->ref, "answered") : ask;
+	mark = mark > 0 ? key_of(in, self, mark) : 0;
+	if (ask > 0 && (wanted || barrier))
+		add(in, key_of(in, self, ask), t, e, barrier ? in->delivery : NULL)
+			->mark = mark;
+	if (ask > 0 && wanted && !barrier && in->asked.n == 1)
 		loop_expect(in->c.loop);
 	if (ask >= 0 && followed)
-		follow(in, self, t, wanted ? core_reach(self, t->ref, "answered") : ask);
+		follow(in, t, mark, c.lease, wanted);
 	if (ask > 0 && barrier) {
 		t->barrier = key_of(in, self, ask);
 		wait_for(in, t, BARRIER_MS);
@@ -386,8 +319,7 @@ static bool text(struct intake *in, struct topic *t, const char *bytes, size_t l
 	buf_clear(&in->scratch);
 	pack_str(&in->scratch, bytes, len);
 	e.func = (struct text){ what, strlen(what) };
-	e.args.at = (const uint8_t *)in->scratch.p;
-	e.args.end = e.args.at + in->scratch.len;
+	e.args = packed_of(&in->scratch);
 	return call(in, t, &e);
 }
 
@@ -476,7 +408,7 @@ struct intake *intake_new(const struct intake_config *c, actor *self, actor *aga
 	in->c = *c;
 	in->self = self;
 	in->again = again;
-	in->free = NONE;
+	in->asked.free = PENDING_NONE;
 	in->armed_ms = INT64_MAX;
 	in->said_ms = -SAY_MS;
 	in->timer = loop_timer_new(c->loop, on_timer, in);
@@ -488,10 +420,7 @@ void intake_free(struct intake *in)
 	if (!in)
 		return;
 	loop_timer_free(in->timer);
-	for (uint32_t i = 0; i < in->room; i++)
-		buf_fini(&in->place[i].bytes);
-	mem_free(in->place);
-	mem_free(in->chain);
+	pending_fini(&in->asked);
 	buf_fini(&in->scratch);
 	buf_fini(&in->values);
 	mem_free(in);
@@ -531,36 +460,50 @@ bool intake_deliver(struct intake *in, struct topic *t, const char *bytes, size_
 	return taken;
 }
 
+/* m, the answer to p, tells that what p is of is not handled, as its lease has lapsed: the core
+ * says so; or m is a mark behind what nobody answered who had it. As a question that is over is
+ * told nothing, that may be either, and comes once more. */
+static bool lapsed(struct intake *in, struct pending *p, const msg *m)
+{
+	struct pending *behind = p->mark ? pending_find(&in->asked, p->mark) : NULL;
+	struct pending *mark = behind ? behind : p;
+	bool told = msg_error(m) == CORE_LAPSED;
+
+	if (mark->lease && (told || (mark == p && p->asked)) && !core_lease_holds(mark->lease))
+		return true;
+	if (mark != p)
+		mark->asked = msg_error(m) == ACTOR_ETIME;
+	return false;
+}
+
 int intake_answered(struct intake *in, actor *self, const msg *m)
 {
-	struct pending *p = pending_find(in, key_of(in, self, msg_ask(m)));
+	struct pending *p = pending_take(&in->asked, key_of(in, self, msg_ask(m)));
 	struct topic *t;
 	struct envelope e;
-	struct packed args;
 	unsigned n = 0;
-	bool lapsed;
+	bool is_void;
 
 	if (!p)
 		return 0;
 	t = p->topic;
 	e = request_of(p);
 	buf_clear(&in->values);
-	lapsed = p->lent && msg_error(m) == CORE_LAPSED;
-	if (lapsed)             /* its mark has not come yet: it is there */
-		in->c.lapsed(p->lent);
+	is_void = lapsed(in, p, m);
+	if (is_void && p->delivery)
+		in->c.lapsed(p->delivery);
 	if (p->cb && !msg_error(m))
 		n = (unsigned)msg_pack(m, 0, &in->values);
-	args.at = (const uint8_t *)in->values.p;
-	args.end = args.at + in->values.len;
-	if (p->cb && !lapsed)
-		answer(in, &e, args, n, msg_error(m), msg_error_text(m), p->sure);
-	else if (!lapsed)
+	if (p->cb && !is_void)
+		answer(in, &e, packed_of(&in->values), n, msg_error(m), msg_error_text(m), p->sure);
+	else if (!is_void)
 		in->info.refused += msg_error(m) != 0;  /* the core has said why */
 	if (t->barrier == p->ask)
 		t->barrier = 0;
 	if (p->delivery)
 		in->c.delivered(p->delivery);
-	pending_free(in, p);
+	p->topic->uses--;
+	pending_free(&in->asked, p);
 	drain(in, t);
 	in->c.settled(in->c.arg);
 	return 0;
@@ -583,10 +526,11 @@ void intake_give_up(struct intake *in)
 {
 	for (struct topic *t = in->waiting; t; t = t->next_waiting)
 		give_up_held(in, t);
-	for (struct pending *p = in->place; p < in->place + in->room; p++) {
+	for (uint32_t i = 0; i < in->asked.room; i++) {
+		struct pending *p = &in->asked.place[i];
 		struct envelope e;
 
-		if (!p->cb || p->lent)
+		if (!p->cb || p->sure)
 			continue;
 		e = request_of(p);
 		refuse(in, p->topic, &e, ACTOR_EFAIL, stopping);
@@ -597,4 +541,5 @@ void intake_give_up(struct intake *in)
 void intake_info(const struct intake *in, struct intake_info *out)
 {
 	*out = in->info;
+	out->pending = in->asked.n;
 }

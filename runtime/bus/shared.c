@@ -99,7 +99,7 @@ static void on_acked(void *arg, const struct redis_reply *r)
 	s->settled(st, taken);
 }
 
-/* Not all of it has been handled. */
+/* Not all of it has been handled, or it may be another's by now. */
 static void ack_part(struct delivery *d)
 {
 	struct shared *st = d->stream;
@@ -118,7 +118,7 @@ static void ack(struct delivery *d)
 	struct shared *st = d->stream;
 	const char *argv[] = { "EVAL", ack_script, "1", st->key, d->id };
 
-	if (d->rest.len || d->bad.len)
+	if (d->rest.len || d->bad.len || !core_lease_holds(d->lease))
 		ack_part(d);
 	else
 		d->acking = !wire_words(st->share->commands, on_acked, d, ARRAY_LEN(argv), argv);

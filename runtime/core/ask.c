@@ -334,18 +334,6 @@ int core_left_ms(const msg *m)
 	return left && left <= CARRIED_MS ? (int)left : 1;
 }
 
-bool ask_under_lease(struct worker *w, struct msg *m)
-{
-	uint64_t number;
-	bool holds = lease_off(m, &number);
-
-	if (!holds) {
-		m->corr = 0;
-		post_answer(w, m->from, number, NULL, 0, CORE_LAPSED, "its lease has lapsed");
-	}
-	return holds;
-}
-
 /* --- answering ---------------------------------------------------------------------------- */
 
 /* The message's caller, who from here on is answered by somebody else than the end of the handler.

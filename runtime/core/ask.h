@@ -67,9 +67,6 @@ int     ask_then(const struct wait *x, const struct table *tab);        /* its p
 /* NULL: not (any more) */
 struct wait *ask_find(actor *self, int64_t number, enum wait_kind kind);
 void ask_done(actor *self, struct wait *x);
-/* m, which is about to be handled, is one like others from here on. False: its lease has lapsed,
- * and whoever follows it is told. */
-bool ask_under_lease(struct worker *w, struct msg *m);
 /* Answers m's caller, if one waits. */
 void ask_reply(const msg *m, const struct arg *args, unsigned n);
 /* All that self waited for is given up: callers that it kept are told. */

@@ -139,10 +139,12 @@ int64_t core_reach(actor *self, actor_ref to, const char *then);
  * that it is not and will not be): the number of that. 0: `to` has just ended, nobody tells. */
 int64_t core_follow(actor *self, const struct call *c, const char *then, struct why *why);
 /* The lease (lease.h): it holds until that moment of now_ms(); 0: no more. The loop's thread. What
- * was sent under one that lapsed is not handled; who asked is told CORE_LAPSED. */
+ * was sent under one that lapsed is not handled; who asked is told CORE_LAPSED, which handlers may
+ * answer with, too: it is true where that lease does not hold. */
 enum { CORE_LAPSED = -100 };
 void     core_lease_until(int64_t ms);
 uint32_t core_lease(void);              /* its number, or that of the last one */
+bool     core_lease_holds(uint32_t lease);      /* any thread; false once: false for good */
 /* Its own thread: it may have so many questions more. */
 bool    core_may_ask(const actor *self, unsigned n);
 /* What a home's thread sends, asks and answers between these two, outside of handlers, goes by

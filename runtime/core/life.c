@@ -403,12 +403,10 @@ static const char *ended(const struct actor *a, struct why *why)
 	return why->text;
 }
 
-/* keep: the message being handled where it hangs, the oldest of its chain; it stays its handler's.
- */
-static void drop_chain(struct worker *w, struct actor *a, uint32_t i, uint32_t keep,
-		       struct why *why)
+/* Oldest first, as a mark says what of all that is in front of it. */
+static void drop_chain(struct worker *w, struct actor *a, uint32_t i, struct why *why)
 {
-	while (i >= MSG_FIRST && i != keep) {
+	while (i) {
 		struct msg *m = msg_at(i);
 
 		i = m->next;
@@ -420,7 +418,7 @@ static void drop_chain(struct worker *w, struct actor *a, uint32_t i, uint32_t k
 static void drop_lane(struct worker *w, struct actor *a, struct why *why)
 {
 	if (atomic_load(&a->control))           /* partner: lane() in post.c */
-		drop_chain(w, a, atomic_exchange(&a->control, 0), 0, why);
+		drop_chain(w, a, msg_in_order(atomic_exchange(&a->control, 0), 0), why);
 }
 
 void life_stop(struct worker *w, struct actor *a)
@@ -461,9 +459,9 @@ void life_bury(struct worker *w, struct actor *a, uint32_t queue, uint32_t keep)
 		hold_release(w, a);
 	drop_lane(w, a, &why);
 	if (unlikely(queue))
-		drop_chain(w, a, queue, 0, &why);
+		drop_chain(w, a, queue, &why);
 	if (unlikely(HEAD_TOP(h) != keep))
-		drop_chain(w, a, HEAD_TOP(h), keep, &why);
+		drop_chain(w, a, msg_in_order(HEAD_TOP(h), keep), &why);
 	free_state(a);
 	kin_free(a);
 	w->buried = true;

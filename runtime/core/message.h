@@ -91,6 +91,21 @@ static inline uint32_t msg_index(const struct msg *m)
 {
 	return (uint32_t)(((const char *)m - message_region) >> 6);
 }
+/* A chain as it hangs, newest first, down to `end` (which is not of it), in the order it came. */
+static inline uint32_t msg_in_order(uint32_t top, uint32_t end)
+{
+	uint32_t out = 0;
+
+	while (top >= MSG_FIRST && top != end) {
+		struct msg *m = msg_at(top);
+		uint32_t next = m->next;
+
+		m->next = out;
+		out = top;
+		top = next;
+	}
+	return out;
+}
 static inline char *msg_body(const struct msg *m)
 {
 	return unlikely(m->flags & MSG_HEAP) ? (char *)(uintptr_t)m->slot[0] : (char *)m->slot;

@@ -136,6 +136,18 @@ void post_answer(struct worker *w, uint64_t to, uint64_t corr, const struct arg 
 		COUNT_UP(&w->late, 1);
 }
 
+COLD bool post_under_lease(struct worker *w, struct msg *m)
+{
+	uint64_t number;
+	bool holds = lease_off(m, &number);
+
+	if (!holds) {
+		m->corr = 0;
+		post_answer(w, m->from, number, NULL, 0, CORE_LAPSED, "its lease has lapsed");
+	}
+	return holds;
+}
+
 /* Who wanted to know of the end is told that it has come; a child's cell has nobody else now. */
 static COLD void lost_order(struct worker *w, const struct msg *m, const char *reason)
 {
@@ -159,8 +171,8 @@ COLD void post_dead(struct worker *w, const struct actor *a, struct msg *m, cons
 	} else if (m->fn == FN_REACH) {
 		post_answer(w, m->from, m->corr, NULL, 0, 0, NULL);
 	} else if (m->fn < FN_SPECIAL) {
-		if (lease_is_on(m))
-			lease_off(m, &(uint64_t){ 0 });
+		if (lease_is_on(m) && !post_under_lease(w, m))
+			return;                 /* others may have it by now */
 		letters_add(a, m, reason);
 		if (m->corr && !(m->flags & MSG_ANSWER))
 			post_answer(w, m->from, m->corr, NULL, 0, ACTOR_ENOENT, reason);

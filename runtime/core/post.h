@@ -71,6 +71,9 @@ const char *order_text(const struct msg *m);
 /* The monitor `number` of actor `to` is told. */
 void post_down(struct worker *w, uint64_t to, uint64_t number, const char *name,
 	       const char *reason);
+/* m, which is about to be handled, is one like others from here on. False: its lease has lapsed,
+ * and whoever follows it is told. */
+bool post_under_lease(struct worker *w, struct msg *m);
 /* m does not reach a: it goes to the dead letters, and who waits for an answer is told. m stays the
  * caller's. */
 void post_dead(struct worker *w, const struct actor *a, struct msg *m, const char *reason);

@@ -77,7 +77,7 @@ static COLD bool check_again(struct worker *w, struct msg *m, const struct entry
 	const struct signature *sig = signature_get(e->sig);
 	struct why why;
 
-	if (lease_is_on(m) && !ask_under_lease(w, m))
+	if (lease_is_on(m) && !post_under_lease(w, m))
 		return false;
 	for (unsigned i = 0; i < m->n; i++)
 		arg_of_message(&args[i], m, i);
@@ -125,7 +125,7 @@ INLINE void call(struct worker *w, struct actor *a, struct msg *m, const struct 
 	int rc;
 
 	if (unlikely(asked)) {
-		if (unlikely(lease_is_on(m)) && !ask_under_lease(w, m))
+		if (unlikely(lease_is_on(m)) && !post_under_lease(w, m))
 			return;
 		asked = m->flags & MSG_ANSWER ? 0 : m->corr;
 		if (asked && deadline_passed(asked)) {          /* nobody waits any more */
@@ -311,22 +311,6 @@ INLINE void handle(struct worker *w, struct actor *a, struct msg *m)
 
 _Atomic uint32_t run_tick;
 
-/* A chain as it hangs, newest first, down to `end` (which is not of it), in the order it came. */
-static uint32_t in_order(uint32_t top, uint32_t end)
-{
-	uint32_t out = 0;
-
-	while (top >= MSG_FIRST && top != end) {
-		struct msg *m = msg_at(top);
-		uint32_t next = m->next;
-
-		m->next = out;
-		out = top;
-		top = next;
-	}
-	return out;
-}
-
 /* Any one message may be there. */
 static inline bool overfull(const struct actor *a, uint64_t h)
 {
@@ -362,7 +346,7 @@ static uint32_t take(struct worker *w, struct actor *a, uint64_t done, uint32_t 
 	 * acquire: the messages; partner: cell_push(). */
 	while (!atomic_compare_exchange_weak(&a->head, &h, HEAD_WITH(h, TOP_BUSY) - done))
 		;
-	q = in_order(HEAD_TOP(h), end);
+	q = msg_in_order(HEAD_TOP(h), end);
 	if (unlikely(overfull(a, h - done)) && cell_type(a)->full == FULL_DROP_OLDEST)
 		q = drop_oldest(w, a, q);
 	return q;
@@ -414,7 +398,7 @@ static void lane_again(struct actor *a, uint32_t i)
 
 static COLD void run_control(struct worker *w, struct actor *a)
 {
-	uint32_t i = in_order(atomic_exchange(&a->control, 0), 0), kept = 0;
+	uint32_t i = msg_in_order(atomic_exchange(&a->control, 0), 0), kept = 0;
 
 	while (i) {
 		struct msg *m = msg_at(i);
@@ -434,7 +418,7 @@ static COLD void run_control(struct worker *w, struct actor *a)
 		message_free(&w->pool, m);
 		i = next;
 	}
-	lane_again(a, in_order(kept, 0));
+	lane_again(a, msg_in_order(kept, 0));
 }
 
 /* Held, and not told to end: who ends by itself has what it sent delivered first. */

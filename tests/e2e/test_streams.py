@@ -98,6 +98,28 @@ class Handled(Streams):
         self.empty("sink")
         self.assertEqual(self.told(node), [10000, 0, 0])
 
+    def test_any_code_is_an_answer(self):
+        """Also one that the runtime uses for its own: once, and its message has been handled."""
+        caller = Caller(self.db, "msgpack")
+        self.node("alpha", SINK)
+        for code in -100, -1:
+            self.db.xadd(key("sink"), {"m": message("fail", code, ct=caller.ct, cb="back")})
+            self.assertEqual(caller.answer()["err"]["code"], code)
+        self.empty("sink")
+
+    @unittest.skipUnless(os.environ.get("FAULTS_LONG"), "half a minute: tools/test --long")
+    def test_whoever_asked_gives_up_and_redis_stands_still(self):
+        """What waits could be another's meanwhile, so it is not handled; and it is not taken for
+        handled, though nobody waits for its answer any more."""
+        node, caller = self.node("alpha", SINK), Caller(self.db, "msgpack")
+        self.db.xadd(key("sink"), {"m": message("slow", 1, 1, 37000)})
+        self.busy(node)
+        self.db.xadd(key("sink"), {"m": message("put", 1, 2, ct=caller.ct, cb="back")})
+        self.assertIn("no answer", caller.answer(40)["err"]["text"])
+        self.db.execute_command("CLIENT", "PAUSE", 4000)
+        self.empty("sink")
+        self.assertEqual(self.told(node), [2, 0, 1])
+
     @unittest.skipUnless(os.environ.get("FAULTS_LONG"), "half a minute: tools/test --long")
     def test_whoever_asked_gives_up(self):
         """Its sender hears that there is no answer; the message is handled all the same."""

@@ -8,6 +8,7 @@ enum { LONG_MS = 3600000 };
 
 static struct home *home;
 static actor *sender;
+static struct type *workers;
 static actor_id worker_id;
 static _Atomic int handled, wanted;     /* of the latter, those that somebody asked for */
 static int told, lapsed, answers;
@@ -104,13 +105,22 @@ static void ask(const char *what)
 	assert_true(core_ask(sender, &c, "tell", 20000, NULL) > 0);
 }
 
-static actor_id spawn(const struct actor_type *t, struct home *h)
+static struct type *add(const struct actor_type *t)
 {
 	struct why why = { "" };
-	struct spawn s = { .type = core_add_type(t, NULL, NULL, &why), .name = t->name, .home = h };
+	struct type *type = core_add_type(t, NULL, NULL, &why);
+
+	if (!type)
+		fail_msg("%s", why.text);
+	return type;
+}
+
+static actor_id spawn(struct type *type, struct home *h)
+{
+	struct why why = { "" };
 	actor_id id = 0;
 
-	if (!s.type || core_spawn(&s, &id, &why) < 0)
+	if (core_spawn(&(struct spawn){ .type = type, .home = h }, &id, &why) < 0)
 		fail_msg("%s", why.text);
 	return id;
 }
@@ -191,6 +201,40 @@ static void nobody_is_there(void **state)
 	                        NULL) < 0);
 }
 
+/* What ends with it void in its mailbox says so. */
+static void nobody_is_there_and_it_lapsed(void **state)
+{
+	(void)state;
+	worker_id = spawn(workers, NULL);
+	set_open(false);
+	follow("block");
+	UNTIL(handled == 1);
+	follow("work");
+	ask("work");
+	core_end(worker_id);
+	core_lease_until(0);
+	set_open(true);
+	run_until(3);
+	assert_int_equal(handled, 1);
+	assert_int_equal(lapsed, 2);
+	assert_int_equal(told, 0);
+}
+
+/* Who finds it lapsed ends it: no renewal brings that one back. */
+static void it_ends_for_good(void **state)
+{
+	uint32_t lease = core_lease();
+
+	(void)state;
+	assert_true(core_lease_holds(lease));
+	core_lease_until(0);
+	assert_false(core_lease_holds(lease));
+	assert_int_not_equal(core_lease(), lease);
+	core_lease_until(now_ms() + LONG_MS);
+	assert_false(core_lease_holds(lease));
+	assert_true(core_lease_holds(core_lease()));
+}
+
 static int end(void **state)
 {
 	home_leave(home);
@@ -208,9 +252,10 @@ static int start(void **state)
 	(void)state;
 	if (pool_begin(&(struct core_config){ .workers = 2 }))
 		return -1;
-	worker_id = spawn(&worker_type, NULL);
+	workers = add(&worker_type);
+	worker_id = spawn(workers, NULL);
 	home = home_new("test", wake, NULL);
-	id = spawn(&sender_type, home);
+	id = spawn(add(&sender_type), home);
 	home_run(home);
 	sender = core_actor(id);
 	return 0;
@@ -222,6 +267,8 @@ int main(void)
 		cmocka_unit_test_setup(it_holds, fresh),
 		cmocka_unit_test_setup(it_lapses, fresh),
 		cmocka_unit_test_setup(nobody_is_there, fresh),
+		cmocka_unit_test_setup(nobody_is_there_and_it_lapsed, fresh),
+		cmocka_unit_test_setup(it_ends_for_good, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, start, end);

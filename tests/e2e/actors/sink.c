@@ -39,6 +39,12 @@ static int wait(actor *self, const msg *m)
 	return put(self, m);
 }
 
+static int fail(actor *self, const msg *m)
+{
+	(void)self;
+	return msg_fail_as(m, (int)msg_int(m, 0), "as it was told");
+}
+
 static int told(actor *self, const msg *m)
 {
 	struct sink *s = actor_state(self);
@@ -83,5 +89,6 @@ const struct actor_type sink = {
 	.on = ON({ "put", "who:int n:int", put, 0 }, { "slow", "who:int n:int ms:int", slow, 0 },
 	         { "wait", "who:int n:int name:str", wait, 0 },
 	         { "told", "", told, 0 }, { "never", "", never, 0 }, { "end", "", end, 0 },
-	         { "freed", "", freed, 0 }, { "nevers", "", nevers, 0 }),
+	         { "freed", "", freed, 0 }, { "nevers", "", nevers, 0 },
+	         { "fail", "code:int", fail, 0 }),
 };

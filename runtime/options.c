@@ -347,8 +347,8 @@ static const struct option table[] = {
 	{ "address-rate", "N", "and of all of one address, new clients counted in, then 1013 (0)",
 	  set_address_rate },
 	{ "login-rate", "N[:BURST]", "logins a second of one address that may be refused, and as\n"
-	  "many at once; then 1008, or 429, and nobody is asked (5:100; 0: any\n"
-	  "number)", set_login_rate },
+	  "many at once; then 1013, or 429, and nobody is asked (5:100; 0: any\n"
+	  "number: a proxy's clients have its address)", set_login_rate },
 	{ "max-message", "BYTES", "of a client's message, then 1009 (16777216)",
 	  set_message_bytes },
 	{ "max-unread", "BYTES", "kept for a client that does not read (8388608), and what\n"

@@ -8,9 +8,11 @@
  * fails, or a Redis that is away, does not keep anybody out; but what the store did not tell of is
  * not written either (keep_unread()).
  *
- * Overload is no refusal: where the actor is not reached in time, or has no room, the connection is
- * closed with 1013 and without a loginback, and its client tries again. A refusal counts against
- * the address, as does who leaves before it is told; there the port says who may not try any more.
+ * Only what the actor says of a login is a refusal. Where it is not reached in time, has no room
+ * or is gone meanwhile, or the address has had too many refused, the connection is closed with
+ * 1013 and without a loginback, and its client tries again: to clients a refusal is final. One
+ * counts against the address, as does who leaves before it is told; there the port says who may
+ * not try now.
  *
  * Invariants: `asking` from the question to the last answer, frames are held as long; a session has
  * a seat among the users from its login until it is closed, its own, so that no other's end takes
@@ -73,10 +75,12 @@ static void answer_login(struct session *s, const struct envelope *e, const char
 		session_close(s, CLOSE_POLICY, refused_because);
 }
 
-/* Nobody says that it may not come in: that cannot be said now. Clients try again. */
-static bool is_overload(int error)
+/* NULL, or nobody says that it may not come in, for that cannot be said now: clients try again. */
+static const char *come_again(int error)
 {
-	return error == ACTOR_EFULL || error == ACTOR_ETIME || error == ACTOR_ENOMEM;
+	return error == ACTOR_EFULL || error == ACTOR_ETIME || error == ACTOR_ENOMEM ?
+	       "too many logins at once: try again"
+	     : error == ACTOR_ENOENT ? "nobody lets clients in just now: try again" : NULL;
 }
 
 static struct envelope login_back(const struct envelope *e)
@@ -103,12 +107,17 @@ int login_ask(struct session *s, const struct envelope *e, bool last)
 	struct envelope back = login_back(e);
 	struct why why = { "" };
 	struct value user;
-	const char *no = login_fits(e, &user) ? login.port->barred(s->conn) :
-	                 "login takes a GUID, of 255 bytes at most, and a password's hash";
+	const char *later;
 	int64_t ask;
 
-	if (no) {
-		answer_login(s, &back, no);
+	if (!login_fits(e, &user)) {
+		answer_login(s, &back, "login takes a GUID, of 255 bytes at most, and a password's "
+		             "hash");
+		return 0;
+	}
+	later = login.port->barred(s->conn);
+	if (later) {
+		session_close(s, CLOSE_LATER, later);
 		return 0;
 	}
 	ask = core_ask(core_actor(s->id), &c, "settled", LOGIN_MS, &why);
@@ -116,8 +125,9 @@ int login_ask(struct session *s, const struct envelope *e, bool last)
 		return ACTOR_EFULL;
 	if (ask < 0) {
 		log_line(LOG_WARN, "gateway", "a login could not be asked about: %s", why.text);
-		if (is_overload((int)ask))
-			session_close(s, CLOSE_LATER, "too many logins at once: try again");
+		later = ask == ACTOR_ENOENT ? NULL : come_again((int)ask);
+		if (later)
+			session_close(s, CLOSE_LATER, later);
 		else
 			answer_login(s, &back, "nobody is here who lets clients in");
 		return 0;
@@ -254,7 +264,7 @@ int login_settled(actor *self, const msg *m)
 	struct due_call *d;
 	struct envelope e;
 	struct session *s = waiting_one(self, m, &d, &e);
-	const char *no;
+	const char *no, *later = come_again(msg_error(m));
 
 	if (!s)
 		return 0;
@@ -265,10 +275,10 @@ int login_settled(actor *self, const msg *m)
 		no = enter_users(s);
 	if (s->closing || no) {
 		s->asking = false;
-		if (msg_error(m) && !is_overload(msg_error(m)))
+		if (msg_error(m) && !later)
 			login.port->refused(s->conn);
-		if (is_overload(msg_error(m)))
-			session_close(s, CLOSE_LATER, "too many logins at once: try again");
+		if (later)
+			session_close(s, CLOSE_LATER, later);
 		else if (!s->closing)
 			answer_login(s, &e, no);
 	} else if (!keep_open(s->id, s->user) || (!ask_store(s, &e) && !ask_redis(s, &e))) {

@@ -205,13 +205,16 @@ static const struct actor_type global_type = {
 	.on = ON({ "join", "text:str", join, ON_CLIENT }),
 };
 
-/* Holds a user named "slow" until the gate lets it go, knows "x" as "alias". */
+/* Holds a user named "slow" until the gate lets it go, knows "x" as "alias", and is no more where
+ * "late" comes. */
 static int login(actor *self, const msg *m)
 {
 	(void)self;
 	if (!strcmp(msg_str(m, 0), "slow"))
 		while (sem_wait(&gate))
 			;
+	if (!strcmp(msg_str(m, 0), "late"))
+		return msg_fail_as(m, ACTOR_ENOENT, "it has ended");
 	if (!strcmp(msg_str(m, 1), "wrong"))
 		return msg_fail(m, "no such user, or a wrong password");
 	return strcmp(msg_str(m, 0), "x") ? 0 : msg_reply(m, "alias");
@@ -336,9 +339,24 @@ static void a_barred_address_is_not_asked_about(void **state)
 	open_client(&c, false);
 	c.barred = "not from there";
 	say(&c, "{\"func\":\"login\",\"args\":[\"me\",\"hash\"]}");
-	expect(&c, "{\"func\":\"loginback\",\"args\":[1]}\n");
-	assert_int_equal(c.code, CLOSE_POLICY);
+	expect(&c, "");                         /* to clients a refusal would be final */
+	assert_int_equal(c.code, CLOSE_LATER);
 	assert_string_equal(c.reason, "not from there");
+	assert_int_equal(c.refused, 0);
+	close_client(&c);
+}
+
+static void who_could_not_be_asked_about_has_not_guessed(void **state)
+{
+	struct client c;
+
+	(void)state;
+	open_client(&c, false);
+	say(&c, "{\"func\":\"login\",\"args\":[\"late\",\"hash\"]}");
+	for (turn(); !c.code; turn())
+		wait_woken();
+	expect(&c, "");
+	assert_int_equal(c.code, CLOSE_LATER);
 	assert_int_equal(c.refused, 0);
 	close_client(&c);
 }
@@ -563,6 +581,7 @@ int main(void)
 		cmocka_unit_test(login_that_does_not_fit),
 		cmocka_unit_test(login_is_asked_for),
 		cmocka_unit_test(a_barred_address_is_not_asked_about),
+		cmocka_unit_test(who_could_not_be_asked_about_has_not_guessed),
 		cmocka_unit_test(calls_wait_for_the_login),
 		cmocka_unit_test(calls_and_answers),
 		cmocka_unit_test(refusals),

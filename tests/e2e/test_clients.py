@@ -96,8 +96,9 @@ class Clients(Case):
     def test_a_stopped_node(self):
         """Whatever the socket takes: who calls does not wait, and a call's time is what it was."""
         runtime = self.start()
-        client = self.client(runtime, timeout=0.5)
+        client = self.client(runtime, timeout=self.SECONDS)
         client.call("echo", "say", 1).result(self.SECONDS)
+        client.timeout = 0.5
         runtime.process.send_signal(signal.SIGSTOP)
         try:
             calls = [client.call("echo", "none", "x" * (8 << 20)), client.call("echo", "say", 2)]

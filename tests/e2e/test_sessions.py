@@ -190,7 +190,7 @@ class Passwords(Sessions):
 
     def test_too_many_at_once(self):
         """Who finds no place there is told to come again, and not that the password is wrong."""
-        runtime = self.start("--login", "login_password")
+        runtime = self.start("--login", "login_password", "--login-timeout", "0")
         self.call(runtime, "set", "ann", "secret")
         clients = {c.ws.sock: c for c in (runtime.client(login=False) for _ in range(300))}
         for client in clients.values():

@@ -26,8 +26,9 @@ static struct {
 	MDB_env *env;
 	MDB_dbi values, terms;
 	MDB_txn *change;                /* NULL: none */
-	MDB_txn *look;                  /* of who reads while there is no change */
-	int error;                      /* the change's first */
+	MDB_txn *look;                  /* of who reads while there is no change, or a failed one */
+	int error;                      /* the change's first, */
+	int unread;                     /* and that of what was read meanwhile, or without one */
 } disk;
 
 /* EIO: LMDB says so where a part of what it wrote fitted. */
@@ -79,6 +80,12 @@ int disk_commit(void)
 	return error;
 }
 
+/* Nor is a key of no bytes, which LMDB calls an error. */
+static bool is_not_there(int error)
+{
+	return error == MDB_NOTFOUND || error == MDB_BAD_VALSIZE;
+}
+
 static void note(int error)
 {
 	if (error && error != MDB_NOTFOUND && !disk.error)
@@ -89,9 +96,12 @@ static bool drop(MDB_val key)
 {
 	uint8_t space[DISK_KEY_MOST + 8];
 	MDB_val v, term;
+	int error = mdb_get(disk.change, disk.values, &key, &v);
 
-	if (mdb_get(disk.change, disk.values, &key, &v))
+	if (error) {
+		note(is_not_there(error) ? 0 : error);
 		return false;
+	}
 	if (get_be64(v.mv_data)) {
 		term = term_key(space, get_be64(v.mv_data), &key);
 		note(mdb_del(disk.change, disk.terms, &term, NULL));
@@ -147,10 +157,28 @@ void disk_sweep(unsigned most)
 
 /* --- reads -------------------------------------------------------------------------------- */
 
+/* Of a change that has failed nothing will be done: what was there before is read. */
 void disk_read_begin(void)
 {
-	if (!disk.change && mdb_txn_begin(disk.env, NULL, MDB_RDONLY, &disk.look))
+	disk.unread = disk.change && !disk.error ? 0 :
+	              mdb_txn_begin(disk.env, NULL, MDB_RDONLY, &disk.look);
+	if (disk.unread)
 		disk.look = NULL;
+}
+
+int disk_unread(void)
+{
+	return disk.unread;
+}
+
+/* A change that could not read what it is about is none. */
+static void note_unread(int error)
+{
+	if (!error || is_not_there(error))
+		return;
+	disk.unread = disk.unread ? disk.unread : error;
+	if (disk.change)
+		note(error);
 }
 
 void disk_read_end(void)
@@ -175,21 +203,30 @@ static bool read_value(const MDB_val *v, struct packed *value, int64_t *ends_ms)
 
 bool disk_find(const void *key, size_t len, struct packed *value, int64_t *ends_ms)
 {
-	MDB_txn *txn = disk.change ? disk.change : disk.look;
+	MDB_txn *txn = disk.look ? disk.look : disk.change;
 	MDB_val k = val(key, len), v;
+	int error;
 
-	return txn && !mdb_get(txn, disk.values, &k, &v) && read_value(&v, value, ends_ms);
+	if (!txn)
+		return false;
+	error = mdb_get(txn, disk.values, &k, &v);
+	note_unread(error);
+	return !error && read_value(&v, value, ends_ms);
 }
 
 void disk_each(const char *prefix, size_t len, const char *after, disk_each_fn *each, void *arg)
 {
-	MDB_txn *txn = disk.change ? disk.change : disk.look;
+	MDB_txn *txn = disk.look ? disk.look : disk.change;
 	MDB_val key = val(after, strlen(after)), v;
 	struct packed value;
 	MDB_cursor *c;
 	int error;
 
-	if (!txn || mdb_cursor_open(txn, disk.values, &c))
+	if (!txn)
+		return;
+	error = mdb_cursor_open(txn, disk.values, &c);
+	note_unread(error);
+	if (error)
 		return;
 	if (strcmp(after, prefix) < 0)
 		key = val(prefix, len);
@@ -200,6 +237,7 @@ void disk_each(const char *prefix, size_t len, const char *after, disk_each_fn *
 		if (read_value(&v, &value, NULL) && !each(arg, key.mv_data, key.mv_size, value))
 			break;
 	}
+	note_unread(error);
 	mdb_cursor_close(c);
 }
 

@@ -28,8 +28,9 @@ void disk_sweep(unsigned most);
 /* What is read between these, or in a change, which it sees, may be used until the end, or until
  * something is put or dropped. */
 void disk_read_begin(void);
+int  disk_unread(void);         /* 0, or an error: what is there since the begin was not all read */
 void disk_read_end(void);
-/* False: not there, or over. *ends_ms as at disk_put(); may be NULL. */
+/* False: not there, or over, or not read. *ends_ms as at disk_put(); may be NULL. */
 bool disk_find(const void *key, size_t len, struct packed *value, int64_t *ends_ms);
 /* All whose keys begin with these len bytes, from `after` on where that is greater, in order, until
  * each() says false. */

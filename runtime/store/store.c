@@ -19,7 +19,8 @@
  *
  * Invariants: a transaction is open only while `commit` is under way, or until the change that
  * found no room for it in the mailbox is done; an error in it is told to everyone whose change was
- * in it, and nothing of it is done. Reads see what is not yet committed.
+ * in it, and nothing of it is done. Reads see what is not yet committed; one that fails is an
+ * error, never "not there".
  *
  * Threads: the actor's own, which blocks in the disk; no worker ever does. */
 #include "store.h"
@@ -99,6 +100,14 @@ static void after(actor *self, bool saved)
 	store.wrote_ms = now_ms();
 }
 
+static void complain(const char *what, int error)
+{
+	if (now_ms() - store.said_ms <= SAY_MS)
+		return;
+	log_line(LOG_ERROR, "store", "%s: %s", what, disk_words(error));
+	store.said_ms = now_ms();
+}
+
 static int commit(actor *self, const msg *m)
 {
 	int error;
@@ -109,11 +118,8 @@ static int commit(actor *self, const msg *m)
 	if (!store.failed)
 		save_due();
 	error = disk_commit();
-	if (error && now_ms() - store.said_ms > SAY_MS) {
-		log_line(LOG_ERROR, "store", "what was to be kept could not be written: %s",
-		         disk_words(error));
-		store.said_ms = now_ms();
-	}
+	if (error)
+		complain("what was to be kept could not be written", error);
 	for (unsigned i = 0; i < store.writes; i++)
 		answer(self, &store.write[i], error);
 	store.writes = 0;
@@ -175,16 +181,30 @@ static int put(actor *self, const msg *m)
 	return changed(self, m, false, 0);
 }
 
+/* After a read: 0, or its refusal. */
+static int read_whole(const msg *m)
+{
+	int error = disk_unread();
+
+	if (!error)
+		return 0;
+	complain("what is kept could not be read", error);
+	return msg_fail(m, "%s", disk_words(error));
+}
+
 static int get(actor *self, const msg *m)
 {
 	struct packed p = { NULL, NULL };
 	bool is;
+	int rc;
 
 	disk_read_begin();
 	is = disk_find(msg_str(m, 0), msg_len(m, 0), &p, NULL);
-	core_answer(self, msg_defer(m), p, is, 0, NULL);
+	rc = read_whole(m);
+	if (!rc)
+		core_answer(self, msg_defer(m), p, is, 0, NULL);
 	disk_read_end();
-	return 0;
+	return rc;
 }
 
 static int add(actor *self, const msg *m)
@@ -239,18 +259,21 @@ static int prefix(actor *self, const msg *m)
 {
 	struct buf pairs = { 0 }, map = { 0 };
 	struct listing l = { &pairs, 0, LIST_FIRST, msg_count(m) > 2 ? msg_str(m, 2) : "" };
+	int rc;
 
 	if (msg_count(m) > 1 && msg_int(m, 1) >= 0 && msg_int(m, 1) < UINT32_MAX)
 		l.most = (unsigned)msg_int(m, 1);
 	disk_read_begin();
 	disk_each(msg_str(m, 0), msg_len(m, 0), l.after, list_one, &l);
 	disk_read_end();
+	rc = read_whole(m);
 	pack_map(&map, l.n);
 	buf_add(&map, pairs.p, pairs.len);
-	core_answer(self, msg_defer(m), packed_of(&map), 1, 0, NULL);
+	if (!rc)
+		core_answer(self, msg_defer(m), packed_of(&map), 1, 0, NULL);
 	buf_fini(&pairs);
 	buf_fini(&map);
-	return 0;
+	return rc;
 }
 
 static int sweep(actor *self, const msg *m)
@@ -353,7 +376,7 @@ static int load(actor *self, const msg *m)
 	disk_each(u.key.p, u.key.len, "", load_one, &u);
 	disk_read_end();
 	buf_fini(&u.key);
-	return 0;
+	return read_whole(m);
 }
 
 /* --- its life ----------------------------------------------------------------------------- */

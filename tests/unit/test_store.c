@@ -20,6 +20,7 @@ static int refused, done;
 
 enum { READ_ONLY = 0x20000 };
 static atomic_int failing;
+static atomic_bool blind;               /* nor those that read */
 
 int __real_mdb_txn_begin(void *env, void *parent, unsigned flags, void **txn);
 int __wrap_mdb_txn_begin(void *env, void *parent, unsigned flags, void **txn);
@@ -30,6 +31,8 @@ int __wrap_mdb_txn_begin(void *env, void *parent, unsigned flags, void **txn)
 		atomic_fetch_sub(&failing, 1);
 		return ENOMEM;
 	}
+	if ((flags & READ_ONLY) && atomic_load(&blind))
+		return ENOMEM;
 	return __real_mdb_txn_begin(env, parent, flags, txn);
 }
 
@@ -98,6 +101,11 @@ static int sweep_and_put(actor *self, const msg *m)
 	return 0;
 }
 
+static int look(actor *self, const msg *m)
+{
+	return actor_ask(self, actor_find("store"), msg_str(m, 0), "filled", 20000, "a") < 0;
+}
+
 static int64_t total;
 
 /* Session 7 sets what its user keeps, and looks for it on the disk. */
@@ -119,7 +127,7 @@ static int looked(actor *self, const msg *m)
 static const struct actor_type filler_type = {
 	.name = "filler",
 	.on = ON({ "fill", "letter:str n:int bytes:int", fill, 0 }, { "filled", "...", filled, 0 },
-	         { "clean", "letter:str n:int", clean, 0 },
+	         { "clean", "letter:str n:int", clean, 0 }, { "look", "how:str n:int", look, 0 },
 	         { "set", "key:str n:int", set, 0 }, { "looked", "...", looked, 0 },
 	         { "sweep_and_put", "letter:str fail:int", sweep_and_put, 0 }),
 };
@@ -180,6 +188,22 @@ static void an_error_is_of_its_change(void **state)
 	assert_int_equal(done, 1);
 }
 
+/* Not "there is nothing": who was told so would write over what is there. */
+static void what_cannot_be_read_is_an_error(void **state)
+{
+	static const char *const how[] = { "get", "prefix", "load" };
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		atomic_store(&blind, i < 3);
+		refused = done = 0;
+		tell("look", how[i % 3], 1, 0);
+		assert_int_equal(refused, i < 3);
+		if (i < 3)
+			assert_string_equal(last_text, strerror(ENOMEM));
+	}
+}
+
 /* With no time passing, so by no timer: it looks until it is there, or expect_events() gives up. */
 static void what_is_set_after_quiet_is_written_at_once(void **state)
 {
@@ -231,6 +255,7 @@ int main(void)
 		cmocka_unit_test_setup(all_are_answered, setup),
 		cmocka_unit_test_setup(a_full_store, setup),
 		cmocka_unit_test_setup(an_error_is_of_its_change, setup),
+		cmocka_unit_test_setup(what_cannot_be_read_is_an_error, setup),
 		cmocka_unit_test_setup(what_is_set_after_quiet_is_written_at_once, setup),
 	};
 

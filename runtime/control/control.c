@@ -40,7 +40,7 @@ struct client {
 	struct loop_stream *stream;     /* NULL: gone */
 	size_t scanned;                 /* bytes of the line under way known to hold no newline */
 	unsigned pending;
-	size_t unsent;                  /* at the last tick, and since when it has not shrunk */
+	uint64_t taken;                 /* until the last tick, and since when it is no more */
 	int64_t stuck_ms;
 	bool ending, paused, asked_all;
 };
@@ -107,7 +107,7 @@ static void watch(struct client *c)
 {
 	struct control *k = c->control;
 
-	c->unsent = SIZE_MAX;
+	c->taken = loop_stream_taken(c->stream);
 	c->stuck_ms = now_ms();
 	if (!k->ticking)
 		loop_timer_set(k->tick, TICK_MS);
@@ -330,21 +330,21 @@ static void on_tick(void *arg)
 {
 	struct control *k = arg;
 	struct client *c, *next;
-	size_t unsent;
+	uint64_t taken;
 
 	k->ticking = false;
 	for (c = k->clients; c; c = next) {
 		next = c->next;
-		unsent = loop_stream_waiting(c->stream);
+		taken = loop_stream_taken(c->stream);
 		if (!is_watched(c))
 			continue;
 		if (c->asked_all && !c->ending && loop_stream_gone(c->stream)) {
 			drop(c);
 			continue;
 		}
-		if (unsent < c->unsent || unsent == 0)
+		if (taken != c->taken || !loop_stream_waiting(c->stream))
 			c->stuck_ms = now_ms();
-		c->unsent = unsent;
+		c->taken = taken;
 		if (now_ms() - c->stuck_ms > STUCK_MS) {
 			drop_why(c, "it has not read for 30 s");
 			continue;

@@ -21,6 +21,7 @@ struct loop_stream {
 	struct loop_watch *watch;
 	struct buf in;
 	struct evbuffer *out;
+	uint64_t taken;
 	const struct loop_stream_ops *ops;
 	void *arg;
 	bool paused, resumed;   /* resumed: what a pause left comes again */
@@ -106,10 +107,14 @@ static void on_readable(struct loop_stream *s)
 
 static void on_writable(struct loop_stream *s)
 {
+	int n = 0;
+
 	if (!resume(s))
 		return;
-	if (evbuffer_get_length(s->out) && evbuffer_write(s->out, s->fd) < 0 &&
-	    errno != EAGAIN && errno != EINTR)
+	if (evbuffer_get_length(s->out))
+		n = evbuffer_write(s->out, s->fd);
+	s->taken += n > 0 ? (unsigned)n : 0;
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		close_stream(s);
 	else if (evbuffer_get_length(s->out))
 		loop_watch_write(s->watch, true);
@@ -154,6 +159,11 @@ void loop_stream_write(struct loop_stream *s, const void *p, size_t len)
 size_t loop_stream_waiting(const struct loop_stream *s)
 {
 	return evbuffer_get_length(s->out);
+}
+
+uint64_t loop_stream_taken(const struct loop_stream *s)
+{
+	return s->taken;
 }
 
 void loop_stream_pause(struct loop_stream *s, bool paused)

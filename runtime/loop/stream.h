@@ -22,6 +22,7 @@ struct loop_stream *loop_stream_new(struct loop *l, int fd,     /* takes fd */
                                     const struct loop_stream_ops *ops, void *arg);
 void   loop_stream_write(struct loop_stream *s, const void *p, size_t len);     /* copies */
 size_t loop_stream_waiting(const struct loop_stream *s);        /* bytes written, not taken yet */
+uint64_t loop_stream_taken(const struct loop_stream *s);        /* bytes, ever */
 void   loop_stream_pause(struct loop_stream *s, bool paused);   /* reads no more until let go on */
 bool   loop_stream_gone(const struct loop_stream *s);           /* it reads no more, either */
 void   loop_stream_end(struct loop_stream *s);  /* closed() once all that was written is out */

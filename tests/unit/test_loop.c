@@ -352,6 +352,7 @@ static void much_both_ways_and_an_end(void **state)
 		}
 	}
 	assert_int_equal(b.got.len, LARGE);
+	assert_int_equal(loop_stream_taken(b.stream), LARGE);
 	assert_memory_equal(a.got.p, text, LARGE);
 	assert_memory_equal(b.got.p, text, LARGE);
 	unpair(&a, &b);

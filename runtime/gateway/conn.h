@@ -89,7 +89,8 @@ struct conn {
 	struct file *file;              /* or what it is sent, */
 	bool ends;                      /* and the connection ends behind it, or behind the body */
 	bool waits;                     /* its body is not read until its login is settled, */
-	bool expects;                   /* nor asked for: it waits for 100 */
+	bool expects;                   /* nor asked for: it waits for 100, */
+	bool at_once;                   /* refused when nothing of that can have come */
 };
 /* It may be closed at once, with words. -1: there is no session for it. */
 int  conn_open(struct conn *c, struct conns *all, void *wsi);

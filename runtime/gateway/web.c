@@ -88,6 +88,7 @@ static int begin_call(struct conn *c, const struct http_config *h, const struct 
 		posted_refuse(c->posted, status, words);
 	posted_login(c->posted, c->in->sessions, c);
 	if (posted_reply(c->posted)->status) {
+		c->at_once = r->expects;
 		c->in->wire->want(c->wsi);
 		return 0;
 	}
@@ -153,10 +154,12 @@ static int answer_early(struct conn *c)
 	const struct wire *wire = c->in->wire;
 	struct http_reply *r = posted_reply(c->posted);
 
-	if (c->ends || !(posted_is_long(c->posted) || c->expects || r->ends))
+	if (c->ends)
+		return c->in->leaving ? -1 : 0;
+	if (!(posted_is_long(c->posted) || c->expects || r->ends))
 		return 0;
 	c->ends = r->ends = true;
-	if (web_reply(wire, c->wsi, r, false) || c->expects || c->in->leaving)
+	if (web_reply(wire, c->wsi, r, false) || c->at_once || c->in->leaving)
 		return -1;
 	c->born = c->in->tick;
 	wire->within(c->wsi, LINGER_S);

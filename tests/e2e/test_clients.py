@@ -3,15 +3,19 @@
 """The clients' module for Python (tools/clients/actord.py): calls as futures, what is pushed,
 refusals, and a connection that comes back. The one for JavaScript is test_page's."""
 
+import base64
 import concurrent.futures
 import contextlib
+import hashlib
 import io
 import queue
+import re
 import signal
+import socket
 import sys
 import unittest
 
-from harness import EARGS, ENOENT, ETIME, HERE, PATIENCE, Case, free_port
+from harness import EARGS, ENOENT, ETIME, HERE, PATIENCE, Case, free_port, until
 
 sys.path.insert(0, str(HERE.parent.parent / "tools/clients"))
 import actord  # noqa: E402
@@ -110,6 +114,31 @@ class Clients(Case):
             runtime.process.send_signal(signal.SIGCONT)
         client.timeout = self.SECONDS
         self.assertEqual(client.call("echo", "say", 3).result(self.SECONDS), [3])
+
+    def test_a_close_of_who_does_not_read(self):
+        """As a proxy may, which then holds on: what was sent is lost at once, not when it lets go."""
+        guid = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            client = actord.Client("ws://127.0.0.1:%d/" % server.getsockname()[1])
+            self.addCleanup(client.close)
+            server.settimeout(self.SECONDS)
+            proxy = server.accept()[0]
+            self.addCleanup(proxy.close)
+            proxy.settimeout(self.SECONDS)
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += proxy.recv(1000)
+            key = re.search(rb"Sec-WebSocket-Key: (\S+)", head).group(1)
+            proxy.sendall(b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                          b"Sec-WebSocket-Accept: %s\r\n\r\n"
+                          % base64.b64encode(hashlib.sha1(key + guid).digest()))
+            call = client.call("echo", "say", "x" * (32 << 20))
+            said = b'{"func":"loginback","args":[0]}'
+            proxy.sendall(b"\x81%c%s" % (len(said), said))
+            until(lambda: len(proxy.recv(1 << 16, socket.MSG_PEEK)) > 1000, "it sends")
+            proxy.sendall(b"\x88\x02\x03\xe9")
+            with self.assertRaises(actord.Lost):
+                call.result(self.SECONDS)
 
     def test_a_restart(self):
         runtime = self.start()

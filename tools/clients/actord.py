@@ -83,14 +83,25 @@ class Connection(websocket.WebSocket):
     def pong(self, payload=b""):
         self.say(Call(None, None, payload, 0, websocket.ABNF.OPCODE_PONG))
 
+    def send_close(self, status=websocket.STATUS_NORMAL, reason=b""):
+        self.say(Call(None, None, status.to_bytes(2, "big") + reason, 0,
+                      websocket.ABNF.OPCODE_CLOSE))
+
     def _write(self):
         try:
             while call := self.unsent.get():
                 data = call.data
                 if data is not None:
                     self.send(data, call.opcode)
-        except (OSError, websocket.WebSocketException):
+        except (OSError, ValueError, websocket.WebSocketException):
             pass                                # the reader hears of it too
+
+    def cut(self):
+        """Wakes whoever waits for the socket."""
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except (OSError, AttributeError):
+            pass                                # there is none, or no more
 
 
 class Client:
@@ -154,10 +165,8 @@ class Client:
         self._give_up(Lost("the client is closed"))
         with self._lock:
             connection = self._socket
-        try:
-            connection.sock.shutdown(socket.SHUT_RDWR)  # wakes the reader
-        except (OSError, AttributeError):
-            pass                                        # there is none, or no more
+        if connection:
+            connection.cut()
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
@@ -185,6 +194,8 @@ class Client:
                 lost = [self._calls.pop(i) for i in lost]
             if connection:
                 connection.say(None)
+                connection.writer.join(LOOK_S)  # the answer to a close may still go out
+                connection.cut()
                 connection.shutdown()
             for call in lost:
                 call.settle(error=Lost("the connection was lost"))

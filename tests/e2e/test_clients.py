@@ -116,7 +116,7 @@ class Clients(Case):
         self.assertEqual(client.call("echo", "say", 3).result(self.SECONDS), [3])
 
     def test_a_close_of_who_does_not_read(self):
-        """As a proxy may, which then holds on: what was sent is lost at once, not when it lets go."""
+        """As a proxy may, which then holds on: what was sent is lost at once."""
         guid = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
         with socket.create_server(("127.0.0.1", 0)) as server:
             client = actord.Client("ws://127.0.0.1:%d/" % server.getsockname()[1])

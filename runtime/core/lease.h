@@ -4,9 +4,10 @@
  *
  * There is one lease a process. Whoever renews it tells until when it holds; once it has lapsed,
  * the next renewal begins another one, and what was sent under the one before stays void. So a
- * process that slept (SIGSTOP, a virtual machine that stood still) handles nothing of what was its
- * own before, whichever of its threads wakes first: each such message is held against the clock as
- * it is about to be handled. One whose handler had begun goes on.
+ * process that slept (SIGSTOP, a frozen cgroup) handles nothing of what was its own before,
+ * whichever of its threads wakes first: each such message is held against the clock as it is about
+ * to be handled. One whose handler had begun goes on. A machine that was suspended with its
+ * monotonic clock is not noticed.
  *
  * A message under a lease is a question by its flags and has MSG_ERR, which else only answers have.
  * Its corr is the lease's number beside that of the question (which has no deadline then), or of

@@ -22,6 +22,7 @@ enum {
 	DRAIN_MS = 4000, AGAIN_MS = 1000, LOOK_MS = 5,
 	CUT_MS = 700,
 	PARTING_MS = 1000,      /* it has so long; and what draining has left over, too */
+	LEAVING_MS = 300,
 };
 
 struct stop {
@@ -79,9 +80,12 @@ static void look(void *arg)
 		part(s);
 	} else if (s->phase == DRAINING && now >= s->until_ms) {
 		give_up(s);
-	} else if (s->phase > DRAINING && now >= s->until_ms) {
+	} else if (s->phase == LEAVING && now >= s->until_ms) {
 		loop_stop(s->loop);
 		return;
+	} else if (s->phase > DRAINING && now >= s->until_ms) {
+		s->phase = LEAVING;     /* what moves still, moves for ever */
+		s->until_ms = now + LEAVING_MS;
 	}
 	if (s->phase == PARTING && now >= s->cut_ms)
 		cut(s);

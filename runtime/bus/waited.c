@@ -61,6 +61,13 @@ static void adapt(struct waited *w, bool found)
 		w->tick_ms *= 2;
 }
 
+/* An error that is over soon. */
+static bool passes(const char *error)
+{
+	return !strncmp(error, "BUSY", 4) || !strncmp(error, "LOADING", 7) ||
+	       !strncmp(error, "MASTERDOWN", 10);
+}
+
 static void on_exist(void *arg, const struct redis_reply *r)
 {
 	struct waited *w = arg;
@@ -68,15 +75,15 @@ static void on_exist(void *arg, const struct redis_reply *r)
 	w->asking = false;
 	if (r->type == REDIS_GONE)
 		return;
-	if (r->type == REDIS_ERROR) {
+	if (r->type == REDIS_ERROR && !passes(r->str)) {
 		log_line(LOG_WARN, "bus", "many topics cost Redis much, as it refuses EXISTS: %s",
 		         r->str);
 		w->whole = true;
 		w->c.found(w->c.arg);
 		return;
 	}
-	adapt(w, r->integer);
-	if (r->integer) {
+	adapt(w, r->type == REDIS_INT && r->integer);
+	if (r->type == REDIS_INT && r->integer) {
 		w->part = w->asked;
 		w->c.found(w->c.arg);
 	}

@@ -192,7 +192,7 @@ static void nobody_is_there(void **state)
 	follow("work");
 	core_end(worker_id);
 	set_open(true);
-	run_until(3);           /* also what it_holds() asked, as who would have answered has ended */
+	run_until(3);         /* also what it_holds() asked, as who would have answered has ended */
 	assert_int_equal(handled, 1);
 	assert_int_equal(told, 1);
 	assert_int_equal(lapsed, 0);

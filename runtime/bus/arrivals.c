@@ -122,6 +122,8 @@ static int ask_late(struct arrivals *s, actor_ref to, const struct late_message 
 	if (m->until_ms)
 		part.ms = left_ms > 0 ? (int)left_ms : 1;
 	snprintf(part.what, sizeof part.what, "%s", m->what);
+	if (m->guest)
+		snprintf(part.user, sizeof part.user, "%s", guest_user(m->guest));
 	return ask(s, to, m->peer, &part, m->again, m->guest);
 }
 

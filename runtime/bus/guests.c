@@ -192,6 +192,11 @@ void guest_let_go(struct guest *g)
 		g->held--;
 }
 
+const char *guest_user(const struct guest *g)
+{
+	return g->user;
+}
+
 actor *guest_actor(const struct guest *g)
 {
 	return g->self;

@@ -15,6 +15,7 @@ void guests_free(struct guests *s);     /* when the core has stopped */
 struct guest *guests_get(struct guests *s, struct peer *p, const char *user, bool again);
 void guest_hold(struct guest *g);       /* NULL is fine, as in the next */
 void guest_let_go(struct guest *g);
+const char *guest_user(const struct guest *g);
 /* Who asks for it, and the table of its questions: see peer_ask(). */
 actor *guest_actor(const struct guest *g);
 struct places *guest_served(struct guest *g);

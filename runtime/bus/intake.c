@@ -323,6 +323,12 @@ static bool text(struct intake *in, struct topic *t, const char *bytes, size_t l
 	return call(in, t, &e);
 }
 
+/* A broadcast of this node's: it comes back to whoever sent it, too. */
+static bool is_ours(const struct intake *in, const struct envelope *e, bool channel)
+{
+	return channel && e->pid.len && !strcmp(e->pid.p, in->c.node);
+}
+
 static bool handle(struct intake *in, struct topic *t, const char *bytes, size_t len, bool channel)
 {
 	struct envelope e;
@@ -335,7 +341,7 @@ static bool handle(struct intake *in, struct topic *t, const char *bytes, size_t
 		refuse_call(in, t, &e, ACTOR_EARGS, why.text);
 		return true;
 	}
-	if (channel && e.pid.len && !strcmp(e.pid.p, in->c.node))
+	if (is_ours(in, &e, channel))
 		return true;
 	if (!e.err_code)
 		return call(in, t, &e);
@@ -516,7 +522,8 @@ static void give_up_held(struct intake *in, struct topic *t)
 	struct why why;
 
 	for (; t->first && !t->first->as.delivery; topic_let_go(t)) {
-		if (!envelope_read(&e, &in->scratch, t->first->bytes, t->first->len, &why))
+		if (!envelope_read(&e, &in->scratch, t->first->bytes, t->first->len, &why) &&
+		    !e.err_code && !is_ours(in, &e, t->first->as.channel))
 			refuse(in, t, &e, ACTOR_EFAIL, stopping);
 		in->info.held--;
 	}

@@ -85,9 +85,27 @@ static bool is_key(const char *key)
 	return strspn(key, digits) == 22 && !strcmp(key + 22, "==");
 }
 
-/* Of protocols the client has named it demands none (RFC 6455, 4.1), but the library drops it. */
+/* Of subprotocols that are offered we speak none, which is for the client to judge (RFC 6455, 4.1).
+ * But the library drops who offers more than it takes in, or first what it takes for a number. */
+static bool first_subprotocol(struct http_handshake *h)
+{
+	static const char token[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	                            "abcdefghijklmnopqrstuvwxyz!#$%&'*+-.^_`|~";
+	const char *list = h->protocols;
+	size_t number = strspn(list, "0123456789"), len = strspn(list, token);
+	size_t next = len + strspn(list + len, " \t");
+
+	if (!*list)
+		return true;
+	if (!len || len > HTTP_SUBPROTOCOL_MAX || (list[next] && list[next] != ',') ||
+	    number == len || (number && list[number] == '.'))
+		return false;
+	memcpy(h->subprotocol, list, len);
+	return true;
+}
+
 bool http_upgrades(const struct http_config *c, const struct http_request *r,
-                   const struct http_handshake *h, struct http_reply *out)
+                   struct http_handshake *h, struct http_reply *out)
 {
 	if (r->method != HTTP_GET)
 		http_refuse(c, out, 405, "a handshake is a GET", NULL);
@@ -99,9 +117,9 @@ bool http_upgrades(const struct http_config *c, const struct http_request *r,
 		http_refuse(c, out, 426, "a handshake has Sec-WebSocket-Version: 13", NULL);
 	else if (!is_key(h->key))
 		http_refuse(c, out, 400, "a Sec-WebSocket-Key is base64 of 16 bytes", NULL);
-	else if (h->protocols)
-		http_refuse(c, out, 400, "there is no Sec-WebSocket-Protocol here: do not ask for "
-		            "one", NULL);
+	else if (!first_subprotocol(h))
+		http_refuse(c, out, 400, "a Sec-WebSocket-Protocol (there is none here) has 126 "
+		            "bytes at most, and begins with a name, no number, of 62", NULL);
 	else
 		return http_admits(c, r, out);
 	out->ends = has_body(r);

@@ -18,11 +18,14 @@ struct http_request {
 	struct file_want want;
 	bool near;                      /* from this machine, and by no proxy; host may lie */
 };
+/* Names in bytes, as the library (4.1 to 4.3) bounds them: one, all. */
+enum { HTTP_SUBPROTOCOL_MAX = 62, HTTP_SUBPROTOCOLS_MAX = 126 };
 /* The headers of who asks to become a WebSocket (RFC 6455, 4.2.1); "": absent. */
 struct http_handshake {
 	char connection[128], http[16]; /* http: HTTP/1.1 */
 	char key[32], version[8];
-	bool protocols;                 /* it names some of its own */
+	char protocols[HTTP_SUBPROTOCOLS_MAX + 1];      /* a list of what it may speak */
+	char subprotocol[HTTP_SUBPROTOCOL_MAX + 1];     /* http_upgrades() sets: the first */
 };
 struct http_reply {
 	int status;                     /* 0: not yet */
@@ -55,7 +58,7 @@ bool http_admits(const struct http_config *c, const struct http_request *r,
                  struct http_reply *out);
 /* It may become a WebSocket, as it asks; else out is a refusal. */
 bool http_upgrades(const struct http_config *c, const struct http_request *r,
-                   const struct http_handshake *h, struct http_reply *out);
+                   struct http_handshake *h, struct http_reply *out);
 void http_answer(const struct http_config *c, const struct http_request *r,
                  struct http_reply *out);
 void http_reply_fini(struct http_reply *r);

@@ -50,6 +50,8 @@ _Static_assert((int)LWS_PRE <= (int)WIRE_SPACE, "in front of what is sent");
 struct ws {
 	struct ws_config config;
 	struct lws_context *lws;
+	struct lws_protocols protocols[2];
+	char subprotocol[HTTP_SUBPROTOCOL_MAX + 1];     /* the name of the first: see upgrade() */
 	struct ev_loop *loop;           /* NULL: the library turns poll() */
 	ev_async woken;
 	ev_prepare read;
@@ -235,17 +237,19 @@ static void read_handshake(struct lws *wsi, struct http_handshake *h)
 	copy_header(wsi, WSI_TOKEN_HTTP, h->http, sizeof h->http);
 	copy_header(wsi, WSI_TOKEN_KEY, h->key, sizeof h->key);
 	copy_header(wsi, WSI_TOKEN_VERSION, h->version, sizeof h->version);
-	h->protocols = lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL);
+	copy_header(wsi, WSI_TOKEN_PROTOCOL, h->protocols, sizeof h->protocols);
 }
 
 /* Who asks to become a WebSocket. 0: let in; 1: answered. `to` the library goes by afterwards:
  * empty, the request is as any other. Of a name that it does not know it has answered 403 itself
- * (4.1 to 4.3): the headers are gone, and `to` with them. */
+ * (4.1 to 4.3): the headers are gone, and `to` with them. Who offers subprotocols it lets in only
+ * for one of its own, so ours is called as the first of them until it has been found, and then has
+ * no name to answer (RFC 6455, 4.2.2). */
 static int upgrade(struct ws *w, struct lws *wsi, char *to)
 {
 	struct http_reply out = { 0 };
 	struct http_request r;
-	struct http_handshake h;
+	struct http_handshake h = { 0 };
 	int err = 0;
 
 	if (!lws_hdr_total_length(wsi, WSI_TOKEN_UPGRADE))
@@ -254,7 +258,9 @@ static int upgrade(struct ws *w, struct lws *wsi, char *to)
 		return *to = 0;         /* h2c, which many ask for first */
 	read_request(wsi, "", &r);
 	read_handshake(wsi, &h);
-	if (!http_upgrades(&w->config.http, &r, &h, &out))
+	if (http_upgrades(&w->config.http, &r, &h, &out))
+		strcpy(w->subprotocol, h.subprotocol);
+	else
 		err = web_reply(&wire, wsi, &out, false) || out.ends ? -1 : 1;
 	http_reply_fini(&out);
 	return err;
@@ -403,6 +409,9 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 		web_gone(c);
 		return one_less(w);
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return upgrade(w, wsi, in);
+	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+		w->subprotocol[0] = 0;
+		return 0;
 	case LWS_CALLBACK_RAW_RX_FILE: return take_in(w);
 	case LWS_CALLBACK_RAW_CLOSE_FILE:
 		w->listener = NULL;
@@ -417,12 +426,6 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 		return 0;
 	}
 }
-
-static const struct lws_protocols protocols[] = {
-	{ .name = "actord", .callback = happened, .per_session_data_size = sizeof(struct conn),
-	  .rx_buffer_size = READ_SIZE, .tx_packet_size = WRITE_SIZE },
-	{ 0 },
-};
 
 /* --- from outside ------------------------------------------------------------------------- */
 
@@ -439,7 +442,7 @@ static struct lws_context *start_lws(struct ws *w)
 {
 	static const lws_retry_bo_t silent = { .secs_since_valid_ping = 0 };   /* sweep() asks */
 	struct lws_context_creation_info info = {
-		.port = CONTEXT_PORT_NO_LISTEN_SERVER, .protocols = protocols, .user = w,
+		.port = CONTEXT_PORT_NO_LISTEN_SERVER, .protocols = w->protocols, .user = w,
 		.options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_LIBEV,
 		.alpn = "http/1.1", .retry_and_idle_policy = &silent,
 		.timeout_secs = (unsigned)w->conns.limits.handshake_s,
@@ -452,6 +455,12 @@ static struct lws_context *start_lws(struct ws *w)
 	struct lws_context *lws = NULL;
 	void *loop = ev_loop_new(EVFLAG_NOENV);
 
+	strcpy(w->subprotocol, "actord");
+	w->protocols[0] = (struct lws_protocols){
+		.name = w->subprotocol, .callback = happened,
+		.per_session_data_size = sizeof(struct conn),
+		.rx_buffer_size = READ_SIZE, .tx_packet_size = WRITE_SIZE,
+	};
 	trouble[0] = 0;
 	if (w->config.cert)
 		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
@@ -498,7 +507,7 @@ static bool adopt_listener(struct ws *w)
 
 	if (vhost)
 		w->listener = lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_RAW_FILE_DESC, fd,
-		                                         protocols[0].name, NULL);
+		                                         w->subprotocol, NULL);
 	return w->listener;
 }
 

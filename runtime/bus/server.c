@@ -159,9 +159,10 @@ static void become(int in, int null, pid_t parent)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(127);
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);     /* what we ignore it would ignore, too */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
 	dup2(in, 0);
 	dup2(null, 1);
 	dup2(null, 2);

@@ -110,7 +110,7 @@ static pid_t spawn(char *compiler, char *folder, int out)
 	char *env[] = { path, tmp, "LC_ALL=C", NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
-	sigset_t none;
+	sigset_t none, all;
 	pid_t pid;
 	int error;
 
@@ -118,6 +118,7 @@ static pid_t spawn(char *compiler, char *folder, int out)
 	snprintf(tmp, sizeof tmp, "TMPDIR=%s", folder);
 	snprintf(source, sizeof source, "%s/%s", folder, source_name);
 	sigemptyset(&none);
+	sigfillset(&all);               /* what we ignore it would ignore, too */
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_addopen(&files, 0, source, O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
@@ -125,8 +126,10 @@ static pid_t spawn(char *compiler, char *folder, int out)
 	posix_spawn_file_actions_addclosefrom_np(&files, 3);
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &all);
 	posix_spawnattr_setpgroup(&attr, 0);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+	                         POSIX_SPAWN_SETPGROUP);
 	error = posix_spawn(&pid, "/bin/sh", &files, &attr, argv, env);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&files);

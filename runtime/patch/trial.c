@@ -59,21 +59,20 @@ static int spawn(int its_fd)
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	char *argv[] = { (char *)tester_name, NULL }, **env = environment();
-	sigset_t none, prof;
+	sigset_t but, all;
 	int error;
 
-	sigemptyset(&prof);
-	sigaddset(&prof, SIGPROF);
-	sigfillset(&none);              /* it ends when we do, not by a Ctrl-C */
-	sigdelset(&none, SIGPROF);
+	sigfillset(&all);               /* what we ignore it would ignore, too */
+	sigfillset(&but);               /* it ends when we do, not by a Ctrl-C */
+	sigdelset(&but, SIGPROF);
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_adddup2(&files, its_fd, TESTER_FD);
 	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);
 	posix_spawn_file_actions_adddup2(&files, 0, 1);
 	posix_spawn_file_actions_addclosefrom_np(&files, TESTER_FD + 1);
 	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &prof);
+	posix_spawnattr_setsigmask(&attr, &but);
+	posix_spawnattr_setsigdefault(&attr, &all);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	error = posix_spawn(&pid, "/proc/self/exe", &files, &attr, argv, env);
 	posix_spawnattr_destroy(&attr);

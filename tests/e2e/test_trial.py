@@ -5,6 +5,8 @@ while the runtime serves as before and the next patch is in force."""
 
 import os
 import pathlib
+import re
+import signal
 import threading
 import unittest
 
@@ -13,6 +15,8 @@ from harness import EARGS, Case, actord, make_folder, until, write_files
 FINE = '#include "actor.h"\nint process(actor *self) { return 0; }\n'
 CRASH = "void f(void) {int x=" + "(" * 900000
 HANG = "char a[1000000] = {" + "[0 ... 999999] = 1," * 50000 + "};\n"
+GCC = '#!/bin/sh\ngrep SigIgn /proc/$$/status >"$0.seen"\n'
+PUBLIC = (1 << 31) - 1                  # 32 and 33 are the C library's
 BOMB = "#define M0 1,1,1,1,1,1,1,1\n" + "".join(
     "#define M%d %s\n" % (i, "M%d " % (i - 1) * 8) for i in range(1, 12)) + "int a[] = { M11 };\n"
 
@@ -84,6 +88,23 @@ class Trial(Case):
         trial, = until(lambda: children(runtime.pid), "a trial process")
         runtime.kill()
         until(lambda: not os.path.exists("/proc/%d" % trial), "the end of the trial")
+
+    def test_signals_of_its_processes(self):
+        """What the runtime ignores (SIGUSR1, ...) they do not, unless they say so themselves."""
+        def ignored(pid):
+            status = pathlib.Path("/proc/%s/status" % pid).read_text()
+            return int(re.search(r"SigIgn:\s*(\w+)", status)[1], 16) & PUBLIC
+
+        folder = write_files(make_folder(), {"gcc": GCC})
+        (folder / "gcc").chmod(0o755)
+        runtime = self.start(env={"PATH": "%s:%s" % (folder, os.environ["PATH"])})
+        trial, = until(lambda: children(runtime.pid), "a trial process")
+        redis = runtime.redis().info("server")["process_id"]
+        own = sum(1 << n - 1 for n in (signal.SIGHUP, signal.SIGPIPE, signal.SIGALRM))
+        self.assertEqual((ignored(trial), ignored(redis) & ~own), (0, 0))
+        self.assertEqual(runtime.actorctl("patch", "check", "-", stdin=FINE.encode()).code, 0)
+        seen = (folder / "gcc.seen").read_text().split()[1]
+        self.assertEqual(int(seen, 16) & PUBLIC, 0)
 
     def test_headers_of_actors(self):
         """What an actor's folder brought can be included by what is tried."""

@@ -6,14 +6,15 @@
  * own, of which client_user() knows the name (keep.h). What is sent to it goes to the user's
  * sessions there, by that node's actor `clients`. Nothing that the user keeps is here.
  *
- * Those that called last stay, half of MOST at least, and who still waits for an answer, and whose
- * calls may have been handled before (msg_again()). The others end when there are too many; who
- * remembered one of these gets ACTOR_ENOENT.
+ * Who waits for an answer stays, and whose calls may have been handled before (msg_again()). The
+ * others are idle: with MOST there, the one that called longest ago ends for one that comes; who
+ * remembered it gets ACTOR_ENOENT.
  *
  * The loop's thread. */
 #include "guests.h"
 
 #include <search.h>
+#include <sys/queue.h>
 
 #include "keep.h"
 #include "log.h"
@@ -22,13 +23,13 @@
 enum { MOST = 32768, SAY_MS = 5000 };
 
 struct guest {
+	struct guests *of;
 	struct peer *peer;
 	bool again;
 	actor *self; actor_id id;
 	struct places served;           /* questions here that it waits for */
 	unsigned held;
-	uint64_t used;
-	struct guest *next;             /* to be ended */
+	bool idle; TAILQ_ENTRY(guest) link;     /* idle: in the list */
 	char user[];
 };
 
@@ -37,8 +38,7 @@ struct guests {
 	void *tree;
 	unsigned n;
 	struct guest *key;              /* what is looked for; the name has room */
-	uint64_t turn;                  /* grows with each use */
-	struct guest *ending;
+	TAILQ_HEAD(, guest) idle;       /* who called last is the last; some wait by now */
 	int64_t said_ms;
 };
 
@@ -49,6 +49,21 @@ static int compare(const void *a, const void *b)
 	if (x->peer != y->peer)
 		return x->peer < y->peer ? -1 : 1;
 	return x->again != y->again ? x->again - y->again : strcmp(x->user, y->user);
+}
+
+static bool waits(const struct guest *g)
+{
+	return g->again || g->held || g->served.n;
+}
+
+/* It called, or waits for less than before. */
+static void settle(struct guest *g)
+{
+	if (g->idle)
+		TAILQ_REMOVE(&g->of->idle, g, link);
+	g->idle = !waits(g);
+	if (g->idle)
+		TAILQ_INSERT_TAIL(&g->of->idle, g, link);
 }
 
 /* --- the actor ---------------------------------------------------------------------------- */
@@ -70,8 +85,10 @@ static int answered(actor *self, const msg *m)
 {
 	struct guest *g = guest_of(self);
 
-	if (g)
+	if (g) {
 		peer_answered(&g->served, m);
+		settle(g);
+	}
 	return 0;
 }
 
@@ -111,29 +128,18 @@ static void end(struct guest *g)
 	mem_free(g);
 }
 
-static void choose(const void *node, VISIT when, void *arg)
-{
-	struct guest *g = *(struct guest *const *)node;
-	struct guests *s = arg;
-
-	if ((when != postorder && when != leaf) || g->again || g->held || g->served.n ||
-	    g->used + MOST / 2 > s->turn)
-		return;
-	g->next = s->ending;
-	s->ending = g;
-}
-
-static void sweep(struct guests *s)
+static void make_room(struct guests *s)
 {
 	struct guest *g;
 
-	twalk_r(s->tree, choose, s);
-	while ((g = s->ending)) {
-		s->ending = g->next;
-		tdelete(g, &s->tree, compare);
-		s->n--;
-		end(g);
-	}
+	while ((g = TAILQ_FIRST(&s->idle)) && waits(g))
+		settle(g);
+	if (!g)
+		return;
+	TAILQ_REMOVE(&s->idle, g, link);
+	tdelete(g, &s->tree, compare);
+	s->n--;
+	end(g);
 }
 
 static struct guest *refuse(struct guests *s, const struct guest *g, const char *why)
@@ -152,7 +158,7 @@ static struct guest *make(struct guests *s, const struct guest *key)
 	struct why why = { "" };
 
 	if (s->n >= MOST)
-		sweep(s);
+		make_room(s);
 	if (s->n >= MOST)
 		return refuse(s, key, "too many clients of other nodes wait for answers");
 	g = mem_alloc(sizeof *g + strlen(key->user) + 1);
@@ -176,7 +182,7 @@ struct guest *guests_get(struct guests *s, struct peer *p, const char *user, boo
 	at = tfind(s->key, &s->tree, compare);
 	g = at ? *at : make(s, s->key);
 	if (g)
-		g->used = ++s->turn;
+		settle(g);
 	return g;
 }
 
@@ -188,8 +194,10 @@ void guest_hold(struct guest *g)
 
 void guest_let_go(struct guest *g)
 {
-	if (g)
-		g->held--;
+	if (!g)
+		return;
+	g->held--;
+	settle(g);
 }
 
 const char *guest_user(const struct guest *g)
@@ -214,7 +222,9 @@ struct guests *guests_new(struct loop *l)
 	struct guests *s = mem_alloc(sizeof *s);
 
 	s->loop = l;
+	TAILQ_INIT(&s->idle);
 	s->key = mem_alloc(sizeof *s->key + NAME_MAX_LEN + 1);
+	s->key->of = s;
 	s->said_ms = -SAY_MS;
 	return s;
 }

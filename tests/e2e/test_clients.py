@@ -115,8 +115,8 @@ class Clients(Case):
         client.timeout = self.SECONDS
         self.assertEqual(client.call("echo", "say", 3).result(self.SECONDS), [3])
 
-    def test_a_close_of_who_does_not_read(self):
-        """As a proxy may, which then holds on: what was sent is lost at once."""
+    def proxy(self):
+        """A client, and what it is connected to, which reads no more than the handshake."""
         guid = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
         with socket.create_server(("127.0.0.1", 0)) as server:
             client = actord.Client("ws://127.0.0.1:%d/" % server.getsockname()[1])
@@ -132,13 +132,27 @@ class Clients(Case):
             proxy.sendall(b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                           b"Sec-WebSocket-Accept: %s\r\n\r\n"
                           % base64.b64encode(hashlib.sha1(key + guid).digest()))
-            call = client.call("echo", "say", "x" * (32 << 20))
             said = b'{"func":"loginback","args":[0]}'
             proxy.sendall(b"\x81%c%s" % (len(said), said))
-            until(lambda: len(proxy.recv(1 << 16, socket.MSG_PEEK)) > 1000, "it sends")
-            proxy.sendall(b"\x88\x02\x03\xe9")
-            with self.assertRaises(actord.Lost):
-                call.result(self.SECONDS)
+            return client, proxy
+
+    def test_a_close_of_who_does_not_read(self):
+        """As a proxy may, which then holds on: what was sent is lost at once."""
+        client, proxy = self.proxy()
+        call = client.call("echo", "say", "x" * (32 << 20))
+        until(lambda: len(proxy.recv(1 << 16, socket.MSG_PEEK)) > 1000, "it sends")
+        proxy.sendall(b"\x88\x02\x03\xe9")
+        with self.assertRaises(actord.Lost):
+            call.result(self.SECONDS)
+
+    def test_sends_to_who_does_not_read(self):
+        """What waits for the socket is bounded, in bytes too."""
+        client, text = self.proxy()[0], "x" * (1 << 20)
+        until(lambda: client.send("echo", "say", 1), "it is logged in")
+        sent = 0
+        while sent < 1000 and client.send("echo", "say", text):
+            sent += 1
+        self.assertIn(sent, range(16, 100))     # and what the sockets hold
 
     def test_a_restart(self):
         runtime = self.start()

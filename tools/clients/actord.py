@@ -29,7 +29,7 @@ import websocket
 FIRST_S, LAST_S, LOOK_S, CONNECT_S, TIMEOUT_S = 0.25, 10, 0.25, 10, 30
 REFUSED, REPLACED = 1008, 4001          # at login; the same user has logged in elsewhere
 EARGS, ETIME = -1, -4                   # as in actor.h
-UNSENT_MOST = 10000                     # of what wants no answer
+UNSENT_MOST, UNSENT_BYTES = 10000, 16 << 20     # that wait for the socket; then send() says no
 # A link that went silent is found out in half a minute.
 KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
              (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
@@ -74,11 +74,18 @@ class Connection(websocket.WebSocket):
 
     def __init__(self, **more):
         super().__init__(**more)
-        self.unsent = queue.SimpleQueue()       # calls; None at the end
+        self.unsent = queue.SimpleQueue()       # bytes, call; a false call at the end
+        self._lock, self._bytes = threading.Lock(), 0   # all those bytes
         self.writer = threading.Thread(target=self._write, daemon=True)
 
     def say(self, call):
-        self.unsent.put(call)
+        size = len(call.data or "") if call else 0
+        with self._lock:
+            self._bytes += size
+        self.unsent.put((size, call))
+
+    def full(self):
+        return self.unsent.qsize() > UNSENT_MOST or self._bytes > UNSENT_BYTES
 
     def pong(self, payload=b""):
         self.say(Call(None, None, payload, 0, websocket.ABNF.OPCODE_PONG))
@@ -89,10 +96,13 @@ class Connection(websocket.WebSocket):
 
     def _write(self):
         try:
-            while call := self.unsent.get():
+            while (waits := self.unsent.get())[1]:
+                size, call = waits
                 data = call.data
                 if data is not None:
                     self.send(data, call.opcode)
+                with self._lock:
+                    self._bytes -= size
         except (OSError, ValueError, websocket.WebSocketException):
             pass                                # the reader hears of it too
 
@@ -151,7 +161,7 @@ class Client:
         data = self._pack({"tpc": actor, "func": handler, "args": args})
         with self._lock:
             ready = self._ready
-        if not ready or ready.unsent.qsize() > UNSENT_MOST:
+        if not ready or ready.full():
             return False
         ready.say(Call(actor, handler, data, self.timeout, self._opcode))
         return True

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "envelope.h"
 #include "log.h"
 #include "value.h"
 
@@ -47,7 +48,8 @@ static const char claim_script[] =
 	" redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])"
 	" return {tonumber(t), ARGV[1]}";
 static const char renew_script[] =
-	"if redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end"
+	"if redis.call('GET', KEYS[2]) ~= ARGV[3] then"
+	"  return redis.call('GET', KEYS[1]) or '' end"
 	" redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])"
 	" return 1";
 static const char put_script[] =
@@ -56,15 +58,20 @@ static const char put_script[] =
 	" redis.call('HSET', KEYS[3], ARGV[2], ARGV[3])"
 	" return {1, last}";
 static const char release_script[] =
-	"if redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end"
+	"if redis.call('GET', KEYS[2]) ~= ARGV[3] then return -1 end"
 	" redis.call('INCR', KEYS[2])"
 	" return redis.call('DEL', KEYS[1])";
 static const char get_script[] = "return redis.call('HGET', KEYS[3], ARGV[1])";
 
+static struct text text(const char *s)
+{
+	return (struct text){ s, strlen(s) };
+}
+
 /* --- Redis -------------------------------------------------------------------------------- */
 
 static int run(struct claims *c, redis_fn *fn, void *arg, const char *script, const char *name,
-               const char *const word[3])
+               const struct text word[3])
 {
 	struct buf key[KEYS] = { { 0 } };
 	const char *argv[WORDS] = { "EVAL", script, "3" };
@@ -76,10 +83,12 @@ static int run(struct claims *c, redis_fn *fn, void *arg, const char *script, co
 	buf_printf(&key[2], "actord:{claim:%s}:data%c", name, 0);
 	for (int i = 0; i < KEYS; i++)
 		argv[3 + i] = key[i].p;
-	for (int i = 0; i < 3 && word[i]; i++)
-		argv[n++] = word[i];
 	for (int i = 0; i < n; i++)
 		len[i] = strlen(argv[i]);
+	for (int i = 0; i < 3 && word[i].p; i++) {
+		argv[n] = word[i].p;
+		len[n++] = word[i].len;
+	}
 	rc = c->port->command(c->port->link, fn, arg, n, argv, len);
 	for (int i = 0; i < KEYS; i++)
 		buf_fini(&key[i]);
@@ -145,8 +154,10 @@ static void on_renewed(void *arg, const struct redis_reply *r)
 	struct claim **at = find(a->of, a->name);
 	struct buf b = { 0 };
 
-	if (r->type == REDIS_INT && !r->integer && *at && (*at)->token == a->token) {
-		log_line(LOG_WARN, "bus", "the claim of %s is lost: another node has it", a->name);
+	if (r->type == REDIS_STR && *at && (*at)->token == a->token) {
+		log_line(LOG_WARN, "bus", "the claim of %s is lost: %s%.*s", a->name,
+		         r->len ? "it is now of the node " : "Redis has forgotten it",
+		         (int)strcspn(r->str, " "), r->str);
 		drop(at);
 		pack_text(&b, a->name);
 		core_publish(NULL, "claim lost",
@@ -178,7 +189,7 @@ static void on_timer(void *arg)
 
 		snprintf(token, sizeof token, "%" PRId64, x->token);
 		if (run(c, on_renewed, a, renew_script, x->name,
-		        (const char *const[]){ c->holder, lease, token })) {
+		        (const struct text[]){ text(c->holder), text(lease), text(token) })) {
 			mem_free(a->name);
 			mem_free(a);
 		}
@@ -244,13 +255,21 @@ static void on_got(void *arg, const struct redis_reply *r)
 static void on_released(void *arg, const struct redis_reply *r)
 {
 	struct asked *a = arg;
+	struct why why;
 
-	if (!went_wrong(a, r))
-		done(a, NULL, 0, NULL);
+	if (went_wrong(a, r))
+		return;
+	if (r->type == REDIS_INT && r->integer < 0) {
+		why_set(&why, 0, "the token %" PRId64 " of %s is stale: that claim is another's, "
+		        "or was released", a->token, a->name);
+		done(a, NULL, ACTOR_EFAIL, why.text);
+		return;
+	}
+	done(a, NULL, 0, NULL);
 }
 
 static void ask(struct claims *c, const msg *m, redis_fn *fn, const char *script,
-                const char *const word[3], int64_t token)
+                const struct text word[3], int64_t token)
 {
 	struct asked *a = asked_new(c, msg_str(m, 2), token);
 
@@ -259,7 +278,7 @@ static void ask(struct claims *c, const msg *m, redis_fn *fn, const char *script
 		done(a, NULL, ACTOR_EFAIL, "Redis is away");
 }
 
-/* Have the values behind to and what these types? */
+/* Have the values behind to and what these types? The first is the name that is claimed. */
 static bool shape(const msg *m, const char *types)
 {
 	int n = (int)strlen(types);
@@ -270,31 +289,65 @@ static bool shape(const msg *m, const char *types)
 	return msg_count(m) == 2 + n;
 }
 
+static struct text value(const msg *m, int i)
+{
+	return (struct text){ msg_str(m, i), msg_len(m, i) };
+}
+
+static bool is_name(const msg *m)
+{
+	size_t len = msg_len(m, 2);
+
+	return len && len <= NAME_MAX_LEN && strlen(msg_str(m, 2)) == len;
+}
+
+static void let_go(struct claims *c, const char *name, int64_t token)
+{
+	struct claim **at = find(c, name);
+
+	if (*at && (*at)->token == token)
+		drop(at);
+}
+
 bool claims_asked(struct claims *c, const msg *m, const char *what)
 {
-	char lease[16], token[24];
+	static const char *const shape_of[][2] = {
+		{ "claim", "s" }, { "put", "siss" }, { "get", "ss" }, { "release", "si" } };
 	int64_t number = msg_int(m, 3);
+	char lease_ms[16], number_is[24];
+	struct text lease, token;
+	size_t i = 0;
 
-	snprintf(lease, sizeof lease, "%d", CLAIMS_LEASE_MS);
-	snprintf(token, sizeof token, "%" PRId64, number);
-	if (!strcmp(what, "claim") && shape(m, "s")) {
-		ask(c, m, on_claimed, claim_script,
-		    (const char *const[]){ c->holder, lease, NULL }, 0);
-	} else if (!strcmp(what, "put") && shape(m, "siss")) {
-		ask(c, m, on_put, put_script,
-		    (const char *const[]){ token, msg_str(m, 4), msg_str(m, 5) }, number);
-	} else if (!strcmp(what, "get") && shape(m, "ss")) {
-		ask(c, m, on_got, get_script,
-		    (const char *const[]){ msg_str(m, 3), NULL, NULL }, 0);
-	} else if (!strcmp(what, "release") && shape(m, "si")) {
-		struct claim **at = find(c, msg_str(m, 2));
-
-		if (*at && (*at)->token == number)
-			drop(at);
-		ask(c, m, on_released, release_script,
-		    (const char *const[]){ c->holder, lease, token }, number);
-	} else {
+	while (i < ARRAY_LEN(shape_of) &&
+	       (strcmp(what, shape_of[i][0]) || !shape(m, shape_of[i][1])))
+		i++;
+	if (i == ARRAY_LEN(shape_of))
 		return false;
+	if (!is_name(m)) {
+		msg_fail_as(m, ACTOR_EARGS, "what is claimed has a name of 1 to %d bytes, none of "
+		            "them NUL", NAME_MAX_LEN);
+		return true;
+	}
+	snprintf(lease_ms, sizeof lease_ms, "%d", CLAIMS_LEASE_MS);
+	snprintf(number_is, sizeof number_is, "%" PRId64, number);
+	lease = text(lease_ms);
+	token = text(number_is);
+	switch (*what) {
+	case 'c':
+		ask(c, m, on_claimed, claim_script,
+		    (const struct text[3]){ text(c->holder), lease }, 0);
+		break;
+	case 'p':
+		ask(c, m, on_put, put_script,
+		    (const struct text[]){ token, value(m, 4), value(m, 5) }, number);
+		break;
+	case 'g':
+		ask(c, m, on_got, get_script, (const struct text[3]){ value(m, 3) }, 0);
+		break;
+	default:
+		let_go(c, msg_str(m, 2), number);
+		ask(c, m, on_released, release_script,
+		    (const struct text[]){ text(c->holder), lease, token }, number);
 	}
 	return true;
 }

@@ -6,7 +6,8 @@
  *   claim  name:str                                  answered by token:int; refused: who has it
  *   put    name:str token:int key:str value:str      refused when the token is not the last given
  *   get    name:str key:str                          answered by value:str
- *   release name:str token:int
+ *   release name:str token:int                       refused as put() is
+ * A name has 1 to NAME_MAX_LEN bytes.
  * Who loses a claim is told by the group "claim lost" (name:str); but a node that was asleep hears
  * it late, so what counts is that put() is refused. */
 #ifndef CLAIMS_H

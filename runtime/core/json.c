@@ -86,21 +86,27 @@ static size_t next_number(struct numbers *n)
 	return (size_t)(n->at - begin);
 }
 
+/* An integer below -2^63 that is -2^63 as a double would be taken for that by who takes an int; the
+ * next double is as near to half of them, and no int. */
+static double beyond(double v)
+{
+	return v == -0x1p63 ? nextafter(v, -INFINITY) : v;
+}
+
 /* The next number, which is v as a double: an integer, if it is one of 64 bits. */
 static void pack_again(struct buf *out, struct numbers *n, double v)
 {
 	size_t len = next_number(n);
-	char token[24], *end = token;
+	char token[24] = "", *end = token;
 	uint64_t is = 0;
 
+	errno = 0;
 	if (len < sizeof token) {
 		memcpy(token, n->at - len, len);
-		token[len] = 0;
-		errno = 0;
 		is = *token == '-' ? (uint64_t)strtoll(token, &end, 10) : strtoull(token, &end, 10);
 	}
 	if (end == token || *end || errno)
-		pack_num(out, v);
+		pack_num(out, errno == ERANGE && !*end ? beyond(v) : v);
 	else if (*token == '-')
 		pack_int(out, (int64_t)is);
 	else

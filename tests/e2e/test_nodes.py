@@ -15,8 +15,8 @@ import unittest
 
 import msgpack
 
-from harness import (EARGS, EFAIL, ENOENT, HERE, Caller, Case, RedisServer, actord, make_folder,
-                     until)
+from harness import (EARGS, EFAIL, ENOENT, HERE, Caller, Case, ControlLine, RedisServer, actord,
+                     make_folder, until)
 
 ACTORS = HERE / "actors"
 
@@ -272,8 +272,18 @@ class Claimed(Nodes):
         self.call(b, "spring", "bus", "release", "jobs", str(second))
         third, = self.call(a, "spring", "bus", "claim", "jobs")
         self.assertGreater(third, second)
-        with self.assertRaisesRegex(AssertionError, "stale"):
-            self.call(b, "spring", "bus", "put", "jobs", str(second), "key", "late")
+        for late in (("put", "jobs", str(second), "key", "late"), ("release", "jobs", str(second))):
+            with self.assertRaisesRegex(AssertionError, f"token {second} of jobs is stale"):
+                self.call(b, "spring", "bus", *late)
+        self.assertEqual(self.call(a, "spring", "bus", "claim", "jobs"), [third])
+        line = ControlLine(a.control)
+        self.addCleanup(line.close)
+        for name in ("", "n" * 256, "jobs\0"):
+            self.assertIn("a name of 1 to 255 bytes",
+                          line.call("bus", "claim", name, tpc="spring")["err"]["text"])
+        line.call("bus", "put", "jobs", third, "key\0", "a\0b", tpc="spring")
+        self.assertEqual(line.call("bus", "get", "jobs", "key\0", tpc="spring")["args"],
+                         ["a\0b"])
 
     def test_redis_forgets(self):
         """As after a restart without its file: no token is given a second time."""
@@ -285,6 +295,7 @@ class Claimed(Nodes):
         self.assertGreater(second, first)
         with self.assertRaisesRegex(AssertionError, "stale"):
             self.call(a, "spring", "bus", "put", "jobs", str(first), "key", "of alpha")
+        a.err.wait("the claim of jobs is lost: it is now of the node beta")
         # A lease given by a clock that was ahead of today's ends all the same.
         b.kill()
         db.pexpire("actord:{claim:jobs}", 3600000)

@@ -12,11 +12,17 @@ static void name_handler(void *arg, const struct handler_info *h)
 	buf_printf(b, "%s%s", b->len ? ", " : "", h->name);
 }
 
+/* Some of the runtime's own take whatever actors say to them, and tell who said it by its id. */
 static int no_handler(struct why *why, const char *name, const char *what,
                       const struct actor_info *a)
 {
+	struct handler_info h;
 	struct buf b = { 0 };
 
+	if (type_native(a->of) && !core_handler(a->id, "routed", &h))
+		return why_set(why, ACTOR_ENOENT, "`%s` is asked by actors, from C "
+		               "(actor_ask(self, actor_find(\"%s\"), \"%s\", ...)), not from here",
+		               name, name, what);
 	core_handlers(a->of, name_handler, &b);
 	why_set(why, ACTOR_ENOENT, "%s has no handler `%s`; it has: %s",
 		*name ? name : "the global table", what, b.len ? b.p : "none");

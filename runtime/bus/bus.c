@@ -545,7 +545,9 @@ void bus_give_up(struct bus *b)
 
 bool bus_leave(struct bus *b)
 {
-	return member_leave(b->member);
+	bool released = claims_leave(b->claims);
+
+	return member_leave(b->member) && released;
 }
 
 void bus_free(struct bus *b)

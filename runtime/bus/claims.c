@@ -29,6 +29,7 @@ struct claims {
 	char *holder;                   /* as what we are known */
 	struct claim *first;
 	struct loop_timer *timer;
+	unsigned leaving;               /* releases at the stop that Redis has not answered */
 };
 
 struct asked { struct claims *of; msg_caller caller; char *name; int64_t token; };
@@ -95,6 +96,12 @@ static int run(struct claims *c, redis_fn *fn, void *arg, const char *script, co
 	return rc;
 }
 
+static void asked_free(struct asked *a)
+{
+	mem_free(a->name);
+	mem_free(a);
+}
+
 static void done(struct asked *a, const struct buf *values, int code, const char *text)
 {
 	struct packed in = { NULL, NULL };
@@ -102,8 +109,7 @@ static void done(struct asked *a, const struct buf *values, int code, const char
 	if (values)
 		in = (struct packed){ (uint8_t *)values->p, (uint8_t *)values->p + values->len };
 	core_answer(a->of->self, a->caller, in, values ? 1 : 0, code, text);
-	mem_free(a->name);
-	mem_free(a);
+	asked_free(a);
 }
 
 /* What is common to all that went wrong. True: it did. */
@@ -164,8 +170,7 @@ static void on_renewed(void *arg, const struct redis_reply *r)
 		             (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len }, 1);
 		buf_fini(&b);
 	}
-	mem_free(a->name);
-	mem_free(a);
+	asked_free(a);
 }
 
 static struct asked *asked_new(struct claims *c, const char *name, int64_t token)
@@ -189,10 +194,8 @@ static void on_timer(void *arg)
 
 		snprintf(token, sizeof token, "%" PRId64, x->token);
 		if (run(c, on_renewed, a, renew_script, x->name,
-		        (const struct text[]){ text(c->holder), text(lease), text(token) })) {
-			mem_free(a->name);
-			mem_free(a);
-		}
+		        (const struct text[]){ text(c->holder), text(lease), text(token) }))
+			asked_free(a);
 	}
 	if (c->first)
 		loop_timer_set(c->timer, CLAIMS_RENEW_MS);
@@ -367,6 +370,37 @@ struct claims *claims_new(struct loop *l, actor *self, const struct redis_port *
 	buf_fini(&b);
 	c->timer = loop_timer_new(l, on_timer, c);
 	return c;
+}
+
+static void on_left(void *arg, const struct redis_reply *r)
+{
+	struct asked *a = arg;
+
+	(void)r;
+	a->of->leaving--;
+	asked_free(a);
+}
+
+static void release(struct claims *c, const struct claim *x)
+{
+	struct asked *a = asked_new(c, x->name, x->token);
+	char token[24];
+
+	snprintf(token, sizeof token, "%" PRId64, x->token);
+	if (run(c, on_left, a, release_script, x->name,
+	        (const struct text[]){ text(c->holder), text(""), text(token) }))
+		asked_free(a);          /* without a link the lease ends by itself */
+	else
+		c->leaving++;
+}
+
+bool claims_leave(struct claims *c)
+{
+	while (c->first) {
+		release(c, c->first);
+		drop(&c->first);
+	}
+	return !c->leaving;
 }
 
 void claims_free(struct claims *c)

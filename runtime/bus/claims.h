@@ -23,6 +23,8 @@ struct claims;
 struct claims *claims_new(struct loop *l, actor *self, const struct redis_port *port,
                           const char *node);
 void claims_free(struct claims *c);     /* when the link is freed */
+/* At the stop: others may have what we hold. Again and again until true: Redis has heard it. */
+bool claims_leave(struct claims *c);
 /* m, which self is handling, asks `what`. False: that is none of these. */
 bool claims_asked(struct claims *c, const msg *m, const char *what);
 

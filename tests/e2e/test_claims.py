@@ -49,6 +49,23 @@ class Claimed(Nodes):
         self.assertEqual(done.code, 3)
         self.assertIn("`bus` is asked by actors, from C", done.err)
 
+    def test_a_stop_releases_what_is_held(self):
+        """Nobody waits for a lease of who has gone; what another has by now stays his."""
+        a, b, c = (self.node(n, "spring.c") for n in ("alpha", "beta", "gamma"))
+        db = self.server.client()
+        first = {name: self.call(a, "spring", "bus", "claim", name)[0]
+                 for name in ("jobs", "mails")}
+        db.mset({"actord:{claim:mails}": "gamma 1",
+                 "actord:{claim:mails}:token": first["mails"] + 1})
+        a.stop()
+        self.assertFalse(db.exists("actord:{claim:jobs}"))
+        self.assertEqual(db.get("actord:{claim:mails}"), b"gamma 1")
+        self.assertEqual(int(db.get("actord:{claim:mails}:token")), first["mails"] + 1)
+        second, = self.call(b, "spring", "bus", "claim", "jobs")
+        self.assertGreater(second, first["jobs"])
+        with self.assertRaisesRegex(AssertionError, "stale"):
+            self.call(c, "spring", "bus", "put", "jobs", str(first["jobs"]), "key", "of alpha")
+
     def test_redis_forgets(self):
         """As after a restart without its file: no token is given a second time."""
         a, b = (self.node(n, "spring.c") for n in ("alpha", "beta"))

@@ -16,9 +16,10 @@
  * life then finds holes, and is told how far they may be (a sender's gone_last).
  *
  * Invariant: no frame is swept that may come again. A sender repeats the last one it wrote, until
- * Redis has it; so that stays until the next one of its sender's has been read, and a double of one
- * is swept no later than that. Nor is anything, while what is at the front may be missing in
- * Redis, as what was read behind it then may be the only copy of it. */
+ * Redis has it; so that stays until the next one of its sender's has been read. A double of one
+ * that is open stays, too, as it may be the only copy that Redis has (a failover), and is swept
+ * with it, not later. Nor is anything, while what is at the front may be missing in Redis, as what
+ * was read behind it then may be the only copy of it. */
 #include "acks.h"
 
 #include <inttypes.h>
@@ -29,7 +30,9 @@
 enum { SWEEP_AT = 64, SWEPT_ONCE = 512 };
 
 /* sender NULL: nothing of it was handed on. */
-struct entry { struct id id; struct sender *sender; uint64_t life, last; };
+struct entry { struct id id; struct sender *sender; uint64_t life, last, sequence; };
+/* An entry of another batch, read later, with a frame of this one's: that stays open behind it. */
+struct twin { struct twin *next; struct batch *of; struct id id; };
 
 struct batch {
 	TAILQ_ENTRY(batch) all, closed;
@@ -38,6 +41,7 @@ struct batch {
 	bool is_closed;
 	struct entry *entry;
 	unsigned n, room;
+	struct twin *twins;
 };
 
 struct acks {
@@ -202,6 +206,12 @@ void acks_tell(struct acks *a)
 
 static void batch_free(struct batch *b)
 {
+	struct twin *t;
+
+	while ((t = b->twins)) {
+		b->twins = t->next;
+		mem_free(t);
+	}
 	mem_free(b->entry);
 	mem_free(b);
 }
@@ -240,8 +250,25 @@ static void take_out(struct acks *a, struct batch *b)
 	batch_free(b);
 }
 
+/* True: that was the last. */
+static bool drop_hold(struct acks *a, struct batch *b)
+{
+	if (--b->open)
+		return false;
+	if (b != TAILQ_FIRST(&a->all)) {
+		TAILQ_INSERT_TAIL(&a->closed, b, closed);
+		b->is_closed = true;
+		a->n_closed++;
+	}
+	return true;
+}
+
 static void sweep_batch(struct acks *a, struct batch *b)
 {
+	for (const struct twin *t = b->twins; t; t = t->next) {
+		sweep_entry(a, &t->id);
+		drop_hold(a, t->of);
+	}
 	for (unsigned i = 0; i < b->n; i++) {
 		const struct entry *e = &b->entry[i];
 		struct sender *s = e->sender;
@@ -272,6 +299,8 @@ static void sweep(struct acks *a)
 
 static void leave(struct acks *a, struct batch *b)
 {
+	for (const struct twin *t = b->twins; t; t = t->next)
+		drop_hold(a, t->of);
 	for (unsigned i = 0; i < b->n; i++) {
 		struct sender *s = b->entry[i].sender;
 
@@ -301,13 +330,8 @@ struct batch *acks_begin(struct acks *a)
 
 void acks_close(struct acks *a, struct batch *b)
 {
-	if (--b->open)
+	if (!drop_hold(a, b))
 		return;
-	if (b != TAILQ_FIRST(&a->all)) {
-		TAILQ_INSERT_TAIL(&a->closed, b, closed);
-		b->is_closed = true;
-		a->n_closed++;
-	}
 	while ((b = TAILQ_FIRST(&a->all)) && !b->open)
 		leave(a, b);
 	if (a->n_closed >= a->sweep_at)
@@ -326,14 +350,38 @@ void batch_entry(struct batch *b, const struct id *id, struct sender *s)
 		b->room = b->room ? 2 * b->room : 1;
 		b->entry = mem_resize(b->entry, b->room * sizeof *b->entry);
 	}
-	b->entry[b->n++] = (struct entry){ *id, s, s ? s->life : 0, s ? s->last : 0 };
+	b->entry[b->n++] = (struct entry){ *id, s, s ? s->life : 0, s ? s->last : 0,
+	                                   s ? s->read : 0 };
 	b->last = *id;
 }
 
-void acks_double(struct acks *a, const struct id *id)
+static bool has(const struct batch *b, const struct sender *s, uint64_t life, uint64_t sequence)
 {
-	sweep_entry(a, id);
-	a->untold++;
+	for (unsigned i = 0; i < b->n; i++)
+		if (b->entry[i].sender == s && b->entry[i].life == life &&
+		    b->entry[i].sequence == sequence)
+			return true;
+	return false;
+}
+
+void acks_double(struct acks *a, struct batch *b, const struct id *id, const struct sender *s,
+                 uint64_t life, uint64_t sequence)
+{
+	struct batch *first = TAILQ_FIRST(&a->all);
+	struct twin *t;
+
+	while (first && !(first->open && has(first, s, life, sequence)))
+		first = TAILQ_NEXT(first, all);
+	if (!first) {
+		sweep_entry(a, id);
+		a->untold++;
+	}
+	if (!first || first == b)
+		return;
+	t = mem_alloc(sizeof *t);
+	*t = (struct twin){ first->twins, b, *id };
+	first->twins = t;
+	batch_open(b);
 }
 
 /* --- the face ----------------------------------------------------------------------------- */

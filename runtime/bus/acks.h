@@ -24,8 +24,10 @@ void acks_close(struct acks *a, struct batch *b);       /* as often as it was op
 void batch_open(struct batch *b);
 /* Its next entry; how far its sender has come with it, or NULL: nothing of it is handed on. */
 void batch_entry(struct batch *b, const struct id *id, struct sender *s);
-/* That entry was read before; by batch_entry(), too. */
-void acks_double(struct acks *a, const struct id *id);
+/* That entry, which b gets by batch_entry(), too, has a frame that was read before, of an entry of
+ * its own. While that one is open, b is. */
+void acks_double(struct acks *a, struct batch *b, const struct id *id, const struct sender *s,
+                 uint64_t life, uint64_t sequence);
 unsigned acks_count(const struct acks *a);      /* batches that are not handled */
 void acks_tell(struct acks *a);         /* Redis, of what has been handled and it has not heard */
 unsigned acks_untold(const struct acks *a);     /* batches of that kind */

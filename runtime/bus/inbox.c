@@ -143,7 +143,7 @@ static struct peer *frame_open(struct inbox *in, const struct id *id, struct pac
 	switch (sender_frame(s, f.life, f.sequence, !id_after(id, &in->reread))) {
 	case SENDER_SEEN:
 		in->info.doubles++;
-		acks_double(in->acks, id);
+		acks_double(in->acks, in->filling, id, s, f.life, f.sequence);
 		return NULL;
 	case SENDER_GAP:
 		log_line(LOG_WARN, "bus", "node %s: frame %" PRIu64 " came after %" PRIu64 ": "

@@ -108,7 +108,7 @@ static bool is_behind_hole(const struct sender *s, uint64_t sequence)
 	return s->life == s->gone_life && sequence > s->last && sequence - 1 <= s->gone_last;
 }
 
-enum sender_said sender_frame(struct sender *s, uint64_t life, uint64_t sequence, bool reread)
+static enum sender_said look_at(struct sender *s, uint64_t life, uint64_t sequence, bool reread)
 {
 	if (reread && life != s->life && place_of(s, life) < SENDER_LIVES)
 		return SENDER_SEEN;
@@ -121,4 +121,13 @@ enum sender_said sender_frame(struct sender *s, uint64_t life, uint64_t sequence
 	if (sequence <= s->last || (sequence >= s->early && sequence <= s->early_to))
 		return SENDER_SEEN;
 	return early(s, sequence);
+}
+
+enum sender_said sender_frame(struct sender *s, uint64_t life, uint64_t sequence, bool reread)
+{
+	enum sender_said said = look_at(s, life, sequence, reread);
+
+	if (said != SENDER_SEEN)
+		s->read = sequence;
+	return said;
 }

@@ -10,6 +10,7 @@ struct sender {
 	struct sender *next;
 	char *name;
 	uint64_t life, last;
+	uint64_t read;                  /* the sequence of the frame that was read last */
 	uint64_t early, early_to;       /* these came before those between them and last; 0: none */
 	struct { uint64_t life, last; } other[SENDER_LIVES];    /* before that one, */
 	unsigned others;                                        /* and how many */

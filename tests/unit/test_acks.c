@@ -279,7 +279,7 @@ static void test_nothing_is_swept_where_some_is_lost(void **state)
 
 		assert_int_equal(sender_frame(s, 7, n, true), SENDER_SEEN);
 		batch_entry(b, &(struct id){ 100 * n, 0 }, NULL);
-		acks_double(a, &(struct id){ 100 * n, 0 });
+		acks_double(a, b, &(struct id){ 100 * n, 0 }, s, 7, n);
 		acks_close(a, b);
 	}
 	n_told = 0;
@@ -290,6 +290,70 @@ static void test_nothing_is_swept_where_some_is_lost(void **state)
 	assert_int_equal(n_told, 1);
 	reply(REDIS_INT);
 	assert_true(acks_idle(a));
+	end(a);
+}
+
+/* A double may be all that Redis has of a frame that is open: it goes when that does. */
+static void test_a_double_stays_as_long_as_its_original(void **state)
+{
+	struct acks *a = fresh();
+	struct batch *first = acks_begin(a), *original = acks_begin(a), *twin = acks_begin(a);
+
+	(void)state;
+	assert_int_equal(sender_frame(s, 7, 1, false), SENDER_NEXT);
+	batch_entry(first, &(struct id){ 100, 0 }, s);
+	assert_int_equal(sender_frame(s, 7, 2, false), SENDER_NEXT);
+	batch_entry(original, &(struct id){ 200, 0 }, s);
+	assert_int_equal(sender_frame(s, 7, 2, false), SENDER_SEEN);
+	acks_double(a, twin, &(struct id){ 201, 0 }, s, 7, 2);
+	batch_entry(twin, &(struct id){ 201, 0 }, NULL);
+	acks_close(a, twin);
+	acks_tell(a);
+	assert_int_equal(n_told, 0);
+	for (uint64_t n = 3; n <= MANY; n++) {
+		batch(a, s, n, 100 * n);
+		if (n_told)
+			reply(REDIS_INT);
+		assert_null(strstr(told.swept, "201-0"));
+	}
+	assert_int_not_equal(n_told, 0);
+	acks_close(a, original);
+	for (uint64_t n = 1; n <= MANY && !strstr(told.swept, "201-0 "); n++) {
+		batch(a, s, MANY + n, 100 * (MANY + n));
+		reply(REDIS_INT);
+	}
+	assert_non_null(strstr(told.swept, "201-0 200-0 "));
+	acks_close(a, first);
+	acks_tell(a);
+	reply(REDIS_INT);
+	assert_true(acks_idle(a));
+	end(a);
+}
+
+/* The same, trimmed away from the front; and of one whose original is done already. */
+static void test_a_double_leaves_behind_its_original(void **state)
+{
+	struct acks *a = fresh();
+	struct batch *original = acks_begin(a), *twin = acks_begin(a), *late;
+
+	(void)state;
+	assert_int_equal(sender_frame(s, 7, 1, false), SENDER_NEXT);
+	batch_entry(original, &(struct id){ 100, 0 }, s);
+	acks_double(a, twin, &(struct id){ 101, 0 }, s, 7, 1);
+	batch_entry(twin, &(struct id){ 101, 0 }, NULL);
+	acks_close(a, twin);
+	assert_int_equal(acks_count(a), 2);
+	acks_close(a, original);
+	assert_int_equal(acks_count(a), 0);
+	acks_tell(a);
+	assert_string_equal(told.id, "101-1");
+	reply(REDIS_INT);
+	late = acks_begin(a);
+	acks_double(a, late, &(struct id){ 102, 0 }, s, 7, 1);
+	acks_tell(a);
+	assert_string_equal(told.swept, "102-0 ");
+	reply(REDIS_INT);
+	acks_close(a, late);
 	end(a);
 }
 
@@ -364,6 +428,8 @@ int main(void)
 		cmocka_unit_test(test_all_senders_are_told_at_once),
 		cmocka_unit_test(test_handled_behind_a_busy_one),
 		cmocka_unit_test(test_nothing_is_swept_where_some_is_lost),
+		cmocka_unit_test(test_a_double_stays_as_long_as_its_original),
+		cmocka_unit_test(test_a_double_leaves_behind_its_original),
 		cmocka_unit_test(test_holes_are_no_loss),
 		cmocka_unit_test(test_what_is_missing_is_told_once),
 		cmocka_unit_test(test_forged_frames_hide_none),

@@ -238,7 +238,8 @@ enum client_keep {
 	KEEP_TEMP,              /* the session's own, gone with it */
 	KEEP_LOCAL,             /* the user's, on this node's disk, at most some 20 ms after it is
 	                         * set: kill -9 can lose those */
-	KEEP_SHARED,            /* the user's, in Redis, on all nodes */
+	KEEP_SHARED,            /* the user's, in Redis, on all nodes: what it does not take after
+	                         * all (a link that is lost) is as it is there again, and logged */
 	KEEP_TODAY,             /* as local, but gone at midnight, local time */
 };
 int64_t       client_int(actor_ref who, enum client_keep keep, const char *key);
@@ -248,7 +249,8 @@ size_t        client_str(actor_ref who, enum client_keep keep, const char *key, 
 enum msg_type client_type(actor_ref who, enum client_keep keep, const char *key);
 size_t        client_user(actor_ref who, char *out, size_t size);       /* its name */
 /* One value; adding begins at 0, total may be NULL. 0 or an error (ACTOR_ENOENT: it has left;
- * ACTOR_ETIME: its disk's part could not be read, and is left alone). */
+ * ACTOR_ETIME: its disk's part could not be read, and is left alone; ACTOR_EFAIL: Redis, which has
+ * what is shared, is away or refuses to write: actor_why() says so). */
 #define client_set(self, who, keep, key, value) \
 	SITE_(client_set_(self, who, keep, key, &s_, VALUES_(0, value)), 0, value)
 int client_add(actor *self, actor_ref who, enum client_keep keep, const char *key, int64_t by,

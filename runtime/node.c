@@ -31,6 +31,7 @@
 #include "control/control.h"
 #include "debug.h"
 #include "gateway/gateway.h"
+#include "keep.h"
 #include "log.h"
 #include "loop/loop.h"
 #include "metrics.h"
@@ -115,10 +116,13 @@ static void when_started(void *arg)
 		say_ready(n);
 }
 
-static void on_redis(void *arg)
+static void on_redis(void *arg, bool up)
 {
 	struct node *n = arg;
 
+	keep_shut(up ? NULL : "Redis is away: try again when it is back", 0);
+	if (!up)
+		return;
 	loop_timer_set(n->redis_late, -1);
 	core_send(NULL, &(struct call){ .to = actor_find("clients"), .what = "connected" }, NULL);
 	when_started(n);
@@ -512,7 +516,8 @@ static void run(struct node *n)
 	n->redis_late = loop_timer_new(n->loop, on_redis_late, n);
 	n->starts = loop_timer_new(n->loop, when_started, n);
 	if (n->bus) {
-		bus_on_connect(n->bus, on_redis, n);
+		bus_on_change(n->bus, on_redis, n);
+		on_redis(n, false);
 		n->count = loop_timer_new(n->loop, on_count, n);
 		on_count(n);
 	}

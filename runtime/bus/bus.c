@@ -77,7 +77,7 @@ struct bus {
 	void *refused_arg;
 	char said[256];                 /* of the link, last */
 	int64_t said_ms;
-	void (*connected)(void *arg);
+	void (*changed)(void *arg, bool up);
 	void *arg;
 };
 
@@ -315,8 +315,8 @@ static void on_ready(struct bus *b)
 	if (*wire_warning(b->wire))
 		log_line(LOG_WARN, "bus", "%s", wire_warning(b->wire));
 	outbox_up(b->outbox);
-	if (b->connected)
-		b->connected(b->arg);
+	if (b->changed)
+		b->changed(b->arg, true);
 }
 
 static void on_joined(void *arg, const char *failed)
@@ -363,6 +363,8 @@ static void on_down(void *arg, const char *reason)
 {
 	struct bus *b = arg;
 
+	if (b->ready && b->changed)     /* before it is said: who reads the log may rely on it */
+		b->changed(b->arg, false);
 	say_down(b, reason);
 	b->ready = false;
 	calls_down(b->calls, reason);
@@ -474,9 +476,9 @@ struct bus *bus_new(struct loop *l, const struct bus_config *c, struct why *why)
 	return b;
 }
 
-void bus_on_connect(struct bus *b, void (*fn)(void *arg), void *arg)
+void bus_on_change(struct bus *b, void (*fn)(void *arg, bool up), void *arg)
 {
-	b->connected = fn;
+	b->changed = fn;
 	b->arg = arg;
 }
 

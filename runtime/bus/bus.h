@@ -36,8 +36,8 @@ struct bus;
  * from then on hosts every named actor as a topic. A URL that is none: NULL with why; a Redis
  * that is away is waited for. */
 struct bus *bus_new(struct loop *l, const struct bus_config *c, struct why *why);
-/* Each time the link is up and all is subscribed. */
-void bus_on_connect(struct bus *b, void (*fn)(void *arg), void *arg);
+/* Each time the link is up and all is subscribed; up false: and when that is over. */
+void bus_on_change(struct bus *b, void (*fn)(void *arg, bool up), void *arg);
 void bus_info(const struct bus *b, struct bus_info *out);
 /* A map for each node on this Redis, this one first; their number. */
 unsigned bus_nodes(const struct bus *b, struct buf *rows);

@@ -2,14 +2,44 @@
  * client.c - actor.h's client_*(): reading is a look into memory (keep.h), and setting is that and
  * a word to those who must know: the store, or, for Redis and the other nodes, the actor `clients`.
  * They are reached by their names; what is not there is an error. Any thread. */
+#include <pthread.h>
 #include <stdio.h>
 
 #include "draft.h"
 #include "json.h"
 #include "keep.h"
+#include "kin.h"
 #include "message.h"
+#include "ports.h"
 #include "saves.h"
 #include "worker.h"
+
+/* Why what is shared cannot be set. until_ms 0: it can; the words are read under the lock. */
+static struct { pthread_mutex_t lock; _Atomic int64_t until_ms; struct why why; } shut = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+};
+
+void keep_shut(const char *reason, int ms)
+{
+	pthread_mutex_lock(&shut.lock);
+	if (reason)
+		why_set(&shut.why, 0, "%s", reason);
+	STORE(&shut.until_ms, !reason ? 0 : ms ? now_ms() + ms : INT64_MAX);
+	pthread_mutex_unlock(&shut.lock);
+}
+
+/* Redis decides, so what it is known not to take is not set here either. */
+static int may_share(void)
+{
+	if (!actor_alive(actor_find("bus")))
+		return why_set(&kin_why, ACTOR_ENOENT, "nothing is shared: there is no Redis");
+	if (!LOAD(&shut.until_ms) || now_ms() >= LOAD(&shut.until_ms))
+		return 0;
+	pthread_mutex_lock(&shut.lock);
+	kin_why = shut.why;
+	pthread_mutex_unlock(&shut.lock);
+	return ACTOR_EFAIL;
+}
 
 static int save(actor *self, const struct keep_task *t)
 {
@@ -53,7 +83,7 @@ static int key_fits(enum client_keep keep, const char *key)
 {
 	if (!*key || strlen(key) > KEEP_KEY_MOST || keep > KEEP_TODAY)
 		return ACTOR_EARGS;
-	return keep != KEEP_SHARED || actor_alive(actor_find("bus")) ? 0 : ACTOR_ENOENT;
+	return keep == KEEP_SHARED ? may_share() : 0;
 }
 
 static void pack_arg(struct buf *b, const struct arg *a)

@@ -32,6 +32,10 @@ void keep_names(struct buf *out);       /* appends those of all users here, each
 /* Redis has, or has refused, what was set; total: what it says the sum is now; NULL: nothing. */
 void keep_written(const char *user, const char *key, const int64_t *total);
 
+/* What is shared cannot be set for so many ms (0: until this is called again), as refused in these
+ * words; NULL: it can. */
+void keep_shut(const char *reason, int ms);
+
 /* To the store: each thing that was set since the last time; value.at NULL: it is gone. */
 void keep_changes(const char *user, void (*each)(void *arg, const char *key, struct packed value),
 		  void *arg);

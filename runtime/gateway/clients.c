@@ -31,7 +31,7 @@
 #include "users.h"
 
 enum { REDIS_MS = 10000, KEEPER_MS = 10000, SAY_MS = 10000, USERS_AT_ONCE = 64,
-       ANEW_MS = 500 };
+       ANEW_MS = 500, SHUT_MS = 1000 };
 
 static actor_ref bus;
 static struct { struct sessions *const *at; int n; int64_t said_ms; } threads;
@@ -51,7 +51,10 @@ static struct asked {
 } *asked, **asked_end = &asked;
 
 /* Users, whose names are in a row, of whom all is read: from `at` on those to be asked for. */
-static struct { struct buf names; size_t at; unsigned under_way; } anew;
+static struct { struct buf names; size_t at; unsigned under_way; bool due; } anew;
+
+/* Changes that Redis did not take since that was said. */
+static struct { bool said; unsigned n; } unwritten;
 
 /* --- the gateway's threads ---------------------------------------------------------------- */
 
@@ -280,6 +283,48 @@ static void asked_fini(struct asked *a)
 	mem_free(a->key);
 }
 
+/* The other nodes read there what it is now: as Redis has it already, at least as new as this. */
+static void tell_changed(actor *self, const struct asked *a)
+{
+	pass_on_texts(self, "changed", a->user, a->key);
+}
+
+/* All of it, as too much is asked now. */
+static void read_later(actor *self)
+{
+	anew.due = anew.due || actor_after(self, ANEW_MS, "connected") > 0;
+}
+
+static void read_again(actor *self, const char *user, const char *key)
+{
+	struct asked a = { .user = (char *)(uintptr_t)user, .key = (char *)(uintptr_t)key };
+
+	if (ask_redis(self, "HGET", a, NULL, -1))
+		read_later(self);
+}
+
+/* One in words, those that follow by their number. */
+static void say_unwritten(actor *self, const char *user, const char *key, const char *reason)
+{
+	unwritten.n += unwritten.said;
+	if (unwritten.said)
+		return;
+	log_line(LOG_WARN, "gateway", "%s of %s was not written to Redis, and is again as it is "
+	         "there: %s", key, user, reason);
+	unwritten.said = actor_after(self, SAY_MS, "unsaid") > 0;
+}
+
+static int unsaid(actor *self, const msg *m)
+{
+	(void)m;
+	if (unwritten.n)
+		log_line(LOG_WARN, "gateway", "%u more values of users were not written to Redis",
+		         unwritten.n);
+	unwritten.said = unwritten.n && actor_after(self, SAY_MS, "unsaid") > 0;
+	unwritten.n = 0;
+	return 0;
+}
+
 /* A client's variable was set here: the command that says so to Redis. */
 static int share(actor *self, const msg *m)
 {
@@ -288,22 +333,24 @@ static int share(actor *self, const msg *m)
 		           .sum = strcmp(msg_str(m, 2), "HINCRBY") == 0 };
 	int error = ask_redis(self, msg_str(m, 2), a, m, msg_count(m) > 3 ? 3 : -1);
 
-	if (error)
-		keep_written(user, key, NULL);
-	return error ? msg_fail(m, "share: Redis cannot be asked (%d)", error) : 0;
+	if (!error)
+		return 0;
+	keep_written(user, key, NULL);
+	say_unwritten(self, user, key, "too many questions wait for it");
+	read_later(self);
+	return 0;
 }
 
-/* The other nodes read there what it is now: as Redis has it already, at least as new as this. */
-static void tell_changed(actor *self, const struct asked *a)
+/* It would refuse all others, too: who sets one is told so for a while. */
+static void look_at_refusal(const char *reason)
 {
-	pass_on_texts(self, "changed", a->user, a->key);
-}
+	static const char *const words[] = { "OOM ", "NOREPLICAS ", "READONLY ", "MISCONF " };
+	struct why why;
 
-static void read_again(actor *self, const char *user, const char *key)
-{
-	struct asked a = { .user = (char *)(uintptr_t)user, .key = (char *)(uintptr_t)key };
-
-	ask_redis(self, "HGET", a, NULL, -1);
+	why_set(&why, 0, "Redis refuses to write: %s", reason);
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (!strncmp(reason, words[i], strlen(words[i])))
+			keep_shut(why.text, SHUT_MS);
 }
 
 static int written(actor *self, const msg *m)
@@ -315,8 +362,8 @@ static int written(actor *self, const msg *m)
 		return 0;
 	keep_written(a.user, a.key, !msg_error(m) && a.sum ? &total : NULL);
 	if (msg_error(m)) {
-		log_line(LOG_WARN, "gateway", "%s of %s was not written to Redis: %s", a.key,
-		         a.user, msg_error_text(m));
+		say_unwritten(self, a.user, a.key, msg_error_text(m));
+		look_at_refusal(msg_error_text(m));
 		read_again(self, a.user, a.key);
 	} else {
 		tell_changed(self, &a);
@@ -358,7 +405,7 @@ static void read_users(actor *self)
 		anew.at += strlen(a.user) + 1;
 	}
 	if (anew.at < anew.names.len && !anew.under_way)
-		actor_after(self, ANEW_MS, "connected");
+		read_later(self);
 }
 
 static int connected(actor *self, const msg *m)
@@ -366,6 +413,7 @@ static int connected(actor *self, const msg *m)
 	(void)m;
 	buf_clear(&anew.names);
 	anew.at = 0;
+	anew.due = false;
 	keep_names(&anew.names);
 	read_users(self);
 	return 0;
@@ -453,6 +501,7 @@ static const struct actor_type clients_type = {
 	         { "heard", "what:str name:str func:str ...", heard,      0 },
 	         { "share", "user:str key:str command:str value:str?", share, 0 },
 	         { "written", "answer:any?",                  written,    0 },
+	         { "unsaid", "",                              unsaid,     0 },
 	         { "changed", "user:str key:str",             changed,    0 },
 	         { "read",  "answer:any?",                    read_one,   0 },
 	         { "connected", "",                           connected,  0 },

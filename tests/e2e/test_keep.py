@@ -154,7 +154,7 @@ class Sessions(Keep):
         until(lambda: self.get(here, SHARED, "gold")[3] == "dust", "it is what Redis has")
 
     def test_what_changed_while_redis_was_away(self):
-        """The other nodes' words of it are lost; and what was set here meanwhile is not kept."""
+        """The other nodes' words of it are lost; and nothing can be set here meanwhile."""
         redis = RedisServer()
         self.addCleanup(redis.stop)
         runtime = self.begin("--node", "one", redis=redis.url)
@@ -164,7 +164,12 @@ class Sessions(Keep):
         until(lambda: redis.client().hlen("actord:user:ann") == 3, "Redis has it")
         redis.stop()
         runtime.err.wait("lost redis")
-        ann.call("set", SHARED, "local", 2, tpc="purse")
+        for call in ("set", SHARED, "local", 2), ("add", SHARED, "gold", 1), ("drop", SHARED,
+                                                                             "lost"):
+            why = self.refused(EFAIL, ann.call, *call, tpc="purse")
+            self.assertIn("Redis is away", why)
+        self.assertEqual([self.number(ann, SHARED, k) for k in ("gold", "lost", "local")], [1] * 3)
+        ann.call("set", LOCAL, "local", 2, tpc="purse")
         runtime.process.send_signal(signal.SIGSTOP)
         redis.start()
         redis.client().hset("actord:user:ann", mapping={"gold": 7, "local": 5, "new": '"x"'})
@@ -172,6 +177,35 @@ class Sessions(Keep):
         for key, kind, number in (("gold", INT, 7), ("local", INT, 5), ("lost", NONE, 0),
                                   ("new", STR, 0)):
             until(lambda: self.get(ann, SHARED, key)[:2] == [kind, number], key + " is as there")
+
+    def test_redis_refuses_it(self):
+        """A change that it did not take is taken back; who sets more is told why, and one line
+        says it, however many there were."""
+        redis = RedisServer()
+        self.addCleanup(redis.stop)
+        runtime = self.begin("--node", "one", redis=redis.url)
+        ann = self.login(runtime, "ann")
+        ann.call("set", SHARED, "gold", 1, tpc="purse")
+        until(lambda: redis.client().hget("actord:user:ann", "gold") == b"1", "Redis has it")
+        redis.client().config_set("min-replicas-to-write", 1)
+        for i in range(100):
+            ann.send({"tpc": "purse", "func": "set", "args": [SHARED, "gold", 100 + i]})
+
+        def refusal():
+            try:
+                ann.call("set", SHARED, "gold", 2, tpc="purse")
+            except harness.Refused as error:
+                return error.text
+            return None
+
+        until(lambda: "NOREPLICAS" in (refusal() or ""), "its reason is told")
+        until(lambda: self.number(ann, SHARED, "gold") == 1, "it is as Redis has it")
+        said = [line for line in runtime.err.lines if "not written to Redis" in line]
+        self.assertEqual(len(said), 1, said)
+        self.assertIn("NOREPLICAS", said[0])
+        redis.client().config_set("min-replicas-to-write", 0)
+        until(lambda: refusal() is None, "it goes on")
+        until(lambda: redis.client().hget("actord:user:ann", "gold") == b"2", "and is written")
 
     def test_without_redis(self):
         runtime = self.start(HERE / "actors/purse.c", redis="none")

@@ -11,7 +11,7 @@ static int set(actor *self, const msg *m)
 		 : msg_type(m, 2) == MSG_NUM ? client_set(self, who, keep, key, msg_num(m, 2))
 		                             : client_set(self, who, keep, key, msg_int(m, 2));
 
-	return rc ? msg_fail(m, "set: %d", rc) : 0;
+	return rc ? msg_fail(m, "set: %d: %s", rc, actor_why(self)) : 0;
 }
 
 static int add(actor *self, const msg *m)
@@ -20,14 +20,14 @@ static int add(actor *self, const msg *m)
 	int rc = client_add(self, msg_from(m), (enum client_keep)msg_int(m, 0), msg_str(m, 1),
 			    msg_int(m, 2), &total);
 
-	return rc ? msg_fail(m, "add: %d", rc) : msg_reply(m, total);
+	return rc ? msg_fail(m, "add: %d: %s", rc, actor_why(self)) : msg_reply(m, total);
 }
 
 static int drop(actor *self, const msg *m)
 {
 	int rc = client_drop(self, msg_from(m), (enum client_keep)msg_int(m, 0), msg_str(m, 1));
 
-	return rc ? msg_fail(m, "drop: %d", rc) : 0;
+	return rc ? msg_fail(m, "drop: %d: %s", rc, actor_why(self)) : 0;
 }
 
 static int get(actor *self, const msg *m)

@@ -6,7 +6,8 @@
 
 #include "shared.h"
 
-/* Of what st brought nothing is under way. share's left() is called when Redis has answered. */
-void leaving_begin(struct shared *st);
+/* Of what st brought nothing is under way; back: what is pending for us goes back to the stream,
+ * for others. share's left() is called when Redis has answered. */
+void leaving_begin(struct shared *st, bool back);
 
 #endif

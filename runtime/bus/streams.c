@@ -343,8 +343,8 @@ static bool swept(struct streams *s, struct shared *st)
 	if ((st->topic->hosted && !s->quiet) || st->first || st->commands || in_read(s, st) ||
 	    (st->suspects && !s->quiet))
 		return false;
-	if (st->made && s->up)
-		leaving_begin(st);
+	if (st->made && s->up && (s->quiet || shared_ours(st)))
+		leaving_begin(st, !s->quiet);
 	if (st->made || s->quiet)
 		return false;
 	news_leave(s->news, &st->awaited);

@@ -387,6 +387,30 @@ class Died(Streams):
         self.empty("sink")
         self.assertEqual(self.told(a), [1, 0, 1])
 
+    def test_wanted_at_most_once(self):
+        """What such a type's node had when it died is a dead letter, and who asked is told."""
+        a, b = self.node("alpha", ONCE), self.node("beta")
+        self.db.xadd(key("once"), {"m": message("note", 1, 600000)})
+        a.err.wait("noted 1")
+        caller = Caller(self.server.client(), "msgpack")
+        self.db.xadd(key("once"), {"m": message("note", 2, 0, ct=caller.ct, cb="back") +
+                                   message("note", 3, 0)})
+        until(lambda: self.db.xpending(key("once"), "actord")["pending"] == 2, "both are read")
+        b.stop()
+        a.kill()
+        b = self.node("beta", ONCE, folder=b.folder)
+        answer = caller.answer(30)
+        self.assertEqual(answer["err"]["code"], EFAIL)
+        self.assertIn("once.note may have been handled before", answer["err"]["text"])
+        self.empty("once")
+        self.db.xadd(key("once"), {"m": message("note", 4, 0)})
+        b.err.wait("noted 4")
+        letters = b.json("inspect")[0]["dead_letters"]
+        self.assertEqual([(x["actor"], x["handler"], x["args"]) for x in letters],
+                         [("once", "note", [n, ms]) for n, ms in ((1, 600000), (2, 0), (3, 0))])
+        self.assertTrue(all("at most once" in x["reason"] for x in letters), letters)
+        self.assertEqual(len([x for x in b.err.lines if "noted" in x]), 1)
+
     def test_a_lost_link_is_no_death(self):
         """Redis gave it to the node, which never heard of it; as often as that may be."""
         node = self.node("alpha", SINK)

@@ -194,12 +194,28 @@ static void call(struct arrivals *s, struct peer *p, const struct part *part, bo
 		s->c.refused(s->c.arg, "a message from another node", why.text);
 }
 
+/* It was here before, for an actor that may not get it again: who asked is told. */
+static bool too_late(struct arrivals *s, struct peer *p, const struct part *part)
+{
+	struct call c = { .to = find(s, part->to), .what = part->what, .args = part->args,
+	                  .count = part->count };
+	struct why why;
+
+	if (!core_too_late(&c, &why))
+		return false;
+	if (part->kind == PART_ASK)
+		peer_refuse(p, NULL, part->number, ACTOR_EFAIL, why.text);
+	else
+		s->c.refused(s->c.arg, "a message from another node", why.text);
+	return true;
+}
+
 void arrivals_take(struct arrivals *s, struct peer *p, const struct part *part, bool again)
 {
 	switch (part->kind) {
 	case PART_SEND:
 	case PART_ASK:
-		if (!again || !core_at_most_once(actor_find(part->to)))
+		if (!again || !too_late(s, p, part))
 			call(s, p, part, again);
 		break;
 	case PART_WATCH:

@@ -261,13 +261,18 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 	struct handler_info info;
 	struct why why;
 	int64_t ask, mark = 0;
+	struct pending *p;
 
 	barrier = !core_handler(t->ref, c.what, &info) && info.flags & ON_BARRIER;
+	if (in->is_again && core_too_late(&c, &why)) {
+		refuse_call(in, t, e, ACTOR_EFAIL, why.text);
+		return true;
+	}
 	/* What would be acknowledged before it is handled, as nobody could follow it, waits. */
 	if (in->delivery && !core_may_ask(self, 1 + wanted))
 		return false;
 	followed = in->delivery && !barrier;
-	c.lease = followed ? in->c.lease(in->delivery) : 0;
+	c.lease = in->delivery ? in->c.lease(in->delivery) : 0;
 	c.stays = followed;
 	core_trace_enter(&link);
 	if (barrier && (ask = ask_instead(self, &c, info.fn)) > 0)
@@ -288,9 +293,11 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 	if (ask >= 0 && followed)
 		mark = wanted ? core_reach(self, t->ref, "answered") : ask;
 	mark = mark > 0 ? key_of(in, self, mark) : 0;
-	if (ask > 0 && (wanted || barrier))
-		add(in, key_of(in, self, ask), t, e, barrier ? in->delivery : NULL)
-			->mark = mark;
+	if (ask > 0 && (wanted || barrier)) {
+		p = add(in, key_of(in, self, ask), t, e, barrier ? in->delivery : NULL);
+		p->mark = mark;
+		p->lease = barrier ? c.lease : 0;
+	}
 	if (ask > 0 && wanted && !barrier && in->asked.n == 1)
 		loop_expect(in->c.loop);
 	if (ask >= 0 && followed)

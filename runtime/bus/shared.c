@@ -269,7 +269,7 @@ static void deliver(struct shared *st, const struct redis_reply *e, struct packe
 		no_messages(d, &e->item[1]);
 	else if (!core_is_topic(st->topic->ref))
 		buf_add(&d->rest, in.at, (size_t)(in.end - in.at));
-	else if (!again || !core_at_most_once(st->topic->ref))
+	else
 		split(d, in);
 	shared_delivered(d);
 }

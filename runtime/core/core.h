@@ -161,8 +161,9 @@ enum { AGAIN_MOST = 2 };
 void    core_set_again(int which, actor_id who);
 /* It is here, and programs on Redis reach it: all actors but the runtime's own, some aside. */
 bool    core_is_topic(actor_ref to);
-/* May `to` not be sent what may have been handled before? */
-bool    core_at_most_once(actor_ref to);
+/* c, which may have been handled before, is for an actor that wants none such: it is a dead letter
+ * now, for the reason in why. */
+bool    core_too_late(const struct call *c, struct why *why);
 /* Answers a caller that msg_defer() kept: values, or code and text. */
 int core_answer(actor *self, msg_caller to, struct packed args, unsigned count, int code,
 		const char *text);

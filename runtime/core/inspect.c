@@ -8,6 +8,7 @@
 
 #include "hold.h"
 #include "home.h"
+#include "letters.h"
 #include "log.h"
 #include "ports.h"
 #include "probation.h"
@@ -230,12 +231,28 @@ int actor_is_topic(actor_ref ref)
 	return core_is_topic(ref);
 }
 
-bool core_at_most_once(actor_ref to)
+static void bury(struct worker *w, const struct actor *a, const struct call *c,
+                 const char *reason)
+{
+	struct table *tab = type_table(cell_type(a));
+	int fn = table_find(tab, c->what, strlen(c->what));
+
+	COUNT_UP(&w->sent, 1);
+	COUNT_UP(&w->dead, 1);
+	letters_add_packed(a, fn < 0 ? "" : tab->entry[fn].name, c->args, c->count, reason);
+}
+
+bool core_too_late(const struct call *c, struct why *why)
 {
 	struct worker *w = worker_acquire();
 	struct target t;
-	bool once = target_here(to, &t, NULL) == 0 && cell_type(t.cell)->at_most_once;
+	bool once = target_here(c->to, &t, NULL) == 0 && cell_type(t.cell)->at_most_once;
 
+	if (once) {
+		why_set(why, 0, "%s.%s may have been handled before its node died or slept, and is "
+		        "wanted at most once", core_ref_name(c->to), c->what);
+		bury(w, t.cell, c, why->text);
+	}
 	worker_release(w);
 	return once;
 }

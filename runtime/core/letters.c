@@ -54,27 +54,41 @@ static const char *handler_of(const struct actor *a, const struct msg *m)
 	return m->fn < tab->n ? tab->entry[m->fn].name : "";
 }
 
-void letters_add_to(const struct actor *a, const char *what, const struct msg *m,
-                    const char *reason)
+static void keep(const struct actor *a, const char *what, struct packed values, unsigned count,
+                 const char *reason)
 {
-	struct buf values = { 0 };
 	struct letter_kept *k;
 
-	if (kept_no_more())
-		return;
-	message_pack(m, 0, &values);
 	pthread_mutex_lock(&letters.lock);
 	k = &letters.ring[letters.n++ % LETTERS];
 	k->wall_ms = wall_ms();
 	k->actor = a ? type_title_of(a) : "";
 	k->handler = what;
-	k->whole = (uint32_t)values.len;
-	k->len = values.len <= VALUES_BYTES ? (uint32_t)values.len : 0;
-	k->count = k->len ? m->n : 0;
+	k->whole = (uint32_t)(values.end - values.at);
+	k->len = k->whole <= VALUES_BYTES ? k->whole : 0;
+	k->count = k->len ? count : 0;
 	if (k->len)
-		memcpy(k->values, values.p, k->len);
+		memcpy(k->values, values.at, k->len);
 	snprintf(k->reason, sizeof k->reason, "%s", reason);
 	pthread_mutex_unlock(&letters.lock);
+}
+
+void letters_add_packed(const struct actor *a, const char *what, struct packed values,
+                        unsigned count, const char *reason)
+{
+	if (!kept_no_more())
+		keep(a, what, values, count, reason);
+}
+
+void letters_add_to(const struct actor *a, const char *what, const struct msg *m,
+                    const char *reason)
+{
+	struct buf values = { 0 };
+
+	if (kept_no_more())
+		return;
+	message_pack(m, 0, &values);
+	keep(a, what, packed_of(&values), m->n, reason);
 	buf_fini(&values);
 }
 

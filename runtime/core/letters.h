@@ -13,6 +13,10 @@ void letters_add(const struct actor *a, const struct msg *m, const char *reason)
 void letters_add_to(const struct actor *a, const char *what, const struct msg *m,
                     const char *reason);
 
+/* The same of one that was not even sent: its values. */
+void letters_add_packed(const struct actor *a, const char *what, struct packed values,
+                        unsigned count, const char *reason);
+
 /* So many have come just now that the next would be counted only. */
 bool letters_flood(void);
 

@@ -114,6 +114,35 @@ class Asleep(Nodes):
         more = set(self.noted(a)) - set(before) - {(200, False), (201, False)}
         self.assertLessEqual(len(more), 1)              # that was in hand
 
+    def test_patches_it_had_are_anothers(self):
+        """The same of patches, of which those behind the first wait for its outcome."""
+        options = {"redis": self.server.url, "listen": "none"}
+        a = self.start("--node", "alpha", "--unsigned-patches", **options)
+        db = self.server.client()
+        self.addCleanup(db.close)
+        key = "actord:{rpc}"
+
+        def done(node):
+            return [int(x.split("patched ")[1]) for x in node.err.lines if "patched " in x]
+
+        source = '#include "actor.h"\nint process(actor *self) { actor_log(self, "patched %d"); ' \
+                 'return 0; }'
+        with db.pipeline() as together:
+            for n in range(60):
+                together.xadd(key, {"m": msgpack.packb({"func": "exec", "args": [source % n]})})
+            together.execute()
+        a.err.wait("patched 2")
+        a.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(a.process.send_signal, signal.SIGCONT)
+        b = self.start("--node", "beta", "--unsigned-patches", **options)
+        until(lambda: db.xlen(key) == 0, "the other has handled all", 30)
+        before = done(a)
+        a.process.send_signal(signal.SIGCONT)
+        db.xadd(key, {"m": msgpack.packb({"func": "exec", "args": [source % 60]})})
+        until(lambda: db.xlen(key) == 0, "what is new is handled")
+        until(lambda: 60 in done(a) + done(b), "and said")
+        self.assertLessEqual(len(set(done(a)[len(before):]) - {60}), 1)     # that was in hand
+
     def test_its_name_was_taken(self):
         """It takes nothing in that name when it wakes, and ends."""
         a = self.node("alpha", "spring.c")

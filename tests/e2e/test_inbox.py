@@ -226,6 +226,30 @@ class Deadly(Nodes):
         self.write(db, 3, [0, "sink", "put", 1, 4])
         until(lambda: self.call(beta, "sink", "told")[0::2] == [3, 2], "the next one is handled")
 
+    def test_wanted_at_most_once(self):
+        """What such a type's node had in its inbox when it died is a dead letter; who asked is
+        told."""
+        db = self.server.client()
+        self.addCleanup(db.close)
+        ours = "actord:{node:mallory}"
+        db.xdel(ours, db.xadd(ours, {"f": b""}))
+        beta = self.node("beta", "once.c")
+        self.write(db, 1, [0, "once", "note", 1, 600000])
+        beta.err.wait("noted 1")
+        self.write(db, 2, [0, "once", "note", 2, 0], [1, 7, 30000, "once", "note", 3, 0])
+        beta.kill()
+        beta = self.node("beta", "once.c", folder=beta.folder)
+        until(lambda: db.xlen(self.INBOX) == 0, "the inbox is empty")
+        letters = beta.json("inspect")[0]["dead_letters"]
+        self.assertEqual([(x["actor"], x["handler"], x["args"][0]) for x in letters],
+                         [("once", "note", n) for n in (1, 2, 3)])
+        (_, fields), = db.xrange(ours)
+        parts = msgpack.Unpacker(raw=False)
+        parts.feed(fields[b"f"])
+        self.assertEqual([p[1] for p in list(parts)[1:]], [7])
+        self.assertIn(b"once.note may have been handled before", fields[b"f"])
+        self.assertEqual([x for x in beta.err.lines if "noted" in x], [])
+
     def test_a_stop_is_no_death(self):
         db = self.server.client()
         self.addCleanup(db.close)

@@ -12,10 +12,10 @@ import unittest
 import msgpack
 import redis
 
-from harness import ENOENT, HERE, Caller, Case, RedisServer, make_folder, pack, until
+from harness import EFAIL, ENOENT, HERE, Caller, Case, RedisServer, make_folder, pack, until
 
-SINK, BLOCKER, GATE, ROOMS = (HERE / "actors" / x
-                              for x in ("sink.c", "blocker.c", "gate.c", "rooms.c"))
+SINK, BLOCKER, GATE, ROOMS, ONCE = (HERE / "actors" / x
+                              for x in ("sink.c", "blocker.c", "gate.c", "rooms.c", "once.c"))
 
 
 def key(topic):
@@ -222,6 +222,37 @@ class ComeAndGo(Streams):
         self.rooms(node, "close", 0, 2)
         until(lambda: not self.db.exists(key("room:0")), "nobody else is there any more")
         self.assertTrue(self.db.exists(key("room:1")))
+
+    def test_more_dead_than_are_looked_at_at_once(self):
+        node = self.node("alpha", ROOMS)
+        self.db.xadd(key("room:0"), {"m": message("say")})
+        self.db.xgroup_create(key("room:0"), "actord", 0)
+        for n in range(600):
+            self.db.xgroup_createconsumer(key("room:0"), "actord", "dead%d" % n)
+        self.rooms(node, "open", 0, 1)
+        until(lambda: self.said(node) == 1, "it is said")
+        self.rooms(node, "close", 0, 1)
+        until(lambda: not self.db.exists(key("room:0")), "nobody is there")
+
+    def test_what_was_never_taken_goes_back(self):
+        """Redis gave it to a node that did not hear of it, and whose name went then: the next one
+        who has the name gets it while that node lives."""
+        a, b = self.node("alpha", ROOMS), self.node("beta", ROOMS)
+        self.rooms(a, "open", 7, 1)
+        self.db.xadd(key("room:7"), {"m": message("say")})
+        until(lambda: self.said(a) == 1, "it reads that stream")
+        self.empty("room:7")
+        with self.db.pipeline() as at_once:
+            at_once.xadd(key("room:7"), {"m": message("say") * 2})
+            at_once.xreadgroup("actord", "alpha", {key("room:7"): ">"})
+            at_once.execute()
+        self.assertEqual(self.db.xpending(key("room:7"), "actord")["pending"], 1)
+        self.rooms(a, "close", 7, 1)
+        self.rooms(b, "open", 7, 1)
+        until(lambda: self.said(b) == 2, "the other node has it")
+        self.assertEqual(b.json("call", "rooms", "told")[0]["args"], [2, 2])
+        self.rooms(b, "close", 7, 1)
+        until(lambda: not self.db.exists(key("room:7")), "nothing is left")
 
     def test_written_to_at_any_moment(self):
         """While two nodes' actors of these names come and go: each message is handled once, or

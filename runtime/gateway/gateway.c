@@ -15,6 +15,7 @@
  * loops end. */
 #include "gateway.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -173,6 +174,17 @@ static int readable(const char *option, const char *path, struct why *why)
 	return 0;
 }
 
+static int folder(const char *option, const char *path, struct why *why)
+{
+	DIR *d = path ? opendir(path) : NULL;
+
+	if (path && !d)
+		return why_set(why, -1, "%s %s: %s", option, path, strerror(errno));
+	if (d)
+		closedir(d);
+	return 0;
+}
+
 struct gateway *gateway_new(const struct gateway_config *c, struct why *why)
 {
 	struct gateway *g = mem_alloc(sizeof *g);
@@ -189,7 +201,8 @@ struct gateway *gateway_new(const struct gateway_config *c, struct why *why)
 	w.http.listen = g->listen = mem_string(c->addr, strlen(c->addr));
 	if (c->origins)
 		w.http.origins = g->origins = mem_string(c->origins, strlen(c->origins));
-	if (readable("--tls-cert", c->cert, why) || readable("--tls-key", c->key, why))
+	if (readable("--tls-cert", c->cert, why) || readable("--tls-key", c->key, why) ||
+	    folder("--files", c->files, why))
 		goto fail;
 	w.listener = gate_open(c->addr, c->port, why);
 	if (w.listener < 0)

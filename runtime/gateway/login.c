@@ -351,11 +351,26 @@ void login_gone(struct session *s)
 	mem_free(s->user);
 }
 
+/* It may come later; who misspelt it wants to know before the first client does. */
+static void look_for_doorkeeper(const char *name)
+{
+	struct handler_info h;
+
+	if (!core_alive(login.doorkeeper))
+		log_line(LOG_WARN, "gateway", "--login %s: there is no actor of that name, so "
+		         "nobody can log in until there is; `actorctl ps` lists those that are",
+		         name);
+	else if (core_handler(login.doorkeeper, "login", &h))
+		log_line(LOG_WARN, "gateway", "--login %s: that actor has no handler `login`, so "
+		         "nobody can log in until a patch gives it one", name);
+}
+
 void login_setup(const struct session_config *c)
 {
 	login.port = c->port;
 	login.same_user = c->same_user;
 	login.doorkeeper = actor_find(c->login);
+	look_for_doorkeeper(c->login);
 	login.store = actor_find("store");
 	login.bus = actor_find("bus");
 }

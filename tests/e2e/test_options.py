@@ -54,6 +54,8 @@ class Options(Case):
                 (["--config", "/nonexistent"], "/nonexistent"), (["--node", ""], "node"),
                 (["--allow-origin", "a.example"], "a.example"),
                 (["--allow-origin", "http://a.example,https://b.example/"], "b.example/"),
+                (["--files", "/nonexistent"], "--files /nonexistent: No such"),
+                (["--files", "/etc/passwd"], "--files /etc/passwd: Not a directory"),
                 (["--topic", ""], "topic"), (["--control", "/" + "x" * 200], "control")):
             with self.subTest(args):
                 self.ends(*args, word=word)

@@ -88,8 +88,12 @@ class Login(Sessions):
         self.assertEqual(first.call("say", 1, tpc="echo"), [1])
 
     def test_nobody_there(self):
+        """Said at the start, as whoever misspells it thinks that it runs."""
         runtime = self.start("--login", "nobody")
+        self.assertTrue(runtime.err.wait("--login nobody: there is no actor of that name"))
         self.refused_login(runtime, "ali")
+        runtime = self.start("--login", "counter")
+        self.assertTrue(runtime.err.wait("--login counter: that actor has no handler `login`"))
 
     def test_overload_is_no_refusal(self):
         """Who could not be asked about tries again: nobody has said that it may not come in."""

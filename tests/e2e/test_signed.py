@@ -17,7 +17,7 @@ class Keys:
         self.folder = make_folder()
         self.secret, self.file = self.folder / "me.key", self.folder / "keys"
         done = actorctl("keygen", self.secret)
-        assert done.code == 0, done
+        assert done.code == 0 and str(self.secret) + " has the secret" in done.err, done
         self.file.write_text("# who may\n" + done.out)
 
     def sign(self, path, *options, secret=None):

@@ -94,7 +94,7 @@ static void say_ready(struct node *n)
 	n->ready = true;
 	if (n->server)
 		redis = server_url(n->server);
-	any = strncmp(redis, "rediss:", 7) == 0 ? (int)strcspn(redis, "?") : -1;
+	any = strncmp(redis, "rediss", 6) == 0 ? (int)strcspn(redis, "?") : -1;
 	printf("ready listen=%s%s redis=%.*s control=%s node=%s state=%s version=%s\n",
 	       all ? "127.0.0.1" : "", all ? port : listen, any, redis, control_path(n->control),
 	       n->name, state_path(n->state), ACTORD_VERSION);

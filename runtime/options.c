@@ -293,9 +293,9 @@ static const struct option table[] = {
 	{ "ws-threads", "N", "threads that serve WebSocket and HTTP clients (1): more where one\n"
 	  "thread's time is what limits them", set_ws_threads },
 	{ "redis", "URL", "redis://[user:password@]host:port/db, unix:///path?db=N,\n"
-	  "rediss://...?cacert=FILE&cert=FILE&key=FILE (TLS; see README),\n"
 	  "sentinel://[user:password@]host:port,host:port/master/db,\n"
-	  "cluster://[user:password@]host:port,host:port;\n"
+	  "cluster://[user:password@]host:port,host:port; with TLS rediss://,\n"
+	  "rediss-sentinel://, rediss-cluster://, ...?cacert=FILE (see README);\n"
 	  "embedded or embedded/DB starts a private redis-server (the\n"
 	  "default where one is installed); none runs alone", set_redis },
 	{ "fail-fast", NULL, "end with exit status 2 where Redis does not answer at the start,\n"

@@ -23,10 +23,12 @@
 enum { NAME_MOST = 256, ANSWER_MS_MOST = 30000,
        ONE_OF_MANY_S = 1 };             /* so long it may take before the next is tried */
 
+struct conn { redisContext *redis; struct ssl_st *session; };     /* NULL: no TLS */
+
 struct remote {
 	struct url url;
 	struct tls *tls;                /* NULL: none */
-	redisContext *redis;            /* in a Cluster: one of the masters */
+	struct conn to;                 /* in a Cluster: one of the masters */
 	char topic[sizeof TOPIC + NAME_MOST], ct[64];
 	int64_t number;
 };
@@ -47,19 +49,34 @@ static struct timeval left_for_one(const struct link *l)
 	return t.tv_sec < ONE_OF_MANY_S ? t : (struct timeval){ ONE_OF_MANY_S, 0 };
 }
 
-/* What Redis says, or why it does not. NULL with why. */
-static redisReply *said(redisContext *c, redisReply *reply, struct why *why)
+/* Why a command had no answer. */
+static const char *trouble(const struct conn *c, struct why *why)
 {
+	return c->session && tls_trouble(c->session, why) ? why->text : c->redis->errstr;
+}
+
+static void hang_up(struct conn *c)
+{
+	if (c->redis)
+		redisFree(c->redis);
+	*c = (struct conn){ NULL, NULL };
+}
+
+/* What Redis says, or why it does not. NULL with why. */
+static redisReply *said(const struct conn *c, redisReply *reply, struct why *why)
+{
+	struct why lost;
+
 	if (reply && reply->type != REDIS_REPLY_ERROR)
 		return reply;
 	why_set(why, CTL_AWAY, "Redis: %s (`redis-cli -u URL ping` asks it "
-		"alone)", reply ? reply->str : c->errstr);
+		"alone)", reply ? reply->str : trouble(c, &lost));
 	if (reply)
 		freeReplyObject(reply);
 	return NULL;
 }
 
-static int simple(redisContext *c, redisReply *reply, struct why *why)
+static int simple(const struct conn *c, redisReply *reply, struct why *why)
 {
 	reply = said(c, reply, why);
 	if (!reply)
@@ -68,30 +85,32 @@ static int simple(redisContext *c, redisReply *reply, struct why *why)
 	return CTL_DONE;
 }
 
-static int sign_in(redisContext *c, const struct url *u, struct why *why)
+static int sign_in(const struct conn *c, const struct url *u, struct why *why)
 {
 	int rc = CTL_DONE;
 
 	if (*u->password && *u->user)
-		rc = simple(c, redisCommand(c, "AUTH %s %s", u->user, u->password), why);
+		rc = simple(c, redisCommand(c->redis, "AUTH %s %s", u->user, u->password), why);
 	else if (*u->password)
-		rc = simple(c, redisCommand(c, "AUTH %s", u->password), why);
+		rc = simple(c, redisCommand(c->redis, "AUTH %s", u->password), why);
 	if (rc == CTL_DONE && u->db)
-		rc = simple(c, redisCommand(c, "SELECT %d", u->db), why);
+		rc = simple(c, redisCommand(c->redis, "SELECT %d", u->db), why);
 	return rc;
 }
 
 /* What one Sentinel says; false with why. */
 static bool ask_sentinel(struct link *l, struct url *u, const char *host, int port, struct why *why)
 {
+	const struct tls *tls = ((struct remote *)l->remote)->tls;
 	struct timeval t = left_for_one(l);
-	redisContext *c;
+	struct conn c = { redisConnectWithTimeout(host, port, t), NULL };
+	struct why lost = { "" };
 	redisReply *r = NULL;
 	bool known;
 
-	c = redisConnectWithTimeout(host, port, t);
-	if (c && !c->err && redisSetTimeout(c, t) == REDIS_OK)
-		r = redisCommand(c, "SENTINEL get-master-addr-by-name %s", u->master);
+	if (c.redis && !c.redis->err && redisSetTimeout(c.redis, t) == REDIS_OK &&
+	    (!tls || !tls_begin(tls, host, c.redis, &c.session, &lost)))
+		r = redisCommand(c.redis, "SENTINEL get-master-addr-by-name %s", u->master);
 	known = r && r->type == REDIS_REPLY_ARRAY && r->elements == 2;
 	if (known) {
 		snprintf(u->host, sizeof u->host, "%s", r->element[0]->str);
@@ -100,12 +119,12 @@ static bool ask_sentinel(struct link *l, struct url *u, const char *host, int po
 		why_set(why, CTL_NOT_YET, "no Sentinel says where the master `%s` is; the last "
 			"asked, %s:%d: %s", u->master, host, port,
 			r && r->type == REDIS_REPLY_ERROR ? r->str :
-			r ? "it knows no such master" : c ? c->errstr : "out of memory");
+			r ? "it knows no such master" : *lost.text ? lost.text :
+			c.redis ? trouble(&c, &lost) : "out of memory");
 	}
 	if (r)
 		freeReplyObject(r);
-	if (c)
-		redisFree(c);
+	hang_up(&c);
 	return known;
 }
 
@@ -121,28 +140,26 @@ static int find_master(struct link *l, struct url *u, struct why *why)
 }
 
 /* A connection that is signed in, to host ("": the URL's socket), in place of the one *c had. */
-static int dial(struct link *l, const char *host, int port, redisContext **c, struct why *why)
+static int dial(struct link *l, const char *host, int port, struct conn *c, struct why *why)
 {
 	const struct remote *r = l->remote;
 	const struct url *u = &r->url;
-	const struct ssl_st *session;
 	struct why reason;
 	struct timeval t = url_is_cluster(u) ? left_for_one(l) : left(l);
 
-	if (*c)
-		redisFree(*c);
-	*c = *host ? redisConnectWithTimeout(host, port, t) :
-	             redisConnectUnixWithTimeout(u->path, t);
-	if (!*c)
+	hang_up(c);
+	c->redis = *host ? redisConnectWithTimeout(host, port, t) :
+	                   redisConnectUnixWithTimeout(u->path, t);
+	if (!c->redis)
 		return why_set(why, CTL_AWAY, "Redis: out of memory");
-	if ((*c)->err)
+	if (c->redis->err)
 		return why_set(why, CTL_NOT_YET, "no Redis answers at %s%s: %s; is it started? "
 			"The runtime says where its own is: actorctl inspect, on its machine",
-			host, *host ? "" : u->path, (*c)->errstr);
-	redisSetTimeout(*c, left(l));
-	if (r->tls && tls_begin(r->tls, *c, &session, &reason) != 0)
+			host, *host ? "" : u->path, c->redis->errstr);
+	redisSetTimeout(c->redis, left(l));
+	if (r->tls && tls_begin(r->tls, host, c->redis, &c->session, &reason) != 0)
 		return why_set(why, CTL_AWAY, "Redis at %s:%d: %s", host, port, reason.text);
-	return sign_in(*c, u, why);
+	return sign_in(c, u, why);
 }
 
 /* --- a Cluster ---------------------------------------------------------------- */
@@ -155,43 +172,44 @@ static int dial_any(struct link *l, struct why *why)
 	int port, rc = CTL_NOT_YET;
 
 	for (int at = 0; rc != CTL_DONE && url_host(&r->url, at, host, sizeof host, &port); at++)
-		rc = dial(l, host, port, &r->redis, why);
+		rc = dial(l, host, port, &r->to, why);
 	return rc;
 }
 
 /* To the master of a row of CLUSTER SLOTS: [first, last, [host, port, ...], replicas...]. */
-static bool dial_row(struct link *l, const redisReply *row, redisContext **c)
+static bool dial_row(struct link *l, const redisReply *row, struct conn *c, struct why *why)
 {
 	const redisReply *at = row->elements > 2 ? row->element[2] : row;
-	const char *host = ((struct remote *)l->remote)->redis->tcp.host;
-	struct why why;
+	const char *host = ((struct remote *)l->remote)->to.redis->tcp.host;
 
 	if (at->elements < 2)
 		return false;
 	if (at->element[0]->len)
 		host = at->element[0]->str;
-	return dial(l, host, (int)at->element[1]->integer, c, &why) == CTL_DONE;
+	return dial(l, host, (int)at->element[1]->integer, c, why) == CTL_DONE;
 }
 
-/* Asks its masters one by one, until one says what is `good`: that, or NULL. */
+/* Asks its masters one by one, until one says what is `good`: that; or NULL, with why one of them
+ * could not be asked, or "". */
 static redisReply *ask_masters(struct link *l, bool (*good)(const redisReply *r), const char *what,
-                               const char *of)
+                               const char *of, struct why *why)
 {
 	struct remote *r = l->remote;
-	redisReply *slots = redisCommand(r->redis, "CLUSTER SLOTS"), *reply = NULL;
-	redisContext *c = NULL;
+	redisReply *slots, *reply = NULL;
+	struct conn c = { NULL, NULL };
 
+	why->text[0] = 0;
+	slots = said(&r->to, redisCommand(r->to.redis, "CLUSTER SLOTS"), why);
 	for (size_t i = 0; slots && !reply && i < slots->elements; i++) {
-		if (!dial_row(l, slots->element[i], &c))
+		if (!dial_row(l, slots->element[i], &c, why))
 			continue;
-		reply = redisCommand(c, "PUBSUB %s %s", what, of);
+		reply = said(&c, redisCommand(c.redis, "PUBSUB %s %s", what, of), why);
 		if (reply && !good(reply)) {
 			freeReplyObject(reply);
 			reply = NULL;
 		}
 	}
-	if (c)
-		redisFree(c);
+	hang_up(&c);
 	if (slots)
 		freeReplyObject(slots);
 	return reply;
@@ -248,8 +266,9 @@ static void compose(struct link *l, const char *to, const char *what, const stru
 static int publish(struct link *l, struct why *why)
 {
 	struct remote *r = l->remote;
-	redisReply *reply = said(r->redis, redisCommand(r->redis, "PUBLISH %s %b", r->topic,
-	                                                l->out.p, l->out.len), why);
+	redisReply *reply = said(&r->to, redisCommand(r->to.redis, "PUBLISH %s %b", r->topic,
+	                                              l->out.p, l->out.len), why);
+	struct why missed = { "" };
 	bool heard;
 
 	if (!reply)
@@ -257,13 +276,15 @@ static int publish(struct link *l, struct why *why)
 	heard = reply->integer > 0;
 	freeReplyObject(reply);
 	if (!heard && url_is_cluster(&r->url)) {
-		reply = ask_masters(l, is_heard, "NUMSUB", r->topic);
+		reply = ask_masters(l, is_heard, "NUMSUB", r->topic, &missed);
 		heard = reply;
 		if (reply)
 			freeReplyObject(reply);
 	}
 	if (heard)
 		return CTL_DONE;
+	if (*missed.text)
+		return why_set(why, CTL_AWAY, "%s", missed.text);
 	return why_set(why, CTL_ABSENT, "no node `%s` on that Redis; `actorctl --redis URL nodes` "
 		"lists those that are", r->topic + sizeof TOPIC - 1);
 }
@@ -274,8 +295,8 @@ static redisReply *blpop(struct link *l)
 	struct timeval t = left(l);
 
 	t.tv_sec += 1;
-	redisSetTimeout(r->redis, t);
-	return redisCommand(r->redis, "BLPOP %s %d", r->ct, (int)t.tv_sec);
+	redisSetTimeout(r->to.redis, t);
+	return redisCommand(r->to.redis, "BLPOP %s %d", r->ct, (int)t.tv_sec);
 }
 
 /* One answer, or none in time. */
@@ -288,15 +309,15 @@ static int pop(struct link *l, struct why *why)
 	while (reply && moved(reply, &to)) {
 		freeReplyObject(reply);
 		if (!*to.host)          /* that of whoever says so */
-			snprintf(to.host, sizeof to.host, "%s", r->redis->tcp.host);
-		if (dial(l, to.host, to.port, &r->redis, why) != CTL_DONE)
+			snprintf(to.host, sizeof to.host, "%s", r->to.redis->tcp.host);
+		if (dial(l, to.host, to.port, &r->to, why) != CTL_DONE)
 			return CTL_AWAY;
 		reply = blpop(l);
 	}
-	if (!reply && r->redis->err == REDIS_ERR_IO)
+	if (!reply && r->to.redis->err == REDIS_ERR_IO)
 		return why_set(why, CTL_LATE, "no answer in time; --timeout MS waits longer, "
 			"`actorctl --redis URL nodes` lists the nodes");
-	reply = said(r->redis, reply, why);
+	reply = said(&r->to, reply, why);
 	if (!reply)
 		return CTL_AWAY;
 	buf_clear(&l->in);
@@ -351,14 +372,17 @@ static int find_node(struct link *l, struct why *why)
 {
 	struct remote *r = l->remote;
 	bool cluster = url_is_cluster(&r->url);
-	redisReply *reply = cluster ? ask_masters(l, has_any, "CHANNELS", TOPIC "*") :
-		said(r->redis, redisCommand(r->redis, "PUBSUB CHANNELS " TOPIC "*"), why);
+	struct why missed = { "" };
+	redisReply *reply = cluster ? ask_masters(l, has_any, "CHANNELS", TOPIC "*", &missed) :
+		said(&r->to, redisCommand(r->to.redis, "PUBSUB CHANNELS " TOPIC "*"), why);
 	int rc = CTL_DONE;
 
 	if (!reply && !cluster)
 		return CTL_AWAY;
 	if (reply && has_any(reply))
 		snprintf(r->topic, sizeof r->topic, "%s", reply->element[0]->str);
+	else if (*missed.text)
+		rc = why_set(why, CTL_NOT_YET, "%s", missed.text);
 	else
 		rc = why_set(why, CTL_NOT_YET, "no runtime is on that Redis; start one with "
 			"`actord --redis URL`");
@@ -389,7 +413,7 @@ int remote_open(struct link *l, const struct ctl *c, struct why *why)
 	rc = *u->master ? find_master(l, u, why) : CTL_DONE;
 	if (rc == CTL_DONE)
 		rc = url_is_cluster(u) ? dial_any(l, why) :
-		                         dial(l, u->host, u->port, &r->redis, why);
+		                         dial(l, u->host, u->port, &r->to, why);
 	if (rc != CTL_DONE)
 		return rc;
 	if (!c->node)
@@ -404,8 +428,7 @@ void remote_close(struct link *l)
 
 	if (!r)
 		return;
-	if (r->redis)
-		redisFree(r->redis);
+	hang_up(&r->to);
 	tls_free(r->tls);
 	explicit_bzero(&r->url, sizeof r->url);
 	mem_free(r);

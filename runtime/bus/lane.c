@@ -55,7 +55,7 @@ struct lane {
 	const struct lane_events *events;
 	void *arg;
 	redisAsyncContext *ac;          /* NULL: none */
-	const struct ssl_st *session;   /* of ac; NULL: it is not encrypted */
+	struct ssl_st *session;   /* of ac; NULL: it is not encrypted */
 	struct loop_watch *watch;       /* of its socket */
 	bool writing;                   /* hiredis is: what it asks for now is to wait for */
 	struct waiting *ring;           /* of room, a power of two: from first to next */
@@ -434,18 +434,17 @@ static void on_disconnect(const redisAsyncContext *ac, int status)
 	lost(ac, "it closed the connection");
 }
 
-int lane_join(struct lane *l, const char *address, int port, const char *path,
-              const struct tls *tls, struct why *why)
+int lane_join(struct lane *l, const struct lane_to *to, struct why *why)
 {
-	redisAsyncContext *ac = address ? redisAsyncConnect(address, port)
-	                                : redisAsyncConnectUnix(path);
+	redisAsyncContext *ac = to->address ? redisAsyncConnect(to->address, to->port)
+	                                    : redisAsyncConnectUnix(to->path);
 
 	if (!ac || ac->err) {
 		why_set(why, ACTOR_EFAIL, "%s",
 		        ac && ac->c.errstr[0] ? ac->c.errstr : "no memory for a connection");
 		goto fail;
 	}
-	if (tls && tls_begin(tls, &ac->c, &l->session, why))
+	if (to->tls && tls_begin(to->tls, to->host, &ac->c, &l->session, why))
 		goto fail;
 	ac->data = l;
 	l->ac = ac;

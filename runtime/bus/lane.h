@@ -17,10 +17,14 @@ struct lane;
 /* arg: of events, which is borrowed. */
 struct lane *lane_new(struct loop *l, const struct lane_events *events, void *arg);
 void lane_free(struct lane *l);         /* drops it */
-/* Begins to connect: to an address, or (NULL) to the socket at path; encrypted, unless tls is NULL.
- * Commands may follow at once. ACTOR_EFAIL with why. */
-int  lane_join(struct lane *l, const char *address, int port, const char *path,
-               const struct tls *tls, struct why *why);
+struct lane_to {
+	const char *address; int port;  /* NULL: the socket at path */
+	const char *path;
+	const struct tls *tls;          /* NULL: not encrypted; else for that host */
+	const char *host;
+};
+/* Begins to connect. Commands may follow at once. ACTOR_EFAIL with why. */
+int  lane_join(struct lane *l, const struct lane_to *to, struct why *why);
 /* Ends the connection, if there is one; what waits is answered with REDIS_GONE. */
 void lane_drop(struct lane *l);
 /* As a redis_port's command: fn gets a reply that lives until the next one of this lane. What is

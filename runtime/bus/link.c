@@ -178,10 +178,11 @@ static void on_lost(void *arg, const char *reason)
 static void end_join(struct end *e, const struct tls *tls)
 {
 	struct link *k = e->link;
-	const char *address = k->where ? k->addresses.text[k->address] : NULL;
+	const struct lane_to to = { k->where ? k->addresses.text[k->address] : NULL, k->port,
+	                            k->url.path, tls, k->where ? where_host(k->where) : NULL };
 	struct why why;
 
-	if (lane_join(e->lane, address, k->port, k->url.path, tls, &why))
+	if (lane_join(e->lane, &to, &why))
 		link_fail(k, "%s", why.text);
 	else
 		end_sign_in(e);

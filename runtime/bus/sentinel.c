@@ -16,8 +16,12 @@
 #include <stdlib.h>
 
 #include "patience.h"
+#include "tls.h"
 
 enum { ASK_MS = 500, REPLY_MS = 1000, LOOK_MS = 50 };
+
+/* A connection of the thread's; session NULL: not encrypted. */
+struct asked { redisContext *redis; struct ssl_st *session; };
 
 struct sentinel {
 	struct url url;
@@ -25,13 +29,13 @@ struct sentinel {
 	void (*news)(void *arg);
 	void *arg;
 	struct master master;           /* the loop's */
-	char reason[256];
+	char reason[512];
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t stopped;
 	bool stop;
 	struct master found;
-	char trouble[256];
+	char trouble[512];
 	/* the thread's */
 	char host[256]; int port;       /* of the Sentinel that is asked */
 	struct master checked;
@@ -61,17 +65,47 @@ static bool pause_ms(struct sentinel *s, int ms)
 	return !stop;
 }
 
-static redisContext *dial(const char *host, int port, struct why *why)
+/* Certificates are read each time, as they are renewed while a node runs. */
+static int encrypt(const struct url *u, const char *host, struct asked *a, struct why *why)
+{
+	struct tls *tls = u->tls ? tls_new(u, why) : NULL;
+	int rc = !u->tls ? 0 : tls ? tls_begin(tls, host, a->redis, &a->session, why) : ACTOR_EFAIL;
+
+	tls_free(tls);
+	return rc;
+}
+
+static void hang_up(struct asked *a)
+{
+	if (a->redis)
+		redisFree(a->redis);
+	*a = (struct asked){ NULL, NULL };
+}
+
+static bool dial(const struct url *u, const char *host, int port, struct asked *a, struct why *why)
 {
 	const struct timeval patience = { REPLY_MS / 1000, REPLY_MS % 1000 * 1000 };
 	redisContext *c = redisConnectWithTimeout(host, port, patience);
+	struct why reason;
 
-	if (c && !c->err && redisSetTimeout(c, patience) == REDIS_OK)
-		return c;
-	why_set(why, 0, "%s:%d does not answer: %s", host, port, c ? c->errstr : "no memory");
-	if (c)
-		redisFree(c);
-	return NULL;
+	*a = (struct asked){ c, NULL };
+	if (!c || c->err || redisSetTimeout(c, patience) != REDIS_OK)
+		why_set(why, 0, "%s:%d does not answer: %s", host, port,
+		        c ? c->errstr : "no memory");
+	else if (encrypt(u, host, a, &reason))
+		why_set(why, 0, "%s:%d: %s", host, port, reason.text);
+	else
+		return true;
+	hang_up(a);
+	return false;
+}
+
+/* What was answered, if not what was asked for; or why nothing was. */
+static const char *instead(const struct asked *a, const redisReply *r, struct why *why)
+{
+	if (r)
+		return r->str ? r->str : "something else";
+	return a->session && tls_trouble(a->session, why) ? why->text : a->redis->errstr;
 }
 
 /* Text number `at` of a list, or NULL. */
@@ -82,18 +116,19 @@ static const char *text_at(const redisReply *r, size_t at)
 	        r->element[at]->type == REDIS_REPLY_STATUS) ? r->element[at]->str : NULL;
 }
 
-static bool sign_in(redisContext *c, const struct url *u, struct why *why)
+static bool sign_in(const struct asked *a, const struct url *u, struct why *why)
 {
+	struct why lost;
 	redisReply *r;
 	bool good;
 
 	if (!*u->password)
 		return true;
-	r = *u->user ? redisCommand(c, "AUTH %s %s", u->user, u->password)
-	             : redisCommand(c, "AUTH %s", u->password);
+	r = *u->user ? redisCommand(a->redis, "AUTH %s %s", u->user, u->password)
+	             : redisCommand(a->redis, "AUTH %s", u->password);
 	good = r && r->type != REDIS_REPLY_ERROR;
 	if (!good)
-		why_set(why, 0, "the master does not let us in: %s", r ? r->str : c->errstr);
+		why_set(why, 0, "the master does not let us in: %s", instead(a, r, &lost));
 	if (r)
 		freeReplyObject(r);
 	return good;
@@ -102,32 +137,33 @@ static bool sign_in(redisContext *c, const struct url *u, struct why *why)
 /* Does it say itself that it is the master? */
 static bool check(struct sentinel *s, const struct master *m, struct why *why)
 {
-	redisContext *c = dial(m->host, m->port, why);
+	struct asked a;
+	struct why lost;
 	redisReply *r = NULL;
 	const char *role = NULL;
 	bool good = false;
 
-	if (c && sign_in(c, &s->url, why)) {
-		r = redisCommand(c, "ROLE");
+	if (dial(&s->url, m->host, m->port, &a, why) && sign_in(&a, &s->url, why)) {
+		r = redisCommand(a.redis, "ROLE");
 		role = text_at(r, 0);
 		good = role && !strcmp(role, "master");
 		if (!good)
 			why_set(why, 0, "%s:%d, which is said to be the master, says that it is "
-			        "%s", m->host, m->port, role ? role : r ? r->str : c->errstr);
+			        "%s", m->host, m->port, role ? role : instead(&a, r, &lost));
 	}
 	if (r)
 		freeReplyObject(r);
-	if (c)
-		redisFree(c);
+	hang_up(&a);
 	return good;
 }
 
 /* False: this Sentinel is of no use. */
-static bool ask(struct sentinel *s, redisContext *c)
+static bool ask(struct sentinel *s, const struct asked *a)
 {
-	redisReply *r = redisCommand(c, "SENTINEL get-master-addr-by-name %s", s->url.master);
+	redisReply *r = redisCommand(a->redis, "SENTINEL get-master-addr-by-name %s",
+	                             s->url.master);
 	struct master m = { .port = 0 };
-	struct why why = { "" };
+	struct why why = { "" }, lost;
 	bool good = r && r->type != REDIS_REPLY_ERROR;
 
 	if (text_at(r, 0) && text_at(r, 1)) {
@@ -139,7 +175,7 @@ static bool ask(struct sentinel *s, redisContext *c)
 		good = false;
 	} else {
 		why_set(&why, 0, "the Sentinel at %s:%d: %s", s->host, s->port,
-		        r ? r->str : c->errstr);
+		        instead(a, r, &lost));
 	}
 	if (r)
 		freeReplyObject(r);
@@ -154,18 +190,18 @@ static bool ask(struct sentinel *s, redisContext *c)
 static void serve(struct sentinel *s)
 {
 	static const struct master none;
-	struct why why = { "" };
-	redisContext *c = dial(s->host, s->port, &why);
+	struct why why, reason;
+	struct asked a;
 
-	if (!c) {
-		why_set(&why, 0, "the Sentinel at %s:%d does not answer", s->host, s->port);
+	if (!dial(&s->url, s->host, s->port, &a, &reason)) {
+		why_set(&why, 0, "the Sentinel at %s", reason.text);
 		if (!s->checked.port)
 			tell(s, &none, why.text);
 		return;
 	}
-	while (ask(s, c) && pause_ms(s, ASK_MS))
+	while (ask(s, &a) && pause_ms(s, ASK_MS))
 		;
-	redisFree(c);
+	hang_up(&a);
 }
 
 static void *run(void *arg)

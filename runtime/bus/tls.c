@@ -4,7 +4,8 @@
  * hiredis's own redisSSLContext checks who signed a certificate, but not whom it names, and knows
  * nobody to trust unless it is told: so the sessions are made here. A certificate counts when its
  * chain ends at one of cacert's (or the system's: SSL_CERT_FILE, SSL_CERT_DIR), and when it is for
- * the host of the URL, or the one that sni names; less is asked only where the URL says so.
+ * the host that is spoken to (the URL's, or the one that Sentinels or a Cluster name), or the one
+ * that sni names; less is asked only where the URL says so.
  *
  * OpenSSL keeps its errors by thread, and takes one that is left there for a later call's: whoever
  * hears of a lost session asks for its trouble, which takes them away. */
@@ -23,16 +24,16 @@ typedef struct redisContext redisContext;       /* which the next header takes f
 
 struct tls {
 	SSL_CTX *context;
-	char host[256];                 /* whom we mean */
-	bool named;                     /* by a name: it is no address */
-	bool check;                     /* the certificate is to be for that host */
+	char sni[256];                  /* whom we mean, whichever the host; "": the host */
+	bool check;                     /* the certificate is to be for whom we mean */
 };
 
 /* What OpenSSL says last; and it forgets all. */
 static const char *reason(void)
 {
 	unsigned long e = ERR_peek_last_error();
-	const char *text = e ? ERR_reason_error_string(e) : NULL;
+	const char *text = !e ? NULL : ERR_SYSTEM_ERROR(e) ? strerror(ERR_GET_REASON(e))
+	                   : ERR_reason_error_string(e);
 
 	ERR_clear_error();
 	return text ? text : "OpenSSL does not say why";
@@ -65,16 +66,13 @@ static int read_files(SSL_CTX *c, const struct url *u, struct why *why)
 struct tls *tls_new(const struct url *u, struct why *why)
 {
 	struct tls *t = mem_alloc(sizeof *t);
-	struct in6_addr address;
 
 	t->context = SSL_CTX_new(TLS_client_method());
 	if (!t->context) {
 		why_set(why, ACTOR_EFAIL, "TLS: %s", reason());
 		goto fail;
 	}
-	snprintf(t->host, sizeof t->host, "%s", u->sni[0] ? u->sni : u->host);
-	t->named = inet_pton(AF_INET, t->host, &address) != 1 &&
-	           inet_pton(AF_INET6, t->host, &address) != 1;
+	snprintf(t->sni, sizeof t->sni, "%s", u->sni);
 	t->check = u->verify == URL_VERIFY_FULL;
 	SSL_CTX_set_min_proto_version(t->context, TLS1_2_VERSION);
 	/* A Redis that is killed has just gone, and what hiredis writes again may have moved. */
@@ -98,17 +96,25 @@ void tls_free(struct tls *t)
 	mem_free(t);
 }
 
-static SSL *session_new(const struct tls *t)
+static bool is_address(const char *host)
+{
+	struct in6_addr address;
+
+	return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+}
+
+static SSL *session_new(const struct tls *t, const char *host)
 {
 	SSL *s = SSL_new(t->context);
 	X509_VERIFY_PARAM *check = s ? SSL_get0_param(s) : NULL;
+	bool named = !is_address(host);
 
 	if (!s)
 		return NULL;
-	if (t->named && SSL_set_tlsext_host_name(s, t->host) != 1)
+	if (named && SSL_set_tlsext_host_name(s, host) != 1)
 		goto fail;
-	if (t->check && (t->named ? X509_VERIFY_PARAM_set1_host(check, t->host, 0)
-	                          : X509_VERIFY_PARAM_set1_ip_asc(check, t->host)) != 1)
+	if (t->check && (named ? X509_VERIFY_PARAM_set1_host(check, host, 0)
+	                       : X509_VERIFY_PARAM_set1_ip_asc(check, host)) != 1)
 		goto fail;
 	return s;
 fail:
@@ -116,10 +122,10 @@ fail:
 	return NULL;
 }
 
-int tls_begin(const struct tls *t, struct redisContext *c, const struct ssl_st **session,
-              struct why *why)
+int tls_begin(const struct tls *t, const char *host, struct redisContext *c,
+              struct ssl_st **session, struct why *why)
 {
-	SSL *s = session_new(t);
+	SSL *s = session_new(t, t->sni[0] ? t->sni : host);
 
 	if (!s)
 		return why_set(why, ACTOR_EFAIL, "TLS: %s", reason());
@@ -133,12 +139,25 @@ int tls_begin(const struct tls *t, struct redisContext *c, const struct ssl_st *
 	return 0;
 }
 
-bool tls_trouble(const struct ssl_st *session, struct why *why)
+/* Who does not take our certificate says so and is gone: what we wrote fails, and the words are
+ * there to be read. */
+static void read_last_words(struct ssl_st *session)
+{
+	char byte;
+
+	ERR_clear_error();
+	SSL_peek(session, &byte, 1);
+}
+
+bool tls_trouble(struct ssl_st *session, struct why *why)
 {
 	long wrong = SSL_get_verify_result(session);
 	bool any = ERR_peek_last_error() != 0;
-	const char *said = reason();
+	const char *said;
 
+	if (any && ERR_SYSTEM_ERROR(ERR_peek_last_error()))
+		read_last_words(session);
+	said = reason();
 	if (wrong != X509_V_OK && SSL_get_verify_mode(session) != SSL_VERIFY_NONE)
 		why_set(why, ACTOR_EFAIL, "its certificate is not taken: %s",
 		        X509_verify_cert_error_string(wrong));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * tls.h - TLS to a Redis, for rediss:// URLs. Any thread, one at a time for each thing here.
+ * tls.h - TLS to a Redis, a Sentinel or a node of a Cluster, for rediss:// URLs and their kin. Any
+ * thread, one at a time for each thing here.
  *
  * hiredis 1.0 and newer has a place for it (tls.c); with an older one tls_new() refuses, with
  * words (tls_none.c). */
@@ -24,12 +25,12 @@ static inline int tls_check(const struct url *u, struct why *why)
 	tls_free(t);
 	return u->tls && !t ? ACTOR_EARGS : 0;
 }
-/* From here on the connection c, which hiredis is making, is encrypted; the handshake is made by
- * what is written and read (where hiredis blocks: now). *session lives as long as c. ACTOR_EFAIL
- * with why. */
-int  tls_begin(const struct tls *t, struct redisContext *c, const struct ssl_st **session,
-               struct why *why);
+/* From here on the connection c to host, which hiredis is making, is encrypted; the handshake is
+ * made by what is written and read (where hiredis blocks: now). *session lives as long as c.
+ * ACTOR_EFAIL with why. */
+int  tls_begin(const struct tls *t, const char *host, struct redisContext *c,
+               struct ssl_st **session, struct why *why);
 /* Why a session was lost, as far as that was TLS; else false. Forgets it. */
-bool tls_trouble(const struct ssl_st *session, struct why *why);
+bool tls_trouble(struct ssl_st *session, struct why *why);
 
 #endif

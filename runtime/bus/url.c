@@ -144,8 +144,8 @@ static int setting(struct url *u, const char *p, const char *end, struct why *wh
 			return decode(v, end, texts[i].out, sizeof u->cacert, texts[i].name, why);
 	return why_set(why, ACTOR_EARGS, "after ? the Redis URL takes %s", u->tls ?
 	               "cacert=FILE, cert=FILE, key=FILE, sni=NAME and verify=full|ca|none" :
-	               "db=N only (certificates are rediss://'s, of one Redis: Sentinels and a "
-	               "Cluster are spoken to without TLS, or through a proxy that adds it)");
+	               "db=N only (certificates are of rediss://, rediss-sentinel:// and "
+	               "rediss-cluster://)");
 }
 
 static int query(struct url *u, const char *p, const char *end, struct why *why)
@@ -163,22 +163,27 @@ static int query(struct url *u, const char *p, const char *end, struct why *why)
 	return 0;
 }
 
-enum kind { TCP, TLS, LOCAL, SENTINEL, CLUSTER, KINDS };
-static const char *const begins[KINDS] = { "redis://", "rediss://", "unix://", "sentinel://",
-                                           "cluster://" };
+enum kind { TCP, LOCAL, SENTINEL, CLUSTER };
+static const struct { const char *begins; enum kind kind; bool tls; } schemes[] = {
+	{ "redis://", TCP, false }, { "rediss://", TCP, true },
+	{ "unix://", LOCAL, false },
+	{ "sentinel://", SENTINEL, false }, { "rediss-sentinel://", SENTINEL, true },
+	{ "cluster://", CLUSTER, false }, { "rediss-cluster://", CLUSTER, true },
+};
 
-static int scheme(const char *text, enum kind *kind, const char **rest, struct why *why)
+static int scheme(const char *text, enum kind *kind, bool *tls, const char **rest, struct why *why)
 {
-	for (int i = 0; i < KINDS; i++)
-		if (!strncmp(text, begins[i], strlen(begins[i]))) {
-			*kind = (enum kind)i;
-			*rest = text + strlen(begins[i]);
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+		if (!strncmp(text, schemes[i].begins, strlen(schemes[i].begins))) {
+			*kind = schemes[i].kind;
+			*tls = schemes[i].tls;
+			*rest = text + strlen(schemes[i].begins);
 			return 0;
 		}
 	return why_set(why, ACTOR_EARGS,
-	               "the Redis URL begins with %.*s, but must begin with redis://, rediss:// "
-	               "(TLS, of one Redis only), unix://, sentinel:// or cluster://",
-	               (int)strcspn(text, ":/"), text);
+	               "the Redis URL begins with %.*s, but must begin with redis://, unix://, "
+	               "sentinel:// or cluster://; or, for TLS, with rediss://, "
+	               "rediss-sentinel:// or rediss-cluster://", (int)strcspn(text, ":/"), text);
 }
 
 bool url_host(const struct url *u, int i, char *host, size_t size, int *port)
@@ -251,11 +256,10 @@ int url_parse(struct url *u, const char *text, struct why *why)
 	const char *p = NULL, *end, *ask, *at, *slash;
 	enum kind kind = TCP;
 
-	if (scheme(text, &kind, &p, why))
+	if (scheme(text, &kind, &got.tls, &p, why))
 		return ACTOR_EARGS;
 	ask = p + strcspn(p, "?");
 	end = p + strlen(p);
-	got.tls = kind == TLS;
 	if (query(&got, ask, end, why))
 		return ACTOR_EARGS;
 	slash = memchr(p, '/', (size_t)(ask - p));
@@ -287,6 +291,17 @@ int url_parse(struct url *u, const char *text, struct why *why)
 	return 0;
 }
 
+static const char *scheme_of(const struct url *u)
+{
+	enum kind kind = u->master[0] ? SENTINEL : url_is_cluster(u) ? CLUSTER :
+	                 u->host[0] ? TCP : LOCAL;
+	size_t i = 0;
+
+	while (schemes[i].kind != kind || schemes[i].tls != u->tls)
+		i++;
+	return schemes[i].begins;
+}
+
 static void encode(struct buf *out, const char *s, const char *also)
 {
 	for (; *s; s++) {
@@ -301,8 +316,7 @@ void url_write(const struct url *u, bool secret, struct buf *out)
 {
 	bool v6 = strchr(u->host, ':');
 
-	buf_text(out, begins[u->master[0] ? SENTINEL : url_is_cluster(u) ? CLUSTER :
-	                     !u->host[0] ? LOCAL : u->tls ? TLS : TCP]);
+	buf_text(out, scheme_of(u));
 	if (secret && u->password[0]) {
 		encode(out, u->user, "-._~");
 		buf_text(out, ":");

@@ -15,17 +15,18 @@ struct url {
 	char user[128], password[512];  /* "": none */
 	int db;
 	/* of TLS: files, "" for the system's authorities, or for no certificate of our own; the
-	 * name to ask for and to check in place of host */
+	 * name to ask for and to check in place of each host's */
 	bool tls;
 	enum { URL_VERIFY_FULL, URL_VERIFY_CA, URL_VERIFY_NONE } verify;
 	char cacert[256], cert[256], key[256], sni[256];
 };
 
-/* Reads redis://[[user]:password@]host[:port][/db], rediss:// alike (TLS), with
- * ?cacert=FILE&cert=FILE&key=FILE&sni=NAME&verify=full|ca|none,
+/* Reads redis://[[user]:password@]host[:port][/db],
  * unix://[[user]:password@]/path[?db=N],
  * sentinel://[[user]:password@]host[:port],.../master[/db] (user and password are the master's) or
  * cluster://[[user]:password@]host[:port],...;
+ * and for TLS to all of them rediss://, rediss-sentinel:// or rediss-cluster:// alike, with
+ * ?cacert=FILE&cert=FILE&key=FILE&sni=NAME&verify=full|ca|none;
  * user, password, path and files are percent-decoded. 0, or ACTOR_EARGS with why, which never
  * repeats the password. */
 int url_parse(struct url *u, const char *text, struct why *why);

@@ -23,6 +23,11 @@ struct where {
 	struct loop_timer *late;
 };
 
+const char *where_host(const struct where *w)
+{
+	return w->sentinel ? w->master.host : w->url->host;
+}
+
 static void answer(struct where *w, const struct addresses *a, const char *error)
 {
 	w->asked = false;
@@ -37,8 +42,7 @@ static void on_resolved(void *arg, const struct addresses *a, const char *error)
 
 	w->resolve = NULL;
 	if (error)
-		snprintf(text, sizeof text, "%s: %s", w->sentinel ? w->master.host : w->url->host,
-		         error);
+		snprintf(text, sizeof text, "%s: %s", where_host(w), error);
 	answer(w, a, error ? text : NULL);
 }
 

@@ -19,5 +19,6 @@ struct where *where_new(struct loop *l, const struct url *u, const struct where_
                         void *arg);
 void where_free(struct where *w);
 void where_ask(struct where *w);
+const char *where_host(const struct where *w);  /* whose addresses those are that were found last */
 
 #endif

@@ -23,6 +23,8 @@ logging.getLogger("redis.cluster").disabled = True      # it prints each redirec
 
 class Cluster:
     """Three masters, which keep what they have."""
+    scheme, host, query = "cluster", "127.0.0.1", ""
+    settings, cli = {}, ()              # of clients; of redis-cli
 
     def __init__(self, case, timeout_ms=3000):
         self.process, self.bus, self.folder = {}, {}, make_folder()
@@ -31,19 +33,27 @@ class Cluster:
         self.ports = [free_port() for _ in range(3)]
         for port in self.ports:
             self.start(port)
-        done = run(["redis-cli", "--cluster", "create",
+        done = run(["redis-cli", *self.cli, "--cluster", "create",
                     *("127.0.0.1:%d" % p for p in self.ports), "--cluster-yes"])
         if done.code:
             raise AssertionError(done)
         until(lambda: all(self.whole(p) for p in self.ports), "all know of all")
-        self.url = "cluster://127.0.0.1:%d,%s" % (
-            free_port(), ",".join("127.0.0.1:%d" % p for p in self.ports))
+        self.url = self.of(free_port(), *self.ports)
+
+    def of(self, *ports, host=None, query=None):
+        return "%s://%s%s" % (self.scheme,
+                              ",".join("%s:%d" % (host or self.host, p) for p in ports),
+                              self.query if query is None else query)
+
+    def listen(self, port):
+        return {"port": port, "bind": "127.0.0.1"}
 
     def start(self, port):
         folder = self.folder / str(port)
         folder.mkdir(exist_ok=True)
         self.process[port] = process = subprocess.Popen(
-            ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+            ["redis-server", "--save", "",
+             *(w for k, v in self.listen(port).items() for w in ["--" + k, *str(v).split()]),
              "--appendonly", "yes", "--appendfsync", "always", "--dir", str(folder),
              "--cluster-enabled", "yes", "--cluster-node-timeout", str(self.timeout_ms),
              "--repl-diskless-sync-delay", "0",
@@ -63,7 +73,7 @@ class Cluster:
             self.kill(port)
 
     def node(self, port):
-        return redis.Redis(port=port)
+        return redis.Redis(self.host, port, **self.settings)
 
     def whole(self, port):
         db = self.node(port)
@@ -73,14 +83,14 @@ class Cluster:
             not [f for f in flags if "fail" in f]
 
     def client(self):
-        return redis.RedisCluster("127.0.0.1", self.ports[0])
+        return redis.RedisCluster(self.host, self.ports[0], **self.settings)
 
     def replicate(self, master):
         """A new server, which has all that the master has: its port."""
         port = free_port()
         self.start(port)
         name = self.node(master).execute_command("CLUSTER MYID").decode()
-        done = run(["redis-cli", "--cluster", "add-node", "127.0.0.1:%d" % port,
+        done = run(["redis-cli", *self.cli, "--cluster", "add-node", "127.0.0.1:%d" % port,
                     "127.0.0.1:%d" % master, "--cluster-slave", "--cluster-master-id", name])
         if done.code:
             raise AssertionError(done)
@@ -119,20 +129,24 @@ class Cluster:
 
 
 class Clustered(Case):
-    options, timeout_ms = None, 3000
+    options, timeout_ms, made = None, 3000, Cluster
 
     def setUp(self):
         super().setUp()
-        self.cluster = Cluster(self, self.timeout_ms)
+        self.cluster = self.made(self, self.timeout_ms)
         self.db = self.cluster.client()
 
-    def node(self, name, *actors):
+    def node(self, name, *actors, redis=None):
         return self.start("--node", name, "--unsigned-patches", *(ACTORS / a for a in actors),
-                          redis=self.cluster.url, listen="none")
+                          redis=redis or self.cluster.url, listen="none")
 
     def told(self, runtime):
         done = runtime.actorctl("--json", "call", "sink", "told")
         return None if done.code else json.loads(done.out)["args"]
+
+    def is_lost(self, runtime, port):
+        self.assertTrue(runtime.err.wait("lost %s://.*: the master %s:%d" % (
+            self.cluster.scheme, self.cluster.host, port), 30))
 
     def run_more(self, runtime, count):
         done = runtime.actorctl("--json", "--timeout", "30000", "call", "spring", "run", "sink",
@@ -150,13 +164,14 @@ class Messages(Clustered):
             self.run_more(a, 1000)
             until(lambda: self.told(a) == [total + 2000, 0, 0], "all have come", 30)
         # All of that was no reason to drop the links; a master that dies is one.
-        self.assertFalse([x for x in a.err.lines + b.err.lines if "lost cluster" in x])
+        lost = "lost %s" % self.cluster.scheme
+        self.assertFalse([x for x in a.err.lines + b.err.lines if lost in x])
         port = self.cluster.owner("actord:{node:beta}")
         self.cluster.kill(port)
-        self.assertTrue(a.err.wait("lost cluster://.*: the master 127.0.0.1:%d" % port, 30))
+        self.is_lost(a, port)
         before = len(a.err.lines)
         self.cluster.start(port)
-        self.assertTrue(a.err.wait("connected to cluster://", 30, after=before))
+        self.assertTrue(a.err.wait("connected to %s://" % self.cluster.scheme, 30, after=before))
         until(lambda: self.told(a) == [6000, 0, 0], "they reach each other again", 30)
         self.run_more(a, 1000)
         until(lambda: self.told(a) == [7000, 0, 0], "all have come", 30)
@@ -266,9 +281,9 @@ class Failover(Clustered):
         self.assertIn("min-replicas-to-write", a.json("inspect")[0]["redis"]["warning"])
         before = len(a.err.lines)
         self.cluster.kill(self.port)
-        self.assertTrue(a.err.wait("lost cluster://.*: the master 127.0.0.1:%d" % self.port, 30))
+        self.is_lost(a, self.port)
         until(lambda: self.owner(self.name) == self.replica, "a failover", 60)
-        self.assertTrue(a.err.wait("connected to cluster://", 60, after=before))
+        self.assertTrue(a.err.wait("connected to %s://" % self.cluster.scheme, 60, after=before))
         until(lambda: self.told(a) == [1000, 0, 0], "they reach each other again", 30)
         self.run_more(a, 1000)
         until(lambda: self.told(a) == [2000, 0, 0], "all have come", 30)

@@ -18,6 +18,9 @@ ACTORS = HERE / "actors"
 
 class Watched:
     """A master, a replica and three Sentinels, all real."""
+    scheme, host, query = "sentinel", "127.0.0.1", ""
+    settings = {}                       # of clients
+    sentinel_conf = ""
 
     def __init__(self, case):
         self.folder = make_folder()
@@ -26,20 +29,27 @@ class Watched:
         case.addCleanup(self.end)
         for port in self.ports:
             self.redis(port)
-        self.client(self.ports[1]).replicaof("127.0.0.1", self.ports[0])
+        self.client(self.ports[1]).replicaof(self.host, self.ports[0])
         until(lambda: self.client(self.ports[0]).info("replication")["connected_slaves"] == 1,
               "the replica is there")
         self.sentinels = [free_port() for _ in range(3)]
         for port in self.sentinels:
             self.sentinel(port)
-        asked = redis.Redis(port=self.sentinels[0])
+        asked = self.client(self.sentinels[0], 0)
         until(lambda: asked.sentinel_masters()["it"]["num-other-sentinels"] == 2 and
               asked.sentinel_masters()["it"]["num-slaves"] == 1, "they know of each other")
-        self.url = "sentinel://127.0.0.1:%d,%s/it/1" % (
-            free_port(), ",".join("127.0.0.1:%d" % p for p in self.sentinels))
+        self.url = self.of(free_port(), *self.sentinels)
 
-    def client(self, port):
-        return redis.Redis(port=port, db=1)
+    def of(self, *sentinels, db=1, host=None, query=None):
+        return "%s://%s/it/%d%s" % (
+            self.scheme, ",".join("%s:%d" % (host or self.host, p) for p in sentinels), db,
+            self.query if query is None else query)
+
+    def listen(self, port):
+        return {"port": port, "bind": "127.0.0.1"}
+
+    def client(self, port, db=1):
+        return redis.Redis(self.host, port, db, **self.settings)
 
     def run(self, port, wanted, *args):
         process = subprocess.Popen(["redis-server", *args], stdout=subprocess.PIPE,
@@ -50,22 +60,25 @@ class Watched:
             raise AssertionError("redis-server did not start: %r" % (args,))
 
     def redis(self, port):
-        self.run(port, "Ready to accept", "--port", str(port), "--bind", "127.0.0.1", "--save", "",
-                 "--dir", str(self.folder), "--repl-diskless-sync-delay", "0")
+        self.run(port, "Ready to accept", "--save", "",
+                 "--dir", str(self.folder), "--repl-diskless-sync-delay", "0",
+                 *(w for k, v in self.listen(port).items() for w in ["--" + k, *str(v).split()]))
 
     def sentinel(self, port):
         write_files(self.folder, {"%d.conf" % port: """
-port %d
-bind 127.0.0.1
+%s
+%s
 dir %s
-sentinel monitor it 127.0.0.1 %d 2
+sentinel monitor it %s %d 2
 sentinel down-after-milliseconds it %d
 sentinel failover-timeout it 4000
-""" % (port, self.folder, self.ports[0], 500 * PATIENCE)})
+""" % ("\n".join("%s %s" % word for word in self.listen(port).items()), self.sentinel_conf,
+       self.folder, self.host, self.ports[0], 500 * PATIENCE)})
         self.run(port, r"\+monitor", str(self.folder / ("%d.conf" % port)), "--sentinel")
 
     def master(self):
-        host, port = redis.Redis(port=self.sentinels[0]).sentinel_get_master_addr_by_name("it")
+        asked = self.client(self.sentinels[0], 0)
+        host, port = asked.sentinel_get_master_addr_by_name("it")
         del host
         return port
 
@@ -78,16 +91,16 @@ sentinel failover-timeout it 4000
 
 
 class Failover(Case):
-    options = None
+    options, watched = None, Watched
 
     def node(self, name, actor, url):
         return self.start("--node", name, ACTORS / actor, redis=url, listen="none")
 
     def test_the_nodes_follow(self):
-        watched = Watched(self)
+        watched = self.watched(self)
         a = self.node("alpha", "spring.c", watched.url)
         # One of those named is not there; and nobody has said that a write needs a replica.
-        self.assertTrue(a.err.wait("connected to sentinel://"))
+        self.assertTrue(a.err.wait("connected to %s://" % watched.scheme))
         self.assertTrue(a.err.wait("may lose .*min-replicas-to-write 1"))
         self.assertIn("min-replicas-to-write", a.json("inspect")[0]["redis"]["warning"])
         self.assertRegex(a.actorctl("inspect").out, "warning +a failover may lose")
@@ -106,9 +119,9 @@ class Failover(Case):
         before = len(a.err.lines)
         watched.process[old].send_signal(signal.SIGSTOP)
         until(lambda: watched.master() != old, "a failover", 30)
-        self.assertTrue(a.err.wait("lost sentinel://.*: (Sentinel says|no answer)", 30,
+        self.assertTrue(a.err.wait("lost %s://.*: (Sentinel says|no answer)" % watched.scheme, 30,
                                    after=before))
-        self.assertTrue(a.err.wait("connected to sentinel://", 30, after=before))
+        self.assertTrue(a.err.wait("connected to %s://" % watched.scheme, 30, after=before))
         until(told, "they reach each other again", 30)
         self.assertEqual(self.run_more(a), 0)
         until(lambda: told() == [1000, 0, 0], "all have come", 30)

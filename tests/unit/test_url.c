@@ -132,6 +132,16 @@ static void encrypted(void **state)
 	assert_int_equal(u.verify, URL_VERIFY_FULL);
 	assert_string_equal(u.cacert, "");
 	assert_false(parsed("redis://h").tls);
+	u = parsed("rediss-sentinel://:hunter2@a:1,b/m/3?cacert=/c&sni=n");
+	assert_true(u.tls);
+	assert_string_equal(u.master, "m");
+	assert_string_equal(u.hosts, "a:1,b");
+	assert_int_equal(u.db, 3);
+	assert_string_equal(u.sni, "n");
+	u = parsed("rediss-cluster://a:1,b?verify=none");
+	assert_true(u.tls && url_is_cluster(&u));
+	assert_int_equal(u.verify, URL_VERIFY_NONE);
+	assert_false(parsed("cluster://h").tls);
 }
 
 static void refusals_say_why(void **state)
@@ -162,9 +172,12 @@ static void refusals_say_why(void **state)
 	refused("redis://h/-1", "database");
 	refused("redis://h/0?ssl=1", "db=N");
 	refused("redis://h/0?cacert=/a", "rediss://");
-	refused("rediss+sentinel://h:1/m", "of one Redis only");
-	refused("sentinel://h:1/m?cacert=/a", "without TLS");
-	refused("cluster://h:1?cacert=/a", "without TLS");
+	refused("rediss+sentinel://h:1/m", "rediss-sentinel://");
+	refused("sentinel://h:1/m?cacert=/a", "rediss-sentinel://");
+	refused("cluster://h:1?cacert=/a", "rediss-cluster://");
+	refused("rediss-sentinel://h:1/m?db=1", "cacert=FILE");
+	refused("rediss-sentinel://h:1", "MASTER");
+	refused("rediss-cluster://h:1/3", "database 0 only");
 	refused("rediss://h/0?ssl=1", "cacert=FILE");
 	refused("rediss://h/0?cacert", "cacert=FILE");
 	refused("rediss://h?db=1", "cacert=FILE");
@@ -194,6 +207,8 @@ static void writes_what_it_reads(void **state)
 	written("cluster://u:x@a:1,b:2", true, "cluster://u:x@a:1,b:2");
 	written("cluster://u:x@a:1,b:2/0", false, "cluster://a:1,b:2");
 	written("sentinel://:x@a:1,b:2/m", true, "sentinel://:x@a:1,b:2/m/0");
+	written("rediss-sentinel://:x@a:1,b:2/m?sni=n", true, "rediss-sentinel://:x@a:1,b:2/m/0");
+	written("rediss-cluster://:x@a:1?cacert=/a", false, "rediss-cluster://a:1");
 }
 
 int main(void)

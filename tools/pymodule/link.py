@@ -4,6 +4,7 @@
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import redis
+import redis.cluster
 from redis.cluster import ClusterNode, RedisCluster
 from redis.commands import RedisClusterCommands
 from redis.exceptions import RedisClusterException
@@ -17,6 +18,8 @@ PATIENCE = {"socket_timeout": 5, "socket_connect_timeout": 5, "socket_keepalive"
 ANSWER_EXPIRE_S = 3600          # of a list that an answer made and nobody reads
 TLS = {"cacert": "ssl_ca_certs", "cert": "ssl_certfile", "key": "ssl_keyfile"}
 VERIFY = {"full": ("required", True), "ca": ("required", False), "none": ("none", False)}
+# redis-py 4 leaves it out for Clusters, and then takes a certificate of any name.
+redis.cluster.REDIS_ALLOWED_KEYS += ("ssl_check_hostname",)
 
 
 class Cluster(RedisClusterCommands):
@@ -59,22 +62,31 @@ class Linked(Module):
         Module.well(self, what)
 
 
-def encrypted(parts, conf):
-    """Of rediss://, whose settings are redis-py's or those of actord's --redis."""
-    settings, more = dict(parse_qsl(parts.query)), {}
+def tls_settings(parts):
+    """What redis-py calls those of a URL for TLS; and what of the URL's is left."""
+    settings, tls = dict(parse_qsl(parts.query)), {}
     for ours, theirs in TLS.items():
         if ours in settings:
-            more[theirs] = settings.pop(ours)
-    more["ssl_cert_reqs"], more["ssl_check_hostname"] = VERIFY[settings.pop("verify", "full")]
+            tls[theirs] = settings.pop(ours)
+    verify = settings.pop("verify", "full")
+    if verify not in VERIFY:
+        raise ValueError("the Redis URL's verify is full, ca or none")
+    tls["ssl_cert_reqs"], tls["ssl_check_hostname"] = VERIFY[verify]
+    return tls, settings
+
+
+def encrypted(parts, conf):
+    """Of rediss://, whose settings are redis-py's or those of actord's --redis."""
+    tls, settings = tls_settings(parts)
     return redis.Redis.from_url(parts._replace(query=urlencode(settings)).geturl(),
-                                **{**more, **conf})
+                                **{**tls, **conf})
 
 
 def connect(url=None, **conf):
     """As redis.Redis.from_url(), or redis.Redis() without; and as actord's --redis:
     cluster://[[USER]:PASSWORD@]HOST:PORT,...,
-    sentinel://[[USER]:PASSWORD@]HOST:PORT,.../MASTER[/DB], and rediss:// with
-    ?cacert=FILE&cert=FILE&key=FILE&verify=full|ca|none."""
+    sentinel://[[USER]:PASSWORD@]HOST:PORT,.../MASTER[/DB]; and rediss://, rediss-cluster://,
+    rediss-sentinel:// with ?cacert=FILE&cert=FILE&key=FILE&verify=full|ca|none."""
     conf = {**PATIENCE, **conf}
     if not url:
         return redis.Redis(**conf)
@@ -83,19 +95,27 @@ def connect(url=None, **conf):
         conf = {k: v for k, v in conf.items() if k == "socket_timeout" or k not in PATIENCE}
     if parts.scheme == "rediss":
         return encrypted(parts, conf)
-    if parts.scheme not in ("cluster", "sentinel"):
+    secret, kind, tls = parts.scheme.startswith("rediss-"), parts.scheme.split("-")[-1], {}
+    if kind not in ("cluster", "sentinel"):
         return redis.Redis.from_url(url, **conf)
+    if secret:
+        tls, unknown = tls_settings(parts)
+        if unknown:
+            raise ValueError("after ? the Redis URL takes %s and verify=, not %s" % (
+                ", ".join(name + "=" for name in TLS), ", ".join(unknown)))
+        tls["ssl"] = True
     who, _, hosts = parts.netloc.rpartition("@")
     user, _, password = (unquote(x) for x in who.partition(":"))
     conf = {**({"username": user} if user else {}), **({"password": password} if password else {}),
-            **conf}
-    default = REDIS_PORT if parts.scheme == "cluster" else SENTINEL_PORT
+            **tls, **conf}
+    default = REDIS_PORT if kind == "cluster" else SENTINEL_PORT
     hosts = [urlsplit("//" + host) for host in hosts.split(",")]
     hosts = [(host.hostname, host.port or default) for host in hosts]
-    if parts.scheme == "cluster":
+    if kind == "cluster":
         return Cluster(hosts, **conf)
     master, _, db = parts.path[1:].partition("/")
-    return Sentinel(hosts, **PATIENCE).master_for(unquote(master), db=int(db or 0), **conf)
+    asked = Sentinel(hosts, sentinel_kwargs={**PATIENCE, **tls})
+    return asked.master_for(unquote(master), db=int(db or 0), **conf)
 
 
 def answer(db, topic, data):

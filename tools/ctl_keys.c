@@ -78,8 +78,8 @@ int run_keygen(const struct ctl *c, int argc, char **argv)
 	else if (rc == CTL_DONE)
 		printf("%s%s%s\n", line.p, user ? " " : "", user ? user : "");
 	if (rc == CTL_DONE && !c->json)
-		fprintf(stderr, "actorctl: %s has the secret half: keep it where you sign; the line "
-		        "is for the nodes' --patch-keys\n", path);
+		fprintf(stderr, "actorctl: %s has the secret half: keep it where you sign; the "
+		        "line is for the nodes' --patch-keys\n", path);
 	explicit_bzero(text.p, text.len);
 	explicit_bzero(secret, sizeof secret);
 	buf_fini(&text);

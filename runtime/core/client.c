@@ -8,6 +8,7 @@
 #include "draft.h"
 #include "json.h"
 #include "keep.h"
+#include "keyed.h"
 #include "kin.h"
 #include "message.h"
 #include "ports.h"
@@ -83,6 +84,9 @@ static int key_fits(enum client_keep keep, const char *key)
 {
 	if (!*key || strlen(key) > KEEP_KEY_MOST || keep > KEEP_TODAY)
 		return ACTOR_EARGS;
+	if ((keep == KEEP_LOCAL || keep == KEEP_TODAY) && keyed_waiting() > KEEP_WAITING_MOST)
+		return why_set(&kin_why, ACTOR_EFULL, "the disk takes nothing, and too much waits "
+		               "for it");
 	return keep == KEEP_SHARED ? may_share() : 0;
 }
 

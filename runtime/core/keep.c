@@ -491,6 +491,7 @@ bool keep_saved(const char *name, bool saved)
 		return false;
 	for (struct keyed *k = u->kept.first; k; k = k->next) {
 		k->dirty |= !saved && keyed_is_on_disk(k);
+		keyed_wait(k, k->dirty);
 		more |= k->dirty;
 	}
 	u->queued = more;
@@ -508,7 +509,7 @@ static void mark(struct client *c, struct keyed *k, struct keep_task *t)
 	t->tell = k->keep == KEEP_SHARED;
 	k->unwritten += t->tell;
 	if (keyed_is_on_disk(k)) {
-		k->dirty = true;
+		keyed_wait(k, k->dirty = true);
 		t->save = !c->user->queued;
 		c->user->queued = true;
 	}

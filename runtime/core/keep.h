@@ -7,6 +7,9 @@
 #include "core.h"
 
 enum { KEEP_KEY_MOST = 128, KEEP_VALUE_MOST = 65536 };
+/* Bytes that wait for the disk, also of users who have left: with so many nothing more is set that
+ * goes there (but what is taken back of a patch). */
+enum { KEEP_WAITING_MOST = 64 << 20 };
 
 /* A session, logged in as user, from here to there. True: what the user keeps is not loaded yet, so
  * the store and Redis are to be asked. Any thread, as are all here. */

@@ -7,6 +7,9 @@
 #include <time.h>
 
 #include "ports.h"
+#include "sync.h"
+
+static _Atomic size_t waiting;
 
 static int today(void)
 {
@@ -41,10 +44,25 @@ bool keyed_is_on_disk(const struct keyed *k)
 	return k->keep == KEEP_LOCAL || k->keep == KEEP_TODAY;
 }
 
+void keyed_wait(struct keyed *k, bool waits)
+{
+	size_t bytes = waits ? sizeof *k + strlen(k->key) + k->value.cap : 0;
+
+	if (bytes != k->waits)
+		atomic_fetch_add(&waiting, bytes - k->waits);
+	k->waits = bytes;
+}
+
+size_t keyed_waiting(void)
+{
+	return LOAD(&waiting);
+}
+
 static void drop(struct keyed_list *l, struct keyed **at)
 {
 	struct keyed *k = *at;
 
+	keyed_wait(k, false);
 	*at = k->next;
 	l->count[k->keep]--;
 	buf_fini(&k->value);

@@ -14,6 +14,7 @@ struct keyed {
 	enum client_keep keep;
 	bool dirty, gone;               /* to be saved; is not there any more */
 	unsigned unwritten;             /* KEEP_SHARED: changes that Redis has not answered */
+	size_t waits;                   /* bytes of keyed_waiting() */
 	int day;                        /* KEEP_TODAY: of which it is, 20060102 */
 	struct buf value;               /* packed */
 	char key[];
@@ -33,6 +34,9 @@ void keyed_drop_all(struct keyed_list *l);
 bool keyed_is_today(int day);
 bool keyed_is_there(const struct keyed *k);       /* k may be NULL */
 bool keyed_is_on_disk(const struct keyed *k);
+/* It waits for the disk, with the value that it has by now; or no more. */
+void keyed_wait(struct keyed *k, bool waits);
+size_t keyed_waiting(void);             /* bytes of all that do so; any thread, without a lock */
 /* Where the new value is to go, packed. */
 struct buf *keyed_rewrite(struct keyed *k);
 void keyed_write(struct keyed *k, struct packed value);

@@ -457,6 +457,64 @@ static int end(void **state)
 	return group_teardown(state);
 }
 
+static void pass_over(void *arg, const char *key, struct packed value)
+{
+	(void)arg, (void)key, (void)value;
+}
+
+/* How many still have something to be saved. */
+static int save_all(int users, bool saved)
+{
+	char user[16];
+	int more = 0;
+
+	for (int i = 0; i < users; i++) {
+		snprintf(user, sizeof user, "u%d", i);
+		keep_changes(user, pass_over, NULL);
+		more += keep_saved(user, saved);
+	}
+	return more;
+}
+
+/* Users come, keep something and go, while the disk takes nothing. */
+static void what_waits_for_a_full_disk_is_bounded(void **state)
+{
+	static const char long_text[60000];
+	struct keep_task t = { .user = "" };
+	struct buf text = { 0 };
+	char name[16];
+	int users = 0;
+
+	(void)state;
+	pack_str(&text, long_text, sizeof long_text);
+	for (; keyed_waiting() < KEEP_WAITING_MOST && users < 100; users++) {
+		snprintf(name, sizeof name, "u%d", users);
+		keep_open(40, name);
+		for (int i = 0; i < 200; i++) {
+			snprintf(name, sizeof name, "key %d", i);
+			assert_int_equal(keep_write(40, KEEP_LOCAL, name, packed_of(&text), &t), 0);
+		}
+		keep_close(40);
+		assert_int_equal(save_all(users + 1, false), users + 1);
+	}
+	assert_int_equal(users, 6);                     /* 64 MiB */
+	assert_int_equal(keep_users(), 6);
+	keep_open(40, "late");
+	assert_int_equal(ask(40, KEEP_TODAY, "n", 1, 0), ACTOR_EFULL);
+	assert_int_equal(ask(40, KEEP_TEMP, "n", 1, 0), 1);
+
+	assert_int_equal(save_all(users, true), 0);     /* there is room again */
+	assert_int_equal(keep_users(), 1);
+	assert_true(ask(40, KEEP_TODAY, "n", 1, 1) > 0);
+	saves_take(&changes);
+	assert_int_equal(keep_saved("late", true), true);
+	keep_changes("late", pass_over, NULL);
+	assert_false(keep_saved("late", true));
+	keep_close(40);
+	assert_int_equal(keep_users(), 0);
+	buf_fini(&text);
+}
+
 static void guests_have_a_name_alone(void **state)
 {
 	char user[8];
@@ -494,6 +552,7 @@ int main(void)
 		cmocka_unit_test_setup(places_come_back, setup),
 		cmocka_unit_test_setup(many_users, setup),
 		cmocka_unit_test_setup(guests_have_a_name_alone, setup),
+		cmocka_unit_test_setup(what_waits_for_a_full_disk_is_bounded, setup),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

@@ -100,6 +100,8 @@ class Raw:
             at = 4 if n == 126 else 10
             need(at)
             n = int.from_bytes(self.buffer[2:at], "big")
+            if n < (126 if at == 4 else 65536):
+                raise AssertionError("a length of %d in %d bytes" % (n, at))
         need(at + n)
         payload, self.buffer = self.buffer[at:at + n], self.buffer[at + n:]
         return first & 15, payload
@@ -170,7 +172,8 @@ class Handshake(Rfc6455):
             status, headers, body = self.answer(Sec_WebSocket_Version=version)
             self.assertEqual((status, headers["Sec-WebSocket-Version"]), (426, "13"), version)
             self.assertIn(b"Sec-WebSocket-Version: 13", body)
-        for key in "abc", "*" * 24, "A" * 24, "A" * 22 + "==A", "A" * 100, None:
+        twice = "A" * 22 + "==\r\nSec-WebSocket-Key: " + "A" * 22 + "=="
+        for key in twice, "abc", "*" * 24, "A" * 24, "A" * 22 + "==A", "A" * 100, None:
             status, _, body = self.answer(Sec_WebSocket_Key=key)
             self.assertEqual((status, b"16 bytes" in body), (400, True), key)
         for changed in ({"first": "GET / HTTP/1.0"}, {"Connection": "close"}, {"Connection": None},
@@ -191,9 +194,14 @@ class Handshake(Rfc6455):
 
     def test_taken(self):
         for changed in ({}, {"Upgrade": "WebSocket"}, {"Connection": "keep-alive, Upgrade"},
-                        {"Sec_WebSocket_Key": "+/" * 11 + "=="},
-                        {"Sec_WebSocket_Extensions": "permessage-deflate"}):
-            self.assertEqual(self.answer(**changed)[0], 101, changed)
+                        {"Sec_WebSocket_Key": "+/" * 11 + "=="}, {"first": "GET /a?b HTTP/1.1"},
+                        {"Sec_WebSocket_Extensions": "permessage-deflate; a=b, x"}):
+            status, headers, _ = self.answer(**changed)
+            self.assertEqual((status, headers["Upgrade"].lower(), headers["Connection"].lower(),
+                              headers["Sec-WebSocket-Extensions"]),
+                             (101, "websocket", "upgrade", None), changed)
+        status, headers, _ = self.answer(Sec_WebSocket_Key="dGhlIHNhbXBsZSBub25jZQ==")
+        self.assertEqual(headers["Sec-WebSocket-Accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
 
 
     def test_subprotocols(self):
@@ -267,6 +275,7 @@ class Case3(Rfc6455):
                                         frame(kind, payload, rsv=rsv), frame(PING))
                     self.assertNotIn((PONG, b""), before)
                     self.assertLessEqual(before.count((TEXT, answer)), 1)
+            self.fails([1002, None], frame(TEXT, call, rsv=rsv), chop=1)
 
 
 class Case4(Rfc6455):
@@ -276,6 +285,10 @@ class Case4(Rfc6455):
                 with self.subTest(opcode=opcode):
                     before = self.fails([1002, None], frame(opcode, payload), frame(PING))
                     self.assertEqual(before, [])
+            call, answer = called(b"Hello, world!")
+            before = self.fails([1002, None], frame(TEXT, call), frame(opcode, b"x"), frame(PING))
+            self.assertIn(before, ([], [(TEXT, answer)]))
+            self.fails([1002, None], frame(TEXT, call), frame(opcode, b"x"), chop=1)
 
 
 class Case5(Rfc6455):
@@ -288,8 +301,8 @@ class Case5(Rfc6455):
         call, answer = called(b"fragment1fragment2")
         for cut in 0, 1, 50, len(call):
             for chop in None, 1:
-                self.passes(frame(TEXT, call[:cut], fin=False), frame(CONT, call[cut:]),
-                            answers=[answer], chop=chop)
+                self.passes(frame(TEXT, call[:cut], fin=False), frame(CONT, b"", fin=False),
+                            frame(CONT, call[cut:]), answers=[answer], chop=chop)
 
     def test_ping_between(self):
         call, answer = called(b"fragment1fragment2")
@@ -304,6 +317,19 @@ class Case5(Rfc6455):
         for fin in True, False:
             self.fails([1002, None], frame(CONT, b"non-continuation payload", fin=fin),
                        frame(TEXT, call))
+            self.fails([1002, None], frame(CONT, b"x", fin=fin), frame(TEXT, call), chop=1)
+
+    def test_continuation_of_what_has_ended(self):
+        """5.15 to 5.17."""
+        call, answer = called(b"fragment1fragment2")
+        for fin in True, False:
+            before = self.fails([1002, None], frame(TEXT, call[:50], fin=False),
+                                frame(CONT, call[50:]), frame(CONT, b"fragment3", fin=fin),
+                                frame(TEXT, call))
+            self.assertIn(before, ([], [(TEXT, answer)]))
+            before = self.fails([1002, None], *2 * [frame(CONT, b"fragment1", fin=fin),
+                                                    frame(TEXT, call)])
+            self.assertEqual(before, [])
 
     def test_a_message_within_a_message(self):
         call, _ = called(b"x")
@@ -321,18 +347,51 @@ class Case5(Rfc6455):
                 self.assertEqual(raw.receive(), (PONG, b"%d" % i))
         self.assertEqual(raw.receive(), (TEXT, answer))
 
+    def test_pings_within_one_read(self):
+        """5.20: two pings within fragments, all at once; for the second see test_ten_pings."""
+        call, answer = called(b"fragment" * 5)
+        raw = self.open()
+        raw.send(frame(TEXT, call[:40], fin=False) + frame(CONT, call[40:50], fin=False) +
+                 frame(PING, b"ping 1") + frame(CONT, call[50:60], fin=False) +
+                 frame(PING, b"ping 2") + frame(CONT, call[60:]))
+        got = [raw.receive(), raw.receive()]
+        self.assertCountEqual(got, [(PONG, b"ping 1"), (TEXT, answer)])
+
 
 class Case6(Rfc6455):
     VALID = ("Hello-\u00b5@\u00df\u00f6\u00e4\u00fc\u00e0\u00e1-UTF-8!!",
              "\u03ba\u1f79\u03c3\u03bc\u03b5",
              "\x7f", "\u0080", "\u07ff", "\u0800", "\uffff", "\U00010000", "\U0010ffff", "\ud7ff",
-             "\ue000", "\ufffd", "\ufffe", "\U0001fffe", "\U0010fffe")
-    INVALID = (b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80\x65\x64\x69\x74\x65\x64",
-               b"\xf8\x88\x80\x80\x80", b"\xfc\x84\x80\x80\x80\x80", b"\xf4\x90\x80\x80", b"\x80",
-               b"\xbf", b"\x80\xbf", b"\xc0\xaf", b"\xe0\x80\xaf", b"\xf0\x80\x80\xaf",
-               b"\xc1\xbf", b"\xe0\x9f\xbf", b"\xf0\x8f\xbf\xbf", b"\xed\xa0\x80", b"\xed\xbf\xbf",
-               b"\xed\xa0\x80\xed\xb0\x80", b"\xfe", b"\xff", b"\xc3\x28", b"\xe2\x28\xa1",
-               b"\xf0\x28\x8c\xbc")
+             "\ue000", "\ufffd", "\ufdd0", "\ufff9\ufffa\ufffb\ufffc",
+             *(chr(plane << 16 | end) for plane in range(17) for end in (0xfffe, 0xffff)))
+    # In the order of the suite, 6.3 to 6.21.
+    INVALID = (b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xed\xa0\x80edited",
+               b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xf4\x90\x80\x80edited",
+               b"\xce\xba\xe1\xbd", b"\xce\xba\xe1\xbd\xb9\xcf",
+               b"\xf8\x88\x80\x80\x80", b"\xfc\x84\x80\x80\x80\x80",
+               b"\xf7\xbf\xbf\xbf", b"\xfb\xbf\xbf\xbf\xbf", b"\xfd\xbf\xbf\xbf\xbf\xbf",
+               b"\xf4\x90\x80\x80",
+               *(b"\x80\xbf\x80\xbf\x80\xbf\x80"[:n] for n in range(1, 8)), b"\xbf",
+               bytes(range(0x80, 0xc0)),
+               *(bytes(x for first in range(a, b) for x in (first, 0x20))
+                 for a, b in ((0xc0, 0xe0), (0xe0, 0xf0), (0xf0, 0xf8), (0xf8, 0xfc),
+                              (0xfc, 0xfe))),
+               b"\xc0", b"\xe0\x80", b"\xf0\x80\x80", b"\xf8\x80\x80\x80",
+               b"\xfc\x80\x80\x80\x80", b"\xdf", b"\xef\xbf", b"\xf7\xbf\xbf",
+               b"\xfb\xbf\xbf\xbf", b"\xfd\xbf\xbf\xbf\xbf", b"\xdf\xef\xbf\xf0\x90\x80",
+               b"\xfe", b"\xff", b"\xfe\xfe\xff\xff",
+               b"\xc0\xaf", b"\xe0\x80\xaf", b"\xf0\x80\x80\xaf", b"\xf8\x80\x80\x80\xaf",
+               b"\xfc\x80\x80\x80\x80\xaf",
+               b"\xc1\xbf", b"\xe0\x9f\xbf", b"\xf0\x8f\xbf\xbf", b"\xf8\x87\xbf\xbf\xbf",
+               b"\xfc\x83\xbf\xbf\xbf\xbf",
+               b"\xc0\x80", b"\xe0\x80\x80", b"\xf0\x80\x80\x80", b"\xf8\x80\x80\x80\x80",
+               b"\xfc\x80\x80\x80\x80\x80",
+               *(b"\xed" + x for x in (b"\xa0\x80", b"\xad\xbf", b"\xae\x80", b"\xaf\xbf",
+                                      b"\xb0\x80", b"\xbe\x80", b"\xbf\xbf")),
+               *(b"\xed" + x + b"\xed" + y
+                 for x in (b"\xa0\x80", b"\xad\xbf", b"\xae\x80", b"\xaf\xbf")
+                 for y in (b"\xb0\x80", b"\xbf\xbf")),
+               b"\xc3\x28", b"\xe2\x28\xa1", b"\xf0\x28\x8c\xbc")
 
     def test_valid(self):
         for text in self.VALID:
@@ -364,6 +423,11 @@ class Case6(Rfc6455):
         self.fails([1007], frame(TEXT, HEAD + b"\xf4\x90", fin=False))
         self.fails([1007], frame(TEXT, HEAD, fin=False), frame(CONT, b"\xff", fin=False))
 
+    def test_fail_fast_within_a_frame(self):
+        """6.4.3, 6.4.4: what has come of a frame is looked at 2 KiB at a time."""
+        call, _ = called(b"x" * 2000 + b"\xf4\x90\x80\x80" + b"x" * 3000)
+        self.fails([1007], frame(TEXT, call)[:4500])
+
 
 class Case7(Rfc6455):
     def closing(self, payload=b""):
@@ -374,6 +438,7 @@ class Case7(Rfc6455):
         raw = self.passes(frame(TEXT, call), answers=[answer])
         raw.send(self.closing(struct.pack("!H", 1000)))
         self.assertEqual(raw.rest(), ([], 1000))
+        self.assertEqual(raw.rest(), ([], None))        # and it is the node that hangs up
 
     def test_after_the_close(self):
         """7.1.2 to 7.1.5: neither pongs nor answers to what comes behind it."""
@@ -428,7 +493,7 @@ class Case7(Rfc6455):
             self.assertIn(raw.rest(), (([], code), ([], 1000), ([], 1002)))
 
     def test_codes_that_are_none(self):
-        for code in 0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999, 5000, 65535:
+        for code in 0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535:
             with self.subTest(code):
                 self.fails([1002, None], self.closing(struct.pack("!H", code)))
 

@@ -413,7 +413,8 @@ static void parts_new(struct bus *b)
 	struct buf name = { 0 };
 	struct intake_config in = { .lease = shared_lease, .lapsed = shared_lapsed,
 		.loop = b->loop, .node = b->node, .own = own, .settled = go_on,
-		.delivered = shared_delivered, .returned = shared_returned, .arg = b
+		.delivered = shared_delivered, .returned = shared_returned,
+		.set_aside = shared_set_aside, .arg = b
 	};
 	struct streams_config streams = {
 		.loop = b->loop, .node = b->node, .entry = on_entry, .room = room,

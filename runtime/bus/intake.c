@@ -228,9 +228,15 @@ static void follow(struct intake *in, struct topic *t, int64_t mark, uint32_t le
 	p->asked = asked;
 }
 
+/* Whoever asked is told. What nobody asked, and came by a stream, is not lost for that. */
 static void refuse_call(struct intake *in, struct topic *t, const struct envelope *e, int code,
                         const char *text)
 {
+	if (in->delivery && !(e->cb.len && e->ct.len)) {
+		in->info.refused++;
+		in->c.set_aside(in->delivery, in->raw.p, in->raw.len, e->func.len, text);
+		return;
+	}
 	refuse(in, t, e, code, text);
 	if (in->delivery)
 		in->c.delivered(in->delivery);
@@ -316,11 +322,8 @@ static bool text(struct intake *in, struct topic *t, const char *bytes, size_t l
 	struct envelope e = { .enc = ENC_JSON, .count = 1 };
 
 	if (!what || len > MESSAGE_MAX || !utf8_valid(bytes, len)) {
-		complain(in, "what came for %s is no message: %s", t->name,
-		         !what ? "neither JSON nor a msgpack map" :
-		         len > MESSAGE_MAX ? "text over 16 MiB" : "text that is not UTF-8");
-		if (in->delivery)
-			in->c.delivered(in->delivery);
+		refuse_call(in, t, &e, ACTOR_EARGS, !what ? "neither JSON nor a msgpack map" :
+		            len > MESSAGE_MAX ? "text over 16 MiB" : "text that is not UTF-8");
 		return true;
 	}
 	buf_clear(&in->scratch);
@@ -345,6 +348,7 @@ static bool handle(struct intake *in, struct topic *t, const char *bytes, size_t
 	if (!envelope_is(bytes, len))
 		return text(in, t, bytes, len);
 	if (envelope_read(&e, &in->scratch, bytes, len, &why)) {
+		e.func.len = 0;
 		refuse_call(in, t, &e, ACTOR_EARGS, why.text);
 		return true;
 	}
@@ -352,10 +356,10 @@ static bool handle(struct intake *in, struct topic *t, const char *bytes, size_t
 		return true;
 	if (!e.err_code)
 		return call(in, t, &e);
-	complain(in, "%s got an error for an answer: %.*s", t->name, (int)e.err_text.len,
-	         e.err_text.p ? e.err_text.p : "");
-	if (in->delivery)
-		in->c.delivered(in->delivery);
+	why_set(&why, 0, "an error for an answer: %.*s", (int)e.err_text.len,
+	        e.err_text.p ? e.err_text.p : "");
+	e.cb.len = 0;
+	refuse_call(in, t, &e, ACTOR_EARGS, why.text);
 	return true;
 }
 

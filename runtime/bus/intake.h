@@ -21,6 +21,10 @@ struct intake_config {
 	void (*delivered)(struct delivery *d);
 	/* Or is not, as its actor is not here (any more): what it was. */
 	void (*returned)(struct delivery *d, const char *bytes, size_t len);
+	/* Or will never be, and nobody asked who could be told. good: it is a message, which may be
+	 * sent again when its actor takes it. */
+	void (*set_aside)(struct delivery *d, const char *bytes, size_t len, bool good,
+	                  const char *why);
 	/* The lease that it was taken under (core.h); it has lapsed before a part was handled: that
 	 * part is done with by delivered() all the same. */
 	uint32_t (*lease)(const struct delivery *d);
@@ -42,7 +46,7 @@ void intake_free(struct intake *in);
 /* A message that came for t. Borrows the bytes, which end with a NUL that is not counted. */
 void intake_take(struct intake *in, struct topic *t, const char *bytes, size_t len, bool channel);
 /* One message of an entry of a stream. again: it may have been handled before. It is done with when
- * delivered() or returned() has been called as often as this returned true. */
+ * delivered(), returned() or set_aside() has been called as often as this returned true. */
 bool intake_deliver(struct intake *in, struct topic *t, const char *bytes, size_t len,
                     struct delivery *d, bool again);
 /* What was asked by a list or a channel, and is not answered yet, is refused: the node is stopping.

@@ -5,7 +5,8 @@
  *                  |
  *                  +-- nobody of that name is here (any more) -> XADD + XACK + XDEL: back
  *                  |   (what of it that is)
- *                  +-- no message -> XADD to :dead + XACK + XDEL (what of it that is)
+ *                  +-- no message, or none that its actor takes, and nobody asked who could be
+ *                  |   told -> XADD to :dead + XACK + XDEL (what of it that is)
  *                  +-- the lease has lapsed before it was handled -> missed: others may have it
  *                      by now; what Redis says is ours still is taken once more
  *
@@ -54,14 +55,15 @@ static const char ack_script[] =
 	" redis.call('XDEL', KEYS[1], ARGV[1])"
 	" return 1";
 
-/* ARGV: id, what goes back, again, what is no message, why, whose it has to be still. */
+/* ARGV: id, what goes back, again, what is set aside, why, whose it has to be still, how often that
+ * has killed: 0, or "" where it may be sent again. */
 static const char part_script[] =
 	"local p = redis.pcall('XPENDING', KEYS[1], 'actord', ARGV[1], ARGV[1], 1)"
 	" if p.err and not string.find(p.err, 'NOGROUP') then return p end"
 	" if #p == 1 and p[1][2] ~= ARGV[6] then return 0 end"
 	" if #p == 1 then"
 	"  if ARGV[4] ~= '' then redis.call('XADD', KEYS[2], '*', 'm', ARGV[4], 'id', ARGV[1],"
-	"   'deaths', '0', 'reason', ARGV[5]) end"
+	"   'deaths', ARGV[7], 'reason', ARGV[5]) end"
 	"  if ARGV[2] ~= '' then"
 	"   redis.call('XADD', KEYS[1], '*', 'm', ARGV[2], 'again', ARGV[3]) end"
 	" end"
@@ -105,10 +107,11 @@ static void ack_part(struct delivery *d)
 	struct shared *st = d->stream;
 	const struct redis_port *port = st->share->commands;
 	const char *argv[] = { "EVAL", part_script, "2", st->key, st->dead, d->id, d->rest.p,
-	                       d->again ? "1" : "0", d->bad.p, d->why.text, st->share->node };
+	                       d->again ? "1" : "0", d->bad.p, d->why.text, st->share->node,
+	                       d->broken ? "0" : "" };
 	size_t len[] = { 4, sizeof part_script - 1, 1, strlen(st->key), strlen(st->dead),
 	                 strlen(d->id), d->rest.len, 1, d->bad.len, strlen(d->why.text),
-	                 strlen(st->share->node) };
+	                 strlen(st->share->node), d->broken };
 
 	d->acking = !port->command(port->link, on_acked, d, ARRAY_LEN(argv), argv, len);
 }
@@ -187,7 +190,7 @@ static void hand_one(struct delivery *d, const uint8_t *bytes, size_t size)
 		d->open--;
 }
 
-static void set_aside(struct delivery *d, const void *bytes, size_t size, const char *what)
+static void keep_aside(struct delivery *d, const void *bytes, size_t size, const char *what)
 {
 	struct shared *st = d->stream;
 	char text[sizeof d->why.text + 200];
@@ -196,9 +199,23 @@ static void set_aside(struct delivery *d, const void *bytes, size_t size, const 
 	if (d->why.text[0])
 		return;
 	why_set(&d->why, 0, "%s", what);
-	snprintf(text, sizeof text, "what of %s is no message is put into %s: %s", d->id, st->dead,
-	         what);
+	snprintf(text, sizeof text, "what of %s cannot be handled is put into %s: %s", d->id,
+	         st->dead, what);
 	shared_say(st->share, st->topic->name, text);
+}
+
+static void set_aside(struct delivery *d, const void *bytes, size_t size, const char *what)
+{
+	d->broken = true;
+	keep_aside(d, bytes, size, what);
+}
+
+void shared_set_aside(struct delivery *d, const char *bytes, size_t len, bool good,
+                      const char *why)
+{
+	d->broken = d->broken || !good;
+	keep_aside(d, bytes, len, why);
+	shared_delivered(d);
 }
 
 /* Of one that is no message those behind it are told by msgpack, as far as it is whole. */
@@ -284,10 +301,12 @@ bool shared_ours(struct shared *st)
 	return ours;
 }
 
+/* Who writes several fields m means them all. */
 void shared_take(struct shared *st, const struct redis_reply *e, bool again)
 {
 	const struct redis_reply *fields = e->items == 2 ? &e->item[1] : NULL;
 	struct packed in = { NULL, NULL };
+	struct buf all = { 0 };
 
 	if (!fields || e->item[0].type != REDIS_STR || shared_has(st, e->item[0].str) ||
 	    !shared_ours(st))
@@ -297,14 +316,19 @@ void shared_take(struct shared *st, const struct redis_reply *e, bool again)
 
 		if (name->type != REDIS_STR || value->type != REDIS_STR)
 			continue;
-		if (!strcmp(name->str, "m")) {
+		if (!strcmp(name->str, "m") && in.at) {
+			if (!all.len)
+				buf_add(&all, in.at, (size_t)(in.end - in.at));
+			buf_add(&all, value->str, value->len);
+		} else if (!strcmp(name->str, "m")) {
 			in.at = (const uint8_t *)value->str;
 			in.end = in.at + value->len;
 		} else if (!strcmp(name->str, "again")) {
 			again = again || !strcmp(value->str, "1");
 		}
 	}
-	deliver(st, e, in, again);
+	deliver(st, e, all.len ? packed_of(&all) : in, again);
+	buf_fini(&all);
 }
 
 /* --- the face ----------------------------------------------------------------------------- */

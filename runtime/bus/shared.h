@@ -65,8 +65,9 @@ struct delivery {
 	bool acking;
 	bool again;             /* it may have been handled before */
 	struct buf rest;        /* what of it was for nobody, and goes back */
-	struct buf bad;         /* what of it is no message, and becomes a dead letter; why */
+	struct buf bad;         /* what of it nobody can handle, and becomes a dead letter; why */
 	struct why why;
+	bool broken;            /* some of that is no message */
 };
 
 struct shared *shared_new(struct share *s, struct topic *t);    /* borrows both */
@@ -83,6 +84,9 @@ bool shared_ours(struct shared *st);
 void shared_take(struct shared *st, const struct redis_reply *entry, bool again);
 void shared_delivered(struct delivery *d);      /* a message of it is handled */
 void shared_returned(struct delivery *d, const char *bytes, size_t len);        /* is for nobody */
+/* Is refused; good: it may be sent again. */
+void shared_set_aside(struct delivery *d, const char *bytes, size_t len, bool good,
+                      const char *why);
 bool shared_has(const struct shared *st, const char *id);       /* it is under way */
 uint32_t shared_lease(const struct delivery *d);
 void shared_lapsed(struct delivery *d); /* a message of it was not handled, nor will be */

@@ -17,6 +17,9 @@ from harness import EFAIL, ENOENT, HERE, Caller, Case, RedisServer, make_folder,
 SINK, BLOCKER, GATE, ROOMS, ONCE = (HERE / "actors" / x
                               for x in ("sink.c", "blocker.c", "gate.c", "rooms.c", "once.c"))
 
+LATER = """#include "actor.h"
+int later(actor *self, const msg *m) { return msg_reply(m); }"""
+
 
 def key(topic):
     return "actord:{%s}" % topic
@@ -305,21 +308,57 @@ class Bad(Streams):
         self.assertEqual(self.told(node), [6, 0, 0])
         dead = {e[b"id"]: e for _, e in self.db.xrange(key("sink") + ":dead")}
         self.assertEqual({at: e[b"m"] for at, e in dead.items()}, dict(zip(ids, (
-            b"\xc0\x05", b"\x91\x01", rest, msgpack.packb({"other": "x"})))))
+            b"\xc0\x05", b"\x91\x01", rest, msgpack.packb({"other": "x"}), wrong))))
         for at, reason in ((0, b"^message 2 of the entry is none: neither a map"),
                            (2, b"^message 2 of the entry is none: msgpack, byte 0: "),
                            (3, b"^the entry has no messages in a field m$")):
             self.assertRegex(dead[ids[at]][b"reason"], reason)
         rows = node.json("dead", "list", "sink")
-        self.assertEqual([r["deaths"] for r in rows], [0] * 4)
+        self.assertEqual([r["deaths"] for r in rows], [0] * 5)
         self.assertEqual({r["reason"] for r in rows},
                          {e[b"reason"].decode() for e in dead.values()})
         for r in rows:
             self.assertEqual(node.actorctl("dead", "show", "sink", r["id"]).code, 0)
             again = node.actorctl("dead", "retry", "sink", r["id"])
             self.assertEqual((again.code, "is no message" in again.err), (1, True))
-        self.assertEqual(len(node.json("dead", "list", "sink")), 4)
-        node.err.wait("sink: what of .* is no message is put into actord:.sink.:dead: ")
+        self.assertEqual(len(node.json("dead", "list", "sink")), 5)
+        node.err.wait("sink: what of .* cannot be handled is put into actord:.sink.:dead: ")
+
+    def test_what_its_actor_does_not_take(self):
+        """Whoever asked is told; else it is a dead letter, and may be sent again once the actor
+        takes it."""
+        node = self.node("alpha", SINK, "--unsigned-patches")
+        two = b'{"func":"put","args":[1,1]}{"func":"put","args":[1,2]}'
+        for m, reason in ((message("later", 7), "no handler later"), (two, "JSON, line 1"),
+                          (b'{"func":"put"', "JSON, line 1"), (b'{"args":[1]}', "func"),
+                          (message("put", "x"), "put")):
+            with self.subTest(m):
+                self.db.xadd(key("sink"), {"m": m})
+                self.empty("sink")
+                row = node.json("dead", "list", "sink")[-1]
+                self.assertIn(reason, row["reason"])
+                again = node.actorctl("dead", "retry", "sink", row["id"])
+                self.assertEqual(again.code, 0 if m[0] != ord("{") else 1, again)
+                until(lambda: len(node.json("dead", "list", "sink")) == 1, "it is there again")
+                self.db.delete(key("sink") + ":dead")
+        self.db.xadd(key("sink"), {"m": message("later", 7, ct="answers", cb="cb")})
+        self.assertIn(b"no handler later", self.db.blpop("answers", 10)[1])
+        self.empty("sink")
+        self.assertEqual(node.json("dead", "list", "sink"), [])
+        self.db.xadd(key("sink"), {"m": message("later", 1)})
+        row, = until(lambda: node.json("dead", "list", "sink"), "it is a dead letter")
+        caller = Caller(self.server.client())
+        caller.eval("sink", "later", LATER, "later")
+        self.assertEqual(node.actorctl("dead", "retry", "sink", row["id"]).code, 0)
+        self.empty("sink")
+        self.assertEqual(node.json("dead", "list", "sink"), [])
+
+    def test_several_fields(self):
+        node = self.node("alpha", SINK)
+        self.db.execute_command("XADD", key("sink"), "*", "m", message("put", 1, 1), "x", "y",
+                                "m", message("put", 1, 2), "m", message("put", 1, 3))
+        self.empty("sink")
+        self.assertEqual(self.told(node), [3, 0, 0])
 
     def test_a_key_of_another_type_in_its_place(self):
         self.db.set(key("echo"), "something else")

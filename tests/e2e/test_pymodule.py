@@ -325,6 +325,31 @@ class Nodes(Case):
         node.said.wait(r'^\["note", 2, false\]')
         until(lambda: self.db.xlen("actord:{sums}") == 0, "the stream is empty")
 
+    def test_what_of_a_stream_is_not_handled(self):
+        """It is a dead letter, as of a node in C, unless whoever asked can be told."""
+        self.python()
+        self.db.delete("actord:{sums}:dead")    # of other tests
+        good, later = (msgpack.packb({"func": f, "args": [1]}) for f in ("note", "later"))
+        for m, bad, reason in ((good + later, later, b"no function later"),
+                               (good + b"\xc0" + good, b"\xc0", b"not a map"),
+                               (good + b"\xc1" + good, b"\xc1" + good, b"behind 1 values"),
+                               (b'{"func":', b'{"func":', b"Expecting value"),
+                               (msgpack.packb({"func": "add", "args": [1]}), None, b"add")):
+            with self.subTest(m):
+                name = self.db.xadd("actord:{sums}", {"m": m})
+                (_, dead), = until(lambda: self.db.xrange("actord:{sums}:dead"), "it is there")
+                until(lambda: self.db.xlen("actord:{sums}") == 0, "the stream is empty")
+                self.assertEqual((dead[b"m"], dead[b"id"]), (bad or m, name))
+                self.assertIn(reason, dead[b"reason"])
+                row, = self.runtime.json("dead", "list", "sums")
+                again = self.runtime.actorctl("dead", "retry", "sums", row["id"])
+                self.assertEqual(again.code, dead[b"deaths"] == b"0", again)
+                until(lambda: (self.db.xlen("actord:{sums}:dead"),
+                               self.db.xlen("actord:{sums}")) == (1, 0), "it is there again")
+                self.db.delete("actord:{sums}:dead")
+        self.db.xadd("actord:{sums}", {"m": msgpack.packb({"func": "later", "ct": "t", "cb": "c"})})
+        self.assertIn(b"no function later", self.db.blpop("t", 10)[1])
+
     def test_killed(self):
         """Who waits hears of it at once; what was sent is handled by its next life, in order."""
         node = self.python()

@@ -8,7 +8,7 @@ import time
 import redis
 
 from . import link, wire
-from .wire import EARGS, Refused
+from .wire import EARGS, ENOENT, Refused
 
 GROUP, READ_MOST, BLOCK_MS, CLAIM_MOST = "actord", 64, 2000, 100
 CLAIM_IDLE_MS, LOOK_S, LOOK_FIRST_S, DEATHS = 1000, 10, 3.1, 3
@@ -102,44 +102,57 @@ class Shared:
 
     def _entry(self, name, fields, again):
         if name not in self.undone:
-            for m, as_json in self._messages(fields):
-                with wire.tracing(wire.trace_of(m)):
-                    self._handle(m, as_json, again)
+            aside = []          # what nobody handles, nor can be told that
+            for data, m, wrong, as_json in self._messages(fields.get(b"m", b"")):
+                with wire.tracing(wire.trace_of(m or {})):
+                    wrong = wrong or self._handle(m, as_json, again)
+                if wrong:
+                    aside.append((data, m, wrong))
+            if aside:
+                self._put_aside(name, aside)
         self.undone.add(name)
         self.db.eval(DONE, 1, self.key, name)
         self.undone.discard(name)
 
-    def _messages(self, fields):
-        """What is whole of an entry, with its encoding; the rest is refused."""
-        data = fields.get(b"m", b"")
-        if wire.is_json(data):
-            found, wrong = [], None
-            try:
-                found = [(wire.decode(data), True)]
-            except ValueError as why:
-                wrong = why
+    def _put_aside(self, name, aside):
+        """deaths 0: no message, which nobody sends again."""
+        whole = all(m is not None for _, m, _ in aside)
+        self.node.complain("%s: what of %s cannot be handled is put into %s:dead: %s" %
+                           (self.key, name.decode(), self.key, aside[0][2]))
+        self.db.xadd(self.key + ":dead", {"m": b"".join(data for data, _, _ in aside), "id": name,
+                                          "deaths": "" if whole else 0, "reason": aside[0][2]})
+
+    @staticmethod
+    def _messages(data):
+        """Of each its bytes, itself or None, what is wrong with it or None, and whether in JSON."""
+        as_json, ends = wire.is_json(data), [0]
+        if as_json:
+            values, wrong, ends = [data], None, [0, len(data)]
         else:
-            values, wrong = wire.unpack_all(data)
-            found = []
-            for value in values:
-                try:
-                    found.append((wire.checked(value), False))
-                except ValueError as why:
-                    wrong = why
-        if wrong:
-            self.node.complain("%s: an entry was refused: %s" % (self.key, wrong))
-        return found
+            values, wrong = wire.unpack_all(data, ends)
+        for i, value in enumerate(values):
+            part = data[ends[i]:ends[i + 1]]
+            try:
+                yield part, wire.decode(part) if as_json else wire.checked(value), None, as_json
+            except ValueError as why:
+                yield part, None, str(why), as_json
+        if wrong or not values:
+            yield data[ends[-1]:], None, wrong or "the entry has no messages in a field m", as_json
 
     def _handle(self, m, as_json, again):
+        """Why it is not handled, where nobody asked who could be told."""
+        told = m.get("cb") and m.get("ct")
         try:
             answer = {"args": self.node.run_function(m.get("func") or "", m.get("args") or [],
                                                      again)}
         except Refused as wrong:
+            if not told and wrong.code in (EARGS, ENOENT):
+                return wrong.text
             self.node.complain("%s was refused: %s" % (self.key, wrong.text))
             answer = wire.sorry(wrong)
-        if not m.get("cb") or not m.get("ct"):
-            return
-        self._answer(m, answer, as_json)
+        if told:
+            self._answer(m, answer, as_json)
+        return None
 
     def _answer(self, m, answer, as_json):
         answer.update({"func": m["cb"], **wire.trace_key()})

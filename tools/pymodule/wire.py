@@ -52,13 +52,17 @@ def checked(m):
     return m
 
 
-def unpack_all(data):
-    """Values in a row: what is whole, then what is wrong with the rest, or None."""
+def unpack_all(data, ends=None):
+    """Values in a row: what is whole, then what is wrong with the rest, or None. Where each ends is
+    appended to ends."""
     unpacker = msgpack.Unpacker(strict_map_key=False, max_buffer_size=max(len(data), 1))
     values = []
     try:
         unpacker.feed(data)
-        values.extend(unpacker)
+        for value in unpacker:
+            values.append(value)
+            if ends is not None:
+                ends.append(unpacker.tell())
         rest = len(data) - unpacker.tell()
         return values, "%d bytes at its end are no value" % rest if rest else None
     except (ValueError, TypeError, RecursionError, MemoryError, msgpack.UnpackException) as wrong:

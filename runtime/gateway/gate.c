@@ -102,6 +102,18 @@ int gate_descriptors(void)
 	return (int)l.rlim_cur;
 }
 
+int gate_room(int descriptors, struct why *why)
+{
+	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (next >= 0)
+		close(next);
+	if (next >= 0 && next < descriptors - GATE_SPARE)
+		return 0;
+	return why_set(why, -1, "no client could be let in: of %d descriptors %d are kept for what "
+	               "is no client; raise the limit (ulimit -n)", descriptors, GATE_SPARE);
+}
+
 /* --- who comes in ------------------------------------------------------------------------- */
 
 void door_init(struct door *d, int listener, int most)

@@ -31,6 +31,7 @@ void dealt_fini(struct dealt *d);               /* closes what is left */
  * Returns it. */
 enum { GATE_SPARE = 64 };               /* left for Redis, the journal, the control socket */
 int gate_descriptors(void);
+int gate_room(int descriptors, struct why *why);        /* -1, and why: not even one can come */
 bool gate_is_near(const char *peer);     /* an address as text: of this machine, by loopback */
 /* Does this Host header name us, and not what somebody else's DNS says is our address (rebinding)?
  * An IP address, localhost, this machine's name, that of --listen, or the host of an origin of the

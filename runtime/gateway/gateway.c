@@ -210,7 +210,7 @@ struct gateway *gateway_new(const struct gateway_config *c, struct why *why)
 	gate_address(w.listener, g->address, sizeof g->address);
 	w.descriptors = gate_descriptors();
 	w.http.most = w.descriptors - 2 * GATE_SPARE;
-	if (!make_parts(g, c, &w, why) && !start_threads(g, why))
+	if (!make_parts(g, c, &w, why) && !gate_room(w.descriptors, why) && !start_threads(g, why))
 		return g;
 fail:
 	if (w.listener >= 0)

@@ -17,8 +17,8 @@ import unittest
 
 import websocket
 
-from harness import (HERE, PATIENCE, Case, actord, close_code, deadline, make_folder, until,
-                     write_files)
+from harness import (ACTORD, HERE, PATIENCE, Case, actord, close_code, deadline, make_folder, run,
+                     until, write_files)
 
 # "Try again later" (registered since) is unknown to python3-websocket.
 websocket._abnf.VALID_CLOSE_STATUS += (1013,)
@@ -329,6 +329,12 @@ class Numbers(Limited):
         again = until(lambda: self.admitted(runtime), "a new client is let in", 30)
         self.assertEqual(again.call("say", 2, tpc="echo"), [2])
         self.assertGreater(self.metric(runtime, "clients_turned_away_total"), 0)
+
+    def test_no_descriptor_for_anybody(self):
+        done = run(["prlimit", "--nofile=64:64", ACTORD, "--redis", "none", "--listen",
+                    "127.0.0.1:0", "--state", make_folder() / "s", "--control",
+                    make_folder() / "c"], env={"ASAN_OPTIONS": "detect_leaks=0"})
+        self.assertEqual((done.code, "no client could be let in" in done.err), (2, True), done)
 
     def admitted(self, runtime):
         try:

@@ -169,6 +169,10 @@ void http_answer(const struct http_config *c, const struct http_request *r,
 	bool admitted = http_admits(c, r, out);
 
 	out->ends = has_body(r);
+	if (!r->path[0]) {
+		http_refuse(c, out, 414, "a path has 2047 bytes at most", NULL);
+		return;
+	}
 	if (r->chunked && r->length[0]) {       /* where it ends two may see differently */
 		http_refuse(c, out, 400, "Content-Length or Transfer-Encoding, not both", NULL);
 		return;

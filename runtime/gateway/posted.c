@@ -98,11 +98,12 @@ static void say_login(struct posted *p, struct buf *frame)
 	buf_fini(&args);
 }
 
-/* values: the body, read. -1: it is no list. */
+/* values: the body, read. -1: it is no list. The name of an actor may have slashes (%2F is one by
+ * now). */
 static int say_call(struct posted *p, const struct buf *values, struct buf *frame)
 {
 	struct envelope e = { .enc = ENC_MSGPACK, .cb = { "answer", 6 } };
-	const char *name = p->request.path + strlen("/call/"), *slash = strchr(name, '/');
+	const char *name = p->request.path + strlen("/call/"), *slash = strrchr(name, '/');
 	struct packed in = { (uint8_t *)values->p, (uint8_t *)values->p + values->len };
 	struct value v = { .type = VALUE_LIST };
 

@@ -31,6 +31,17 @@ int web_reply(const struct wire *wire, void *wsi, struct http_reply *r, bool hea
 	return !head && !r->file && len ? wire->body(wsi, r->body.p + wire->space, len, true) : 0;
 }
 
+int web_no_request(const struct wire *wire, void *wsi)
+{
+	static const char words[] =
+		"HTTP/1.1 501 Not Implemented\r\ncontent-type: application/json\r\n"
+		"content-length: 70\r\nconnection: close\r\n\r\n"
+		"{\"error\":\"this method is not known here, or this is no HTTP request\"}\n";
+
+	wire->write(wsi, words, sizeof words - 1);
+	return -1;
+}
+
 /* --- files -------------------------------------------------------------------------------- */
 
 static int sent(struct conn *c)

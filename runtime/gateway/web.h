@@ -16,6 +16,8 @@ int  web_writeable(struct conn *c);
 void web_leave(struct conns *all);
 /* The transaction is over, however it ended. NULL is fine. */
 void web_gone(struct conn *c);
+/* Instead of web_request(): it was none that is known here. Says so; -1. */
+int  web_no_request(const struct wire *wire, void *wsi);
 /* All of r but its file. */
 int  web_reply(const struct wire *wire, void *wsi, struct http_reply *r, bool head);
 

@@ -419,7 +419,8 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 	case LWS_CALLBACK_WSI_DESTROY:
 		crowd_bye(w->conns.crowd, wire_from(wsi));
 		return 0;
-	case LWS_CALLBACK_RAW_ADOPT:    /* of CONNECT the library makes a raw connection */
+	case LWS_CALLBACK_RAW_ADOPT:    /* a method that the library does not know, or CONNECT */
+		return web_no_request(&wire, wsi);
 	case LWS_CALLBACK_RAW_RX:
 		return -1;
 	default:
@@ -443,7 +444,8 @@ static struct lws_context *start_lws(struct ws *w)
 	static const lws_retry_bo_t silent = { .secs_since_valid_ping = 0 };   /* sweep() asks */
 	struct lws_context_creation_info info = {
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER, .protocols = w->protocols, .user = w,
-		.options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_LIBEV,
+		.options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_LIBEV |
+		           LWS_SERVER_OPTION_FALLBACK_TO_APPLY_LISTEN_ACCEPT_CONFIG,
 		.alpn = "http/1.1", .retry_and_idle_policy = &silent,
 		.timeout_secs = (unsigned)w->conns.limits.handshake_s,
 		.timeout_secs_ah_idle = (unsigned)w->conns.limits.handshake_s,
@@ -543,11 +545,9 @@ void ws_run(struct ws *w)
 void ws_wake(struct ws *w)
 {
 	pthread_mutex_lock(&w->lock);
-	if (w->over)
-		;
-	else if (w->loop)
+	if (!w->over && w->loop)
 		ev_async_send(w->loop, &w->woken);
-	else
+	else if (!w->over)
 		lws_cancel_service(w->lws);
 	pthread_mutex_unlock(&w->lock);
 }

@@ -279,6 +279,14 @@ class Call(Http):
             self.assertEqual(self.call("echo/say", body=body)[0], 400, body)
         self.assertEqual(self.call("echo/say", range(1000))[0], 400)
 
+    def test_names(self):
+        self.runtime.caller().exec('#include "actor.h"\nint process(actor *self)\n{ return '
+                                   'actor_spawn(self, "counter", "a/\u00e9") ? 0 : -1; }\n')
+        for path in "a%2F%C3%A9/hit", "a/%C3%A9/hit":
+            self.assertEqual(self.call(path, [0]), (200, {"args": [0]}))
+        status, _, body = self.ask("GET", "/" + "x" * 3000)
+        self.assertEqual((status, b"2047" in body), (414, True))
+
     def test_a_body_that_is_too_long(self):
         """Told before it is sent."""
         host, port = self.runtime.listen.rsplit(":", 1)
@@ -306,6 +314,12 @@ class Call(Http):
                                      ("DELETE", "/", 405), ("GET", "/call/echo/say", 404)):
             self.assertEqual(self.ask(method, path, None, LOGIN)[0], status, (method, path))
         self.assertEqual(self.ask("POST", "/metrics")[1]["Allow"], "GET, HEAD")
+        for method in "FOO", "TRACE", "CONNECT", "G\x16", "PROPFIND":
+            got = self.exchange(("%s / HTTP/1.1\r\nHost: x\r\n\r\n" % method, b""))
+            head, body = got.split(b"\r\n\r\n")
+            self.assertTrue(head.startswith(b"HTTP/1.1 501 ") and b"connection: close" in head, got)
+            self.assertIn("content-length: %d" % len(body), head.decode())
+            self.assertIn("method", json.loads(body)["error"])
 
     def test_other_pages(self):
         for origin, may in ((None, True), ("https://friend.example", True),

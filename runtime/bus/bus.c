@@ -496,7 +496,8 @@ void bus_info(const struct bus *b, struct bus_info *out)
 		.connected = b->ready, .url = b->shown.p, .trouble = b->said,
 		.warning = wire_warning(b->wire),
 		.taken = in.taken, .answered = in.answered,
-		.published = answers.sent, .refused = in.refused + answers.dropped,
+		.published = answers.sent,
+		.refused = in.refused + answers.dropped + nodes.in.refused,
 		.pending = in.pending + in.held + answers.waiting + calls_waiting(b->calls) +
 		           nodes.in.pending + nodes.in.held + nodes.out.waiting,
 		.bytes = wire_unsent(b->wire) + answers.bytes + nodes.out.bytes,

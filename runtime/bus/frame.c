@@ -13,8 +13,10 @@ static const struct { unsigned words; bool values; } shapes[] = {
 	[PART_SEND] = { 3, true }, [PART_ASK] = { 5, true }, [PART_ANSWER] = { 2, true },
 	[PART_REFUSAL] = { 4, false }, [PART_WATCH] = { 3, false }, [PART_DOWN] = { 4, false },
 	[PART_TRACE] = { 5, false }, [PART_CLIENT] = { 2, false },
-	[PART_UNWATCH] = { 2, false }, [PART_ROOM] = { 3, false },
+	[PART_UNWATCH] = { 2, false },
 };
+/* Of answers that are none: no question has them. */
+static const uint64_t of_user = 0, of_room = UINT64_MAX;
 
 char *frame_key(const char *node, const char *suffix)
 {
@@ -122,14 +124,14 @@ void part_client(struct buf *out)
 
 void part_room(struct buf *out, const char *name, bool room)
 {
-	begin(out, PART_ROOM, 0);
+	part_answer(out, of_room, 2);
 	pack_uint(out, room);
 	pack_text(out, name);
 }
 
 void part_user(struct buf *out, const char *user)
 {
-	part_answer(out, 0, 1);
+	part_answer(out, of_user, 1);
 	pack_text(out, user);
 }
 
@@ -254,7 +256,6 @@ static bool read_inside(struct packed *in, struct part *p)
 		return read_uint(in, &p->number) && read_int(in, &p->code) && p->code < 0 &&
 		       read_words(in, p);
 	case PART_WATCH:
-	case PART_ROOM:
 		return read_uint(in, &p->number) && read_name(in, p->to);
 	case PART_DOWN:
 		return read_uint(in, &p->number) && read_name(in, p->to) && read_words(in, p);
@@ -262,13 +263,15 @@ static bool read_inside(struct packed *in, struct part *p)
 		return read_link(in, &p->link);
 	case PART_CLIENT:
 		return packed_next(in, &v) == 1 && v.type == VALUE_BOOL;
+	case PART_ROOM:
 	case PART_USER:
+	case PART_UNKNOWN:
 		break;
 	}
 	return false;
 }
 
-/* The rest of the part: each value is checked whole. */
+/* The rest of the part, p->count values: each is checked whole. */
 static int read_values(struct packed *in, struct part *p, struct why *why)
 {
 	p->args.at = in->at;
@@ -299,6 +302,26 @@ static int read_user(struct part *p, struct why *why)
 	return 1;
 }
 
+static int read_room(struct part *p, struct why *why)
+{
+	struct packed in = p->args;
+
+	p->kind = PART_ROOM;
+	if (p->count != 2 || !read_uint(&in, &p->number) || !read_name(&in, p->to))
+		return why_set(why, ACTOR_EARGS, "a part of it names no actor");
+	return 1;
+}
+
+/* Of a build that knows more than this one: what it says is not known, but where it ends. */
+static int read_unknown(struct packed *in, struct part *p, uint64_t kind, size_t words,
+                        struct why *why)
+{
+	p->kind = PART_UNKNOWN;
+	p->number = kind;
+	p->count = (unsigned)words - 1;
+	return read_values(in, p, why);
+}
+
 int frame_next(struct packed *in, struct part *p, struct why *why)
 {
 	uint64_t kind = 0;
@@ -308,9 +331,10 @@ int frame_next(struct packed *in, struct part *p, struct why *why)
 		p->user[0] = 0;
 	if (in->at == in->end)
 		return 0;
-	if (packed_next(in, &v) != 1 || v.type != VALUE_LIST || !read_uint(in, &kind) ||
-	    kind >= ARRAY_LEN(shapes))
-		return why_set(why, ACTOR_EARGS, "a part of it is of no known kind");
+	if (packed_next(in, &v) != 1 || v.type != VALUE_LIST || !v.len || !read_uint(in, &kind))
+		return why_set(why, ACTOR_EARGS, "a part of it has no kind");
+	if (kind >= ARRAY_LEN(shapes))
+		return read_unknown(in, p, kind, v.len, why);
 	p->kind = (enum part_kind)kind;
 	if (v.len < shapes[kind].words || (v.len > shapes[kind].words && !shapes[kind].values) ||
 	    v.len - shapes[kind].words > VALUES_MAX || !read_inside(in, p))
@@ -319,5 +343,7 @@ int frame_next(struct packed *in, struct part *p, struct why *why)
 	p->count = (unsigned)v.len - shapes[kind].words;
 	if (read_values(in, p, why) < 0)
 		return ACTOR_EARGS;
-	return p->kind == PART_ANSWER && !p->number ? read_user(p, why) : 1;
+	if (p->kind == PART_ANSWER && p->number == of_room)
+		return read_room(p, why);
+	return p->kind == PART_ANSWER && p->number == of_user ? read_user(p, why) : 1;
 }

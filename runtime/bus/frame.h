@@ -11,10 +11,15 @@
  *   [TRACE, trace, step, depth, noted]  the part behind it belongs to that trace (core.h)
  *   [UNWATCH, number]                   I want no DOWN of that number any more
  *   [CLIENT, true]                      the SEND or ASK behind it is what a client called itself
- *   [ROOM, number, name]                that actor of mine takes no more (0), or does again (1)
- *   [ANSWER, 0, user]                   the SEND or ASK behind it is from the session of that user.
- *                                       No question has that number: who does not know it passes
- *                                       it over. It comes before TRACE and CLIENT
+ *
+ * A part of another kind is of a later build: it is passed over, with what stands ahead of it
+ * (TRACE, CLIENT, USER). So a later kind that is for the part behind it has to come before those,
+ * as USER does. Builds before this refuse a frame from there on. So what came to be meanwhile are
+ * answers to questions that nobody asks, which all pass over:
+ *
+ *   [ANSWER, 0, user]                   USER: the SEND or ASK behind it is from the session of
+ *                                       that user
+ *   [ANSWER, 2^64 - 1, number, name]    ROOM: that actor of mine takes no more (0), or does again
  *
  * What comes from Redis may be forged: reading checks every bound. No state; any thread. */
 #ifndef FRAME_H
@@ -23,14 +28,15 @@
 #include "core.h"
 
 enum part_kind { PART_SEND, PART_ASK, PART_ANSWER, PART_REFUSAL, PART_WATCH, PART_DOWN,
-                 PART_TRACE, PART_CLIENT, PART_UNWATCH, PART_ROOM,
-                 PART_USER };   /* (an ANSWER) */
+                 PART_TRACE, PART_CLIENT, PART_UNWATCH,
+                 PART_ROOM, PART_USER, PART_UNKNOWN };  /* not by these numbers: see above */
 
 struct frame { char node[NAME_MAX_LEN + 1]; uint64_t life, sequence; };
 
 struct part {
 	enum part_kind kind;
-	uint64_t number;                /* of a question, of a monitor; ROOM: is there some? */
+	uint64_t number;                /* of a question, of a monitor; ROOM: is there some?
+	                                 * UNKNOWN: the kind */
 	struct trace_link link;         /* TRACE */
 	int ms;                         /* ASK */
 	bool client;                    /* SEND, ASK: whoever reads says so */
@@ -39,7 +45,7 @@ struct part {
 	char to[NAME_MAX_LEN + 1];      /* SEND, ASK, WATCH; DOWN, ROOM: the name */
 	char what[NAME_MAX_LEN + 1];    /* SEND, ASK */
 	const char *text; size_t len;   /* REFUSAL, DOWN: borrowed, no NUL */
-	struct packed args; unsigned count;     /* SEND, ASK, ANSWER; checked */
+	struct packed args; unsigned count;     /* SEND, ASK, ANSWER, UNKNOWN; checked */
 };
 
 /* The key of a node's inbox, or of what belongs to it. Gives. */

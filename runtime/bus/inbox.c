@@ -113,6 +113,16 @@ static void complain(void *arg, const char *about, const char *text)
 
 /* --- frames ------------------------------------------------------------------------------- */
 
+static void pass_over(struct inbox *in, struct sender *s, const struct part *part)
+{
+	in->info.refused++;
+	if (!s->newer)
+		log_line(LOG_WARN, "bus", "node %s: its frames have parts of kind %" PRIu64
+		         ", which this build does not know and passes over: is it of a later one?",
+		         s->name, part->number);
+	s->newer = true;
+}
+
 static void take_part(struct inbox *in, struct peer *p, const struct part *part, bool again,
                       const struct id *id)
 {
@@ -185,7 +195,10 @@ static struct sender *take_frame(struct inbox *in, const struct id *id,
 		if (client)
 			continue;
 		core_trace_enter(&link);
-		take_part(in, p, &part, again, id);
+		if (part.kind == PART_UNKNOWN)
+			pass_over(in, s, &part);
+		else
+			take_part(in, p, &part, again, id);
 		core_trace_leave();
 		link = (struct trace_link){ .trace = 0 };
 	}
@@ -286,7 +299,9 @@ static bool alone_part(struct inbox *in)
 		a->part.client = client;
 		client = a->part.kind == PART_CLIENT;
 		a->nth++;
-		if (!client && a->part.kind != PART_TRACE && a->part.kind != PART_USER &&
+		if (a->part.kind == PART_UNKNOWN)
+			pass_over(in, a->sender, &a->part);
+		else if (!client && a->part.kind != PART_TRACE && a->part.kind != PART_USER &&
 		    !is_done(a))
 			return true;
 	}

@@ -17,6 +17,7 @@ struct sender {
 	uint64_t done_life, done_last;  /* handled; */
 	uint64_t gone_life, gone_last;  /* so far some behind that are gone (acks.c) */
 	bool dirty;                     /* that Redis does not know */
+	bool newer;                     /* it writes what this build does not know: said */
 };
 
 struct senders;

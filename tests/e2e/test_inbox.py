@@ -16,7 +16,7 @@ class InOrder(Nodes):
 
     INBOX = "actord:{node:beta}"
     OURS = "actord:{node:mallory}"
-    SEND, ASK, ANSWER, REFUSAL = range(4)
+    SEND, ASK, ANSWER, REFUSAL, CLIENT = *range(4), 7
 
     def setUp(self):
         super().setUp()
@@ -51,6 +51,16 @@ class InOrder(Nodes):
         self.assertEqual(self.answers(2), {1: [self.ANSWER, 2500, 0, 0],
                                            2: [self.ANSWER, 2501, 0, 0]})
         until(lambda: self.db.xlen(self.INBOX) == 0, "all is handled")
+
+    def test_a_later_build_may_say_more(self):
+        """What is not known is passed over, with what stands ahead of it: that is for no other."""
+        for n in range(3):
+            self.write([self.CLIENT, True], [99, {"a": [1]}, "x"],
+                       [self.SEND, "sink", "put", 1, n + 1], [1 << 63],
+                       [self.ASK, n + 1, 60000, "sink", "told"], [99])
+        self.assertEqual(self.answers(3), {n: [self.ANSWER, n, 0, 0] for n in (1, 2, 3)})
+        self.assertEqual(len([x for x in self.beta.err.lines if "parts of kind 99" in x]), 1)
+        self.assertEqual(self.beta.json("inspect")[0]["redis"]["refused"], 9)
 
     def test_its_deadline_runs_while_it_waits(self):
         self.write([self.SEND, "sink", "slow", 1, 1, 3000],
@@ -123,7 +133,7 @@ class Busy(Nodes):
 class Full(Nodes):
     """Who says that an actor takes no more, by frames that are written here."""
 
-    ROOM = 9
+    ANSWER, ROOM = 2, (1 << 64) - 1
 
     def setUp(self):
         super().setUp()
@@ -148,7 +158,7 @@ class Full(Nodes):
         sequence = self.sequences[name, life] = self.sequences.get((name, life), 0) + 1
         inbox = "actord:{node:alpha}"
         self.db.xadd(inbox, {"f": msgpack.packb([1, name, life, sequence]) +
-                             msgpack.packb([self.ROOM, there, "hers"])})
+                             msgpack.packb([self.ANSWER, self.ROOM, there, "hers"])})
         until(lambda: self.db.xlen(inbox) == 0, "it is handled")
 
     def taken(self):

@@ -172,6 +172,19 @@ class Nodes(Case):
         self.assertEqual((answer["func"], answer["id"], answer["err"]["code"]), ("c", 7, -1))
         node.complained.wait("a message was refused: ")
 
+    def test_a_later_build_may_say_more(self):
+        node, ours = self.python(), "actord:{node:mallory}"
+        at = self.db.xadd(ours, {"f": b""})
+        for n in 1, 2:
+            self.db.xadd("actord:{node:python}", {"f": b"".join(msgpack.packb(x) for x in (
+                [1, "mallory", 1, n], [7, True], [99, {"a": [1]}],
+                [1, n, 5000, "sums", "add", n, 2], [1 << 63]))})
+            (at, answer), = self.db.xread({ours: at}, block=10000)[0][1]
+            parts = msgpack.Unpacker()
+            parts.feed(answer[b"f"])
+            self.assertEqual(list(parts)[1:], [[2, n, n + 2]])
+        self.assertEqual(len([x for x in node.complained.lines if "parts of kind 99" in x]), 1)
+
     def answers(self, node):
         """By list, channel and stream, in the encoding of the call."""
         ways = {"list": lambda data: self.db.rpush("old python", data),

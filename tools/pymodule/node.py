@@ -380,7 +380,10 @@ class Node(Linked):
             if kind == TRACE:
                 link = tuple(part[1:4])
                 continue
-            if client and kind == ASK:
+            if wire.is_unknown(part):
+                self._trouble("the node %s writes parts of kind %d" % (node, kind),
+                              "they are not known here, and passed over")
+            elif client and kind == ASK:
                 peer.put(wire.refusal(part[1], Refused(
                     ENOENT, "clients cannot call functions in Python")), always=True)
             elif kind in (SEND, ASK) and not client:
@@ -405,8 +408,8 @@ class Node(Linked):
         elif kind == DOWN and self._watches.get(number, [None])[0] is peer:
             _, name, callback = self._watches.pop(number)
             gevent.spawn(callback, name, part[3])
-        elif kind == ROOM:
-            peer.came_room(part[2], life, number)
+        elif kind == ANSWER and number == ROOM:
+            peer.came_room(part[3], life, part[2])
         elif kind == WATCH and part[2] not in self.topics:
             peer.put(wire.part([DOWN, number, wire.text(part[2]), "there is no such actor there"]),
                      always=True)

@@ -13,7 +13,8 @@ EARGS, ENOENT, EFULL, ETIME, EFAIL = -1, -2, -3, -4, -5     # as in actor.h
 MESSAGE_MOST = 16 << 20
 NAME_MOST, VALUES_MOST, DEPTH_MOST = 255, 255, 32           # runtime/core: bytes, values, lists
 CODE_LEAST, NUMBER_MOST, MS_MOST = -(1 << 31) + 1, (1 << 64) - 1, (1 << 31) - 1
-SEND, ASK, ANSWER, REFUSAL, WATCH, DOWN, TRACE, CLIENT, UNWATCH, ROOM = range(10)
+SEND, ASK, ANSWER, REFUSAL, WATCH, DOWN, TRACE, CLIENT, UNWATCH = range(9)
+ROOM = NUMBER_MOST              # of an answer that is none
 FRAME_VERSION = 1
 
 
@@ -135,18 +136,26 @@ def is_number(value):
     return type(value) is int and 0 <= value <= NUMBER_MOST
 
 
+def is_unknown(part):
+    """Of a kind that a later build has: it is passed over."""
+    return part[0] > UNWATCH
+
+
 def is_part(value):
     words = {SEND: 3, ASK: 5, ANSWER: 2, REFUSAL: 4, WATCH: 3, DOWN: 4, TRACE: 5, CLIENT: 2,
-             UNWATCH: 2, ROOM: 3}
+             UNWATCH: 2}
     if not isinstance(value, list) or not value or not is_number(value[0]) or \
-            len(value) < words.get(value[0], 1 << 30):
+            len(value) < words.get(value[0], 1):
         return False
+    if is_unknown(value):
+        return True
     kind, number = value[:2]
     return {SEND: lambda: all(isinstance(x, str) for x in value[1:3]),
             ASK: lambda: is_number(value[2]) and all(isinstance(x, str) for x in value[3:5]),
             REFUSAL: lambda: type(value[2]) is int and isinstance(value[3], str),
             TRACE: lambda: all(is_number(x) for x in value[1:4]),
-            ROOM: lambda: isinstance(value[2], str),
+            ANSWER: lambda: number != ROOM or (len(value) == 4 and is_number(value[2]) and
+                                               isinstance(value[3], str)),
             DOWN: lambda: isinstance(value[3], str)}.get(kind, lambda: True)() and \
         (kind in (SEND, CLIENT) or is_number(number))
 

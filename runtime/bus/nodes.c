@@ -186,19 +186,19 @@ static void depart(struct nodes *s)
 /* Who is heard before the others does not bury them. */
 static void nobody_was_heard(struct nodes *s)
 {
-	s->early_ms = now_ms();
+	s->early_ms = boot_ms();
 	for (struct node *n = s->first; n; n = n->next)
 		n->before = true;
 }
 
 static bool heard_late(const struct nodes *s)
 {
-	return now_ms() - s->ours_ms >= NODES_ALIVE_MS;
+	return boot_ms() - s->ours_ms >= NODES_ALIVE_MS;
 }
 
 static bool is_early(const struct nodes *s)
 {
-	return now_ms() - s->early_ms < NODES_ALIVE_MS || heard_late(s);
+	return boot_ms() - s->early_ms < NODES_ALIVE_MS || heard_late(s);
 }
 
 static void see(struct nodes *s, const struct redis_reply *name, size_t names, bool all)
@@ -261,8 +261,8 @@ static void on_beat(void *arg, const struct redis_reply *r)
 	} else if (!strcmp(said, "here") || !strcmp(said, "late")) {
 		if (*said == 'l')
 			nobody_was_heard(s);
-		again = again || now_ms() - s->sent_ms >= NODES_ALIVE_MS;
-		if (now_ms() - s->sent_ms < NODES_ALIVE_MS)     /* else it is of long ago */
+		again = again || boot_ms() - s->sent_ms >= NODES_ALIVE_MS;
+		if (boot_ms() - s->sent_ms < NODES_ALIVE_MS)     /* else it is of long ago */
 			here(s, r);
 	}
 	if (again)
@@ -288,7 +288,7 @@ static void beat(struct nodes *s)
 	for (size_t i = 0; i < ARRAY_LEN(argv); i++)
 		len[i] = i == 10 && s->changed ? s->info.len : strlen(argv[i]);
 	s->changed = false;
-	s->sent_ms = now_ms();
+	s->sent_ms = boot_ms();
 	s->beating = !s->c.port->command(s->c.port->link, on_beat, s, ARRAY_LEN(argv), argv, len);
 }
 

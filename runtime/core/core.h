@@ -138,7 +138,7 @@ int64_t core_reach(actor *self, actor_ref to, const char *then);
 /* As core_send(), and to be told by `then` when it is handled (or, with c's lease, CORE_LAPSED,
  * that it is not and will not be): the number of that. 0: `to` has just ended, nobody tells. */
 int64_t core_follow(actor *self, const struct call *c, const char *then, struct why *why);
-/* The lease (lease.h): it holds until that moment of now_ms(); 0: no more. The loop's thread. What
+/* The lease (lease.h): it holds until that moment of boot_ms(); 0: no more. The loop's thread. What
  * was sent under one that lapsed is not handled; who asked is told CORE_LAPSED, which handlers may
  * answer with, too: it is true where that lease does not hold. */
 enum { CORE_LAPSED = -100 };

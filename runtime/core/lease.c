@@ -23,14 +23,14 @@ static void end(uint32_t lease)
 
 void core_lease_until(int64_t ms)
 {
-	if (now_ms() >= LOAD(&until_ms))
+	if (boot_ms() >= LOAD(&until_ms))
 		end(LOAD(&current));
 	STORE_RELEASE(&until_ms, ms);
 }
 
 bool core_lease_holds(uint32_t lease)
 {
-	bool lasts = now_ms() < LOAD_ACQUIRE(&until_ms);
+	bool lasts = boot_ms() < LOAD_ACQUIRE(&until_ms);
 
 	if (!lasts)
 		end(lease);

@@ -6,8 +6,8 @@
  * the next renewal begins another one, and what was sent under the one before stays void. So a
  * process that slept (SIGSTOP, a frozen cgroup) handles nothing of what was its own before,
  * whichever of its threads wakes first: each such message is held against the clock as it is about
- * to be handled. One whose handler had begun goes on. A machine that was suspended with its
- * monotonic clock is not noticed.
+ * to be handled. One whose handler had begun goes on. The clock is boot_ms(), so a machine that was
+ * suspended is noticed, too.
  *
  * A message under a lease is a question by its flags and has MSG_ERR, which else only answers have.
  * Its corr is the lease's number beside that of the question (which has no deadline then), or of

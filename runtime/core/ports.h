@@ -11,6 +11,7 @@
 
 struct clock_port {
 	int64_t (*mono_ns)(void *arg);          /* only forward */
+	int64_t (*boot_ns)(void *arg);          /* as that, and while the machine is suspended */
 	int64_t (*wall_ms)(void *arg);          /* since 1970, UTC */
 	void (*wait_ms)(void *arg, int ms);     /* lets so much of it pass: nothing else to do */
 	void *arg;
@@ -94,6 +95,8 @@ int64_t soon_ns(int64_t *passed);
 
 static inline int64_t now_ns(void) { return ports.clock.mono_ns(ports.clock.arg); }
 static inline int64_t now_ms(void) { return now_ns() / 1000000; }
+/* For what others count, too, as a lease: it may be over when a suspended machine wakes. */
+static inline int64_t boot_ms(void) { return ports.clock.boot_ns(ports.clock.arg) / 1000000; }
 static inline int64_t wall_ms(void) { return ports.clock.wall_ms(ports.clock.arg); }
 static inline uint64_t random_u64(void) { return ports.random.next(ports.random.arg); }
 

@@ -484,7 +484,7 @@ void kit_begin(uint64_t seed)
 	kit.hash = 14695981039346656037u;
 	kit.trace = getenv("TRACE") != NULL;
 	log_set_level(kit.trace ? LOG_INFO : LOG_NONE);
-	ports.clock = (struct clock_port){ mono_ns, virtual_ms, wait_ms, NULL };
+	ports.clock = (struct clock_port){ mono_ns, mono_ns, virtual_ms, wait_ms, NULL };
 	ports.random = (struct random_port){ draw, NULL };
 	ports.choice = (struct choice_port){ pick, NULL };
 	mem_refuse = refuse;

@@ -7,10 +7,13 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "actor.h"
@@ -294,6 +297,35 @@ static void clocks_go_forward(void **state)
 	assert_true(wall_ms() > 1700000000000);
 }
 
+/* In a namespace whose boot was long ago, as after a machine's sleep: 0; or no such can be made. */
+static int look_at_boot_clock(void)
+{
+	int fd = unshare(CLONE_NEWTIME) ? -1 : open("/proc/self/timens_offsets", O_WRONLY), status;
+	bool made = fd >= 0 && dprintf(fd, "boottime 100000 0\n") > 0;
+	pid_t child = made ? fork() : -1;
+
+	if (child == 0)
+		_exit(boot_ms() - now_ms() < 100000000);
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return 77;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static void one_clock_goes_on_while_the_machine_sleeps(void **state)
+{
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	if (child == 0)
+		_exit(look_at_boot_clock());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static int by_value(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -361,6 +393,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(levels_filter, catch_log, release_log),
 		cmocka_unit_test_setup_teardown(threads_do_not_mix, catch_log, release_log),
 		cmocka_unit_test(clocks_go_forward),
+		cmocka_unit_test(one_clock_goes_on_while_the_machine_sleeps),
 		cmocka_unit_test(random_numbers_differ_between_threads),
 		cmocka_unit_test(choices_are_even),
 	};

@@ -131,7 +131,7 @@ static int fresh(void **state)
 	handled = wanted = 0;
 	told = lapsed = answers = 0;
 	core_lease_until(0);
-	core_lease_until(now_ms() + LONG_MS);
+	core_lease_until(boot_ms() + LONG_MS);
 	return 0;
 }
 
@@ -142,7 +142,7 @@ static void it_holds(void **state)
 	(void)state;
 	follow("work");
 	run_until(1);
-	core_lease_until(now_ms() + 2 * LONG_MS);
+	core_lease_until(boot_ms() + 2 * LONG_MS);
 	assert_int_equal(core_lease(), lease);
 	ask("work");
 	UNTIL(handled == 2);
@@ -169,7 +169,7 @@ static void it_lapses(void **state)
 		ask("refuse");
 		core_lease_until(0);
 		if (renewed) {
-			core_lease_until(now_ms() + LONG_MS);
+			core_lease_until(boot_ms() + LONG_MS);
 			follow("work");
 		}
 		set_open(true);
@@ -230,9 +230,34 @@ static void it_ends_for_good(void **state)
 	core_lease_until(0);
 	assert_false(core_lease_holds(lease));
 	assert_int_not_equal(core_lease(), lease);
-	core_lease_until(now_ms() + LONG_MS);
+	core_lease_until(boot_ms() + LONG_MS);
 	assert_false(core_lease_holds(lease));
 	assert_true(core_lease_holds(core_lease()));
+}
+
+static int64_t slept_ns(void *arg)
+{
+	(void)arg;
+	return now_ns() + (LONG_MS + 1) * 1000000ll;
+}
+
+/* Its own clock stood still meanwhile, the others' did not. */
+static void the_machine_was_suspended(void **state)
+{
+	int64_t (*boot_ns)(void *arg) = ports.clock.boot_ns;
+	uint32_t lease = core_lease();
+
+	(void)state;
+	follow("work");
+	run_until(1);
+	assert_int_equal(handled, 1);
+	ports.clock.boot_ns = slept_ns;
+	follow("work");
+	run_until(2);
+	assert_false(core_lease_holds(lease));
+	ports.clock.boot_ns = boot_ns;
+	assert_int_equal(handled, 1);
+	assert_int_equal(lapsed, 1);
 }
 
 static int end(void **state)
@@ -266,6 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(it_holds, fresh),
 		cmocka_unit_test_setup(it_lapses, fresh),
+		cmocka_unit_test_setup(the_machine_was_suspended, fresh),
 		cmocka_unit_test_setup(nobody_is_there, fresh),
 		cmocka_unit_test_setup(nobody_is_there_and_it_lapsed, fresh),
 		cmocka_unit_test_setup(it_ends_for_good, fresh),

@@ -31,6 +31,10 @@ enum part_kind { PART_SEND, PART_ASK, PART_ANSWER, PART_REFUSAL, PART_WATCH, PAR
                  PART_TRACE, PART_CLIENT, PART_UNWATCH,
                  PART_ROOM, PART_USER, PART_UNKNOWN };  /* not by these numbers: see above */
 
+/* A node says PART_ROOM so often, as long as an actor of its is full; unsaid for so long, it is not
+ * any more: what says so may be lost with a Redis. */
+enum { ROOM_TELL_MS = 1000, ROOM_LASTS_MS = 5000 };
+
 struct frame { char node[NAME_MAX_LEN + 1]; uint64_t life, sequence; };
 
 struct part {

@@ -2,16 +2,17 @@
  * late.c - see late.h. A queue an actor, tried again every RETRY_MS from its front. An actor whose
  * mailbox is full is busy, so a look now and then costs little beside it. What nobody waits for any
  * more leaves from wherever it stands. Who sends to one whose queue is long is told, and told again
- * now and then, as it may have been started again. */
+ * as long as it is: who hears no more of it may have missed that there is room. */
 #include "late.h"
 
+#include "frame.h"
 #include "ports.h"
 
 enum {
 	RETRY_MS = 2, SWEEP_MS = 50,
 	/* A queue is long when it has more; no longer, when it has half. */
 	BYTES_MOST = 8 << 20, OWNERS_MOST = 1024,
-	TELL_EVERY = 1024,              /* messages of one that was told */
+	TELL_EVERY = 1024,              /* messages of one that was told: it may have died */
 };
 
 struct told { void *peer; unsigned since; };
@@ -32,7 +33,7 @@ struct late {
 	struct late_config c;
 	struct queue *first;
 	struct loop_timer *timer;
-	int64_t swept_ms;
+	int64_t swept_ms, told_ms;
 	size_t bytes;
 	unsigned count;
 };
@@ -79,6 +80,12 @@ static void look_at_length(struct late *l, struct queue *q)
 	q->is_long = false;
 }
 
+static void tell_again(struct late *l, const struct queue *q)
+{
+	for (unsigned i = 0; i < q->n_told; i++)
+		l->c.room(l->c.arg, q->to, q->told[i].peer, false);
+}
+
 static void queue_free(struct queue *q)
 {
 	mem_free(q->told);
@@ -104,16 +111,20 @@ static void on_timer(void *arg)
 	struct late *l = arg;
 	struct queue **at = &l->first, *q;
 	int64_t now = now_ms();
-	bool due = now - l->swept_ms >= SWEEP_MS;
+	bool due = now - l->swept_ms >= SWEEP_MS, say = now - l->told_ms >= ROOM_TELL_MS;
 
 	if (due)
 		l->swept_ms = now;
+	if (say)
+		l->told_ms = now;
 	while ((q = *at)) {
 		if (due)
 			sweep(l, q, now);
 		while (q->first && l->c.hand_on(l->c.arg, q->to, q->first))
 			drop(l, q, &q->first);
 		look_at_length(l, q);
+		if (say)
+			tell_again(l, q);
 		if (q->first) {
 			at = &q->next;
 		} else {

@@ -4,8 +4,8 @@
  * The idea: each name that some node announced leads to that node's proxy; one that several have
  * leads to a proxy of its own, which gives each message to the next of them. The core looks there
  * only when no actor here bears the name, so what is local stays local without a word from here.
- * While the actor of that name takes nothing more there, as that node says, the name leads to a
- * proxy without room.
+ * While the actor of that name takes nothing more there, as that node says again and again, the
+ * name leads to a proxy without room.
  *
  * Invariant: a name that still leads somewhere never leads nowhere in between, as senders do not
  * wait. A node once known stays known, as there may be frames for its inbox. */
@@ -19,7 +19,7 @@
 
 enum { PEERS_MOST = 4096, MAILBOX_COUNT = 8192, MAILBOX_BYTES = 8 << 20 };
 
-struct full { struct peer *peer; uint64_t life; };
+struct full { struct peer *peer; uint64_t life; int64_t until_ms; };
 
 struct host {
 	char *name;
@@ -40,6 +40,8 @@ struct peers {
 	unsigned n, room;
 	void *hosts;                    /* tree of struct host, by name */
 	unsigned names;                 /* in it */
+	unsigned full;                  /* so many words that an actor of these is */
+	struct loop_timer *heal;        /* while there are any */
 	struct host *lost;              /* of these, those that lead nowhere any more */
 	actor *others;                  /* the proxy of names that several have */
 	actor_id others_id;
@@ -148,7 +150,7 @@ static void host_room(struct host *h, struct peer *p, uint64_t life, bool room)
 		h->full = mem_resize(h->full, (h->n_full + 1) * sizeof *h->full);
 		f = &h->full[h->n_full++];
 	}
-	*f = (struct full){ p, life };
+	*f = (struct full){ p, life, now_ms() + ROOM_LASTS_MS };
 }
 
 static void drop(const void *node, VISIT when, void *p)
@@ -190,6 +192,34 @@ static void host_free(void *at)
 	mem_free(h->full);
 	mem_free(h->name);
 	mem_free(h);
+}
+
+/* Who says no more that an actor is full has said that it is not, and Redis has lost that. */
+static void heal_host(const void *node, VISIT when, void *arg)
+{
+	struct host *h = *(struct host *const *)node;
+	struct peers *s = arg;
+	int64_t now = now_ms();
+	unsigned had = h->n_full;
+
+	if (when != postorder && when != leaf)
+		return;
+	for (unsigned i = h->n_full; i-- > 0; )
+		if (h->full[i].until_ms <= now)
+			h->full[i] = h->full[--h->n_full];
+	if (h->n_full != had)
+		lead_host(s, h);
+	s->full += h->n_full;
+}
+
+static void heal(void *arg)
+{
+	struct peers *s = arg;
+
+	s->full = 0;
+	twalk_r(s->hosts, heal_host, s);
+	if (s->full)
+		loop_timer_set(s->heal, ROOM_TELL_MS);
 }
 
 /* Where each name leads now. Those that nobody has any more are forgotten. */
@@ -322,6 +352,8 @@ void peers_room(struct peers *s, struct peer *p, const char *name, bool room)
 		return;
 	host_room(h, p, peer_speaking(p), room);
 	lead_host(s, h);
+	if (!room && !s->full++)
+		loop_timer_set(s->heal, ROOM_TELL_MS);
 }
 
 void peers_up(struct peers *s)
@@ -453,9 +485,10 @@ struct peers *peers_new(const struct peer_config *c, struct why *why)
 	s->c.arg = s;
 	s->c.early = &s->early;
 	s->open = true;
+	s->heal = loop_timer_new(c->loop, heal, s);
 	if (make_proxies(s, why) == 0)
 		return s;
-	mem_free(s);
+	peers_free(s);
 	return NULL;
 }
 
@@ -463,6 +496,7 @@ void peers_free(struct peers *s)
 {
 	if (!s)
 		return;
+	loop_timer_free(s->heal);
 	tdestroy(s->hosts, host_free);
 	for (unsigned i = 0; i < s->n; i++)
 		peer_free(s->peer[i]);

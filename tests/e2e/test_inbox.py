@@ -120,6 +120,13 @@ class Busy(Nodes):
         self.came(self.beta, 23001 + len(sent))
         until(lambda: self.db.xlen(self.INBOX) == 0, "all is handled")
 
+    def test_senders_are_told_as_long_as_it_is_full(self):
+        ours, full = "actord:{node:mallory}", msgpack.packb([9, 0, "sink"])
+        self.db.xdel(ours, self.db.xadd(ours, {"f": b""}))
+        self.write(2300)
+        until(lambda: sum(f[b"f"].count(full) for _, f in self.db.xrange(ours)) > 4, "it is said")
+        self.beta.kill()
+
     def test_what_was_handled_behind_it_is_not_handled_again(self):
         self.write(3000)
         until(lambda: self.db.xlen(self.INBOX) < 3150, "its neighbour's have left the stream")
@@ -186,6 +193,16 @@ class Full(Nodes):
         self.refused("mallory", 1)
         self.room("mallory", 1, 1)
         self.assertTrue(self.taken())
+
+    def test_who_says_so_no_more(self):
+        """A failover may lose the word that there is room again."""
+        self.says("mallory", 1, "hers")
+        self.refused("mallory", 1)
+
+        def taken():
+            self.says("mallory", 1, "hers")         # it lives
+            return self.taken()
+        until(taken, "it is not refused for ever", 20)
 
     def test_an_earlier_life_said_so(self):
         self.says("mallory", 2, "hers")

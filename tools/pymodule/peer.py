@@ -2,6 +2,7 @@
 """The other nodes: what is sent to them (runtime/bus/peer.c has the other side), and which of their
 frames have come already (runtime/bus/senders.c)."""
 
+import time
 from collections import deque
 
 import gevent
@@ -13,7 +14,7 @@ from .wire import EFULL, Refused
 
 WAITING_MOST, WAITING_BYTES_MOST, FRAME_BYTES = 16384, 64 << 20, 256 << 10
 INBOX_MOST, LOOK_EVERY, LOOK_S, PAUSE_S = 256, 16, 0.01, 0.2
-TRUSTED, LIVES_MOST = 64, 4
+TRUSTED, LIVES_MOST, ROOM_LASTS = 64, 4, 5
 
 
 class Peer:
@@ -26,7 +27,7 @@ class Peer:
         self.rest.set()                 # nothing waits, nothing is under way
         self.sequence, self.here, self.crowded = node.sequences.pop(name, 0), False, False
         self.life, self.topics = None, ()
-        self.full = {}                  # its actors that take nothing more; in which of its lives
+        self.full = {}                  # its actors that take nothing more: in which life, until
         self.greenlet = gevent.spawn(self._write)
 
     def put(self, data, always=False):
@@ -40,13 +41,14 @@ class Peer:
 
     def came_room(self, name, life, room):
         if not room:
-            self.full[name] = b"%d" % life
-        elif self.full.get(name) == b"%d" % life:
+            self.full[name] = b"%d" % life, time.monotonic() + ROOM_LASTS
+        elif name in self.full and self.full[name][0] == b"%d" % life:
             del self.full[name]
 
     def is_full(self, name):
         """What an earlier life of its said counts no more."""
-        return name in self.full and self.full[name] == self.life
+        life, until = self.full.get(name, (None, 0))
+        return life == self.life and time.monotonic() < until
 
     def _take(self):
         """As much as a frame has."""

@@ -22,11 +22,12 @@
  * question is answered once: by its answer, or when the node is gone. The loop's thread. */
 #include "peer.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "length.h"
-#include "log.h"
 #include "places.h"
+#include "refusal.h"
 #include "said.h"
 #include "signature.h"
 #include "watches.h"
@@ -36,7 +37,7 @@ enum {
 	WAITING_MOST = 1 << 20, ANSWERS_MOST = 64 << 20,        /* bytes behind what flies */
 	MAILBOX_COUNT = 8192, MAILBOX_BYTES = 8 << 20,
 	LENGTH_EVERY = 8,               /* so many frames, its length is looked at */
-	LENGTH_MS = 5, AGAIN_MS = 50, SAY_MS = 5000,
+	LENGTH_MS = 5, AGAIN_MS = 50,
 	HOLD_US = 2000, HOLD_BYTES = 64 << 10,  /* a frame waits so long at most, until so large, */
 	THICK_16 = 64, HASTY = 64,      /* where 4 are in one; if in vain, so many do not */
 };
@@ -51,7 +52,9 @@ struct peer {
 	uint64_t life;
 	bool here, open, in_redis;      /* in_redis: what flies is under way there */
 	struct length length;           /* of its inbox */
-	bool refused, held;             /* Redis took none; it waits for more */
+	const char *refused;            /* why Redis took none; NULL: it did */
+	bool held;                      /* what is written waits for more */
+	const char *_Atomic shut;       /* why it is not open, for who sends: others look */
 	struct buf writing, flying;
 	unsigned parts, flying_parts;
 	unsigned usual_16, hasty;       /* parts of a frame, on average, times 16; see HASTY */
@@ -67,22 +70,17 @@ struct peer {
 
 static void look_at_gate(struct peer *p)
 {
-	bool open = !p->length.crowded && !p->refused && p->writing.len < WAITING_MOST;
+	const char *why = p->refused ? p->refused
+	                  : p->length.crowded ? "too much is in the inbox of its node"
+	                  : p->writing.len >= WAITING_MOST ? "too much waits for its node" : NULL;
+	bool open = !why;
 
+	atomic_store(&p->shut, why);
 	if (open == p->open)
 		return;
 	p->open = open;
 	core_set_room(p->self, open ? MAILBOX_COUNT : 0);
 	p->c->gate(p->c->arg);
-}
-
-static void say(struct peer *p, const char *what, const char *detail, size_t len)
-{
-	if (now_ms() - p->said_ms < SAY_MS)
-		return;
-	p->said_ms = now_ms();
-	log_line(LOG_WARN, "bus", "node %s: %s%s%.*s", p->name, what, len ? ": " : "", (int)len,
-	         detail);
 }
 
 static void on_length(void *arg)
@@ -135,7 +133,7 @@ static void landed(struct peer *p)
 {
 	p->info.frames++;
 	p->info.sent += p->flying_parts;
-	p->refused = false;
+	p->refused = NULL;
 	buf_clear(&p->flying);
 	if (expects(p))
 		flush_soon(p);
@@ -147,9 +145,10 @@ static void landed(struct peer *p)
 static void give_up(struct peer *p)
 {
 	p->info.refused += p->flying_parts;
-	say(p, "it is gone with its inbox, what was under way to it is lost", "", 0);
+	refusal_say(&p->said_ms, p->name, "it is gone with its inbox, what was under way is lost",
+	            NULL);
 	buf_clear(&p->flying);
-	p->refused = false;
+	p->refused = NULL;
 	flush(p);
 	look_at_gate(p);
 }
@@ -170,8 +169,8 @@ static void on_added(void *arg, const struct redis_reply *r)
 		return;
 	}
 	if (r->type == REDIS_ERROR)
-		say(p, "Redis takes no messages for it", r->str, r->len);
-	p->refused = true;
+		refusal_say(&p->said_ms, p->name, "Redis takes no messages for it", r->str);
+	p->refused = r->type == REDIS_ERROR ? refusal_words(r->str) : "its node has no inbox yet";
 	loop_timer_set(p->again, AGAIN_MS);
 	look_at_gate(p);
 }
@@ -499,6 +498,12 @@ static void unwatched(actor *self, actor_id who, int64_t number)
 		early_note(p->c->early, who, number);
 }
 
+/* Any thread. */
+static const char *shut(actor *self)
+{
+	return atomic_load(&peer_of(self)->shut);
+}
+
 static const struct actor_type peer_type = {
 	.name = "peer",
 	.state = sizeof(struct peer *),
@@ -512,7 +517,7 @@ static int make_proxy(struct peer *p, struct why *why)
 	static const struct type_options options = {
 		.max_count = MAILBOX_COUNT, .max_bytes = MAILBOX_BYTES,
 		.proxy = true, .clients = true, .by_name = true, .native = true,
-		.unwatched = unwatched,
+		.unwatched = unwatched, .shut = shut,
 	};
 	struct spawn s = { .type = core_type("peer"), .home = loop_home(p->c->loop),
 	                   .init = &p, .size = sizeof p };
@@ -537,7 +542,7 @@ struct peer *peer_new(struct peer_config *c, const char *name, struct why *why)
 	p->length = (struct length){ c->port, p->key, on_length, p, false };
 	p->open = true;
 	p->serial = random_u64() >> 33;         /* an earlier life's answers meet none of this */
-	p->said_ms = -SAY_MS;
+	p->said_ms = -REFUSAL_SAY_MS;
 	p->flush = loop_timer_new(c->loop, on_flush, p);
 	p->again = loop_timer_new(c->loop, on_again, p);
 	if (make_proxy(p, why) == 0)

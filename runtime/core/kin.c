@@ -7,19 +7,34 @@
 #include <stdio.h>
 
 _Thread_local struct why kin_why;
-static _Thread_local struct { const char *by; int rc; } refusal;      /* where kin_why is empty */
+/* Where kin_why is empty. */
+static _Thread_local struct { const struct actor *who; const char *by; int rc; } refusal;
 
 int kin_refused(const struct actor *by, int rc)
 {
 	kin_why.text[0] = 0;
+	refusal.who = by;
 	refusal.by = type_title_of(by);
 	refusal.rc = rc;
 	return rc;
 }
 
+/* Why it takes nothing, where it can say that itself: a proxy, which lives as long as we. */
+static const char *shut(const struct actor *a)
+{
+	const struct type *type = cell_type(a);
+
+	return type->shut ? type->shut((struct actor *)(uintptr_t)a) : NULL;
+}
+
 const char *kin_words(void)
 {
-	if (!kin_why.text[0] && refusal.rc == ACTOR_EFULL)
+	bool full = !kin_why.text[0] && refusal.rc == ACTOR_EFULL;
+	const char *words = full ? shut(refusal.who) : NULL;
+
+	if (words)
+		why_set(&kin_why, 0, "%s: try again later", words);
+	else if (full)
 		why_set(&kin_why, 0, "the mailbox of %s is full: try again later", refusal.by);
 	else if (!kin_why.text[0] && refusal.rc)
 		why_set(&kin_why, 0, "%s has just ended", refusal.by);

@@ -350,6 +350,11 @@ class Bad(Nodes):
         # Nobody is taken for dead for it, and senders are told that there is no room.
         self.assertTrue(a.err.wait("node beta: Redis takes no messages for it: OOM"))
         self.assertEqual(len(a.json("nodes")), 2)
+        done = a.actorctl("send", "sink", "put", "2", "1")
+        self.assertEqual(done.code, 1, done)
+        self.assertIn("Redis is out of memory (OOM) and takes nothing for its node", done.err)
+        with self.assertRaisesRegex(AssertionError, r"Redis is out of memory \(OOM\)"):
+            self.call(a, "spring", "ask", "sink", "told", 1000)
         db.config_set("maxmemory", 0)
         run.join()
         self.came(b, 60100)

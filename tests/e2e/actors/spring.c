@@ -65,7 +65,7 @@ static int ask(actor *self, const msg *m)
 	                       (int)msg_int(m, 2));
 
 	if (rc < 0)
-		return msg_fail(m, "not asked: %d", (int)rc);
+		return msg_fail(m, "not asked: %d: %s", (int)rc, actor_why(self));
 	s->asked = msg_defer(m);
 	return 0;
 }

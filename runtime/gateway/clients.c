@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * clients.c - the actor `clients`: what actors say to many clients, or to one by its name.
  *
- *   join room:str who:int?     who: a session, as msg_from() gives it; 0 or none: the sender
- *   leave room:str who:int?
+ *   join room:str who:int?     who: a session, as msg_from() gives it; 0 or none: the sender. Of a
+ *   leave room:str who:int?    client of another node: its user's sessions on all other nodes, by
+ *                              their `seat` and `unseat`
  *   room room:str func:str ... to all in the room     } on all nodes of this Redis; the answer
  *   user user:str func:str ... to one user's sessions } says how many it was sent to on this one
  *   all  func:str ...          to everybody           }
@@ -448,10 +449,48 @@ static actor_ref who(const msg *m, int i)
 	return ref ? (actor_ref)ref : msg_from(m);
 }
 
+static int count(actor *self, const msg *m)
+{
+	struct request r = { .what = "count", .text = { msg_str(m, 0) } };
+
+	return do_elsewhere(self, m, keeper_count(threads.at[0], r.text[0]), &r);
+}
+
+static int seat_here(actor *self, const msg *m, bool in)
+{
+	struct request r = { .what = in ? "seat" : "unseat",
+	                     .text = { msg_str(m, 0), msg_str(m, 1) } };
+
+	return do_elsewhere(self, m, keeper_seat(threads.at[0], r.text[0], r.text[1], in), &r);
+}
+
+static int seat(actor *self, const msg *m)
+{
+	return seat_here(self, m, true);
+}
+
+static int unseat(actor *self, const msg *m)
+{
+	return seat_here(self, m, false);
+}
+
+/* Of a client of another node: its user's sessions there. False: it is none. */
+static bool seat_there(actor *self, const msg *m, const char *what, actor_ref client)
+{
+	char user[NAME_MAX_LEN + 1];
+
+	if (session_is(client) || !client_user(client, user, sizeof user))
+		return false;
+	pass_on_texts(self, what, msg_str(m, 0), user);
+	return true;
+}
+
 static int join(actor *self, const msg *m)
 {
 	struct request r = { .what = "join", .text = { msg_str(m, 0) }, .who = who(m, 1) };
 
+	if (seat_there(self, m, "seat", r.who))
+		return count(self, m);
 	if (!session_is(r.who))
 		return msg_fail(m, "join: no client is behind that reference");
 	return do_elsewhere(self, m, keeper_join(threads.at[0], r.text[0], r.who), &r);
@@ -461,14 +500,9 @@ static int leave(actor *self, const msg *m)
 {
 	struct request r = { .what = "leave", .text = { msg_str(m, 0) }, .who = who(m, 1) };
 
+	if (seat_there(self, m, "unseat", r.who))
+		return count(self, m);
 	return do_elsewhere(self, m, keeper_leave(threads.at[0], r.text[0], r.who), &r);
-}
-
-static int count(actor *self, const msg *m)
-{
-	struct request r = { .what = "count", .text = { msg_str(m, 0) } };
-
-	return do_elsewhere(self, m, keeper_count(threads.at[0], r.text[0]), &r);
 }
 
 static int users(actor *self, const msg *m)
@@ -509,6 +543,8 @@ static const struct actor_type clients_type = {
 	         { "summed", "part:int?",                     summed,     0 },
 	         { "join",  "room:str who:int?",              join,       0 },
 	         { "leave", "room:str who:int?",              leave,      0 },
+	         { "seat",  "room:str user:str",              seat,       0 },
+	         { "unseat", "room:str user:str",             unseat,     0 },
 	         { "count", "room:str",                       count,      0 },
 	         { "users", "",                               users,      0 },
 	         { "close", "user:str reason:str",            close_user, 0 },

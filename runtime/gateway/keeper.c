@@ -4,7 +4,8 @@
  *
  *   again                      tries held frames, when nothing else would
  *   say what name func ...     as `heard` of the actor `clients`, as are join, leave, count and
- *   ...                        close: each answers the number for this thread's sessions
+ *   ...                        close, seat and unseat (join and leave of a user): each answers the
+ *                              number for this thread's sessions
  *   elsewhere who:int          that session's user has logged in elsewhere
  *
  * Only who lives on a thread touches the sessions there, so whoever else wants something of them
@@ -122,6 +123,21 @@ unsigned keeper_leave(struct sessions *here, const char *room, actor_ref who)
 	return keeper_count(here, room);
 }
 
+unsigned keeper_seat(struct sessions *here, const char *room, const char *user, bool in)
+{
+	struct buf b = { 0 };
+	size_t n;
+	struct session *const *s = of_user(here, user, &b, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (in)
+			room_enter(&here->rooms, room, &s[i]->seats, s[i]);
+		else
+			room_leave(&here->rooms, room, &s[i]->seats);
+	buf_fini(&b);
+	return keeper_count(here, room);
+}
+
 unsigned keeper_close(struct sessions *here, const char *user, const char *reason)
 {
 	struct buf b = { 0 };
@@ -144,6 +160,16 @@ static int leave(actor *self, const msg *m)
 	return msg_reply(m, keeper_leave(here_of(self), msg_str(m, 0), (actor_ref)msg_int(m, 1)));
 }
 
+static int seat(actor *self, const msg *m)
+{
+	return msg_reply(m, keeper_seat(here_of(self), msg_str(m, 0), msg_str(m, 1), true));
+}
+
+static int unseat(actor *self, const msg *m)
+{
+	return msg_reply(m, keeper_seat(here_of(self), msg_str(m, 0), msg_str(m, 1), false));
+}
+
 static int count(actor *self, const msg *m)
 {
 	return msg_reply(m, keeper_count(here_of(self), msg_str(m, 0)));
@@ -164,6 +190,8 @@ static const struct actor_type keeper_type = {
 	         { "say",       "what:str name:str func:str ...", say,       0 },
 	         { "join",      "room:str who:int",              join,       0 },
 	         { "leave",     "room:str who:int",              leave,      0 },
+	         { "seat",      "room:str user:str",             seat,       0 },
+	         { "unseat",    "room:str user:str",             unseat,     0 },
 	         { "count",     "room:str",                      count,      0 },
 	         { "close",     "user:str reason:str",           close_user, 0 }),
 };

@@ -15,6 +15,8 @@ unsigned keeper_say(struct sessions *here, const char *what, const char *name, c
                     int first);
 unsigned keeper_join(struct sessions *here, const char *room, actor_ref who);
 unsigned keeper_leave(struct sessions *here, const char *room, actor_ref who);
+/* All sessions of that user are in the room from now on; or none is. */
+unsigned keeper_seat(struct sessions *here, const char *room, const char *user, bool in);
 unsigned keeper_count(const struct sessions *here, const char *room);
 unsigned keeper_close(struct sessions *here, const char *user, const char *reason);
 

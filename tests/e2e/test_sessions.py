@@ -342,6 +342,24 @@ class Rooms(Sessions):
         until(lambda: nodes[1].json("call", "clients", "count", "garden")[0]["args"] == [1],
               "who is gone is in no room")
 
+    def test_whose_actor_is_on_another_node(self):
+        """A client that calls an actor elsewhere, which has it join a room."""
+        redis = RedisServer()
+        self.addCleanup(redis.stop)
+        here = self.start("--node", "one", redis=redis.url)
+        there = self.start("--node", "two", HERE / "actors/club.c", redis=redis.url)
+        until(lambda: redis.client().pubsub_numsub("clients")[0][1] == 2, "both have subscribed")
+        until(lambda: any("club" in n["topics"] for n in here.json("nodes")), "it is known")
+        ann, bob = self.login(here, "ann"), self.login(there, "bob")
+        for client in ann, bob:
+            client.call("enter", "garden", tpc="club")
+        self.assertEqual([c["args"] for c in self.speak(bob, ann)], [["hello"]] * 2)
+        self.assertEqual(here.json("call", "clients", "count", "garden")[0]["args"], [1])
+        ann.call("quit", "garden", tpc="club")
+        bob.send({"tpc": "club", "func": "say", "args": ["garden", "she left?"]})
+        bob.receive()
+        until(lambda: here.json("call", "clients", "count", "garden")[0]["args"] == [0], "she has")
+
     def test_farewells_reach_the_other_node(self):
         """What handlers say as the node stops, and as its clients go, whether they hear it or not.
         """

@@ -121,7 +121,7 @@ class Busy(Nodes):
         until(lambda: self.db.xlen(self.INBOX) == 0, "all is handled")
 
     def test_senders_are_told_as_long_as_it_is_full(self):
-        ours, full = "actord:{node:mallory}", msgpack.packb([9, 0, "sink"])
+        ours, full = "actord:{node:mallory}", msgpack.packb([2, (1 << 64) - 1, 0, "sink"])
         self.db.xdel(ours, self.db.xadd(ours, {"f": b""}))
         self.write(2300)
         until(lambda: sum(f[b"f"].count(full) for _, f in self.db.xrange(ours)) > 4, "it is said")

@@ -367,6 +367,28 @@ int remote_call(struct link *l, const char *to, const char *what, const struct b
 
 /* --- life --------------------------------------------------------------------- */
 
+/* Channels are of all databases of a Redis, nodes of one. Where Redis does not say, it has. */
+static bool has_joined(struct remote *r, const char *name)
+{
+	redisReply *reply = redisCommand(r->to.redis, "ZSCORE actord:{nodes} %s", name);
+	bool joined = !reply || reply->type != REDIS_REPLY_NIL;
+
+	if (reply)
+		freeReplyObject(reply);
+	return joined;
+}
+
+/* Who hears one of these channels, and is of our database; NULL: nobody. */
+static const char *choose(struct remote *r, const redisReply *channels)
+{
+	bool all = url_is_cluster(&r->url);     /* there it has one */
+
+	for (size_t i = 0; i < channels->elements; i++)
+		if (all || has_joined(r, channels->element[i]->str + sizeof TOPIC - 1))
+			return channels->element[i]->str;
+	return NULL;
+}
+
 /* Any of those that are there. */
 static int find_node(struct link *l, struct why *why)
 {
@@ -375,12 +397,17 @@ static int find_node(struct link *l, struct why *why)
 	struct why missed = { "" };
 	redisReply *reply = cluster ? ask_masters(l, has_any, "CHANNELS", TOPIC "*", &missed) :
 		said(&r->to, redisCommand(r->to.redis, "PUBSUB CHANNELS " TOPIC "*"), why);
+	const char *topic = reply && has_any(reply) ? choose(r, reply) : NULL;
 	int rc = CTL_DONE;
 
 	if (!reply && !cluster)
 		return CTL_AWAY;
-	if (reply && has_any(reply))
-		snprintf(r->topic, sizeof r->topic, "%s", reply->element[0]->str);
+	if (topic)
+		snprintf(r->topic, sizeof r->topic, "%s", topic);
+	else if (reply && has_any(reply))
+		rc = why_set(why, CTL_NOT_YET, "no runtime uses database %d of that Redis; those "
+			"there (`%s`, say) use another: put its number behind the URL",
+			r->url.db, reply->element[0]->str + sizeof TOPIC - 1);
 	else if (*missed.text)
 		rc = why_set(why, CTL_NOT_YET, "%s", missed.text);
 	else
@@ -419,6 +446,9 @@ int remote_open(struct link *l, const struct ctl *c, struct why *why)
 	if (!c->node)
 		return find_node(l, why);
 	snprintf(r->topic, sizeof r->topic, TOPIC "%s", c->node);
+	if (!url_is_cluster(u) && !has_joined(r, c->node))
+		return why_set(why, CTL_ABSENT, "no node `%s` in database %d of that Redis; "
+			"`actorctl --redis URL nodes` lists those that are", c->node, u->db);
 	return CTL_DONE;
 }
 

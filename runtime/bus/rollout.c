@@ -24,7 +24,7 @@
 #include "log.h"
 
 enum {
-	LOOK_MS = 500, SAY_MS = 60000, APPLY_MS = 120000, WORDS = 32, GROUPS_MOST = WORDS - 9,
+	LOOK_MS = 500, SAY_MS = 60000, APPLY_MS = 120000, WORDS = 10 + ROLLOUT_GROUPS_MOST,
 	KEPT_MOST = 24,                 /* words of a rollout */
 	KEEP_MS = 1 << 30,              /* outcomes: twelve days */
 };
@@ -41,7 +41,7 @@ struct rollout {
 	struct buf kept;                /* the words of `id`, one after the other */
 	size_t kept_len[KEPT_MOST];
 	int kept_count;
-	char *groups, *group[GROUPS_MOST];
+	char *groups, *group[ROLLOUT_GROUPS_MOST];
 	int group_count;
 	struct loop_timer *timer;
 	int64_t said_ms;
@@ -417,7 +417,7 @@ static void read_groups(struct rollout *r)
 {
 	char *at = r->groups, *name;
 
-	while ((name = strsep(&at, ",")) && r->group_count < GROUPS_MOST - 1)
+	while ((name = strsep(&at, ",")) && r->group_count < ROLLOUT_GROUPS_MOST)
 		if (*name)
 			r->group[r->group_count++] = name;
 }

@@ -21,7 +21,8 @@
 #define ROLLOUTS_KEY   "actord:{rollouts}"
 #define ROLLOUTS_BUILDS "actord:{rollouts}:builds"
 
-enum { ROLLOUT_SIZE = 44 };     /* of an id, and a NUL */
+enum { ROLLOUT_SIZE = 44,       /* of an id, and a NUL */
+       ROLLOUT_GROUPS_MOST = 22 };      /* that a node is in */
 
 struct rollout_config {
 	struct loop *loop;

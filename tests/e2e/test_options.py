@@ -56,6 +56,11 @@ class Options(Case):
                 (["--allow-origin", "http://a.example,https://b.example/"], "b.example/"),
                 (["--files", "/nonexistent"], "--files /nonexistent: No such"),
                 (["--files", "/etc/passwd"], "--files /etc/passwd: Not a directory"),
+                (["--group", "a,,b"], "--group: a name has 1 to"),
+                (["--group", ","], "--group"),
+                (["--group", "a b"], "--group: a name has no spaces"),
+                (["--group", "a,*"], "* means all nodes"),
+                (["--group", ",".join("g%d" % i for i in range(23))], "22 groups at most"),
                 (["--topic", ""], "topic"), (["--control", "/" + "x" * 200], "control")):
             with self.subTest(args):
                 self.ends(*args, word=word)
@@ -78,7 +83,8 @@ class Options(Case):
     def test_config_file(self):
         folder = make_folder()
         for text, line in (("nonsense = 1\n", 1), ("workers\n", 1), ("workers = x\n", 1),
-                           ("listen 127.0.0.1:0\n", 1), ("# fine\n\n= 5\n", 3)):
+                           ("listen 127.0.0.1:0\n", 1), ("# fine\n\n= 5\n", 3),
+                           ("group = a # no comment\n", 1)):
             write_files(folder, {"c.conf": text})
             with self.subTest(text):
                 self.ends("--config", folder / "c.conf", word="c.conf:%d" % line)

@@ -134,6 +134,14 @@ class Remote(Case):
         self.assertEqual(done.code, 3, done)
         self.assertIn("no node `gone`", done.err)
         self.assertIn("nodes", done.err)
+        # Its channels are heard in all databases of that Redis.
+        elsewhere = self.server.url.rsplit("/", 1)[0] + "/5"
+        done = actorctl("--redis", elsewhere, "nodes")
+        self.assertEqual(done.code, 4, done)
+        self.assertIn("no runtime uses database 5 of that Redis", done.err)
+        done = actorctl("--redis", elsewhere, "--node", "open", "ping")
+        self.assertEqual(done.code, 3, done)
+        self.assertIn("no node `open` in database 5", done.err)
         self.assertEqual(actorctl("--redis", "redis://127.0.0.1:1", "ping").code, 4)
         self.assertEqual(actorctl("--redis", "gopher://x", "ping").code, 2)
         self.assertEqual(actorctl("--node", "open", "ping").code, 2)

@@ -61,7 +61,7 @@ class Rollouts(Case):
 class Reach(Rollouts):
     def test_a_group_and_who_comes_later(self):
         a = self.node("alpha")
-        b = self.node("beta", "--group", "blue,canary")
+        b = self.node("beta", "--group", " blue , canary ")
         self.knows(a, 2)
         first, nodes = self.roll(a, self.file(SAYS % 1), "--note", "all of them")
         self.assertEqual({n: (x["patch"], x["state"]) for n, x in nodes.items()},

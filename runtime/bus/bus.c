@@ -76,6 +76,7 @@ struct bus {
 	void (*refused)(void *arg, const char *reason);
 	void *refused_arg;
 	char said[256];                 /* of the link, last */
+	char warned[512];               /* of the link that is up */
 	int64_t said_ms;
 	void (*changed)(void *arg, bool up);
 	void *arg;
@@ -306,14 +307,25 @@ static void on_up(void *arg)
 	member_up(b->member);
 }
 
+static void see_warning(struct bus *b)
+{
+	const char *warning = wire_warning(b->wire);
+
+	if (!b->ready || !strcmp(b->warned, warning))
+		return;
+	snprintf(b->warned, sizeof b->warned, "%s", warning);
+	log_line(*warning ? LOG_WARN : LOG_INFO, "bus", "%s",
+	         *warning ? warning : "what was warned of a failover is no more");
+}
+
 static void on_ready(struct bus *b)
 {
 	if (b->ready || !b->subscribed || !b->joined)
 		return;
 	b->ready = true;
 	log_line(LOG_INFO, "bus", "connected to %s", b->shown.p);
-	if (*wire_warning(b->wire))
-		log_line(LOG_WARN, "bus", "%s", wire_warning(b->wire));
+	b->warned[0] = 0;
+	see_warning(b);
 	outbox_up(b->outbox);
 	if (b->changed)
 		b->changed(b->arg, true);
@@ -379,6 +391,7 @@ static void on_tick(void *arg)
 	struct bus *b = arg;
 
 	loop_timer_set(b->tick, TICK_MS);
+	see_warning(b);
 	calls_expire(b->calls);
 }
 

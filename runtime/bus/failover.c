@@ -10,7 +10,8 @@
  * node counts as written when they have it (WAIT, which holds up what goes the same way for as
  * long). Which to have is the operator's to say, so what is done here besides is to tell.
  *
- * A Redis that does not let us ask (CONFIG is often kept from users) is taken as it is. */
+ * CONFIG is often kept from users. INFO says that a write needs replicas, though not how many: one,
+ * then. Where that is refused, too, the operator is told what cannot be seen. */
 #include "failover.h"
 
 #include <stdio.h>
@@ -23,8 +24,10 @@ enum {
 
 struct failover {
 	bool cluster;
-	int replicas;           /* that a write needs */
-	bool alone;             /* it has none: in a Cluster nobody takes its place */
+	bool informed;          /* INFO was answered: */
+	bool alone;             /* it has no replica: in a Cluster nobody takes its place */
+	bool needs;             /* a write needs some */
+	int least, lag_s;       /* min-replicas-to-write, -max-lag; -1: not known */
 	char what[300], warning[512];
 };
 
@@ -33,6 +36,7 @@ struct failover *failover_new(const struct url *u)
 	struct failover *f = mem_alloc(sizeof *f);
 
 	f->cluster = !u->master[0];
+	f->least = f->lag_s = -1;
 	if (f->cluster)
 		snprintf(f->what, sizeof f->what, "a failover of %s:%d", u->host, u->port);
 	else
@@ -45,11 +49,46 @@ void failover_free(struct failover *f)
 	mem_free(f);
 }
 
+/* That a write needs; as far as is known. */
+static int replicas(const struct failover *f)
+{
+	return f->least >= 0 ? f->least : f->needs;
+}
+
+static void judge(struct failover *f)
+{
+	f->warning[0] = 0;
+	if (f->alone)
+		return;
+	if (f->least < 0 && !f->informed)
+		snprintf(f->warning, sizeof f->warning, "%s may lose what was acknowledged last: "
+		         "whether a write needs a replica cannot be seen, as this user of Redis "
+		         "may ask for neither INFO nor CONFIG GET: ACL SETUSER NAME +info "
+		         "+config|get", f->what);
+	else if (!replicas(f) || !f->lag_s)
+		snprintf(f->warning, sizeof f->warning, "%s may lose what was acknowledged last, "
+		         "as a write needs no replica: CONFIG SET min-replicas-to-write 1 "
+		         "min-replicas-max-lag 1", f->what);
+	else if (f->lag_s > LAG_LEAST_S)
+		snprintf(f->warning, sizeof f->warning, "%s may lose what was acknowledged in the "
+		         "last %d s, for which a replica may be behind: CONFIG SET "
+		         "min-replicas-max-lag 1", f->what, f->lag_s);
+}
+
+/* The number behind a name; -1: it is not there. */
+static int field(const char *info, const char *name)
+{
+	const char *at = strstr(info, name);
+
+	return at ? atoi(at + strlen(name)) : -1;
+}
+
 void failover_see_replicas(struct failover *f, const struct redis_reply *r)
 {
-	const char *n = r->type == REDIS_STR ? strstr(r->str, "connected_slaves:") : NULL;
-
-	f->alone = f->cluster && (!n || !atoi(n + strlen("connected_slaves:")));
+	f->informed = r->type == REDIS_STR;
+	f->alone = f->cluster && f->informed && field(r->str, "connected_slaves:") <= 0;
+	f->needs = f->informed && field(r->str, "min_slaves_good_slaves:") >= 0;
+	judge(f);
 }
 
 static int value_of(const struct redis_reply *r, const char *name)
@@ -64,26 +103,16 @@ static int value_of(const struct redis_reply *r, const char *name)
 /* [name, value, ...] */
 void failover_see_least(struct failover *f, const struct redis_reply *r)
 {
-	int least, lag_s;
+	bool answered = r->type == REDIS_LIST;
 
-	f->replicas = 0;
-	f->warning[0] = 0;
-	if (r->type != REDIS_LIST)
-		return;
-	least = value_of(r, "min-replicas-to-write");
-	lag_s = value_of(r, "min-replicas-max-lag");
-	f->replicas = least > 0 ? least : 0;
-	if (f->alone)
-		return;
-	if (!least || !lag_s)
-		snprintf(f->warning, sizeof f->warning, "%s may lose what was acknowledged last, "
-		         "as a write needs no replica: CONFIG SET min-replicas-to-write 1 "
-		         "min-replicas-max-lag 1 (a node asks for it when it connects)", f->what);
-	else if (lag_s > LAG_LEAST_S)
-		snprintf(f->warning, sizeof f->warning, "%s may lose what was acknowledged in the "
-		         "last %d s, for which a replica may be behind: CONFIG SET "
-		         "min-replicas-max-lag 1 (a node asks for it when it connects)", f->what,
-		         lag_s);
+	f->least = answered ? value_of(r, "min-replicas-to-write") : -1;
+	f->lag_s = answered ? value_of(r, "min-replicas-max-lag") : -1;
+	judge(f);
+}
+
+bool failover_is_told(const struct failover *f)
+{
+	return f->informed && f->least >= 0;
 }
 
 /* --- what no replica may have ------------------------------------------------------------- */
@@ -103,7 +132,7 @@ static void done(struct written *w, const struct redis_reply *r)
 static bool is_taken(const struct written *w, const struct redis_reply *r)
 {
 	if (r->type != REDIS_ERROR)
-		return r->type == REDIS_INT && r->integer >= w->of->replicas;
+		return r->type == REDIS_INT && r->integer >= replicas(w->of);
 	return !strncmp(r->str, "NOPERM", 6) || !strncmp(r->str, "ERR unknown command", 19);
 }
 
@@ -126,17 +155,17 @@ static void on_written(void *arg, const struct redis_reply *r)
 {
 	static const struct redis_reply gone = { .type = REDIS_GONE };
 	struct written *w = arg;
-	char replicas[12], ms[12];
-	const char *argv[] = { "WAIT", replicas, ms };
+	char number[12], ms[12];
+	const char *argv[] = { "WAIT", number, ms };
 
 	if (r->type != REDIS_STR) {
 		done(w, r);
 		return;
 	}
-	snprintf(replicas, sizeof replicas, "%d", w->of->replicas);
+	snprintf(number, sizeof number, "%d", replicas(w->of));
 	snprintf(ms, sizeof ms, "%d", WAIT_MS);
 	if (w->port->command(w->port->link, on_waited, w, 3, argv,
-	                     (const size_t[]){ 4, strlen(replicas), strlen(ms) }))
+	                     (const size_t[]){ 4, strlen(number), strlen(ms) }))
 		done(w, &gone);
 }
 
@@ -146,7 +175,7 @@ int failover_write(struct failover *f, const struct redis_port *port, redis_fn *
 	struct written *w;
 	int err;
 
-	if (!f || !f->replicas)
+	if (!f || !replicas(f))
 		return redis_later(port, fn, arg, argc, argv, len);
 	w = mem_alloc(sizeof *w);
 	*w = (struct written){ f, port, fn, arg };

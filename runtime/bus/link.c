@@ -29,6 +29,7 @@ enum {
 	SILENT_MS = 8000,       /* a reply that takes longer does not come; a reader blocks less */
 	AGAIN_MS = 50, AGAIN_MOST_MS = 2000,
 	STEADY_MS = 5000,       /* a link that was up so long begins with a short pause again */
+	SEE_MS = 5000,          /* what a write needs may be set, and a replica come or go */
 };
 
 struct end {
@@ -54,6 +55,7 @@ struct link {
 	struct failover *failover;      /* NULL: nobody takes its place */
 	struct loop_timer *turn, *watch;
 	int64_t since_ms, watched_ms;   /* of the state; the last look */
+	int64_t seen_ms;                /* that failover was told, last */
 	int64_t beats, beats_back;
 	unsigned attempts;
 	char reason[256];
@@ -147,6 +149,13 @@ static void end_words(struct end *e, redis_fn *fn, int argc, const char *a, cons
 	lane_command(e->lane, fn, e, argc, argv, len);
 }
 
+static void see_failover(struct end *e)
+{
+	e->link->seen_ms = now_ms();
+	end_words(e, on_replication, 2, "INFO", "replication", NULL);
+	end_words(e, on_least, 3, "CONFIG", "GET", "min-replicas-*");
+}
+
 static void end_sign_in(struct end *e)
 {
 	static const char *const suffix[] = { "", ":lists", ":channels", ":inbox", ":streams",
@@ -163,10 +172,8 @@ static void end_sign_in(struct end *e)
 	snprintf(text, sizeof text, "%s%s", e->link->name, suffix[e->which]);
 	end_words(e, on_named, 3, "CLIENT", "SETNAME", text);
 	end_words(e, on_id, 2, "CLIENT", "ID", NULL);
-	if (e->link->failover && e->which == LINK_COMMANDS) {   /* known before anything is sent */
-		end_words(e, on_replication, 2, "INFO", "replication", NULL);
-		end_words(e, on_least, 3, "CONFIG", "GET", "min-replicas-*");
-	}
+	if (e->link->failover && e->which == LINK_COMMANDS)
+		see_failover(e);        /* known before anything is sent */
 	end_words(e, on_pong, 1, "PING", NULL, NULL);
 }
 
@@ -317,6 +324,10 @@ static void on_watch(void *arg)
 		link_fail(k, "no answer in %d s", SILENT_MS / 1000);
 	for (int i = 0; i < LINK_LANES && k->state == UP; i++)
 		end_watch(&k->end[i], now);
+	/* Refusals would fill Redis's log of them: they are asked for at a connect only. */
+	if (k->state == UP && k->failover && failover_is_told(k->failover) &&
+	    now - k->seen_ms >= SEE_MS)
+		see_failover(&k->end[LINK_COMMANDS]);
 }
 
 /* --- channels ----------------------------------------------------------------------------- */

@@ -470,17 +470,32 @@ void streams_free(struct streams *s)
 	mem_free(s);
 }
 
+/* After a lease that lapsed, others may claim what is ours until they have heard of us; and what
+ * Redis said meanwhile is on its way here. */
+static bool rested(struct streams *s)
+{
+	if (s->lease != core_lease()) {
+		s->lease = core_lease();
+		s->rests_ms = now_ms() + REST_MS;
+		s->paused = true;
+		loop_timer_set(s->again, REST_MS);
+	}
+	return s->share.lease == s->lease;
+}
+
 void streams_up(struct streams *s)
 {
 	s->up = true;
 	s->up_ms = now_ms();
-	s->lease = s->share.lease = core_lease();
+	if (!s->lease)
+		s->lease = s->share.lease = core_lease();
 	for (unsigned i = 0; i < s->n; i++) {
 		s->stream[i]->state = EMPTY;
 		s->stream[i]->rests = false;
 		shared_ack_again(s->stream[i]);
 	}
 	loop_timer_set(s->look, LOOK_FIRST_MS);         /* who is dead can be said by then */
+	rested(s);              /* the link was away for longer than the lease */
 	see_topics(s);
 	news_up(s->news);
 }
@@ -499,19 +514,6 @@ void streams_changed(struct streams *s)
 		unblock(s);
 	}
 	streams_go(s);
-}
-
-/* After a lease that lapsed, others may claim what is ours until they have heard of us; and what
- * Redis said meanwhile is on its way here. */
-static bool rested(struct streams *s)
-{
-	if (s->lease != core_lease()) {
-		s->lease = core_lease();
-		s->rests_ms = now_ms() + REST_MS;
-		s->paused = true;
-		loop_timer_set(s->again, REST_MS);
-	}
-	return s->share.lease == s->lease;
 }
 
 static void look_for_missed(struct streams *s)

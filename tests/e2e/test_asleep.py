@@ -10,7 +10,7 @@ import unittest
 import msgpack
 
 from harness import until
-from test_nodes import Nodes
+from test_nodes import ACTORS, Nodes
 
 
 class Back(Nodes):
@@ -206,6 +206,33 @@ class Asleep(Nodes):
         until(lambda: db.xlen(key) == 0, "all is handled")
         until(lambda: noted(new) == list(range(3, 13)), "the other noted each once")
         until(lambda: noted(old) == [0, 0, 1, 2], "it noted none of these")
+
+    def test_its_link_was_lost(self):
+        """For longer than its lease: it takes nothing before the others have heard of it again, who
+        may claim what is its until then."""
+        a = self.node("alpha", "spring.c")
+        db = self.server.client()
+        self.addCleanup(db.close)
+        db.execute_command("ACL", "SETUSER", "lost", "on", ">x", "~*", "&*", "+@all")
+        b = self.start("--node", "beta", ACTORS / "logbook.c", listen="none",
+                       redis=self.server.url.replace("://", "://lost:x@"))
+        self.reach(a, "logbook")
+        key = "actord:{logbook}"
+        db.xadd(key, {"m": msgpack.packb({"func": "note", "args": [1, 0]})})
+        until(lambda: db.xlen(key) == 0, "it is handled")
+        db.execute_command("ACL", "SETUSER", "lost", "off")
+        db.execute_command("CLIENT", "KILL", "USER", "lost")
+        until(lambda: len(a.json("nodes")) == 1, "beta is gone")
+        db.xadd(key, {"m": msgpack.packb({"func": "note", "args": [2, 0]})})
+        with self.server.client().monitor() as seen:
+            db.execute_command("ACL", "SETUSER", "lost", "on")
+            for said in seen.listen():
+                if "BLOCK 2000 STREAMS actord:{node:beta}" in said["command"]:
+                    joined = said["time"]
+                if said["command"].startswith("XREADGROUP GROUP actord beta"):
+                    break
+        self.assertGreater(said["time"] - joined, 0.4)          # of Redis's clock
+        until(lambda: self.noted(b) == [(1, False), (2, False)], "each was noted once")
 
     def test_its_inbox_is_opened_by_another(self):
         """Who has the name opens it again; until then nothing is trimmed."""

@@ -287,8 +287,11 @@ class Failover(Clustered):
         until(lambda: self.told(a) == [1000, 0, 0], "they reach each other again", 30)
         self.run_more(a, 1000)
         until(lambda: self.told(a) == [2000, 0, 0], "all have come", 30)
-        # The new master has no replica that could take over.
+        # The new master has no replica that could take over, until the old one is that.
         self.assertNotIn("warning", a.json("inspect")[0]["redis"])
+        before = len(a.err.lines)
+        self.cluster.start(self.port)
+        self.assertTrue(a.err.wait("a failover of .*:%d may lose" % self.replica, 30, after=before))
 
     def test_a_master_that_stood_still(self):
         """Awake again it takes what stands in its sockets, before it hears that it is none."""

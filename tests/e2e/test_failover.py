@@ -108,7 +108,15 @@ class Failover(Case):
         master.config_set("min-replicas-to-write", 1)
         b = self.node("beta", "sink.c", watched.url)
         self.assertTrue(b.err.wait("may lose .* in the last 10 s, .*min-replicas-max-lag 1"))
+        # It is looked at again, without a new connection.
+        master.config_set("min-replicas-max-lag", 1)
+        for node in a, b:
+            self.assertTrue(node.err.wait("warned of a failover is no more", 20))
+        self.assertNotIn("warning", a.json("inspect")[0]["redis"])
+        before = len(a.err.lines)
         master.config_set("min-replicas-to-write", 0)
+        self.assertTrue(a.err.wait("may lose .*min-replicas-to-write 1", 20, after=before))
+        self.may_not_ask(watched, master)
 
         def told():
             done = a.actorctl("--json", "call", "sink", "told")
@@ -131,6 +139,18 @@ class Failover(Case):
         self.assertEqual(self.run_more(a), 0)
         until(lambda: told() == [2000, 0, 0], "all have come", 30)
         until(lambda: self.asked(watched.url, "beta") == "beta", "actorctl follows, too", 30)
+
+    def may_not_ask(self, watched, master):
+        """CONFIG GET, nor, then, INFO."""
+        master.execute_command("ACL", "SETUSER", "lowly", "on", ">x", "~*", "&*", "+@all",
+                               "-config")
+        url = watched.url.replace("://", "://lowly:x@")
+        for rights, words in ("+info", "as a write needs no replica"), \
+                ("-info", "whether a write needs a replica cannot be seen"):
+            master.execute_command("ACL", "SETUSER", "lowly", rights)
+            node = self.start(redis=url, listen="none")
+            self.assertTrue(node.err.wait("may lose .*" + words), words)
+            node.stop()
 
     def asked(self, url, node):
         done = actorctl("--redis", url, "--node", node, "--json", "inspect")

@@ -13,6 +13,7 @@
 static redis_fn *answer;
 static void *answer_arg;
 static char asked[64];
+static const char *waited = "WAIT 2";
 static struct redis_reply heard;
 
 static int command(void *link, redis_fn *fn, void *arg, int argc, const char **argv,
@@ -61,7 +62,7 @@ static void on_written(void *arg, const struct redis_reply *r)
 }
 
 /* What is heard of a write that Redis takes, when it says this to WAIT. */
-static int after(struct failover *f, struct redis_reply waited)
+static int after(struct failover *f, struct redis_reply replicas)
 {
 	const char *argv[] = { "SET", "k", "v" };
 
@@ -71,8 +72,8 @@ static int after(struct failover *f, struct redis_reply waited)
 	heard.type = REDIS_GONE;
 	says(text(REDIS_STR, "OK"));
 	if (answer) {
-		assert_string_equal(asked, "WAIT 2");
-		says(waited);
+		assert_string_equal(asked, waited);
+		says(replicas);
 	}
 	return heard.type;
 }
@@ -120,10 +121,43 @@ static void test_warnings(void **state)
 	failover_free(f);
 }
 
+/* A user who may not CONFIG GET, nor, then, INFO. */
+static void test_who_may_not_ask(void **state)
+{
+	const struct redis_reply no = text(REDIS_ERROR, "NOPERM this user has no permissions");
+	const struct redis_reply none = text(REDIS_STR, "connected_slaves:2\r\n");
+	const struct redis_reply some = text(REDIS_STR, "connected_slaves:2\r\n"
+	                                     "min_slaves_good_slaves:2\r\n");
+	const struct redis_reply one = { .type = REDIS_INT, .integer = 1 };
+	const struct redis_reply nobody = { .type = REDIS_INT, .integer = 0 };
+	struct failover *f = failover_new(&(struct url){ .master = "it" });
+
+	(void)state;
+	failover_see_replicas(f, &none);
+	failover_see_least(f, &no);
+	assert_non_null(strstr(failover_warning(f), "as a write needs no replica"));
+	assert_false(failover_is_told(f));
+	waited = "WAIT 1";
+	failover_see_replicas(f, &some);
+	failover_see_least(f, &no);
+	assert_string_equal(failover_warning(f), "");
+	assert_int_equal(after(f, one), REDIS_STR);
+	assert_int_equal(after(f, nobody), REDIS_ERROR);
+	failover_see_replicas(f, &no);
+	failover_see_least(f, &no);
+	assert_non_null(strstr(failover_warning(f), "cannot be seen"));
+	failover_see_replicas(f, &some);
+	set(f, "1", "1");
+	assert_true(failover_is_told(f));
+	assert_string_equal(failover_warning(f), "");
+	failover_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_writes), cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_who_may_not_ask),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

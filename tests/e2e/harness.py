@@ -39,7 +39,7 @@ BUILD = pathlib.Path(os.environ.get("ACTORD_BUILD") or HERE / "../../build").res
 ACTORD, ACTORCTL = str(BUILD / "actord"), str(BUILD / "actorctl")
 PATIENCE = float(os.environ.get("E2E_PATIENCE", "1"))
 SEED = int(os.environ.get("E2E_SEED") or random.SystemRandom().randrange(1 << 32))
-ENOENT, EARGS, ETIME, EFAIL = -2, -1, -4, -5
+ENOENT, EARGS, EFULL, ETIME, EFAIL = -2, -1, -3, -4, -5
 TROUBLE = re.compile(r"Z error |ERROR: |WARNING: ThreadSanitizer|runtime error:|Sanitizer:")
 running = set()
 

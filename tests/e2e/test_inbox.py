@@ -7,7 +7,7 @@ from threading import Thread
 
 import msgpack
 
-from harness import ETIME, until
+from harness import EFULL, ETIME, until
 from test_nodes import ACTORS, Nodes
 
 
@@ -70,6 +70,29 @@ class InOrder(Nodes):
         self.assertEqual((kind, code), (self.REFUSAL, ETIME))
         self.write([self.ASK, 2, 0, "sink", "told"])
         self.assertEqual(self.answers(2)[2], [self.ANSWER, 1501, 0, 0])
+
+    def test_answers_for_one_node_are_bounded(self):
+        """As long as that node's inbox takes none: behind 64 MiB who asks is refused. All of it
+        goes as one frame, which Redis would not take from 512 MiB on."""
+        self.db.delete(self.OURS)
+
+        def handled():
+            self.db.hset("actord:{nodes}:mallory", mapping={
+                "identity": "mallory", "life": 1, "info": msgpack.packb({"topics": ["hers"]})})
+            self.db.zadd("actord:{nodes}", {"mallory": (self.db.time()[0] + 3600) * 1000})
+            self.db.incr("actord:{nodes}:version")
+            return self.db.xlen(self.INBOX) == 0
+        handled()
+        self.reach(self.beta, "hers")
+        for n in range(90):
+            self.write([self.ASK, n, 600000, "echo", "say", "x" * (1 << 20)])
+        until(handled, "all are asked", 60)
+        self.assertFalse(self.db.exists(self.OURS))
+        self.db.xdel(self.OURS, self.db.xadd(self.OURS, {"f": b""}))
+        found = self.answers(90).values()
+        refused = [x for x in found if x[0] == self.REFUSAL]
+        self.assertTrue(all(x[1:] == [EFULL, "too much waits for your node"] for x in refused))
+        self.assertIn(len(found) - len(refused), (64, 65, 66))
 
 
 class Busy(Nodes):

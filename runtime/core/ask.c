@@ -10,6 +10,7 @@
 #include "ports.h"
 
 enum { TEXT_MAX = 8192, SERIALS = 1 << 27 };    /* bytes of a refusal in words */
+enum { LOOK_1MS = 4096 };       /* waits that are looked through each ms, at most */
 enum { LATE_ANY = 1 };          /* no question has this number: places begin with 1, serials too */
 
 /* --- the table ---------------------------------------------------------------------------- */
@@ -125,11 +126,13 @@ void ask_due(actor *self, struct wait *x, int64_t due_ms)
 	look_by(self, due_ms);
 }
 
-/* A handler is called by one message, so those behind the first get one each. */
+/* A handler is called by one message, so those behind the first get one each. All are looked
+ * through each time, so who waits for many is told a little later: with 16,384 that end one by one
+ * within 2.7 s it was a quarter of a worker's time. */
 uint64_t ask_late(struct worker *w, actor *self, uint64_t number)
 {
 	struct pending *p = self->pending;
-	int64_t now = now_ms(), next = INT64_MAX;
+	int64_t now = now_ms(), next = INT64_MAX, soonest;
 	uint64_t first = 0;
 
 	if (number != LATE_ANY || !p)
@@ -150,7 +153,8 @@ uint64_t ask_late(struct worker *w, actor *self, uint64_t number)
 			first = (uint64_t)x->number;
 	}
 	p->late_ms = INT64_MAX;
-	look_by(self, next);
+	soonest = now + p->size / LOOK_1MS;
+	look_by(self, next > soonest ? next : soonest);
 	return first;
 }
 

@@ -249,8 +249,8 @@ size_t        client_str(actor_ref who, enum client_keep keep, const char *key, 
 enum msg_type client_type(actor_ref who, enum client_keep keep, const char *key);
 size_t        client_user(actor_ref who, char *out, size_t size);       /* its name */
 /* One value; adding begins at 0, total may be NULL. 0 or an error (ACTOR_ENOENT: it has left;
- * ACTOR_ETIME: its disk's part could not be read, and is left alone; ACTOR_EFULL: the disk takes
- * nothing, and 64 MiB wait for it; ACTOR_EFAIL: Redis, which has what is shared, is away or refuses
+ * ACTOR_ETIME: its disk's part could not be read, and is left alone; ACTOR_EFULL: 64 MiB wait for
+ * the disk, which is full or slow; ACTOR_EFAIL: Redis, which has what is shared, is away or refuses
  * to write: actor_why() says so). */
 #define client_set(self, who, keep, key, value) \
 	SITE_(client_set_(self, who, keep, key, &s_, VALUES_(0, value)), 0, value)

@@ -85,8 +85,8 @@ static int key_fits(enum client_keep keep, const char *key)
 	if (!*key || strlen(key) > KEEP_KEY_MOST || keep > KEEP_TODAY)
 		return ACTOR_EARGS;
 	if ((keep == KEEP_LOCAL || keep == KEEP_TODAY) && keyed_waiting() > KEEP_WAITING_MOST)
-		return why_set(&kin_why, ACTOR_EFULL, "the disk takes nothing, and too much waits "
-		               "for it");
+		return why_set(&kin_why, ACTOR_EFULL, "too much waits for the disk: it is full, or "
+		               "slow");
 	return keep == KEEP_SHARED ? may_share() : 0;
 }
 

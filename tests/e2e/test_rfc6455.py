@@ -440,6 +440,15 @@ class Case7(Rfc6455):
         self.assertEqual(raw.rest(), ([], 1000))
         self.assertEqual(raw.rest(), ([], None))        # and it is the node that hangs up
 
+    def test_closed_by_the_node(self):
+        """Who answers its close is hung up on then; who does not, some seconds later (7.1.1)."""
+        for behind in self.closing(struct.pack("!H", 1007)), b"":
+            raw = self.open()
+            raw.send(frame(TEXT, b"{"))
+            self.assertEqual(raw.rest(), ([], 1007))
+            raw.send(behind)
+            self.assertEqual(raw.rest(), ([], None))
+
     def test_after_the_close(self):
         """7.1.2 to 7.1.5: neither pongs nor answers to what comes behind it."""
         call, _ = called(b"x")

@@ -374,9 +374,18 @@ void journal_settle(void)
 		pthread_cond_signal(&changed);
 }
 
+/* What is written to a file without a name is gone with the process. (Without a folder it is to be
+ * so.) */
+static int removed(void)
+{
+	struct stat st;
+
+	return strchr(path, '/') && !fstat(fd, &st) && !st.st_nlink ? ENOENT : 0;
+}
+
 int journal_sync(void)
 {
-	int error = fdatasync(fd) < 0 ? errno : 0;
+	int error = fdatasync(fd) < 0 ? errno : removed();
 
 	pthread_mutex_lock(&lock);
 	if (error && !unsynced) {

@@ -35,6 +35,7 @@ static struct {
 const char *disk_words(int error)
 {
 	return error == MDB_MAP_FULL ? "the store is full"
+	       : error == ENOENT ? "its file in the state folder has been removed"
 	       : error == EIO ? "No space left on the device, or it cannot be written"
 	                      : mdb_strerror(error);
 }
@@ -67,9 +68,18 @@ bool disk_changes(void)
 	return disk.change != NULL;
 }
 
+/* What is written to a file without a name is gone with the process. */
+static int removed(void)
+{
+	struct stat st;
+	int fd;
+
+	return !mdb_env_get_fd(disk.env, &fd) && !fstat(fd, &st) && !st.st_nlink ? ENOENT : 0;
+}
+
 int disk_commit(void)
 {
-	int error = disk.error;
+	int error = disk.error ? disk.error : removed();
 
 	if (error)
 		mdb_txn_abort(disk.change);

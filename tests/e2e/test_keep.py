@@ -6,6 +6,7 @@ and for a day, through kill -9 and on two nodes."""
 import json
 import pathlib
 import re
+import shutil
 import signal
 import unittest
 
@@ -305,6 +306,22 @@ class Store(Keep):
 
         until(added, "added within the term", 60)
         until(lambda: self.call(runtime, "get", "tries") == [], "its time is over")
+
+    def test_removed_while_it_runs(self):
+        """Nothing is said to be kept that is gone with the process."""
+        runtime = self.begin(redis="none", stop=False)
+        self.addCleanup(runtime.stop, trouble=TROUBLE)
+        ann = self.login(runtime, "ann")
+        self.call(runtime, "put", "k", "1")
+        shutil.rmtree(runtime.state)
+        self.assertIn("removed", self.fails(runtime.actorctl("call", "store", "put", "k", "2"), 1))
+        self.assertEqual(self.call(runtime, "get", "k"), [1])
+        ann.call("set", LOCAL, "gold", 1, tpc="purse")
+        self.assertIsNotNone(runtime.err.wait("to be kept could not be written: .* removed"))
+        patch = HERE / "../../patches/counter_cap.c"
+        runtime.actorctl("patch", "apply", patch)       # may be in force before it is found out
+        self.assertIsNotNone(runtime.err.wait("no more patches are taken"))
+        self.assertEqual(runtime.actorctl("patch", "apply", patch).code, 6)
 
     def test_not_for_clients(self):
         runtime = self.start()

@@ -89,16 +89,21 @@ static void say_ready(struct node *n)
 	const char *listen = n->gateway ? gateway_address(n->gateway) : "none";
 	const char *port = strrchr(listen, ':'), *redis = n->bus ? n->config->redis_url : "none";
 	bool all = strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0;
+	struct buf now = { 0 };
 	int any;                /* as much of it as any client takes */
 
 	n->ready = true;
 	if (n->server)
 		redis = server_url(n->server);
+	else if (n->bus && (strstr(redis, "sentinel://") || strstr(redis, "cluster://")) &&
+	         bus_url(n->bus, &now))
+		redis = now.p;
 	any = strncmp(redis, "rediss", 6) == 0 ? (int)strcspn(redis, "?") : -1;
 	printf("ready listen=%s%s redis=%.*s control=%s node=%s state=%s version=%s\n",
 	       all ? "127.0.0.1" : "", all ? port : listen, any, redis, control_path(n->control),
 	       n->name, state_path(n->state), ACTORD_VERSION);
 	fflush(stdout);
+	buf_fini(&now);
 	control_ready(n->control);
 	tell_group(n, "started");
 }

@@ -508,8 +508,7 @@ void bus_info(const struct bus *b, struct bus_info *out)
 	*out = (struct bus_info){
 		.connected = b->ready, .url = b->shown.p, .trouble = b->said,
 		.warning = wire_warning(b->wire),
-		.taken = in.taken, .answered = in.answered,
-		.published = answers.sent,
+		.taken = in.taken, .answered = in.answered, .published = answers.sent,
 		.refused = in.refused + answers.dropped + nodes.in.refused,
 		.pending = in.pending + in.held + answers.waiting + calls_waiting(b->calls) +
 		           nodes.in.pending + nodes.in.held + nodes.out.waiting,
@@ -520,6 +519,11 @@ void bus_info(const struct bus *b, struct bus_info *out)
 		.topics = topics_count(b->topics), .streams = streams_read(b->streams),
 		.elsewhere = nodes.elsewhere,
 	};
+}
+
+bool bus_url(const struct bus *b, struct buf *out)
+{
+	return b->ready && wire_url(b->wire, out);
 }
 
 unsigned bus_nodes(const struct bus *b, struct buf *rows)

@@ -39,6 +39,9 @@ struct bus *bus_new(struct loop *l, const struct bus_config *c, struct why *why)
 /* Each time the link is up and all is subscribed; up false: and when that is over. */
 void bus_on_change(struct bus *b, void (*fn)(void *arg, bool up), void *arg);
 void bus_info(const struct bus *b, struct bus_info *out);
+/* Appends a URL, with its password, by which any client reaches the Redis of now. False: it is
+ * away. */
+bool bus_url(const struct bus *b, struct buf *out);
 /* A map for each node on this Redis, this one first; their number. */
 unsigned bus_nodes(const struct bus *b, struct buf *rows);
 void bus_quiet(struct bus *b);          /* takes nothing more; answers still go out */

@@ -492,6 +492,22 @@ int64_t link_id(const struct link *k, enum link_lane lane)
 	return k->state == UP ? k->end[lane].id : 0;
 }
 
+bool link_url(const struct link *k, struct buf *out)
+{
+	struct url url;
+
+	if (!k || k->state != UP)
+		return false;
+	url = k->url;
+	url.hosts[0] = url.master[0] = 0;
+	if (k->where)
+		snprintf(url.host, sizeof url.host, "%s", where_host(k->where));
+	url.port = k->port;
+	url_write(&url, true, out);
+	explicit_bzero(url.password, sizeof url.password);
+	return true;
+}
+
 const char *link_warning(const struct link *k)
 {
 	return k->state == UP && k->failover ? failover_warning(k->failover) : "";

@@ -38,6 +38,8 @@ bool link_up(const struct link *k);
 /* Lives as long as k. LINK_CHANNELS has none. Not up: ACTOR_EFAIL. */
 const struct redis_port *link_port(struct link *k, enum link_lane lane);
 int64_t link_id(const struct link *k, enum link_lane lane);     /* CLIENT ID, or 0: not up */
+/* Appends a URL, with its password, by which any client reaches the same Redis. False: not up. */
+bool link_url(const struct link *k, struct buf *out);
 /* What the operator should set, as a failover may lose what was acknowledged; "": nothing. */
 const char *link_warning(const struct link *k);
 size_t  link_unsent(const struct link *k);      /* bytes of commands that wait for the socket */

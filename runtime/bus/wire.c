@@ -42,6 +42,11 @@ const struct redis_port *wire_port(struct wire *w, enum link_lane lane)
 	return w->link ? link_port(w->link, lane) : cluster_port(w->cluster, lane);
 }
 
+bool wire_url(const struct wire *w, struct buf *out)
+{
+	return link_url(w->link ? w->link : cluster_channels(w->cluster), out);
+}
+
 const char *wire_warning(const struct wire *w)
 {
 	return w->link ? link_warning(w->link) : cluster_warning(w->cluster);

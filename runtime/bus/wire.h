@@ -13,6 +13,8 @@ struct wire *wire_new(struct loop *l, const struct link_config *c, const struct 
 void wire_free(struct wire *w);
 bool wire_up(const struct wire *w);
 const struct redis_port *wire_port(struct wire *w, enum link_lane lane);
+/* See link_url(); a Cluster's: of one of its masters. */
+bool wire_url(const struct wire *w, struct buf *out);
 const char *wire_warning(const struct wire *w);         /* see link_warning() */
 size_t wire_unsent(const struct wire *w);
 /* Ends what waits on this lane; fn may be told 0: nothing waits there yet. */

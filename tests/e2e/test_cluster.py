@@ -194,6 +194,7 @@ class Messages(Clustered):
 
     def test_programs_and_patches(self):
         node = self.node("alpha")
+        self.assertIn(int(node.ready["redis"].split(":")[2].split("/")[0]), self.cluster.ports)
         self.answers("rpc", ["args: x, y."])
         self.cluster.move("rpc", lambda: self.answers("rpc", ["args: x, y."]))
         self.answers("rpc", ["args: x, y."])

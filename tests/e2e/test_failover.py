@@ -99,6 +99,10 @@ class Failover(Case):
     def test_the_nodes_follow(self):
         watched = self.watched(self)
         a = self.node("alpha", "spring.c", watched.url)
+        # By whatever any client takes, as far as that is known now.
+        of = redis.Redis.from_url(a.ready["redis"].replace("rediss:", "redis:"))
+        self.assertEqual(of.connection_pool.connection_kwargs["port"], watched.master())
+        self.assertEqual(of.connection_pool.connection_kwargs["db"], 1)
         # One of those named is not there; and nobody has said that a write needs a replica.
         self.assertTrue(a.err.wait("connected to %s://" % watched.scheme))
         self.assertTrue(a.err.wait("may lose .*min-replicas-to-write 1"))

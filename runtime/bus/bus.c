@@ -442,7 +442,7 @@ static void parts_new(struct bus *b)
 	b->wire = wire_new(b->loop, &(struct link_config){ &b->url, name.p, b->reply, false },
 	                   &events, b);
 	buf_fini(&name);
-	b->topics = topics_new();
+	b->topics = topics_new(url_is_cluster(&b->url));
 	b->outbox = outbox_new(wire_port(b->wire, LINK_COMMANDS), !url_is_cluster(&b->url),
 	                       go_on, b);
 	in.outbox = b->outbox;

@@ -312,7 +312,7 @@ int peer_take(struct peer *p, actor *self, const msg *m, bool client)
 	int left_ms = core_left_ms(m), rc = 0;
 
 	if (!*msg_str(m, 1))
-		return watch(p, m);
+		return left_ms ? refuse(self, m, ACTOR_ENOENT, "handlers have names") : watch(p, m);
 	if (left_ms)
 		rc = ask(p, self, m, client, left_ms);
 	else

@@ -18,6 +18,7 @@ struct topics {
 	void *tree;             /* of struct topic, by name */
 	struct topic **all;
 	unsigned n, room;
+	bool cluster;
 	bool said;              /* that a name has no stream: once, as such may come and go */
 };
 
@@ -26,9 +27,12 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct topic *)a)->name, ((const struct topic *)b)->name);
 }
 
-struct topics *topics_new(void)
+struct topics *topics_new(bool cluster)
 {
-	return mem_alloc(sizeof(struct topics));
+	struct topics *s = mem_alloc(sizeof *s);
+
+	s->cluster = cluster;
+	return s;
 }
 
 static void keep(void *node)
@@ -70,14 +74,21 @@ static bool has_our_stream(const char *name)
 	       !strcmp(name, "nodes") || !strcmp(name, "rollouts");
 }
 
+/* A stream and what goes with it are to be in one slot of a Cluster: an empty tag is none. */
+static bool is_untagged(const struct topics *s, const char *name)
+{
+	return s->cluster && *name == '}';
+}
+
 static struct topic *add(struct topics *s, const char *name)
 {
 	struct topic *t = mem_alloc(sizeof *t);
 
-	t->streamless = has_our_stream(name);
+	t->streamless = has_our_stream(name) || is_untagged(s, name);
 	if (t->streamless && !s->said)
-		log_line(LOG_WARN, "bus", "actord:{%s} is the runtime's own: what is sent to %s by "
-		         "stream does not arrive; give the actor another name", name, name);
+		log_line(LOG_WARN, "bus", "actord:{%s} is %s: what is sent to %s by stream does "
+		         "not arrive; give the actor another name", name, is_untagged(s, name) ?
+		         "in another slot than the keys beside it" : "the runtime's own", name);
 	s->said = s->said || t->streamless;
 	t->len = strlen(name);
 	t->name = mem_string(name, t->len);

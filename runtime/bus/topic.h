@@ -28,13 +28,13 @@ struct topic {
 	bool waiting;
 	unsigned uses;                  /* of who else points at it, for longer than a call */
 	struct shared *stream;          /* streams.h's; NULL: none is read */
-	bool streamless;                /* the runtime has a stream of that name */
+	bool streamless;                /* the runtime has a stream of that name, or none can be */
 	unsigned popped;                /* lists.h's: the pop that it was part of last */
 	unsigned front;                 /* waited.h's: the pop that brought something; 0: none */
 };
 
 struct topics;
-struct topics *topics_new(void);
+struct topics *topics_new(bool cluster);
 void topics_free(struct topics *s);     /* and what is held, unanswered */
 struct topic *topics_find(const struct topics *s, const char *name);    /* hosted, or NULL */
 struct topic *topics_known(const struct topics *s, const char *name);   /* hosted lately, or NULL */

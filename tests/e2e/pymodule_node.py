@@ -31,6 +31,9 @@ def main():
     def fails():
         raise ValueError("as it was told to")
 
+    def leaves():
+        raise gevent.GreenletExit
+
     def hang(n):
         say("hangs", n, node.again)
         if not node.again:
@@ -70,6 +73,8 @@ def main():
     app.register("two", lambda: (1, "zwei"))
     app.register("odd", object)
     app.register("fails", fails)
+    app.register("exits", lambda: sys.exit(3))
+    app.register("leaves", leaves)
     app.register("hang", hang)
     app.register("note", lambda n: say("note", n, node.again))
     app.register("hit", lambda by: node.ask("counter", "hit", by)[0])

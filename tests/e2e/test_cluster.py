@@ -192,6 +192,12 @@ class Messages(Clustered):
             heard.close()
             self.assertFalse(self.db.exists(ct))
 
+    def test_a_name_that_is_no_tag(self):
+        """Its stream and that of its dead letters would be in two slots: it has none."""
+        node = self.start("--node", "alpha", "--topic", "}x", listen="none", redis=self.cluster.url)
+        self.assertTrue(node.err.wait("actord:{}x} is in another slot than the keys beside it"))
+        self.assertEqual(Caller(self.db).call("}x", "test", "x", "y"), ["args: x, y."])
+
     def test_programs_and_patches(self):
         node = self.node("alpha")
         self.assertIn(int(node.ready["redis"].split(":")[2].split("/")[0]), self.cluster.ports)

@@ -11,7 +11,7 @@ import unittest
 import msgpack
 import redis
 
-from harness import ENOENT, HERE, Case, Lines, RedisServer, Refused, running, until
+from harness import EFAIL, ENOENT, HERE, Case, Lines, RedisServer, Refused, running, until
 
 
 class Python:
@@ -184,6 +184,21 @@ class Nodes(Case):
             parts.feed(answer[b"f"])
             self.assertEqual(list(parts)[1:], [[2, n, n + 2]])
         self.assertEqual(len([x for x in node.complained.lines if "parts of kind 99" in x]), 1)
+
+    def test_what_ends_a_greenlet_or_a_process(self):
+        """Ends the call, with an error, whichever way it came."""
+        node = self.python()
+        for func in "exits", "leaves":
+            data = json.dumps({"func": func, "args": [], "ct": "t", "cb": "c"})
+            for send in (lambda: self.db.rpush("old python", data),
+                         lambda: self.db.publish("old python", data),
+                         lambda: self.db.xadd("actord:{sums}", {"m": data})):
+                send()
+                self.assertEqual(json.loads(self.db.blpop("t", 10)[1])["err"]["code"], EFAIL)
+            self.assertIn("Exit", self.runtime.actorctl("call", "sums", func).err)
+        self.answers(node)
+        self.assertEqual(self.runtime.actorctl("call", "sums", "add", "1", "1").out, "2\n")
+        self.assertIn("handlers have names", self.runtime.actorctl("call", "sums", "").err)
 
     def answers(self, node):
         """By list, channel and stream, in the encoding of the call."""

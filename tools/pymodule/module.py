@@ -117,6 +117,9 @@ class ModuleManager:
         except TypeError as wrong:
             raise Refused(EARGS, "%s: %s" % (f, wrong)) from None
 
+    def _ends(self):
+        return not self.mods or any(m.closeSig for m in self.mods.values())
+
     def call(self, f, args):
         """As dispatch(), but whatever is wrong is a Refused with the reason."""
         func = self.cmd_tables.get(f)
@@ -126,9 +129,11 @@ class ModuleManager:
         self._bind(f, func, args)
         try:
             return func(*args)
-        except Refused:
+        except (Refused, KeyboardInterrupt):
             raise
-        except (Exception, gevent.Timeout) as wrong:    # a Timeout is no Exception
+        except BaseException as wrong:          # a Timeout, or a sys.exit(), is no Exception
+            if isinstance(wrong, gevent.GreenletExit) and self._ends():
+                raise
             print(traceback.format_exc(), file=sys.stderr, flush=True)
             raise Refused(EFAIL, "%s: %s: %s" % (f, type(wrong).__name__,
                                                  words_of(wrong))) from wrong

@@ -176,6 +176,8 @@ class Node(Linked):
         if to in self.topics:
             return None
         hosts = [p for p in self._peers.values() if p.here and to in p.topics]
+        if to.startswith("list:"):
+            raise Refused(ENOENT, "%s: lists are an RPCModule's: call() and ask()" % to)
         if not hosts:
             raise Refused(ENOENT, "no node has an actor %s (this one has looked %s)" %
                           (to, "since " + self.since if self.joined.is_set() else "for none yet"))

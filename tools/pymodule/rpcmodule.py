@@ -28,6 +28,7 @@ class RPCModule(link.Linked):
         self._numbers, self._asks, self._readers = itertools.count(1), {}, []
         self._mine = "%s:answers:%s" % (self.topic, uuid.uuid4().hex)
         self._asking = False
+        self.lua_scripts, self.alive = {}, True         # the ancestor's, for who subclasses this
 
     # --- calling ---
 

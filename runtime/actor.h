@@ -233,7 +233,8 @@ actor_ref actor_pick(const char *group, enum actor_choice by, const char *key); 
 /* What a client keeps, read at once and without waiting; who: its session, as msg_from() gives it.
  * 0 where there is nothing of that type, and of a client of another node, whose name alone is known
  * (setting is ACTOR_ENOENT). Texts are cut to size; their length is returned.
- * Of each kind 256 keys (ACTOR_ENOMEM: one more), of 128 bytes, with values of 64 KiB at most. */
+ * Of each kind 256 keys (ACTOR_ENOMEM: one more), of 128 bytes, with values of 64 KiB at most,
+ * as msgpack has them. */
 enum client_keep {
 	KEEP_TEMP,              /* the session's own, gone with it */
 	KEEP_LOCAL,             /* the user's, on this node's disk, at most some 20 ms after it is

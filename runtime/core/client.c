@@ -82,12 +82,33 @@ static int share(actor *self, const struct keep_task *t, const char *command, co
 /* Before anything is changed. */
 static int key_fits(enum client_keep keep, const char *key)
 {
-	if (!*key || strlen(key) > KEEP_KEY_MOST || keep > KEEP_TODAY)
-		return ACTOR_EARGS;
+	size_t len = strlen(key);
+
+	if (!len || len > KEEP_KEY_MOST)
+		return why_set(&kin_why, ACTOR_EARGS, "a key has 1 to %d bytes, not %zu",
+		               KEEP_KEY_MOST, len);
+	if (keep > KEEP_TODAY)
+		return why_set(&kin_why, ACTOR_EARGS, "there is no such kind of keep: %d",
+		               (int)keep);
 	if ((keep == KEEP_LOCAL || keep == KEEP_TODAY) && keyed_waiting() > KEEP_WAITING_MOST)
 		return why_set(&kin_why, ACTOR_EFULL, "too much waits for the disk: it is full, or "
 		               "slow");
 	return keep == KEEP_SHARED ? may_share() : 0;
+}
+
+/* An error of keep.h's, in words. */
+static int say(int error, const char *key)
+{
+	switch (error) {
+	case 0: return 0;
+	case ACTOR_ENOENT: return why_set(&kin_why, error, "no client of this node, or it left");
+	case ACTOR_ETIME: return why_set(&kin_why, error, "what the user keeps on this node's disk "
+		                         "could not be read");
+	case ACTOR_EARGS: return why_set(&kin_why, error, "%s is no int, or it would go beyond 64 "
+		                         "bits", key);
+	default: return why_set(&kin_why, error, "there are as many keys as may be, and %s is not "
+		                "one of them", key);
+	}
 }
 
 static void pack_arg(struct buf *b, const struct arg *a)
@@ -105,7 +126,7 @@ static int set(actor *self, actor_ref who, enum client_keep keep, const char *ke
                struct packed value)
 {
 	struct keep_task t = { .user = "" };
-	int error = keep_write(who, keep, key, value, &t);
+	int error = say(keep_write(who, keep, key, value, &t), key);
 
 	if (error || !(t.save || t.tell))
 		return error;
@@ -127,7 +148,9 @@ int client_set_(actor *self, actor_ref who, enum client_keep keep, const char *k
 	if (arg.type == VALUE_NULL)
 		return client_drop(self, who, keep, key);
 	pack_arg(&b, &arg);
-	error = b.len > KEEP_VALUE_MOST ? ACTOR_EARGS : set(self, who, keep, key, packed_of(&b));
+	error = b.len <= KEEP_VALUE_MOST ? set(self, who, keep, key, packed_of(&b))
+	        : why_set(&kin_why, ACTOR_EARGS, "the value of %s takes %zu bytes, %d may be", key,
+	                  b.len, KEEP_VALUE_MOST);
 	buf_fini(&b);
 	return error;
 }
@@ -147,7 +170,7 @@ int client_add(actor *self, actor_ref who, enum client_keep keep, const char *ke
 	int64_t sum = 0;
 	int error = key_fits(keep, key);
 
-	error = error ? error : keep_add(who, keep, key, by, &sum, &t);
+	error = error ? error : say(keep_add(who, keep, key, by, &sum, &t), key);
 	if (error)
 		return error;
 	if (total)

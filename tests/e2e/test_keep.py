@@ -63,7 +63,13 @@ class Sessions(Keep):
         self.assertEqual([self.number(second, k, "gold") for k in range(4)], [0, 16, 17, 18])
         second.close()
         for wrong in "", "x" * 129:
-            self.refused(EFAIL, ann.call, "set", LOCAL, wrong, 1, tpc="purse")
+            said = self.refused(EFAIL, ann.call, "set", LOCAL, wrong, 1, tpc="purse")
+            self.assertIn("set: -1: a key has 1 to 128 bytes", said)
+        said = self.refused(EFAIL, ann.call, "set", LOCAL, "big", "x" * 65536, tpc="purse")
+        self.assertIn("the value of big takes 65541 bytes, 65536 may be", said)
+        ann.call("set", LOCAL, "word", "x", tpc="purse")
+        said = self.refused(EFAIL, ann.call, "add", LOCAL, "word", 1, tpc="purse")
+        self.assertIn("add: -1: word is no int", said)
 
     def test_names_do_not_meet(self):
         """Users whose names begin alike share nothing on the disk, and find what they had."""

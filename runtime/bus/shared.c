@@ -23,6 +23,9 @@
 #include "value.h"
 
 enum { SAY_MS = 5000 };
+/* Dead letters of a topic, beyond which none is added of what nobody died of: who misspells a
+ * handler does not fill Redis. */
+#define ASIDE_MOST "10000"
 
 void shared_say(struct share *s, const char *about, const char *text)
 {
@@ -56,20 +59,25 @@ static const char ack_script[] =
 	" return 1";
 
 /* ARGV: id, what goes back, again, what is set aside, why, whose it has to be still, how often that
- * has killed: 0, or "" where it may be sent again. */
+ * has killed: 0, or "" where it may be sent again; how many are kept. 2: it is not, as
+ * there are so many. */
 static const char part_script[] =
 	"local p = redis.pcall('XPENDING', KEYS[1], 'actord', ARGV[1], ARGV[1], 1)"
 	" if p.err and not string.find(p.err, 'NOGROUP') then return p end"
 	" if #p == 1 and p[1][2] ~= ARGV[6] then return 0 end"
+	" local full = 1"
 	" if #p == 1 then"
-	"  if ARGV[4] ~= '' then redis.call('XADD', KEYS[2], '*', 'm', ARGV[4], 'id', ARGV[1],"
+	/* no entry's: behind a write that is allowed at the memory limit others are, too */
+	"  redis.call('XACK', KEYS[1], 'actord', '0-0')"
+	"  if ARGV[4] ~= '' and redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[8]) then full = 2"
+	"  elseif ARGV[4] ~= '' then redis.call('XADD', KEYS[2], '*', 'm', ARGV[4], 'id', ARGV[1],"
 	"   'deaths', ARGV[7], 'reason', ARGV[5]) end"
 	"  if ARGV[2] ~= '' then"
 	"   redis.call('XADD', KEYS[1], '*', 'm', ARGV[2], 'again', ARGV[3]) end"
 	" end"
 	" redis.call('XACK', KEYS[1], 'actord', ARGV[1])"
 	" redis.call('XDEL', KEYS[1], ARGV[1])"
-	" return 1";
+	" return full";
 
 static void forget(struct delivery *d)
 {
@@ -96,6 +104,10 @@ static void on_acked(void *arg, const struct redis_reply *r)
 		return;                 /* shared_ack_again() */
 	if (!taken)
 		shared_say(s, st->key, r->str);
+	else if (r->type == REDIS_INT && r->integer == 2)
+		log_line(LOG_WARN, "bus", "%s: what of %s cannot be handled is dropped: %s has "
+		         ASIDE_MOST " already; see actorctl dead list", st->topic->name, d->id,
+		         st->dead);
 	if (taken || (!d->bad.len && strstr(r->str, "WRONGTYPE")))     /* of st->dead: again */
 		forget(d);
 	s->settled(st, taken);
@@ -108,10 +120,10 @@ static void ack_part(struct delivery *d)
 	const struct redis_port *port = st->share->commands;
 	const char *argv[] = { "EVAL", part_script, "2", st->key, st->dead, d->id, d->rest.p,
 	                       d->again ? "1" : "0", d->bad.p, d->why.text, st->share->node,
-	                       d->broken ? "0" : "" };
+	                       d->broken ? "0" : "", ASIDE_MOST };
 	size_t len[] = { 4, sizeof part_script - 1, 1, strlen(st->key), strlen(st->dead),
 	                 strlen(d->id), d->rest.len, 1, d->bad.len, strlen(d->why.text),
-	                 strlen(st->share->node), d->broken };
+	                 strlen(st->share->node), d->broken, sizeof ASIDE_MOST - 1 };
 
 	d->acking = !port->command(port->link, on_acked, d, ARRAY_LEN(argv), argv, len);
 }
@@ -270,8 +282,35 @@ static void no_messages(struct delivery *d, const struct redis_reply *fields)
 	buf_fini(&map);
 }
 
-static void deliver(struct shared *st, const struct redis_reply *e, struct packed in, bool again)
+static bool named(const struct redis_reply *field, const char *name)
 {
+	return field[0].type == REDIS_STR && field[1].type == REDIS_STR &&
+	       !strcmp(field->str, name);
+}
+
+/* Who writes several fields m means them all. False: there is nothing in any. */
+static bool split_all(struct delivery *d, const struct redis_reply *fields)
+{
+	bool hosted = core_is_topic(d->stream->topic->ref), any = false;
+
+	for (size_t i = 0; i + 1 < fields->items; i += 2) {
+		const struct redis_reply *m = &fields->item[i + 1];
+		struct packed in = { (const uint8_t *)m->str, (const uint8_t *)m->str + m->len };
+
+		if (!named(&fields->item[i], "m") || !m->len)
+			continue;
+		any = true;
+		if (hosted)
+			split(d, in);
+		else
+			buf_add(&d->rest, m->str, m->len);
+	}
+	return any;
+}
+
+static void deliver(struct shared *st, const struct redis_reply *e, bool again)
+{
+	const struct redis_reply *fields = &e->item[1];
 	struct delivery *d = mem_alloc(sizeof *d);
 
 	snprintf(d->id, sizeof d->id, "%s", e->item[0].str);
@@ -282,12 +321,8 @@ static void deliver(struct shared *st, const struct redis_reply *e, struct packe
 	d->again = again;
 	d->lease = core_lease();
 	st->share->open++;
-	if (in.at == in.end && e->item[1].items)      /* else it has been deleted */
-		no_messages(d, &e->item[1]);
-	else if (!core_is_topic(st->topic->ref))
-		buf_add(&d->rest, in.at, (size_t)(in.end - in.at));
-	else
-		split(d, in);
+	if (!split_all(d, fields) && fields->items)     /* else it has been deleted */
+		no_messages(d, fields);
 	shared_delivered(d);
 }
 
@@ -301,34 +336,17 @@ bool shared_ours(struct shared *st)
 	return ours;
 }
 
-/* Who writes several fields m means them all. */
 void shared_take(struct shared *st, const struct redis_reply *e, bool again)
 {
 	const struct redis_reply *fields = e->items == 2 ? &e->item[1] : NULL;
-	struct packed in = { NULL, NULL };
-	struct buf all = { 0 };
 
 	if (!fields || e->item[0].type != REDIS_STR || shared_has(st, e->item[0].str) ||
 	    !shared_ours(st))
 		return;
-	for (size_t i = 0; i + 1 < fields->items; i += 2) {
-		const struct redis_reply *name = &fields->item[i], *value = name + 1;
-
-		if (name->type != REDIS_STR || value->type != REDIS_STR)
-			continue;
-		if (!strcmp(name->str, "m") && in.at) {
-			if (!all.len)
-				buf_add(&all, in.at, (size_t)(in.end - in.at));
-			buf_add(&all, value->str, value->len);
-		} else if (!strcmp(name->str, "m")) {
-			in.at = (const uint8_t *)value->str;
-			in.end = in.at + value->len;
-		} else if (!strcmp(name->str, "again")) {
-			again = again || !strcmp(value->str, "1");
-		}
-	}
-	deliver(st, e, all.len ? packed_of(&all) : in, again);
-	buf_fini(&all);
+	for (size_t i = 0; i + 1 < fields->items; i += 2)
+		again = again || (named(&fields->item[i], "again") &&
+		                  !strcmp(fields->item[i + 1].str, "1"));
+	deliver(st, e, again);
 }
 
 /* --- the face ----------------------------------------------------------------------------- */

@@ -355,9 +355,12 @@ class Nodes(Case):
 
     def test_what_of_a_stream_is_not_handled(self):
         """It is a dead letter, as of a node in C, unless whoever asked can be told."""
-        self.python()
+        node = self.python()
         self.db.delete("actord:{sums}:dead")    # of other tests
-        good, later = (msgpack.packb({"func": f, "args": [1]}) for f in ("note", "later"))
+
+        def note(n, func="note"):
+            return msgpack.packb({"func": func, "args": [n]})
+        good, later = note(1), note(1, "later")
         for m, bad, reason in ((good + later, later, b"no function later"),
                                (good + b"\xc0" + good, b"\xc0", b"not a map"),
                                (good + b"\xc1" + good, b"\xc1" + good, b"behind 1 values"),
@@ -375,6 +378,15 @@ class Nodes(Case):
                 until(lambda: (self.db.xlen("actord:{sums}:dead"),
                                self.db.xlen("actord:{sums}")) == (1, 0), "it is there again")
                 self.db.delete("actord:{sums}:dead")
+        # Where it cannot be put aside the rest is not handled again; all fields m are meant.
+        self.db.set("actord:{sums}:dead", "a key of another type")
+        self.db.execute_command("XADD", "actord:{sums}", "*", "m", note(11), "m", later, "again", 1)
+        node.said.wait(r'^\["note", 11, true\]')
+        node.complained.wait("sums.*WRONGTYPE")
+        self.db.delete("actord:{sums}:dead")
+        until(lambda: self.db.xlen("actord:{sums}:dead"), "it is put aside")
+        self.assertEqual(len([x for x in node.said.lines if x.startswith('["note", 11')]), 1)
+        self.db.delete("actord:{sums}:dead")
         self.db.xadd("actord:{sums}", {"m": msgpack.packb({"func": "later", "ct": "t", "cb": "c"})})
         self.assertIn(b"no function later", self.db.blpop("t", 10)[1])
 

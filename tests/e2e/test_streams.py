@@ -353,12 +353,29 @@ class Bad(Streams):
         self.empty("sink")
         self.assertEqual(node.json("dead", "list", "sink"), [])
 
+    def test_a_full_redis_is_drained_of_it(self):
+        node = self.node("alpha", SINK)
+        self.db.xadd(key("sink"), {"m": message("put", 1, 1)})
+        self.empty("sink")
+        node.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(node.process.send_signal, signal.SIGCONT)
+        for n in range(3):
+            self.db.xadd(key("sink"), {"m": message("put", 1, n + 2) + message("later")})
+        self.db.config_set("maxmemory", 1)
+        node.process.send_signal(signal.SIGCONT)
+        self.empty("sink")
+        self.assertEqual(self.db.xlen(key("sink") + ":dead"), 3)
+        self.db.config_set("maxmemory", 0)
+        self.assertEqual(self.told(node), [4, 0, 0])
+
     def test_several_fields(self):
         node = self.node("alpha", SINK)
         self.db.execute_command("XADD", key("sink"), "*", "m", message("put", 1, 1), "x", "y",
                                 "m", message("put", 1, 2), "m", message("put", 1, 3))
+        as_json = [json.dumps({"func": "put", "args": [1, n]}) for n in (4, 5)]
+        self.db.execute_command("XADD", key("sink"), "*", "m", as_json[0], "m", as_json[1])
         self.empty("sink")
-        self.assertEqual(self.told(node), [3, 0, 0])
+        self.assertEqual(self.told(node), [5, 0, 0])
 
     def test_a_key_of_another_type_in_its_place(self):
         self.db.set(key("echo"), "something else")

@@ -11,21 +11,45 @@ from . import link, wire
 from .wire import EARGS, ENOENT, Refused
 
 GROUP, READ_MOST, BLOCK_MS, CLAIM_MOST = "actord", 64, 2000, 100
-CLAIM_IDLE_MS, LOOK_S, LOOK_FIRST_S, DEATHS = 1000, 10, 3.1, 3
+CLAIM_IDLE_MS, LOOK_S, LOOK_FIRST_S, DEATHS, ASIDE_MOST = 1000, 10, 3.1, 3, 10000
 
+# An XACK of no entry first: behind a write that is allowed at the memory limit others are, too.
 DONE = """
+redis.call('XACK', KEYS[1], 'actord', '0-0')
+local full = ARGV[2] ~= '' and redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[5])
+if ARGV[2] ~= '' and not full then
+redis.call('XADD', KEYS[2], '*', 'm', ARGV[2], 'id', ARGV[1], 'deaths', ARGV[3], 'reason',
+ ARGV[4]) end
 redis.call('XACK', KEYS[1], 'actord', ARGV[1])
-return redis.call('XDEL', KEYS[1], ARGV[1])"""
+redis.call('XDEL', KEYS[1], ARGV[1])
+return full and 1 or 0"""
 
 BURY = """
 local e = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
 redis.call('XACK', KEYS[1], 'actord', ARGV[1])
 if not e then return 0 end
 local m = ''
-for i = 1, #e[2], 2 do if e[2][i] == 'm' then m = e[2][i + 1] end end
+for i = 1, #e[2], 2 do if e[2][i] == 'm' then m = m .. e[2][i + 1] end end
 redis.call('XADD', KEYS[2], '*', 'm', m, 'id', ARGV[1], 'deaths', ARGV[2], 'reason', ARGV[3])
 redis.call('XDEL', KEYS[1], ARGV[1])
 return 1"""
+
+
+class Fields(dict):
+    """Of an entry, as redis-py has them; and all of them, as a name may stand there twice."""
+
+    def __init__(self, pairs):
+        names, values = pairs[::2], pairs[1::2]
+        super().__init__(zip(names, values))
+        self.pairs = list(zip(names, values))
+
+
+def entries_of(reply, **_):
+    return [(one[0], Fields(one[1] or [])) for one in reply or [] if one]
+
+
+def streams_of(reply, **_):
+    return [[key, entries_of(entries)] for key, entries in reply or []]
 
 
 class Shared:
@@ -34,8 +58,10 @@ class Shared:
     def __init__(self, node, topic):
         self.node, self.db, self.key = node, node.db, "actord:{%s}" % topic
         self.heir = False       # what our last life had has been claimed
-        self.undone = set()     # handled, but Redis has not said that it knows
+        self.undone = {}        # handled, but Redis has not said that it knows; what is put aside
         self.looked = time.monotonic() + LOOK_FIRST_S - LOOK_S
+        self.db.set_response_callback("XREADGROUP", streams_of)
+        self.db.set_response_callback("XCLAIM", entries_of)
 
     def run(self):
         lost = True
@@ -98,29 +124,32 @@ class Shared:
             if self.node.closeSig:
                 return          # it is our next life's
             with self.node.handling():
-                self._entry(name, fields or {}, again)
+                self._entry(name, fields, again or (b"again", b"1") in fields.pairs)
 
     def _entry(self, name, fields, again):
         if name not in self.undone:
             aside = []          # what nobody handles, nor can be told that
-            for data, m, wrong, as_json in self._messages(fields.get(b"m", b"")):
+            data = b"".join(value for key, value in fields.pairs if key == b"m")
+            for part, m, wrong, as_json in self._messages(data):
                 with wire.tracing(wire.trace_of(m or {})):
                     wrong = wrong or self._handle(m, as_json, again)
                 if wrong:
-                    aside.append((data, m, wrong))
-            if aside:
-                self._put_aside(name, aside)
-        self.undone.add(name)
-        self.db.eval(DONE, 1, self.key, name)
-        self.undone.discard(name)
+                    aside.append((part, m, wrong))
+            self.undone[name] = aside
+        self._done(name, self.undone[name])
+        del self.undone[name]
 
-    def _put_aside(self, name, aside):
-        """deaths 0: no message, which nobody sends again."""
+    def _done(self, name, aside):
+        """deaths 0: some is no message, and nobody sends it again."""
+        reason = aside[0][2] if aside else ""
         whole = all(m is not None for _, m, _ in aside)
-        self.node.complain("%s: what of %s cannot be handled is put into %s:dead: %s" %
-                           (self.key, name.decode(), self.key, aside[0][2]))
-        self.db.xadd(self.key + ":dead", {"m": b"".join(data for data, _, _ in aside), "id": name,
-                                          "deaths": "" if whole else 0, "reason": aside[0][2]})
+        full = self.db.eval(DONE, 2, self.key, self.key + ":dead", name,
+                            b"".join(part for part, _, _ in aside), "" if whole else 0, reason,
+                            ASIDE_MOST)
+        if aside:
+            where = "dropped, as there are %d in" % ASIDE_MOST if full else "put into"
+            self.node.complain("%s: what of %s cannot be handled is %s %s:dead: %s" %
+                               (self.key, name.decode(), where, self.key, reason))
 
     @staticmethod
     def _messages(data):

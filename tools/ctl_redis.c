@@ -406,7 +406,8 @@ static int find_node(struct link *l, struct why *why)
 		snprintf(r->topic, sizeof r->topic, "%s", topic);
 	else if (reply && has_any(reply))
 		rc = why_set(why, CTL_NOT_YET, "no runtime uses database %d of that Redis; those "
-			"there (`%s`, say) use another: put its number behind the URL",
+			"there (`%s`, say) use another, whose number belongs behind the URL, or "
+			"may not write actord:{nodes}: see its log",
 			r->url.db, reply->element[0]->str + sizeof TOPIC - 1);
 	else if (*missed.text)
 		rc = why_set(why, CTL_NOT_YET, "%s", missed.text);

@@ -279,6 +279,15 @@ static bool room_for(size_t len)
 	return errno == EOPNOTSUPP || errno == ENOSYS;
 }
 
+/* What is written to a file without a name is gone with the process. (Without a folder it is to be
+ * so.) */
+static int removed(void)
+{
+	struct stat st;
+
+	return strchr(path, '/') && !fstat(fd, &st) && !st.st_nlink ? ENOENT : 0;
+}
+
 static int put(const struct buf *line, bool intent, struct why *why)
 {
 	struct stat st;
@@ -288,6 +297,9 @@ static int put(const struct buf *line, bool intent, struct why *why)
 		return why_set(why, ACTOR_EFAIL, "%s ends in half a line that cannot be cut off: "
 		               "%s", path, strerror(errno));
 	torn = false;
+	if (intent && removed())
+		return why_set(why, ACTOR_EFAIL, "%s has been removed: a patch would be gone with "
+		               "this process; restart actord", path);
 	if (fstat(fd, &st) == 0 && st.st_size != end)
 		return why_set(why, ACTOR_EFAIL,
 		               "%s has been changed by somebody else: it has %lld bytes, %lld "
@@ -372,15 +384,6 @@ void journal_settle(void)
 	pthread_mutex_unlock(&lock);
 	if (wanted)
 		pthread_cond_signal(&changed);
-}
-
-/* What is written to a file without a name is gone with the process. (Without a folder it is to be
- * so.) */
-static int removed(void)
-{
-	struct stat st;
-
-	return strchr(path, '/') && !fstat(fd, &st) && !st.st_nlink ? ENOENT : 0;
 }
 
 int journal_sync(void)

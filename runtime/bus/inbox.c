@@ -118,7 +118,7 @@ static void pass_over(struct inbox *in, struct sender *s, const struct part *par
 	in->info.refused++;
 	if (!s->newer)
 		log_line(LOG_WARN, "bus", "node %s: its frames have parts of kind %" PRIu64
-		         ", which this build does not know and passes over: is it of a later one?",
+		         ", which this build does not know and passes over: another version?",
 		         s->name, part->number);
 	s->newer = true;
 }

@@ -11,7 +11,8 @@
  * long). Which to have is the operator's to say, so what is done here besides is to tell.
  *
  * CONFIG is often kept from users. INFO says that a write needs replicas, though not how many: one,
- * then. Where that is refused, too, the operator is told what cannot be seen. */
+ * then. Where that is refused, too, the operator is told what cannot be seen. An answer that is
+ * neither, as BUSY for as long as a script runs, says nothing of it: what was known stays. */
 #include "failover.h"
 
 #include <stdio.h>
@@ -24,6 +25,7 @@ enum {
 
 struct failover {
 	bool cluster;
+	bool no_info, no_config;        /* they are refused */
 	bool informed;          /* INFO was answered: */
 	bool alone;             /* it has no replica: in a Cluster nobody takes its place */
 	bool needs;             /* a write needs some */
@@ -83,9 +85,19 @@ static int field(const char *info, const char *name)
 	return at ? atoi(at + strlen(name)) : -1;
 }
 
+/* For good: this user may not, or this Redis has it not. */
+static bool is_refused(const struct redis_reply *r)
+{
+	return r->type == REDIS_ERROR &&
+	       (!strncmp(r->str, "NOPERM", 6) || !strncmp(r->str, "ERR ", 4));
+}
+
 void failover_see_replicas(struct failover *f, const struct redis_reply *r)
 {
-	f->informed = r->type == REDIS_STR;
+	f->no_info = is_refused(r);
+	if (r->type != REDIS_STR && !f->no_info)
+		return;
+	f->informed = !f->no_info;
 	f->alone = f->cluster && f->informed && field(r->str, "connected_slaves:") <= 0;
 	f->needs = f->informed && field(r->str, "min_slaves_good_slaves:") >= 0;
 	judge(f);
@@ -103,16 +115,17 @@ static int value_of(const struct redis_reply *r, const char *name)
 /* [name, value, ...] */
 void failover_see_least(struct failover *f, const struct redis_reply *r)
 {
-	bool answered = r->type == REDIS_LIST;
-
-	f->least = answered ? value_of(r, "min-replicas-to-write") : -1;
-	f->lag_s = answered ? value_of(r, "min-replicas-max-lag") : -1;
+	f->no_config = is_refused(r);
+	if (r->type != REDIS_LIST && !f->no_config)
+		return;
+	f->least = f->no_config ? -1 : value_of(r, "min-replicas-to-write");
+	f->lag_s = f->no_config ? -1 : value_of(r, "min-replicas-max-lag");
 	judge(f);
 }
 
-bool failover_is_told(const struct failover *f)
+bool failover_may_ask(const struct failover *f)
 {
-	return f->informed && f->least >= 0;
+	return !f->no_info && !f->no_config;
 }
 
 /* --- what no replica may have ------------------------------------------------------------- */

@@ -10,10 +10,11 @@
 struct failover;
 struct failover *failover_new(const struct url *u);     /* Sentinels', or a master of a Cluster */
 void failover_free(struct failover *f);         /* after its writes were answered */
-/* What Redis says of itself: INFO replication, CONFIG GET min-replicas-*; or an error. */
+/* What Redis says of itself: INFO replication, CONFIG GET min-replicas-*; or an error,
+ * of which one that is no refusal changes nothing. */
 void failover_see_replicas(struct failover *f, const struct redis_reply *r);
 void failover_see_least(struct failover *f, const struct redis_reply *r);
-bool failover_is_told(const struct failover *f);        /* both: it may be asked again */
+bool failover_may_ask(const struct failover *f);        /* again: neither was refused */
 /* See redis_port's sure. Borrows port. f: NULL is fine. */
 int failover_write(struct failover *f, const struct redis_port *port, redis_fn *fn, void *arg,
                    int argc, const char **argv, const size_t *len);

@@ -325,7 +325,7 @@ static void on_watch(void *arg)
 	for (int i = 0; i < LINK_LANES && k->state == UP; i++)
 		end_watch(&k->end[i], now);
 	/* Refusals would fill Redis's log of them: they are asked for at a connect only. */
-	if (k->state == UP && k->failover && failover_is_told(k->failover) &&
+	if (k->state == UP && k->failover && failover_may_ask(k->failover) &&
 	    now - k->seen_ms >= SEE_MS)
 		see_failover(&k->end[LINK_COMMANDS]);
 }

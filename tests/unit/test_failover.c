@@ -136,7 +136,7 @@ static void test_who_may_not_ask(void **state)
 	failover_see_replicas(f, &none);
 	failover_see_least(f, &no);
 	assert_non_null(strstr(failover_warning(f), "as a write needs no replica"));
-	assert_false(failover_is_told(f));
+	assert_false(failover_may_ask(f));
 	waited = "WAIT 1";
 	failover_see_replicas(f, &some);
 	failover_see_least(f, &no);
@@ -148,8 +148,43 @@ static void test_who_may_not_ask(void **state)
 	assert_non_null(strstr(failover_warning(f), "cannot be seen"));
 	failover_see_replicas(f, &some);
 	set(f, "1", "1");
-	assert_true(failover_is_told(f));
+	assert_true(failover_may_ask(f));
 	assert_string_equal(failover_warning(f), "");
+	failover_free(f);
+}
+
+/* Somebody's script runs: what was known holds, and is asked for again. */
+static void test_no_answer(void **state)
+{
+	const struct redis_reply busy = text(REDIS_ERROR, "BUSY Redis is busy running a script.");
+	const struct redis_reply gone = { .type = REDIS_GONE };
+	const struct redis_reply nobody = { .type = REDIS_INT, .integer = 0 };
+	const struct redis_reply none = text(REDIS_STR, "connected_slaves:0\r\n");
+	const struct redis_reply some = text(REDIS_STR, "connected_slaves:1\r\n"
+	                                     "min_slaves_good_slaves:1\r\n");
+	struct failover *f = failover_new(&(struct url){ .host = "10.0.0.1", .port = 7000 });
+
+	(void)state;
+	waited = "WAIT 1";
+	failover_see_replicas(f, &busy);                /* the first look: asked again, too */
+	failover_see_least(f, &busy);
+	assert_true(failover_may_ask(f));
+	assert_string_equal(failover_warning(f), "");
+	failover_see_replicas(f, &some);
+	set(f, "1", "1");
+	failover_see_replicas(f, &busy);
+	assert_int_equal(after(f, nobody), REDIS_ERROR);
+	failover_see_least(f, &busy);
+	assert_int_equal(after(f, nobody), REDIS_ERROR);
+	failover_see_replicas(f, &gone);
+	failover_see_least(f, &gone);
+	assert_int_equal(after(f, nobody), REDIS_ERROR);
+	assert_string_equal(failover_warning(f), "");
+	assert_true(failover_may_ask(f));
+	failover_see_replicas(f, &none);
+	failover_see_replicas(f, &busy);
+	set(f, "0", "10");
+	assert_string_equal(failover_warning(f), "");   /* still alone */
 	failover_free(f);
 }
 
@@ -157,7 +192,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_writes), cmocka_unit_test(test_warnings),
-		cmocka_unit_test(test_who_may_not_ask),
+		cmocka_unit_test(test_who_may_not_ask), cmocka_unit_test(test_no_answer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,8 +15,7 @@
  *                           +---- Redis has it ----+ a link lost, no memory, no inbox yet
  *
  * Backpressure: when too much waits here, or there is too much in the inbox (length.c), the proxy
- * takes no more and senders get ACTOR_EFULL, as of any full mailbox. Behind 64 MiB of answers so
- * does who asked.
+ * takes no more: senders get ACTOR_EFULL, as of any full mailbox; behind 64 MiB of answers, askers.
  *
  * Invariants: a frame is given up only when the inbox does not exist and its node is not there. A
  * question is answered once: by its answer, or when the node is gone. The loop's thread. */
@@ -433,7 +432,8 @@ void peer_tell_down(struct places *monitors, const msg *m)
 
 void peer_tell_room(struct peer *p, const char *name, bool room)
 {
-	part_room(next_part(p), name, room);
+	if (p->here)            /* else, as it is said each second, its inbox grows for nobody */
+		part_room(next_part(p), name, room);
 }
 
 /* --- there and gone ----------------------------------------------------------------------- */

@@ -90,15 +90,29 @@ class InOrder(Nodes):
         self.assertIn(len(found) - len(refused), (64, 65, 66))
 
 
-class Busy(Nodes):
+class Others(Nodes):
+    """Nodes that are written here."""
+
+    def setUp(self):
+        super().setUp()
+        self.db = self.server.client()
+        self.addCleanup(self.db.close)
+
+    def here(self, name, life, *topics):
+        self.db.xadd("actord:{node:%s}" % name, {"f": b""})
+        self.db.hset("actord:{nodes}:" + name, mapping={
+            "identity": name, "life": life, "info": msgpack.packb({"topics": topics})})
+        self.db.zadd("actord:{nodes}", {name: (self.db.time()[0] + 3600) * 1000})
+        self.db.incr("actord:{nodes}:version")
+
+
+class Busy(Others):
     """One actor handles something for long, and much waits for it."""
 
     INBOX = "actord:{node:beta}"
 
     def setUp(self):
         super().setUp()
-        self.db = self.server.client()
-        self.addCleanup(self.db.close)
         self.beta = self.node("beta", "sink.c", "blocker.c")
         self.assertEqual(self.beta.actorctl("send", "sink", "wait", "0", "1", "penpal").code, 0)
 
@@ -139,11 +153,20 @@ class Busy(Nodes):
         until(lambda: self.db.xlen(self.INBOX) == 0, "all is handled")
 
     def test_senders_are_told_as_long_as_it_is_full(self):
+        """But for those that are gone, whose inbox nobody reads."""
         ours, full = "actord:{node:mallory}", msgpack.packb([2, (1 << 64) - 1, 0, "sink"])
-        self.db.xdel(ours, self.db.xadd(ours, {"f": b""}))
+        gone = "actord:{node:mary}"
+        self.db.xadd(gone, {"f": b""})
         self.write(2300)
-        until(lambda: sum(f[b"f"].count(full) for _, f in self.db.xrange(ours)) > 4, "it is said")
+        self.db.xadd(self.INBOX, {"f": msgpack.packb([1, "mary", 1, 1]) +
+                                  msgpack.packb([0, "sink", "put", 2, 1])})
+
+        def said():
+            self.here("mallory", 1)
+            return sum(f[b"f"].count(full) for _, f in self.db.xrange(ours)) > 4
+        until(said, "it is said")
         self.beta.kill()
+        self.assertEqual(self.db.xlen(gone), 1)
 
     def test_what_was_handled_behind_it_is_not_handled_again(self):
         self.write(3000)
@@ -155,15 +178,13 @@ class Busy(Nodes):
         self.assertFalse([x for x in beta.err.lines if "came after" in x])
 
 
-class Full(Nodes):
+class Full(Others):
     """Who says that an actor takes no more, by frames that are written here."""
 
     ANSWER, ROOM = 2, (1 << 64) - 1
 
     def setUp(self):
         super().setUp()
-        self.db = self.server.client()
-        self.addCleanup(self.db.close)
         self.alpha = self.node("alpha")
         self.sequences, self.turn = {}, 0
 
@@ -171,11 +192,7 @@ class Full(Nodes):
         """It is there, and has these."""
         self.turn += 1
         turn = "turn%d" % self.turn
-        self.db.xadd("actord:{node:%s}" % name, {"f": b""})
-        self.db.hset("actord:{nodes}:" + name, mapping={
-            "identity": name, "life": life, "info": msgpack.packb({"topics": [turn, *topics]})})
-        self.db.zadd("actord:{nodes}", {name: (self.db.time()[0] + 3600) * 1000})
-        self.db.incr("actord:{nodes}:version")
+        self.here(name, life, turn, *topics)
         self.reach(self.alpha, turn)
 
     def room(self, name, life, there):

@@ -23,9 +23,12 @@ static struct { pthread_mutex_t lock; _Atomic int64_t until_ms; struct why why; 
 void keep_shut(const char *reason, int ms)
 {
 	pthread_mutex_lock(&shut.lock);
-	if (reason)
+	if (!reason) {
+		STORE(&shut.until_ms, 0);
+	} else if (!ms || LOAD(&shut.until_ms) != INT64_MAX) {
 		why_set(&shut.why, 0, "%s", reason);
-	STORE(&shut.until_ms, !reason ? 0 : ms ? now_ms() + ms : INT64_MAX);
+		STORE(&shut.until_ms, ms ? now_ms() + ms : INT64_MAX);
+	}
 	pthread_mutex_unlock(&shut.lock);
 }
 

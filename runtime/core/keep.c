@@ -31,9 +31,10 @@ enum { SHARDS = 64, BUCKETS = 256 };
 
 struct user {
 	struct user *next;              /* in its bucket */
-	pthread_mutex_t lock;           /* of all below, but sessions */
+	pthread_mutex_t lock;           /* of all below, but sessions and stale */
 	struct keyed_list kept;
-	unsigned sessions;              /* under the table's lock */
+	unsigned sessions;              /* under the table's lock, as is stale */
+	bool stale;                     /* see keep_stale() */
 	bool loaded, queued;            /* queued: in saves.h, or in the store's hands */
 	bool unread;                    /* the disk did not say what it has */
 	char name[];
@@ -408,9 +409,23 @@ void keep_names(struct buf *out)
 {
 	pthread_mutex_lock(&users.lock);
 	for (uint32_t i = 0; users.bucket && i < users.size; i++)
-		for (const struct user *u = users.bucket[i]; u; u = u->next)
+		for (struct user *u = users.bucket[i]; u; u = u->next) {
+			u->stale = true;
 			buf_add(out, u->name, strlen(u->name) + 1);
+		}
 	pthread_mutex_unlock(&users.lock);
+}
+
+bool keep_stale(const char *name, bool stale)
+{
+	struct user *u = take(name);
+	bool is_new = u && u->stale != stale;
+
+	if (!u)
+		return false;
+	u->stale = stale;
+	let_go(u);
+	return is_new;
 }
 
 bool keep_is_here(const char *name)
@@ -434,31 +449,6 @@ void keep_written(const char *name, const char *key, const int64_t *total)
 	let_go(u);
 }
 
-/* Key with its NUL, and the value: copied, so that the disk is not waited for under a lock. */
-static void copy_changes(struct user *u, struct buf *out)
-{
-	for (struct keyed *k = u->kept.first; k; k = k->next) {
-		uint32_t len;
-		size_t at;
-
-		if (!k->dirty)
-			continue;
-		k->dirty = false;
-		buf_add(out, k->keep == KEEP_TODAY ? "d" : "l", 1);
-		buf_add(out, k->key, strlen(k->key) + 1);
-		at = out->len;
-		buf_add(out, (char[sizeof len]){ 0 }, sizeof len);
-		if (!k->gone && k->keep == KEEP_TODAY) {
-			pack_list(out, 2);
-			pack_int(out, k->day);
-		}
-		if (!k->gone)
-			buf_add(out, k->value.p, k->value.len);
-		len = (uint32_t)(out->len - at - sizeof len);
-		memcpy(out->p + at, &len, sizeof len);
-	}
-}
-
 void keep_changes(const char *name, void (*each)(void *arg, const char *key, struct packed value),
 		  void *arg)
 {
@@ -469,7 +459,7 @@ void keep_changes(const char *name, void (*each)(void *arg, const char *key, str
 
 	if (!u)
 		return;
-	copy_changes(u, &b);
+	keyed_take_dirty(&u->kept, &b);
 	let_go(u);
 	for (p = b.p; p && p < b.p + b.len; p += len) {
 		key = p;

@@ -31,12 +31,16 @@ void keep_shared(const char *user, const char *key, const char *text, size_t len
 /* All of it: fields are so many keys and texts in turn; what is not among them is gone. */
 void keep_shared_all(const char *user, struct packed fields, size_t count);
 bool keep_is_here(const char *user);
-void keep_names(struct buf *out);       /* appends those of all users here, each with its NUL */
+/* All that it shares is to be read from Redis; or is now asked for. True: that is new, and it is
+ * here. */
+bool keep_stale(const char *user, bool stale);
+/* Appends those of all users here, each with its NUL; all are stale. */
+void keep_names(struct buf *out);
 /* Redis has, or has refused, what was set; total: what it says the sum is now; NULL: nothing. */
 void keep_written(const char *user, const char *key, const int64_t *total);
 
-/* What is shared cannot be set for so many ms (0: until this is called again), as refused in these
- * words; NULL: it can. */
+/* What is shared cannot be set for so many ms, as refused in these words; 0: until this is called
+ * with NULL, whatever else is said meanwhile; NULL: it can. */
 void keep_shut(const char *reason, int ms);
 
 /* To the store: each thing that was set since the last time; value.at NULL: it is gone. */

@@ -145,3 +145,27 @@ bool keyed_add(struct keyed *k, int64_t by, int64_t *total)
 	pack_int(keyed_rewrite(k), *total);
 	return true;
 }
+
+void keyed_take_dirty(struct keyed_list *l, struct buf *out)
+{
+	for (struct keyed *k = l->first; k; k = k->next) {
+		uint32_t len;
+		size_t at;
+
+		if (!k->dirty)
+			continue;
+		k->dirty = false;
+		buf_add(out, k->keep == KEEP_TODAY ? "d" : "l", 1);
+		buf_add(out, k->key, strlen(k->key) + 1);
+		at = out->len;
+		buf_add(out, (char[sizeof len]){ 0 }, sizeof len);
+		if (!k->gone && k->keep == KEEP_TODAY) {
+			pack_list(out, 2);
+			pack_int(out, k->day);
+		}
+		if (!k->gone)
+			buf_add(out, k->value.p, k->value.len);
+		len = (uint32_t)(out->len - at - sizeof len);
+		memcpy(out->p + at, &len, sizeof len);
+	}
+}

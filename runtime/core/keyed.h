@@ -34,6 +34,10 @@ void keyed_drop_all(struct keyed_list *l);
 bool keyed_is_today(int day);
 bool keyed_is_there(const struct keyed *k);       /* k may be NULL */
 bool keyed_is_on_disk(const struct keyed *k);
+/* Appends what is to be saved, which is clean then: l or d and the key with its NUL, so many bytes
+ * as a uint32_t says, and these: the value, of a day with its day; none: it is gone. Copied, so
+ * that the disk is not waited for under a lock. */
+void keyed_take_dirty(struct keyed_list *l, struct buf *out);
 /* It waits for the disk, with the value that it has by now; or no more. */
 void keyed_wait(struct keyed *k, bool waits);
 size_t keyed_waiting(void);             /* bytes of all that do so; any thread, without a lock */

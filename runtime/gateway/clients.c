@@ -55,7 +55,7 @@ static struct asked {
 static struct { struct buf names; size_t at; unsigned under_way; bool due; } anew;
 
 /* Changes that Redis did not take since that was said. */
-static struct { bool said; unsigned n; } unwritten;
+static struct { bool said, due; unsigned n; } unwritten;
 
 /* --- the gateway's threads ---------------------------------------------------------------- */
 
@@ -290,10 +290,22 @@ static void tell_changed(actor *self, const struct asked *a)
 	pass_on_texts(self, "changed", a->user, a->key);
 }
 
-/* All of it, as too much is asked now. */
-static void read_later(actor *self)
+/* Where as many answers are waited for as may be there is no timer either: with each answer. */
+static void look_later(actor *self)
 {
-	anew.due = anew.due || actor_after(self, ANEW_MS, "connected") > 0;
+	if (anew.at < anew.names.len && !anew.due)
+		anew.due = actor_after(self, ANEW_MS, "reread") > 0;
+	if (unwritten.said && !unwritten.due)
+		unwritten.due = actor_after(self, SAY_MS, "unsaid") > 0;
+}
+
+/* All that the user has: too much is asked now, or Redis did not say. Behind those who wait, so
+ * that whoever is refused again and again keeps nobody from being read. */
+static void read_later(actor *self, const char *user)
+{
+	if (keep_stale(user, true))
+		buf_add(&anew.names, user, strlen(user) + 1);
+	look_later(self);
 }
 
 static void read_again(actor *self, const char *user, const char *key)
@@ -301,18 +313,18 @@ static void read_again(actor *self, const char *user, const char *key)
 	struct asked a = { .user = (char *)(uintptr_t)user, .key = (char *)(uintptr_t)key };
 
 	if (ask_redis(self, "HGET", a, NULL, -1))
-		read_later(self);
+		read_later(self, user);
 }
 
 /* One in words, those that follow by their number. */
-static void say_unwritten(actor *self, const char *user, const char *key, const char *reason)
+static void say_unwritten(const char *user, const char *key, const char *reason)
 {
 	unwritten.n += unwritten.said;
 	if (unwritten.said)
 		return;
 	log_line(LOG_WARN, "gateway", "%s of %s was not written to Redis, and is again as it is "
 	         "there: %s", key, user, reason);
-	unwritten.said = actor_after(self, SAY_MS, "unsaid") > 0;
+	unwritten.said = true;
 }
 
 static int unsaid(actor *self, const msg *m)
@@ -321,8 +333,10 @@ static int unsaid(actor *self, const msg *m)
 	if (unwritten.n)
 		log_line(LOG_WARN, "gateway", "%u more values of users were not written to Redis",
 		         unwritten.n);
-	unwritten.said = unwritten.n && actor_after(self, SAY_MS, "unsaid") > 0;
+	unwritten.said = unwritten.n;
+	unwritten.due = false;
 	unwritten.n = 0;
+	look_later(self);
 	return 0;
 }
 
@@ -332,20 +346,20 @@ static int share(actor *self, const msg *m)
 	char *user = (char *)(uintptr_t)msg_str(m, 0), *key = (char *)(uintptr_t)msg_str(m, 1);
 	struct asked a = { .user = user, .key = key, .own = true,
 		           .sum = strcmp(msg_str(m, 2), "HINCRBY") == 0 };
-	int error = ask_redis(self, msg_str(m, 2), a, m, msg_count(m) > 3 ? 3 : -1);
 
-	if (!error)
+	if (!ask_redis(self, msg_str(m, 2), a, m, msg_count(m) > 3 ? 3 : -1))
 		return 0;
 	keep_written(user, key, NULL);
-	say_unwritten(self, user, key, "too many questions wait for it");
-	read_later(self);
+	say_unwritten(user, key, "too many questions wait for it");
+	read_later(self, user);
 	return 0;
 }
 
-/* It would refuse all others, too: who sets one is told so for a while. */
+/* It would refuse all others, too, not just a slot's: who sets one is told so for a while. */
 static void look_at_refusal(const char *reason)
 {
-	static const char *const words[] = { "OOM ", "NOREPLICAS ", "READONLY ", "MISCONF " };
+	static const char *const words[] = { "OOM ", "NOREPLICAS ", "READONLY ", "MISCONF ",
+		                             "CLUSTERDOWN The cluster is down" };
 	struct why why;
 
 	why_set(&why, 0, "Redis refuses to write: %s", reason);
@@ -363,12 +377,13 @@ static int written(actor *self, const msg *m)
 		return 0;
 	keep_written(a.user, a.key, !msg_error(m) && a.sum ? &total : NULL);
 	if (msg_error(m)) {
-		say_unwritten(self, a.user, a.key, msg_error_text(m));
+		say_unwritten(a.user, a.key, msg_error_text(m));
 		look_at_refusal(msg_error_text(m));
 		read_again(self, a.user, a.key);
 	} else {
 		tell_changed(self, &a);
 	}
+	look_later(self);
 	asked_fini(&a);
 	return 0;
 }
@@ -385,28 +400,43 @@ static int read_one(actor *self, const msg *m)
 	struct asked a = asked_take(msg_ask(m));
 	bool is_text = !msg_error(m) && msg_type(m, 0) == MSG_STR;
 
-	(void)self;
-	if (a.ask && (is_text || !msg_error(m)))
+	if (a.ask && msg_error(m))
+		read_later(self, a.user);
+	else if (a.ask)
 		keep_shared(a.user, a.key, is_text ? msg_str(m, 0) : NULL, msg_len(m, 0));
+	look_later(self);
 	asked_fini(&a);
 	return 0;
 }
 
-/* Some at a time: `bus` has other questions too. Where it takes none, all is begun again. */
+/* Some at a time: `bus` has other questions too. Where it takes none, they are asked later. */
 static void read_users(actor *self)
 {
 	while (anew.at < anew.names.len && anew.under_way < USERS_AT_ONCE) {
 		struct asked a = { .user = anew.names.p + anew.at };
 
-		if (keep_is_here(a.user)) {
-			if (ask_redis(self, "HGETALL", a, NULL, -1))
+		if (keep_stale(a.user, false)) {
+			if (ask_redis(self, "HGETALL", a, NULL, -1)) {
+				keep_stale(a.user, true);
 				break;
+			}
 			anew.under_way++;
 		}
 		anew.at += strlen(a.user) + 1;
 	}
-	if (anew.at < anew.names.len && !anew.under_way)
-		read_later(self);
+	look_later(self);
+}
+
+static int reread(actor *self, const msg *m)
+{
+	(void)m;
+	anew.due = false;
+	anew.names.len -= anew.at;      /* who has been asked for */
+	if (anew.at)
+		memmove(anew.names.p, anew.names.p + anew.at, anew.names.len);
+	anew.at = 0;
+	read_users(self);
+	return 0;
 }
 
 static int connected(actor *self, const msg *m)
@@ -414,7 +444,6 @@ static int connected(actor *self, const msg *m)
 	(void)m;
 	buf_clear(&anew.names);
 	anew.at = 0;
-	anew.due = false;
 	keep_names(&anew.names);
 	read_users(self);
 	return 0;
@@ -434,9 +463,12 @@ static int all_read(actor *self, const msg *m)
 	in = (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len };
 	if (!msg_error(m) && packed_next(&in, &list) > 0 && list.type == VALUE_LIST)
 		keep_shared_all(a.user, in, list.len);
+	if (msg_error(m))
+		read_later(self, a.user);
+	else
+		read_users(self);
 	buf_fini(&b);
 	asked_fini(&a);
-	read_users(self);
 	return 0;
 }
 
@@ -539,6 +571,7 @@ static const struct actor_type clients_type = {
 	         { "changed", "user:str key:str",             changed,    0 },
 	         { "read",  "answer:any?",                    read_one,   0 },
 	         { "connected", "",                           connected,  0 },
+	         { "reread", "",                              reread,     0 },
 	         { "all read", "answer:any?",                 all_read,   0 },
 	         { "summed", "part:int?",                     summed,     0 },
 	         { "join",  "room:str who:int?",              join,       0 },

@@ -4,6 +4,7 @@
 and for a day, through kill -9 and on two nodes."""
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -213,6 +214,44 @@ class Sessions(Keep):
         redis.client().config_set("min-replicas-to-write", 0)
         until(lambda: refusal() is None, "it goes on")
         until(lambda: redis.client().hget("actord:user:ann", "gold") == b"2", "and is written")
+
+    def test_redis_refuses_to_say(self):
+        """What it has instead is not known: it is asked until it is."""
+        redis = RedisServer()
+        self.addCleanup(redis.stop)
+        runtime = self.begin("--node", "one", redis=redis.url)
+        ann = self.login(runtime, "ann")
+        ann.call("set", SHARED, "gold", 1, tpc="purse")
+        until(lambda: redis.client().hget("actord:user:ann", "gold") == b"1", "Redis has it")
+        db = redis.client()
+        refused = lambda: {entry["object"]: int(entry["count"]) for entry in db.acl_log()}
+        db.execute_command("ACL", "SETUSER", "default", "-hset", "-hget", "-hgetall")
+        ann.call("set", SHARED, "gold", 2, tpc="purse")
+        until(lambda: refused().get("hgetall", 0) > 1, "it is asked again and again")
+        db.execute_command("ACL", "SETUSER", "default", "+@all")
+        until(lambda: self.number(ann, SHARED, "gold") == 1, "it is as Redis has it")
+
+    def test_redis_stands_still(self):
+        """More is set than may wait for it: what is left out is read when there is room again."""
+        redis = RedisServer()
+        self.addCleanup(redis.stop)
+        runtime = self.begin("--node", "one", redis=redis.url)
+        clients = [self.login(runtime, "u%d" % i) for i in range(20)]
+        db = redis.client()
+        pid = db.info("server")["process_id"]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            for number in range(1000):
+                for client in clients:
+                    client.send({"tpc": "purse", "func": "set", "args": [SHARED, "gold", number]})
+            self.assertIsNotNone(runtime.err.wait("too many questions wait"))
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        for i, client in enumerate(clients):
+            until(lambda: self.number(client, SHARED, "gold")
+                  == int(db.hget("actord:user:u%d" % i, "gold")), "it is as Redis has it")
+        said = [line for line in runtime.err.lines if "too many questions" in line]
+        self.assertEqual(len(said), 1, said)
 
     def test_without_redis(self):
         runtime = self.start(HERE / "actors/purse.c", redis="none")

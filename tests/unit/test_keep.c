@@ -55,7 +55,7 @@ static int work(actor *self, const msg *m)
 	int rc = client_add(self, who, (enum client_keep)msg_int(m, 1), msg_str(m, 2),
 			    msg_int(m, 3), &total);
 
-	happened(rc ? rc : total, "");
+	happened(rc ? rc : total, rc ? actor_why(self) : "");
 	return 0;
 }
 
@@ -272,6 +272,45 @@ static void what_redis_says_last(void **state)
 	keep_written("nobody", "n", &total);
 	keep_close(13);
 	keep_written("eve", "n", &total);
+	assert_int_equal(keep_users(), 0);
+}
+
+/* Each is read once, however often that is wanted before it is. */
+static void who_is_to_be_read_again(void **state)
+{
+	struct buf names = { 0 };
+
+	(void)state;
+	keep_open(18, "ida");
+	assert_false(keep_stale("ida", false));
+	assert_true(keep_stale("ida", true));
+	assert_true(keep_stale("ida", false));
+	keep_names(&names);
+	assert_memory_equal(names.p, "ida", 4);
+	assert_false(keep_stale("ida", true));          /* it is among them */
+	assert_true(keep_stale("ida", false));
+	assert_false(keep_stale("nobody", true));
+	buf_fini(&names);
+	keep_close(18);
+	assert_int_equal(keep_users(), 0);
+}
+
+/* A refusal from before Redis went away, which is heard of later, does not end it. */
+static void shut_while_redis_is_away(void **state)
+{
+	(void)state;
+	keep_open(19, "jan");
+	keep_shut("it is away", 0);
+	keep_shut("it refuses", 3600000);
+	assert_int_equal(ask(19, KEEP_SHARED, "n", 1, 0), ACTOR_EFAIL);
+	assert_string_equal(last_text, "it is away");
+	keep_shut(NULL, 0);
+	keep_shut("it refuses", 3600000);
+	assert_int_equal(ask(19, KEEP_SHARED, "n", 1, 0), ACTOR_EFAIL);
+	assert_string_equal(last_text, "it refuses");
+	keep_shut(NULL, 0);
+	assert_int_not_equal(ask(19, KEEP_SHARED, "n", 1, 1), ACTOR_EFAIL);
+	keep_close(19);
 	assert_int_equal(keep_users(), 0);
 }
 
@@ -544,6 +583,8 @@ int main(void)
 		cmocka_unit_test_setup(each_kind_has_its_places, setup),
 		cmocka_unit_test_setup(what_is_set_meanwhile_stays, setup),
 		cmocka_unit_test_setup(what_redis_says_last, setup),
+		cmocka_unit_test_setup(who_is_to_be_read_again, setup),
+		cmocka_unit_test_setup(shut_while_redis_is_away, setup),
 		cmocka_unit_test_setup(the_store_is_told_once, setup),
 		cmocka_unit_test_setup(outlasts_the_session_on_a_full_disk, setup),
 		cmocka_unit_test_setup(of_many_users_at_once, setup),

@@ -27,12 +27,17 @@ enum { SAY_MS = 5000 };
  * handler does not fill Redis. */
 #define ASIDE_MOST "10000"
 
+static void say(int64_t *said_ms, const char *about, const char *text)
+{
+	if (now_ms() - *said_ms < SAY_MS)
+		return;
+	*said_ms = now_ms();
+	log_line(LOG_WARN, "bus", "%s: %s", about, text);
+}
+
 void shared_say(struct share *s, const char *about, const char *text)
 {
-	if (now_ms() - s->said_ms < SAY_MS)
-		return;
-	s->said_ms = now_ms();
-	log_line(LOG_WARN, "bus", "%s: %s", about, text);
+	say(&s->said_ms, about, text);
 }
 
 bool shared_tell(struct shared *st, redis_fn *fn, int argc, const char **argv)
@@ -59,8 +64,8 @@ static const char ack_script[] =
 	" return 1";
 
 /* ARGV: id, what goes back, again, what is set aside, why, whose it has to be still, how often that
- * has killed: 0, or "" where it may be sent again; how many are kept. 2: it is not, as
- * there are so many. */
+ * has killed: 0, or "" where it may be sent again; how many are kept. 2: it is not, as there
+ * are so many. */
 static const char part_script[] =
 	"local p = redis.pcall('XPENDING', KEYS[1], 'actord', ARGV[1], ARGV[1], 1)"
 	" if p.err and not string.find(p.err, 'NOGROUP') then return p end"
@@ -105,9 +110,8 @@ static void on_acked(void *arg, const struct redis_reply *r)
 	if (!taken)
 		shared_say(s, st->key, r->str);
 	else if (r->type == REDIS_INT && r->integer == 2)
-		log_line(LOG_WARN, "bus", "%s: what of %s cannot be handled is dropped: %s has "
-		         ASIDE_MOST " already; see actorctl dead list", st->topic->name, d->id,
-		         st->dead);
+		say(&s->dropped_ms, st->dead, "it has " ASIDE_MOST " letters already, so what else "
+		    "cannot be handled is dropped; see actorctl dead list");
 	if (taken || (!d->bad.len && strstr(r->str, "WRONGTYPE")))     /* of st->dead: again */
 		forget(d);
 	s->settled(st, taken);

@@ -30,7 +30,7 @@ struct share {                          /* what all streams of a node have in co
 	uint32_t lease;                 /* under which is taken what comes: another: it is missed */
 	bool missed;                    /* by one of them */
 	struct buf bytes;
-	int64_t said_ms;
+	int64_t said_ms, dropped_ms;            /* when a line was; that a letter was dropped */
 };
 
 struct shared {

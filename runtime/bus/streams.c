@@ -443,7 +443,7 @@ struct streams *streams_new(const struct streams_config *c)
 		.commands = wire_port(c->wire, LINK_COMMANDS), .node = c->node, .entry = c->entry,
 		.there = c->there, .ours = c->ours, .arg = c->arg,
 		.settled = on_settled, .inherited = on_inherited, .left = on_left,
-		.streams = s, .said_ms = -SAY_MS,
+		.streams = s, .said_ms = -SAY_MS, .dropped_ms = -SAY_MS,
 	};
 	s->port = wire_port(c->wire, LINK_STREAMS);
 	s->news = news_new(&(struct news_config){ .loop = c->loop, .wire = c->wire,

@@ -353,6 +353,18 @@ class Bad(Streams):
         self.empty("sink")
         self.assertEqual(node.json("dead", "list", "sink"), [])
 
+    def test_many_are_not_kept(self):
+        """Who misspells a handler does not fill Redis."""
+        node, line = self.node("alpha", SINK), self.db.pipeline()
+        for _ in range(10000):
+            line.xadd(key("sink") + ":dead", {"m": "x", "id": "1-1", "deaths": "", "reason": "y"})
+        line.execute()
+        for n in range(2):
+            self.db.xadd(key("sink"), {"m": message("later", n)})
+        self.empty("sink")
+        self.assertTrue(node.err.wait("dead: it has 10000 letters already, so what else"))
+        self.assertEqual(self.db.xlen(key("sink") + ":dead"), 10000)
+
     def test_a_full_redis_is_drained_of_it(self):
         node = self.node("alpha", SINK)
         self.db.xadd(key("sink"), {"m": message("put", 1, 1)})

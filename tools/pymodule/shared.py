@@ -36,12 +36,12 @@ return 1"""
 
 
 class Fields(dict):
-    """Of an entry, as redis-py has them; and all of them, as a name may stand there twice."""
+    """Of an entry, as redis-py has them; and all of them, as a name may stand there twice. (In a
+    Cluster it gives a dict, of the last of each name: no more is known.)"""
 
-    def __init__(self, pairs):
-        names, values = pairs[::2], pairs[1::2]
-        super().__init__(zip(names, values))
-        self.pairs = list(zip(names, values))
+    def __init__(self, said):
+        self.pairs = list(said.items() if isinstance(said, dict) else zip(said[::2], said[1::2]))
+        super().__init__(self.pairs)
 
 
 def entries_of(reply, **_):
@@ -60,8 +60,9 @@ class Shared:
         self.heir = False       # what our last life had has been claimed
         self.undone = {}        # handled, but Redis has not said that it knows; what is put aside
         self.looked = time.monotonic() + LOOK_FIRST_S - LOOK_S
-        self.db.set_response_callback("XREADGROUP", streams_of)
-        self.db.set_response_callback("XCLAIM", entries_of)
+        if isinstance(self.db, redis.Redis):
+            self.db.set_response_callback("XREADGROUP", streams_of)
+            self.db.set_response_callback("XCLAIM", entries_of)
 
     def run(self):
         lost = True
@@ -123,6 +124,7 @@ class Shared:
         for name, fields in entries:
             if self.node.closeSig:
                 return          # it is our next life's
+            fields = fields if isinstance(fields, Fields) else Fields(fields or {})
             with self.node.handling():
                 self._entry(name, fields, again or (b"again", b"1") in fields.pairs)
 

@@ -10,9 +10,7 @@
  *   count room:str             how many of this node are in the room
  *   users                      how many names are logged in on this node
  *   close user:str reason:str  its sessions end, on all nodes; the answer: how many on this one
- *   share user key command ... what a session of the user has set (core/client.c), to Redis; the
- *   changed user key           other nodes hear of it, and read it there
- *   connected                  Redis is back: what was said meanwhile is read there
+ *   share, changed, connected  what users share: share.c
  *
  * The idea: all that is said once is encoded once (session_tell; once a thread, where --ws-threads
  * says several), and PUBLISHed once for the other nodes, whose own `clients` hear it by `heard` and
@@ -22,17 +20,16 @@
  * It lives on the gateway's first thread and does for the sessions there what their keeper does for
  * each other thread's (keeper.c), which is sent the same; an answer is the sum. Messages from one
  * actor to another keep their order, so who joins a room hears what is said there next.
- * Keeps what Redis and the keepers were asked. */
+ * Keeps what the keepers were asked. */
 #include "clients.h"
 
-#include "keep.h"
 #include "keeper.h"
 #include "log.h"
 #include "ports.h"
+#include "share.h"
 #include "users.h"
 
-enum { REDIS_MS = 10000, KEEPER_MS = 10000, SAY_MS = 10000, USERS_AT_ONCE = 64,
-       ANEW_MS = 500, SHUT_MS = 1000 };
+enum { KEEPER_MS = 10000, SAY_MS = 10000 };
 
 static actor_ref bus;
 static struct { struct sessions *const *at; int n; int64_t said_ms; } threads;
@@ -41,21 +38,6 @@ static struct { struct sessions *const *at; int n; int64_t said_ms; } threads;
  */
 struct sum { msg_caller caller; unsigned left; int64_t total; bool may_miss; int error; };
 static struct part { struct part *next; int64_t ask; struct sum *of; } *parts, **parts_end = &parts;
-
-/* Of Redis, the oldest first, as its answers come. own: a change of ours; sum: that answers it;
- * key NULL: all there is of that user. */
-static struct asked {
-	struct asked *next;
-	int64_t ask;
-	char *user, *key;
-	bool own, sum;
-} *asked, **asked_end = &asked;
-
-/* Users, whose names are in a row, of whom all is read: from `at` on those to be asked for. */
-static struct { struct buf names; size_t at; unsigned under_way; bool due; } anew;
-
-/* Changes that Redis did not take since that was said. */
-static struct { bool said, due; unsigned n; } unwritten;
 
 /* --- the gateway's threads ---------------------------------------------------------------- */
 
@@ -187,16 +169,8 @@ static void pass_on(actor *self, const char *what, const char *name, const msg *
 
 static void pass_on_texts(actor *self, const char *func, const char *first, const char *second)
 {
-	msg_out *o;
-
-	if (!actor_alive(bus))
-		return;
-	o = msg_values(self);
-	out_str(o, "clients");
-	out_str(o, func);
-	out_str(o, first);
-	out_str(o, second);
-	actor_send_out(self, bus, "publish", o);
+	if (actor_alive(bus))
+		actor_send(self, bus, "publish", "clients", func, first, second);
 }
 
 /* On all threads of this node. m from `first` on: the handler and its values. */
@@ -231,245 +205,6 @@ static int to_all(actor *self, const msg *m)
 static int heard(actor *self, const msg *m)
 {
 	return say_here(self, m, msg_str(m, 0), msg_str(m, 1), 2);
-}
-
-/* --- what users share --------------------------------------------------------------------- */
-
-/* A command for the hash actord:user:NAME, whose answer comes to `then`; by: m's value i, or -1. */
-static int ask_redis(actor *self, const char *command, struct asked a, const msg *m, int i)
-{
-	const char *then = a.own ? "written" : a.key ? "read" : "all read";
-	msg_out *o = msg_values(self);
-	struct buf hash = { 0 };
-
-	buf_printf(&hash, "actord:user:%s%c", a.user, 0);
-	out_str(o, command);
-	out_str(o, hash.p);
-	if (a.key)
-		out_str(o, a.key);
-	if (i >= 0)
-		out_value(o, m, i);
-	buf_fini(&hash);
-	a.ask = actor_ask_out(self, bus, "command", then, REDIS_MS, o);
-	if (a.ask < 0)
-		return (int)a.ask;
-	a.user = mem_string(a.user, strlen(a.user));
-	a.key = a.key ? mem_string(a.key, strlen(a.key)) : NULL;
-	*asked_end = mem_alloc(sizeof a);
-	**asked_end = a;
-	asked_end = &(*asked_end)->next;
-	return 0;
-}
-
-static struct asked asked_take(int64_t ask)
-{
-	struct asked **at = &asked, a = { .ask = 0 }, *gone;
-
-	while (*at && (*at)->ask != ask)        /* the first, most often */
-		at = &(*at)->next;
-	gone = *at;
-	if (!gone)
-		return a;
-	a = *gone;
-	*at = a.next;
-	if (asked_end == &gone->next)
-		asked_end = at;
-	mem_free(gone);
-	return a;
-}
-
-static void asked_fini(struct asked *a)
-{
-	mem_free(a->user);
-	mem_free(a->key);
-}
-
-/* The other nodes read there what it is now: as Redis has it already, at least as new as this. */
-static void tell_changed(actor *self, const struct asked *a)
-{
-	pass_on_texts(self, "changed", a->user, a->key);
-}
-
-/* Where as many answers are waited for as may be there is no timer either: with each answer. */
-static void look_later(actor *self)
-{
-	if (anew.at < anew.names.len && !anew.due)
-		anew.due = actor_after(self, ANEW_MS, "reread") > 0;
-	if (unwritten.said && !unwritten.due)
-		unwritten.due = actor_after(self, SAY_MS, "unsaid") > 0;
-}
-
-/* All that the user has: too much is asked now, or Redis did not say. Behind those who wait, so
- * that whoever is refused again and again keeps nobody from being read. */
-static void read_later(actor *self, const char *user)
-{
-	if (keep_stale(user, true))
-		buf_add(&anew.names, user, strlen(user) + 1);
-	look_later(self);
-}
-
-static void read_again(actor *self, const char *user, const char *key)
-{
-	struct asked a = { .user = (char *)(uintptr_t)user, .key = (char *)(uintptr_t)key };
-
-	if (ask_redis(self, "HGET", a, NULL, -1))
-		read_later(self, user);
-}
-
-/* One in words, those that follow by their number. */
-static void say_unwritten(const char *user, const char *key, const char *reason)
-{
-	unwritten.n += unwritten.said;
-	if (unwritten.said)
-		return;
-	log_line(LOG_WARN, "gateway", "%s of %s was not written to Redis, and is again as it is "
-	         "there: %s", key, user, reason);
-	unwritten.said = true;
-}
-
-static int unsaid(actor *self, const msg *m)
-{
-	(void)m;
-	if (unwritten.n)
-		log_line(LOG_WARN, "gateway", "%u more values of users were not written to Redis",
-		         unwritten.n);
-	unwritten.said = unwritten.n;
-	unwritten.due = false;
-	unwritten.n = 0;
-	look_later(self);
-	return 0;
-}
-
-/* A client's variable was set here: the command that says so to Redis. */
-static int share(actor *self, const msg *m)
-{
-	char *user = (char *)(uintptr_t)msg_str(m, 0), *key = (char *)(uintptr_t)msg_str(m, 1);
-	struct asked a = { .user = user, .key = key, .own = true,
-		           .sum = strcmp(msg_str(m, 2), "HINCRBY") == 0 };
-
-	if (!ask_redis(self, msg_str(m, 2), a, m, msg_count(m) > 3 ? 3 : -1))
-		return 0;
-	keep_written(user, key, NULL);
-	say_unwritten(user, key, "too many questions wait for it");
-	read_later(self, user);
-	return 0;
-}
-
-/* It would refuse all others, too, not just a slot's: who sets one is told so for a while. */
-static void look_at_refusal(const char *reason)
-{
-	static const char *const words[] = { "OOM ", "NOREPLICAS ", "READONLY ", "MISCONF ",
-		                             "CLUSTERDOWN The cluster is down" };
-	struct why why;
-
-	why_set(&why, 0, "Redis refuses to write: %s", reason);
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (!strncmp(reason, words[i], strlen(words[i])))
-			keep_shut(why.text, SHUT_MS);
-}
-
-static int written(actor *self, const msg *m)
-{
-	struct asked a = asked_take(msg_ask(m));
-	int64_t total = msg_int(m, 0);
-
-	if (!a.ask)
-		return 0;
-	keep_written(a.user, a.key, !msg_error(m) && a.sum ? &total : NULL);
-	if (msg_error(m)) {
-		say_unwritten(a.user, a.key, msg_error_text(m));
-		look_at_refusal(msg_error_text(m));
-		read_again(self, a.user, a.key);
-	} else {
-		tell_changed(self, &a);
-	}
-	look_later(self);
-	asked_fini(&a);
-	return 0;
-}
-
-static int changed(actor *self, const msg *m)
-{
-	if (keep_is_here(msg_str(m, 0)))
-		read_again(self, msg_str(m, 0), msg_str(m, 1));
-	return 0;
-}
-
-static int read_one(actor *self, const msg *m)
-{
-	struct asked a = asked_take(msg_ask(m));
-	bool is_text = !msg_error(m) && msg_type(m, 0) == MSG_STR;
-
-	if (a.ask && msg_error(m))
-		read_later(self, a.user);
-	else if (a.ask)
-		keep_shared(a.user, a.key, is_text ? msg_str(m, 0) : NULL, msg_len(m, 0));
-	look_later(self);
-	asked_fini(&a);
-	return 0;
-}
-
-/* Some at a time: `bus` has other questions too. Where it takes none, they are asked later. */
-static void read_users(actor *self)
-{
-	while (anew.at < anew.names.len && anew.under_way < USERS_AT_ONCE) {
-		struct asked a = { .user = anew.names.p + anew.at };
-
-		if (keep_stale(a.user, false)) {
-			if (ask_redis(self, "HGETALL", a, NULL, -1)) {
-				keep_stale(a.user, true);
-				break;
-			}
-			anew.under_way++;
-		}
-		anew.at += strlen(a.user) + 1;
-	}
-	look_later(self);
-}
-
-static int reread(actor *self, const msg *m)
-{
-	(void)m;
-	anew.due = false;
-	anew.names.len -= anew.at;      /* who has been asked for */
-	if (anew.at)
-		memmove(anew.names.p, anew.names.p + anew.at, anew.names.len);
-	anew.at = 0;
-	read_users(self);
-	return 0;
-}
-
-static int connected(actor *self, const msg *m)
-{
-	(void)m;
-	buf_clear(&anew.names);
-	anew.at = 0;
-	keep_names(&anew.names);
-	read_users(self);
-	return 0;
-}
-
-static int all_read(actor *self, const msg *m)
-{
-	struct asked a = asked_take(msg_ask(m));
-	struct buf b = { 0 };
-	struct packed in;
-	struct value list;
-
-	if (!a.ask)
-		return 0;
-	anew.under_way--;
-	msg_pack(m, 0, &b);
-	in = (struct packed){ (uint8_t *)b.p, (uint8_t *)b.p + b.len };
-	if (!msg_error(m) && packed_next(&in, &list) > 0 && list.type == VALUE_LIST)
-		keep_shared_all(a.user, in, list.len);
-	if (msg_error(m))
-		read_later(self, a.user);
-	else
-		read_users(self);
-	buf_fini(&b);
-	asked_fini(&a);
-	return 0;
 }
 
 /* --- rooms and users ---------------------------------------------------------------------- */
@@ -565,14 +300,6 @@ static const struct actor_type clients_type = {
 	         { "user",  "user:str func:str ...",          to_user,    0 },
 	         { "all",   "func:str ...",                   to_all,     0 },
 	         { "heard", "what:str name:str func:str ...", heard,      0 },
-	         { "share", "user:str key:str command:str value:str?", share, 0 },
-	         { "written", "answer:any?",                  written,    0 },
-	         { "unsaid", "",                              unsaid,     0 },
-	         { "changed", "user:str key:str",             changed,    0 },
-	         { "read",  "answer:any?",                    read_one,   0 },
-	         { "connected", "",                           connected,  0 },
-	         { "reread", "",                              reread,     0 },
-	         { "all read", "answer:any?",                 all_read,   0 },
 	         { "summed", "part:int?",                     summed,     0 },
 	         { "join",  "room:str who:int?",              join,       0 },
 	         { "leave", "room:str who:int?",              leave,      0 },
@@ -581,7 +308,15 @@ static const struct actor_type clients_type = {
 	         { "count", "room:str",                       count,      0 },
 	         { "users", "",                               users,      0 },
 	         { "close", "user:str reason:str",            close_user, 0 },
-	         { "closed", "user:str reason:str",           closed,     0 }),
+	         { "closed", "user:str reason:str",           closed,     0 },
+	         { "share", "user:str key:str command:str value:str?", share_set, 0 },
+	         { "written", "answer:any?",                  share_written, 0 },
+	         { "unsaid", "",                              share_unsaid, 0 },
+	         { "changed", "user:str key:str",             share_changed, 0 },
+	         { "read", "answer:any?",                     share_read, 0 },
+	         { "connected", "",                           share_connected, 0 },
+	         { "reread", "",                              share_reread, 0 },
+	         { "all read", "answer:any?",                 share_all_read, 0 }),
 };
 
 int clients_setup(struct sessions *const *all, int n, struct why *why)
@@ -592,6 +327,7 @@ int clients_setup(struct sessions *const *all, int n, struct why *why)
 	actor_id id;
 
 	bus = actor_find("bus");
+	share_setup();
 	threads.at = all;
 	threads.n = n;
 	threads.said_ms = now_ms() - SAY_MS;

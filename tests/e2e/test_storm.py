@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """All that clients do wrong, at once, against one node: short of descriptors, its disk full (where
 we may mount one). Who behaves is answered all the while; what must be ended is ended by the node;
-and when they have gone, memory is what it was before.
+and when they have gone, nothing is left of them, and memory is what it was before.
 
 What comes is drawn from E2E_SEED, printed at the start. STORM_SECONDS makes it long (tools/test
 --long: an hour); then each round tells of itself on stderr."""
@@ -337,10 +337,17 @@ class Storms(Case):
     def descriptors(self, runtime):
         return len(os.listdir("/proc/%d/fd" % runtime.pid))
 
+    def there(self, runtime):
+        """Clients, what is allocated for connections, actors (each client is one), users."""
+        node = runtime.json("inspect")[0]
+        return (node["clients"]["connected"], node["memory"]["clients_bytes"], node["actors"],
+                *runtime.json("call", "clients", "users")[0]["args"])
+
     def test_all_at_once(self):
         runtime = self.begin()
         good, storms = Good(runtime), [Storm(runtime.listen, i) for i in range(THREADS)]
         open_before, begun, rounds, before = self.descriptors(runtime), time.monotonic(), 0, 0
+        there = self.there(runtime)
         print("E2E_SEED=%d" % SEED, file=sys.stderr, flush=True)
         while rounds < WARM + 1 or time.monotonic() - begun < SECONDS:
             threads = [threading.Thread(target=s.round) for s in storms]
@@ -353,6 +360,7 @@ class Storms(Case):
                 s.held.clear()
             self.assertEqual([x.error for x in (*storms, good) if x.error], [])
             until(lambda: self.descriptors(runtime) <= open_before, "all have gone", 60)
+            until(lambda: self.there(runtime) == there, "and nothing is left of them", 60)
             rounds += 1
             now = self.memory(runtime, "RssAnon")
             before = now if rounds <= WARM else before

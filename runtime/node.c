@@ -93,6 +93,8 @@ static void say_ready(struct node *n)
 	int any;                /* as much of it as any client takes */
 
 	n->ready = true;
+	if (n->gateway)
+		gateway_ready();
 	if (n->server)
 		redis = server_url(n->server);
 	else if (n->bus && (strstr(redis, "sentinel://") || strstr(redis, "cluster://")) &&

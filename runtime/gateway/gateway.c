@@ -27,6 +27,7 @@
 #include "gate.h"
 #include "heap.h"
 #include "keeper.h"
+#include "login.h"
 #include "proof.h"
 #include "slice.h"
 #include "ws.h"
@@ -220,6 +221,11 @@ fail:
 }
 
 /* --- from outside ------------------------------------------------------------------------- */
+
+void gateway_ready(void)
+{
+	login_look();
+}
 
 const char *gateway_address(const struct gateway *g)
 {

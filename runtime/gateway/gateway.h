@@ -33,6 +33,7 @@ struct gateway_info {
 struct gateway;
 /* Returns when it listens. NULL with why: "127.0.0.1:8080: address already in use; ...". */
 struct gateway *gateway_new(const struct gateway_config *c, struct why *why);
+void gateway_ready(void);               /* all actors have started: warns if nobody can log in */
 const char *gateway_address(const struct gateway *g);   /* "127.0.0.1:8080", the real port */
 void gateway_info(const struct gateway *g, struct gateway_info *out);   /* any thread */
 void gateway_quiet(struct gateway *g);  /* any thread: no new connections; answers still go out */

@@ -32,6 +32,7 @@ enum {
 static struct {
 	const struct frames_port *port;
 	enum same_user same_user;
+	const char *name;               /* of the doorkeeper */
 	actor_ref doorkeeper, store, bus;
 } login;
 
@@ -352,25 +353,27 @@ void login_gone(struct session *s)
 }
 
 /* It may come later; who misspelt it wants to know before the first client does. */
-static void look_for_doorkeeper(const char *name)
+void login_look(void)
 {
 	struct handler_info h;
 
+	if (core_away(login.doorkeeper))
+		return;
 	if (!core_alive(login.doorkeeper))
 		log_line(LOG_WARN, "gateway", "--login %s: there is no actor of that name, so "
 		         "nobody can log in until there is; `actorctl ps` lists those that are",
-		         name);
+		         login.name);
 	else if (core_handler(login.doorkeeper, "login", &h))
 		log_line(LOG_WARN, "gateway", "--login %s: that actor has no handler `login`, so "
-		         "nobody can log in until a patch gives it one", name);
+		         "nobody can log in until a patch gives it one", login.name);
 }
 
 void login_setup(const struct session_config *c)
 {
 	login.port = c->port;
 	login.same_user = c->same_user;
+	login.name = c->login;
 	login.doorkeeper = actor_find(c->login);
-	look_for_doorkeeper(c->login);
 	login.store = actor_find("store");
 	login.bus = actor_find("bus");
 }

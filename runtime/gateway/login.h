@@ -5,7 +5,8 @@
 
 #include "visit.h"
 
-void login_setup(const struct session_config *c);
+void login_setup(const struct session_config *c);       /* borrows c->login */
+void login_look(void);  /* warns where nobody can log in; any thread, once all actors are there */
 /* e is a login. ACTOR_EFULL: it is to be tried again, unless it is the last time. */
 int  login_ask(struct session *s, const struct envelope *e, bool last);
 void login_gone(struct session *s);     /* the session ends */

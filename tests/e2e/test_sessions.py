@@ -36,6 +36,24 @@ const struct actor_type patch = {
 };
 """
 
+# Has a doorkeeper spawned as it starts.
+HOUSE = """
+#include "actor.h"
+static int admit(actor *self, const msg *m)
+{
+	(void)self;
+	return msg_reply(m, msg_str(m, 0));
+}
+static const struct actor_type porter = {
+	.name = "porter", .on = ON({ "login", "user:str proof:str", admit, 0 }),
+};
+static int start(actor *self)
+{
+	return actor_spawn(self, &porter, "porter") ? 0 : -1;
+}
+const struct actor_type house = { .name = "house", .start = start };
+"""
+
 # Tells the garden who leaves, node or client.
 HERALD = """
 #include "actor.h"
@@ -94,6 +112,21 @@ class Login(Sessions):
         self.refused_login(runtime, "ali")
         runtime = self.start("--login", "counter")
         self.assertTrue(runtime.err.wait("--login counter: that actor has no handler `login`"))
+
+    def test_who_comes_later(self):
+        """Of an actor that others spawn, or that lives on another node, nothing of the kind."""
+        folder = write_files(make_folder(), {"house.c": HOUSE})
+        redis = RedisServer()
+        self.addCleanup(redis.stop)
+        nodes = [self.start("--node", "one", "--login", "porter", folder / "house.c",
+                            redis=redis.url)]
+        until(lambda: "porter" in nodes[0].json("nodes")[0]["topics"], "others can know it")
+        nodes.append(self.start("--node", "two", "--login", "porter", redis=redis.url))
+        for node in nodes:
+            self.login(node, "ann")
+        for node in nodes:
+            node.end()
+            self.assertEqual([line for line in node.err.all() if "--login" in line], [])
 
     def test_overload_is_no_refusal(self):
         """Who could not be asked about tries again: nobody has said that it may not come in."""

@@ -10,7 +10,7 @@
  *   count room:str             how many of this node are in the room
  *   users                      how many names are logged in on this node
  *   close user:str reason:str  its sessions end, on all nodes; the answer: how many on this one
- *   share, changed, connected  what users share: share.c
+ *   share, changed, unread, connected   what users share: share.c
  *
  * The idea: all that is said once is encoded once (session_tell; once a thread, where --ws-threads
  * says several), and PUBLISHed once for the other nodes, whose own `clients` hear it by `heard` and
@@ -314,6 +314,8 @@ static const struct actor_type clients_type = {
 	         { "unsaid", "",                              share_unsaid, 0 },
 	         { "changed", "user:str key:str",             share_changed, 0 },
 	         { "read", "answer:any?",                     share_read, 0 },
+	         { "unread", "user:str reason:str",           share_unread, 0 },
+	         { "ask again", "",                           share_ask_again, 0 },
 	         { "connected", "",                           share_connected, 0 },
 	         { "reread", "",                              share_reread, 0 },
 	         { "all read", "answer:any?",                 share_all_read, 0 }),

@@ -331,7 +331,9 @@ int login_shared(actor *self, const msg *m)
 
 	if (!s)
 		return 0;
-	if (!msg_error(m) && msg_type(m, 0) == MSG_LIST)
+	if (msg_error(m))
+		actor_send(self, actor_find("clients"), "unread", s->user, msg_error_text(m));
+	else if (msg_type(m, 0) == MSG_LIST)
 		take_shared(s->user, m);
 	go_in(s, &e);
 	session_due_free(s, d);

@@ -3,6 +3,7 @@
  *
  *   share user key command ... what a session of the user has set (core/client.c), to Redis; the
  *   changed user key           other nodes hear of it, and read it there
+ *   unread user reason         Redis did not say at its login: it is asked again
  *   connected                  Redis is back: what was said meanwhile is read there
  *
  * Redis decides, so what it has is read where it is not known: of a user by HGET what others have
@@ -16,7 +17,8 @@
 #include "log.h"
 #include "ports.h"
 
-enum { REDIS_MS = 10000, SAY_MS = 10000, USERS_AT_ONCE = 64, ANEW_MS = 500, SHUT_MS = 1000 };
+enum { REDIS_MS = 10000, SAY_MS = 10000, USERS_AT_ONCE = 64, ANEW_MS = 500, SHUT_MS = 1000,
+       REFUSED_MS = 5000, REFUSED_SAY_MS = 60000 };
 
 static actor_ref bus;
 
@@ -31,6 +33,9 @@ static struct asked {
 
 /* Users, whose names are in a row, of whom all is read: from `at` on those to be asked for. */
 static struct { struct buf names; size_t at; unsigned under_way; bool due; } anew;
+
+/* And those of whom Redis did not say it, perhaps for good: they come behind them after a while. */
+static struct { struct buf names; bool due; int64_t said_ms; } refused;
 
 /* Changes that Redis did not take since that was said. */
 static struct { bool said, due; unsigned n; } unwritten;
@@ -93,16 +98,32 @@ static void look_later(actor *self)
 {
 	if (anew.at < anew.names.len && !anew.due)
 		anew.due = actor_after(self, ANEW_MS, "reread") > 0;
+	if (refused.names.len && !refused.due)
+		refused.due = actor_after(self, REFUSED_MS, "ask again") > 0;
 	if (unwritten.said && !unwritten.due)
 		unwritten.due = actor_after(self, SAY_MS, "unsaid") > 0;
 }
 
-/* All that the user has: too much is asked now, or Redis did not say. Behind those who wait, so
- * that whoever is refused again and again keeps nobody from being read. */
+/* All that the user has: too much is asked now, or Redis did not say one of it. Behind those who
+ * wait, so that whoever is refused again and again keeps nobody from being read. */
 static void read_later(actor *self, const char *user)
 {
 	if (keep_stale(user, true))
 		buf_add(&anew.names, user, strlen(user) + 1);
+	look_later(self);
+}
+
+static void ask_again(actor *self, const char *user, const char *reason)
+{
+	if (keep_stale(user, true)) {
+		buf_add(&refused.names, user, strlen(user) + 1);
+		if (now_ms() - refused.said_ms >= REFUSED_SAY_MS) {
+			log_line(LOG_WARN, "gateway", "what %s shares could not be read from Redis "
+			         "(actord:user:%s), and is asked for again every %d s: %s", user,
+			         user, REFUSED_MS / 1000, reason);
+			refused.said_ms = now_ms();
+		}
+	}
 	look_later(self);
 }
 
@@ -229,21 +250,44 @@ static void read_users(actor *self)
 	look_later(self);
 }
 
+static void drop_those_asked_for(void)
+{
+	anew.names.len -= anew.at;
+	if (anew.at)
+		memmove(anew.names.p, anew.names.p + anew.at, anew.names.len);
+	anew.at = 0;
+}
+
 int share_reread(actor *self, const msg *m)
 {
 	(void)m;
 	anew.due = false;
-	anew.names.len -= anew.at;      /* who has been asked for */
-	if (anew.at)
-		memmove(anew.names.p, anew.names.p + anew.at, anew.names.len);
-	anew.at = 0;
+	drop_those_asked_for();
 	read_users(self);
+	return 0;
+}
+
+int share_ask_again(actor *self, const msg *m)
+{
+	(void)m;
+	refused.due = false;
+	drop_those_asked_for();
+	buf_add(&anew.names, refused.names.p, refused.names.len);
+	buf_clear(&refused.names);
+	read_users(self);
+	return 0;
+}
+
+int share_unread(actor *self, const msg *m)
+{
+	ask_again(self, msg_str(m, 0), msg_str(m, 1));
 	return 0;
 }
 
 int share_connected(actor *self, const msg *m)
 {
 	(void)m;
+	buf_clear(&refused.names);
 	buf_clear(&anew.names);
 	anew.at = 0;
 	keep_names(&anew.names);
@@ -266,7 +310,7 @@ int share_all_read(actor *self, const msg *m)
 	if (!msg_error(m) && packed_next(&in, &list) > 0 && list.type == VALUE_LIST)
 		keep_shared_all(a.user, in, list.len);
 	if (msg_error(m))
-		read_later(self, a.user);
+		ask_again(self, a.user, msg_error_text(m));
 	else
 		read_users(self);
 	buf_fini(&b);
@@ -277,4 +321,5 @@ int share_all_read(actor *self, const msg *m)
 void share_setup(void)
 {
 	bus = actor_find("bus");
+	refused.said_ms = now_ms() - REFUSED_SAY_MS;
 }

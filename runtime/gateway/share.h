@@ -13,6 +13,8 @@ int share_written(actor *self, const msg *m);
 int share_unsaid(actor *self, const msg *m);
 int share_changed(actor *self, const msg *m);
 int share_read(actor *self, const msg *m);
+int share_unread(actor *self, const msg *m);
+int share_ask_again(actor *self, const msg *m);
 int share_connected(actor *self, const msg *m);
 int share_reread(actor *self, const msg *m);
 int share_all_read(actor *self, const msg *m);

@@ -231,6 +231,25 @@ class Sessions(Keep):
         db.execute_command("ACL", "SETUSER", "default", "+@all")
         until(lambda: self.number(ann, SHARED, "gold") == 1, "it is as Redis has it")
 
+    def test_redis_does_not_say_at_a_login(self):
+        """It is asked again, and one line says so, however often that was."""
+        redis = RedisServer()
+        self.addCleanup(redis.stop)
+        runtime = self.begin("--node", "one", redis=redis.url)
+        db = redis.client()
+        db.set("actord:user:ann", "not a hash")
+        ann = self.login(runtime, "ann")
+        self.assertEqual(self.number(ann, SHARED, "gold"), 0)
+        asked = lambda: db.info("commandstats")["cmdstat_hgetall"]["failed_calls"]
+        until(lambda: asked() > 1, "it was asked again")
+        db.delete("actord:user:ann")
+        db.hset("actord:user:ann", "gold", 5)
+        until(lambda: self.number(ann, SHARED, "gold") == 5, "it is as Redis has it")
+        runtime.end()
+        said = [line for line in runtime.err.all() if "could not be read" in line]
+        self.assertEqual(len(said), 1, said)
+        self.assertRegex(said[0], "what ann shares .*actord:user:ann.*WRONGTYPE")
+
     def test_redis_stands_still(self):
         """More is set than may wait for it: what is left out is read when there is room again."""
         redis = RedisServer()

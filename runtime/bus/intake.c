@@ -13,6 +13,8 @@
  *
  * A barrier: the call of a handler with ON_BARRIER makes later messages to the same topic wait
  * until its answer has come, or for BARRIER_MS; so the call after a patch meets the patched code.
+ * It keeps its caller while it waits for those before it. So what of a stream is a barrier is done
+ * with when it is answered; all else when its handler has returned.
  *
  * Invariants: per topic, messages are handled in the order of intake_take(). Nothing that comes in
  * can do worse than be refused; refusals that nobody waits for are logged, but not each.
@@ -28,6 +30,7 @@
 
 enum {
 	ASK_MS = 30000,
+	SURE_MS = 3600000,      /* a barrier's that came by a stream: its entry stays so long */
 	BARRIER_MS = 250,
 	RETRY_MS = 2,           /* a full mailbox is tried again */
 	SAY_MS = 5000,
@@ -244,7 +247,7 @@ static void refuse_call(struct intake *in, struct topic *t, const struct envelop
 
 /* One that has nothing to do would pass it on now: a worker less to wake, for a patch. Not above 0:
  * ask itself, which tells what is wrong in its own name. */
-static int64_t ask_instead(actor *self, const struct call *c, handler *passes)
+static int64_t ask_instead(actor *self, const struct call *c, handler *passes, int ms)
 {
 	actor_ref to = instead ? instead(passes) : 0;
 	struct call direct = *c;
@@ -253,7 +256,7 @@ static int64_t ask_instead(actor *self, const struct call *c, handler *passes)
 	if (!to || !core_idle(c->to))
 		return 0;
 	direct.to = to;
-	return core_ask(self, &direct, "answered", ASK_MS, &why);
+	return core_ask(self, &direct, "answered", ms, &why);
 }
 
 /* False: there is no room for it now. */
@@ -268,6 +271,7 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 	struct why why;
 	int64_t ask, mark = 0;
 	struct pending *p;
+	int ms;
 
 	barrier = !core_handler(t->ref, c.what, &info) && info.flags & ON_BARRIER;
 	if (in->is_again && core_too_late(&c, &why)) {
@@ -280,11 +284,12 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 	followed = in->delivery && !barrier;
 	c.lease = in->delivery ? in->c.lease(in->delivery) : 0;
 	c.stays = followed;
+	ms = in->delivery && barrier ? SURE_MS : ASK_MS;
 	core_trace_enter(&link);
-	if (barrier && (ask = ask_instead(self, &c, info.fn)) > 0)
+	if (barrier && (ask = ask_instead(self, &c, info.fn, ms)) > 0)
 		;
 	else if (wanted || barrier)
-		ask = core_ask(self, &c, "answered", ASK_MS, &why);
+		ask = core_ask(self, &c, "answered", ms, &why);
 	else if (followed)
 		ask = core_follow(self, &c, "answered", &why);
 	else

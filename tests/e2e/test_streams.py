@@ -20,6 +20,21 @@ SINK, BLOCKER, GATE, ROOMS, ONCE = (HERE / "actors" / x
 LATER = """#include "actor.h"
 int later(actor *self, const msg *m) { return msg_reply(m); }"""
 
+HURRY = r'''#include "actor.h"
+static int start(actor *self)
+{
+	for (int i = 0; i < 36; i++)
+		actor_send(self, actor_find("patch"), "exec", "#include \"actor.h\"\n"
+		           "int process(actor *self) { long end = actor_now() + 900;\n"
+		           "while (actor_now() < end); actor_log(self, \"rested\"); return 0; }");
+	return 0;
+}
+const struct actor_type hurry = { .name = "hurry", .start = start };
+'''
+
+LAST = """#include "actor.h"
+int process(actor *self) { return 0; }"""
+
 
 def key(topic):
     return "actord:{%s}" % topic
@@ -134,6 +149,19 @@ class Handled(Streams):
         self.assertEqual(self.db.xlen(key("sink")), 2)
         self.empty("sink")
         self.assertEqual(self.told(node), [2, 0, 0])
+
+    @unittest.skipUnless(os.environ.get("FAULTS_LONG"), "half a minute: tools/test --long")
+    def test_a_patch_behind_many(self):
+        """Its sender hears what became of it, and until then it is in Redis."""
+        path = make_folder() / "hurry.c"
+        path.write_text(HURRY)
+        node, caller = self.node("alpha", path, "--unsigned-patches"), Caller(self.db, "msgpack")
+        self.db.xadd(key("rpc"), {"m": message("exec", LAST, ct=caller.ct, cb="back")})
+        answer = caller.answer(60)
+        self.assertNotIn("err", answer)
+        self.assertGreater(answer["args"][0], 0)
+        self.empty("rpc")
+        self.assertEqual(len([x for x in node.err.lines if "rested" in x]), 36)
 
     def test_what_redis_will_not_acknowledge_now(self):
         """It has been handled: that is said again, and it is not handled again."""

@@ -51,6 +51,8 @@ static const char take_script[] =
 static const char dead_script[] =
 	"local e = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]"
 	" if not e then return redis.call('XACK', KEYS[1], 'actord', ARGV[1]) end"
+	/* no entry's: behind it, where memory is full, XADD is allowed */
+	" redis.call('XACK', KEYS[1], 'actord', '0-0')"
 	" local m = ''"
 	" for i = 1, #e[2], 2 do if e[2][i] == 'm' then m = m .. e[2][i + 1] end end"
 	" redis.call('XADD', KEYS[2], '*', 'm', m, 'id', ARGV[1], 'deaths', ARGV[2],"

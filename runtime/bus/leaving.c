@@ -17,6 +17,8 @@ enum { OTHERS_MOST = 256 };
 static const char leave_script[] =
 	"local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])"
 	" if groups.err then return {} end"
+	/* no entry's: behind it, where memory is full, XADD is allowed */
+	" redis.call('XACK', KEYS[1], 'actord', '0-0')"
 	" local at = ARGV[1] == '1' and '-'"
 	" while at do"
 	"  local some = redis.pcall('XPENDING', KEYS[1], 'actord', at, '+', 100, ARGV[2])"

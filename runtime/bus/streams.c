@@ -182,6 +182,12 @@ static void await(struct streams *s, struct shared *st)
 
 /* --- groups ------------------------------------------------------------------------------- */
 
+/* Where memory is full no group is made, so that nobody would drain what fills it: behind a write
+ * that is allowed there, here of nothing, others are, too. */
+static const char group_script[] =
+	"redis.pcall('XACK', KEYS[1], 'actord', '0-0')"
+	" return redis.pcall('XGROUP', 'CREATE', KEYS[1], 'actord', '0')";
+
 static void on_known(void *arg, const struct redis_reply *r)
 {
 	(void)r;                /* a Redis before 6.2 knows who has read, which does as well */
@@ -242,7 +248,7 @@ static void on_came(void *arg, const char *key)
 {
 	struct streams *s = arg;
 	struct shared *st = by_key(s, key);
-	const char *argv[] = { "XGROUP", "CREATE", key, "actord", "0" };
+	const char *argv[] = { "EVAL", group_script, "1", key };
 
 	if (!st || !st->awaited.at)
 		return;

@@ -353,6 +353,17 @@ class Nodes(Case):
         node.said.wait(r'^\["note", 2, false\]')
         until(lambda: self.db.xlen("actord:{sums}") == 0, "the stream is empty")
 
+    def test_redis_is_full(self):
+        """Who comes then joins all the same, and drains a stream that nobody has read yet."""
+        self.db.delete("actord:{sums}")
+        self.db.xadd("actord:{sums}", {"m": msgpack.packb({"func": "note", "args": [1]})})
+        self.db.config_set("maxmemory", 1)
+        self.addCleanup(self.db.config_set, "maxmemory", 0)
+        node = self.python("late")
+        node.said.wait(r'^\["note", 1, false\]')
+        until(lambda: self.db.xlen("actord:{sums}") == 0, "the stream is empty")
+        self.db.config_set("maxmemory", 0)
+
     def test_what_of_a_stream_is_not_handled(self):
         """It is a dead letter, as of a node in C, unless whoever asked can be told."""
         node = self.python()

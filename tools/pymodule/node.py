@@ -65,8 +65,10 @@ redis.call('INCR', KEYS[3])
 redis.call('PUBLISH', '%s', ARGV[1])
 return 1""" % CHANNEL
 
-# The last entry's id, Redis's clock in ms, then senders and how far they came.
+# The last entry's id, Redis's clock in ms, then senders and how far they came. Where memory is full
+# it may write as it has taken away before.
 JOIN = """
+redis.call('HDEL', KEYS[2], '')
 if redis.call('EXISTS', KEYS[1]) == 0 then
   redis.call('XDEL', KEYS[1], redis.call('XADD', KEYS[1], '*', 'f', ''))
 end

@@ -14,6 +14,10 @@ GROUP, READ_MOST, BLOCK_MS, CLAIM_MOST = "actord", 64, 2000, 100
 CLAIM_IDLE_MS, LOOK_S, LOOK_FIRST_S, DEATHS, ASIDE_MOST = 1000, 10, 3.1, 3, 10000
 
 # An XACK of no entry first: behind a write that is allowed at the memory limit others are, too.
+MAKE = """
+redis.pcall('XACK', KEYS[1], 'actord', '0-0')
+return redis.pcall('XGROUP', 'CREATE', KEYS[1], 'actord', '0', 'MKSTREAM')"""
+
 DONE = """
 redis.call('XACK', KEYS[1], 'actord', '0-0')
 local full = ARGV[2] ~= '' and redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[5])
@@ -25,12 +29,13 @@ redis.call('XDEL', KEYS[1], ARGV[1])
 return full and 1 or 0"""
 
 BURY = """
+redis.call('XACK', KEYS[1], 'actord', '0-0')
 local e = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
-redis.call('XACK', KEYS[1], 'actord', ARGV[1])
-if not e then return 0 end
+if not e then return redis.call('XACK', KEYS[1], 'actord', ARGV[1]) end
 local m = ''
 for i = 1, #e[2], 2 do if e[2][i] == 'm' then m = m .. e[2][i + 1] end end
 redis.call('XADD', KEYS[2], '*', 'm', m, 'id', ARGV[1], 'deaths', ARGV[2], 'reason', ARGV[3])
+redis.call('XACK', KEYS[1], 'actord', ARGV[1])
 redis.call('XDEL', KEYS[1], ARGV[1])
 return 1"""
 
@@ -82,7 +87,7 @@ class Shared:
 
     def _begin(self):
         try:
-            self.db.xgroup_create(self.key, GROUP, "0", mkstream=True)
+            self.db.eval(MAKE, 1, self.key)
         except redis.ResponseError as wrong:
             if "BUSYGROUP" not in str(wrong):
                 raise

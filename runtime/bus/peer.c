@@ -432,7 +432,7 @@ void peer_tell_down(struct places *monitors, const msg *m)
 
 void peer_tell_room(struct peer *p, const char *name, bool room)
 {
-	if (p->here)            /* else, as it is said each second, its inbox grows for nobody */
+	if (p->here && (room || !p->flying.len || p->in_redis)) /* else it is heaped up */
 		part_room(next_part(p), name, room);
 }
 

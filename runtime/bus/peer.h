@@ -67,7 +67,8 @@ void peer_watch(struct peer *p, actor *self, struct places *monitors, const stru
 void peer_tell_down(struct places *monitors, const msg *m);
 /* who here, by its monitor of that number. False: it watches nobody there by that. */
 bool peer_unwatch(struct peer *p, actor_id who, int64_t number);
-/* That actor of ours takes no more of what it sends, or does again. */
+/* That actor of ours takes no more of what it sends, or does again. The former is said each second,
+ * so while Redis takes nothing, or nobody is there, it is left out. */
 void peer_tell_room(struct peer *p, const char *name, bool room);
 /* The peer's own actor and its tables. */
 actor *peer_actor(const struct peer *p);

@@ -251,6 +251,10 @@ class Messages(Clustered):
             self.db.xadd("actord:{sums}", {"m": pack(
                 {"func": "add", "args": [n, 3], "cb": "back", "ct": caller.ct}, "msgpack")})
             self.assertEqual(msgpack.unpackb(self.db.blpop(caller.ct, 10)[1])["args"], [n + 3])
+            notes = [pack({"func": "note", "args": [[n, m]]}, "msgpack") for m in range(2)]
+            self.db.execute_command("XADD", "actord:{sums}", "*", "m", notes[0], "m", notes[1])
+            for m in range(2):
+                python.said.wait(r'^\["note", \[%d, %d\]' % (n, m))
             for key in "actord:{node:python}", "actord:{nodes}", "actord:{sums}":
                 self.cluster.move(key)
             self.assertEqual(node.actorctl("call", "sums", "add", "2", n).out, "%d\n" % (n + 2))

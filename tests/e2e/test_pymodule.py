@@ -5,13 +5,19 @@ of messages when it is killed."""
 
 import json
 import subprocess
+import sys
 import threading
 import unittest
+import unittest.mock
 
 import msgpack
 import redis
 
 from harness import EFAIL, ENOENT, HERE, Case, Lines, RedisServer, Refused, running, until
+
+sys.path.insert(0, str(HERE.parents[1] / "tools"))
+
+from pymodule import peer
 
 
 class Python:
@@ -389,9 +395,19 @@ class Nodes(Case):
                 until(lambda: (self.db.xlen("actord:{sums}:dead"),
                                self.db.xlen("actord:{sums}")) == (1, 0), "it is there again")
                 self.db.delete("actord:{sums}:dead")
+        # Those that are messages can be sent again, whatever stands beside them.
+        self.db.xadd("actord:{sums}", {"m": later + b"\xc0" + later + b"\xc1"})
+        until(lambda: self.db.xlen("actord:{sums}:dead") == 2, "each kind is a letter")
+        self.db.xadd("actord:{sums}", {"other": "x"})
+        until(lambda: self.db.xlen("actord:{sums}:dead") == 3, "so is an entry without any")
+        self.assertEqual([(e[b"m"], e[b"deaths"]) for _, e in self.db.xrange("actord:{sums}:dead")],
+                         [(later * 2, b""), (b"\xc0\xc1", b"0"),
+                          (msgpack.packb({"other": "x"}), b"0")])
+        self.db.delete("actord:{sums}:dead")
         # Where it cannot be put aside the rest is not handled again; all fields m are meant.
         self.db.set("actord:{sums}:dead", "a key of another type")
-        self.db.execute_command("XADD", "actord:{sums}", "*", "m", note(11), "m", later, "again", 1)
+        self.db.execute_command("XADD", "actord:{sums}", "*", "m", note(11), "m",
+                                '{"func": "later"}', "m", later, "again", 1)
         node.said.wait(r'^\["note", 11, true\]')
         node.complained.wait("sums.*WRONGTYPE")
         self.db.delete("actord:{sums}:dead")
@@ -465,6 +481,26 @@ class Nodes(Case):
         node.end()
         self.assertIn('["closed"]', [x.strip() for x in node.said.lines])
         self.knows("sums", False)
+
+
+class Full(unittest.TestCase):
+    def test_what_is_said_no_more_is_forgotten(self):
+        """Names without end become full, and end; nobody says of them that there is room."""
+        there, now = object.__new__(peer.Peer), [0]
+        there.life, there.full = b"7", {}
+        with unittest.mock.patch("time.monotonic", lambda: now[0]):
+            for n in range(100):
+                now[0] = n
+                there.came_room("long", 7, False)
+                there.came_room("short %d" % n, 7, False)
+            self.assertTrue(there.is_full("long"))
+            self.assertTrue(there.is_full("short 99"))
+            self.assertFalse(there.is_full("short 90"))
+            self.assertLess(len(there.full), 10)
+            there.came_room("long", 6, True)            # late, of an earlier life
+            self.assertTrue(there.is_full("long"))
+            there.came_room("long", 7, True)
+            self.assertFalse(there.is_full("long"))
 
 
 if __name__ == "__main__":

@@ -22,18 +22,34 @@ VERIFY = {"full": ("required", True), "ca": ("required", False), "none": ("none"
 redis.cluster.REDIS_ALLOWED_KEYS += ("ssl_check_hostname",)
 
 
+class Masters(RedisCluster):
+    """RedisCluster keeps response callbacks of its own behind those of each master, which have made
+    of a reply what they want by then."""
+
+    callbacks = {}
+
+    def get_redis_connection(self, node):
+        master = RedisCluster.get_redis_connection(self, node)
+        master.response_callbacks.update(self.callbacks)
+        return master
+
+
 class Cluster(RedisClusterCommands):
     """Connected by the first command, and what goes wrong is a redis.RedisError, as with one Redis:
     RedisCluster itself wants a Cluster that is whole before there is anything to call."""
 
     def __init__(self, hosts, **conf):
         self.conf = dict(conf, startup_nodes=[ClusterNode(*host) for host in hosts])
-        self.cluster = None
+        self.cluster, self.callbacks = None, {}
+
+    def set_response_callback(self, command, callback):
+        self.callbacks[command] = callback
 
     def _do(self, what, *args, **options):
         try:
             if self.cluster is None:
-                self.cluster = RedisCluster(**self.conf)
+                self.cluster = Masters(**self.conf)
+                self.cluster.callbacks = self.callbacks
             return getattr(self.cluster, what)(*args, **options)
         except RedisClusterException as wrong:
             self.cluster = None         # where its masters are is asked again

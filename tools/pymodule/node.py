@@ -259,7 +259,6 @@ class Node(Linked):
         peer = self._peer(name)
         if peer.here and peer.life != life:
             self._refuse(peer, "the node %s was started again" % name)
-        peer.full = {n: of for n, of in peer.full.items() if of != peer.life or of == life}
         peer.here, peer.life, peer.topics = True, life, topics
 
     def _refuse(self, peer, reason):

@@ -27,7 +27,8 @@ class Peer:
         self.rest.set()                 # nothing waits, nothing is under way
         self.sequence, self.here, self.crowded = node.sequences.pop(name, 0), False, False
         self.life, self.topics = None, ()
-        self.full = {}                  # its actors that take nothing more: in which life, until
+        # Its actors that take nothing more, in which life, until: who ends first stands first.
+        self.full = {}
         self.greenlet = gevent.spawn(self._write)
 
     def put(self, data, always=False):
@@ -40,10 +41,13 @@ class Peer:
         self.more.set()
 
     def came_room(self, name, life, room):
+        now, life = time.monotonic(), b"%d" % life
+        if not room or self.full.get(name, (None, 0))[0] == life:
+            self.full.pop(name, None)
         if not room:
-            self.full[name] = b"%d" % life, time.monotonic() + ROOM_LASTS
-        elif name in self.full and self.full[name][0] == b"%d" % life:
-            del self.full[name]
+            self.full[name] = life, now + ROOM_LASTS
+        while self.full and next(iter(self.full.values()))[1] <= now:
+            del self.full[next(iter(self.full))]
 
     def is_full(self, name):
         """What an earlier life of its said counts no more."""

@@ -4,7 +4,9 @@ consumer a node, under its name. What a node had that is gone, or this one in it
 claimed and handled with `node.again` true; what STREAMS_DEATHS nodes died of is put aside."""
 
 import time
+from itertools import chain
 
+import msgpack
 import redis
 
 from . import link, wire
@@ -18,12 +20,13 @@ MAKE = """
 redis.pcall('XACK', KEYS[1], 'actord', '0-0')
 return redis.pcall('XGROUP', 'CREATE', KEYS[1], 'actord', '0', 'MKSTREAM')"""
 
+# ARGV: the entry, how many letters are kept; then of each letter m, deaths, reason.
 DONE = """
 redis.call('XACK', KEYS[1], 'actord', '0-0')
-local full = ARGV[2] ~= '' and redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[5])
-if ARGV[2] ~= '' and not full then
-redis.call('XADD', KEYS[2], '*', 'm', ARGV[2], 'id', ARGV[1], 'deaths', ARGV[3], 'reason',
- ARGV[4]) end
+local full = ARGV[3] and redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[2])
+for i = 3, full and 0 or #ARGV, 3 do
+redis.call('XADD', KEYS[2], '*', 'm', ARGV[i], 'id', ARGV[1], 'deaths', ARGV[i + 1], 'reason',
+ ARGV[i + 2]) end
 redis.call('XACK', KEYS[1], 'actord', ARGV[1])
 redis.call('XDEL', KEYS[1], ARGV[1])
 return full and 1 or 0"""
@@ -40,17 +43,10 @@ redis.call('XDEL', KEYS[1], ARGV[1])
 return 1"""
 
 
-class Fields(dict):
-    """Of an entry, as redis-py has them; and all of them, as a name may stand there twice. (In a
-    Cluster it gives a dict, of the last of each name: no more is known.)"""
-
-    def __init__(self, said):
-        self.pairs = list(said.items() if isinstance(said, dict) else zip(said[::2], said[1::2]))
-        super().__init__(self.pairs)
-
-
 def entries_of(reply, **_):
-    return [(one[0], Fields(one[1] or [])) for one in reply or [] if one]
+    """All fields of each, in pairs: a name may stand there twice."""
+    return [(one[0], list(zip(one[1][::2], one[1][1::2])) if one[1] else [])
+            for one in reply or [] if one]
 
 
 def streams_of(reply, **_):
@@ -65,9 +61,8 @@ class Shared:
         self.heir = False       # what our last life had has been claimed
         self.undone = {}        # handled, but Redis has not said that it knows; what is put aside
         self.looked = time.monotonic() + LOOK_FIRST_S - LOOK_S
-        if isinstance(self.db, redis.Redis):
-            self.db.set_response_callback("XREADGROUP", streams_of)
-            self.db.set_response_callback("XCLAIM", entries_of)
+        self.db.set_response_callback("XREADGROUP", streams_of)
+        self.db.set_response_callback("XCLAIM", entries_of)
 
     def run(self):
         lost = True
@@ -129,15 +124,17 @@ class Shared:
         for name, fields in entries:
             if self.node.closeSig:
                 return          # it is our next life's
-            fields = fields if isinstance(fields, Fields) else Fields(fields or {})
             with self.node.handling():
-                self._entry(name, fields, again or (b"again", b"1") in fields.pairs)
+                self._entry(name, fields, again or (b"again", b"1") in fields)
 
     def _entry(self, name, fields, again):
         if name not in self.undone:
             aside = []          # what nobody handles, nor can be told that
-            data = b"".join(value for key, value in fields.pairs if key == b"m")
-            for part, m, wrong, as_json in self._messages(data):
+            values = [value for key, value in fields if key == b"m" and value]
+            if fields and not values:           # else it has been deleted
+                aside.append((msgpack.packb(dict(fields), use_bin_type=False), None,
+                              "the entry has no messages in a field m"))
+            for part, m, wrong, as_json in chain(*map(self._messages, values)):
                 with wire.tracing(wire.trace_of(m or {})):
                     wrong = wrong or self._handle(m, as_json, again)
                 if wrong:
@@ -147,16 +144,17 @@ class Shared:
         del self.undone[name]
 
     def _done(self, name, aside):
-        """deaths 0: some is no message, and nobody sends it again."""
-        reason = aside[0][2] if aside else ""
-        whole = all(m is not None for _, m, _ in aside)
-        full = self.db.eval(DONE, 2, self.key, self.key + ":dead", name,
-                            b"".join(part for part, _, _ in aside), "" if whole else 0, reason,
-                            ASIDE_MOST)
+        """What is no message is a letter of its own: deaths 0, nobody sends it again."""
+        letters = []
+        for deaths, ones in (("", [x for x in aside if x[1] is not None]),
+                             (0, [x for x in aside if x[1] is None])):
+            if ones:
+                letters += b"".join(part for part, _, _ in ones), deaths, ones[0][2]
+        full = self.db.eval(DONE, 2, self.key, self.key + ":dead", name, ASIDE_MOST, *letters)
         if aside:
             where = "dropped, as there are %d in" % ASIDE_MOST if full else "put into"
             self.node.complain("%s: what of %s cannot be handled is %s %s:dead: %s" %
-                               (self.key, name.decode(), where, self.key, reason))
+                               (self.key, name.decode(), where, self.key, aside[0][2]))
 
     @staticmethod
     def _messages(data):
@@ -172,8 +170,8 @@ class Shared:
                 yield part, wire.decode(part) if as_json else wire.checked(value), None, as_json
             except ValueError as why:
                 yield part, None, str(why), as_json
-        if wrong or not values:
-            yield data[ends[-1]:], None, wrong or "the entry has no messages in a field m", as_json
+        if wrong:
+            yield data[ends[-1]:], None, wrong, as_json
 
     def _handle(self, m, as_json, again):
         """Why it is not handled, where nobody asked who could be told."""

@@ -6,7 +6,8 @@
  *                  +-- nobody of that name is here (any more) -> XADD + XACK + XDEL: back
  *                  |   (what of it that is)
  *                  +-- no message, or none that its actor takes, and nobody asked who could be
- *                  |   told -> XADD to :dead + XACK + XDEL (what of it that is)
+ *                  |   told -> XADD to :dead + XACK + XDEL (what of it that is, a letter of each
+ *                  |   kind)
  *                  +-- the lease has lapsed before it was handled -> missed: others may have it
  *                      by now; what Redis says is ours still is taken once more
  *
@@ -63,26 +64,35 @@ static const char ack_script[] =
 	" redis.call('XDEL', KEYS[1], ARGV[1])"
 	" return 1";
 
-/* ARGV: id, what goes back, again, what is set aside, why, whose it has to be still, how often that
- * has killed: 0, or "" where it may be sent again; how many are kept. 2: it is not, as there
- * are so many. */
+/* ARGV: id, what goes back, again, whose it has to be still, how many letters are kept; what is set
+ * aside, why: that may be sent again, and that may not (deaths 0). 2: it is not, as there are so
+ * many. */
 static const char part_script[] =
 	"local p = redis.pcall('XPENDING', KEYS[1], 'actord', ARGV[1], ARGV[1], 1)"
 	" if p.err and not string.find(p.err, 'NOGROUP') then return p end"
-	" if #p == 1 and p[1][2] ~= ARGV[6] then return 0 end"
-	" local full = 1"
+	" if #p == 1 and p[1][2] ~= ARGV[4] then return 0 end"
+	" local done = 1"
 	" if #p == 1 then"
 	/* no entry's: behind a write that is allowed at the memory limit others are, too */
 	"  redis.call('XACK', KEYS[1], 'actord', '0-0')"
-	"  if ARGV[4] ~= '' and redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[8]) then full = 2"
-	"  elseif ARGV[4] ~= '' then redis.call('XADD', KEYS[2], '*', 'm', ARGV[4], 'id', ARGV[1],"
-	"   'deaths', ARGV[7], 'reason', ARGV[5]) end"
+	"  local full = redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[5])"
+	"  for i, deaths in ipairs({ '', '0' }) do"
+	"   local m, why = ARGV[4 + 2 * i], ARGV[5 + 2 * i]"
+	"   if m ~= '' and full then done = 2"
+	"   elseif m ~= '' then redis.call('XADD', KEYS[2], '*', 'm', m, 'id', ARGV[1],"
+	"    'deaths', deaths, 'reason', why) end"
+	"  end"
 	"  if ARGV[2] ~= '' then"
 	"   redis.call('XADD', KEYS[1], '*', 'm', ARGV[2], 'again', ARGV[3]) end"
 	" end"
 	" redis.call('XACK', KEYS[1], 'actord', ARGV[1])"
 	" redis.call('XDEL', KEYS[1], ARGV[1])"
-	" return full";
+	" return done";
+
+static bool has_aside(const struct delivery *d)
+{
+	return d->whole.m.len || d->broken.m.len;
+}
 
 static void forget(struct delivery *d)
 {
@@ -93,7 +103,10 @@ static void forget(struct delivery *d)
 	*at = d->next;
 	d->stream->share->open--;
 	buf_fini(&d->rest);
-	buf_fini(&d->bad);
+	buf_fini(&d->whole.m);
+	buf_fini(&d->whole.why);
+	buf_fini(&d->broken.m);
+	buf_fini(&d->broken.why);
 	mem_free(d);
 }
 
@@ -112,7 +125,7 @@ static void on_acked(void *arg, const struct redis_reply *r)
 	else if (r->type == REDIS_INT && r->integer == 2)
 		say(&s->dropped_ms, st->dead, "it has " ASIDE_MOST " letters already, so what else "
 		    "cannot be handled is dropped; see actorctl dead list");
-	if (taken || (!d->bad.len && strstr(r->str, "WRONGTYPE")))     /* of st->dead: again */
+	if (taken || (!has_aside(d) && strstr(r->str, "WRONGTYPE")))     /* of st->dead: again */
 		forget(d);
 	s->settled(st, taken);
 }
@@ -122,13 +135,13 @@ static void ack_part(struct delivery *d)
 {
 	struct shared *st = d->stream;
 	const struct redis_port *port = st->share->commands;
+	const struct aside *w = &d->whole, *b = &d->broken;
 	const char *argv[] = { "EVAL", part_script, "2", st->key, st->dead, d->id, d->rest.p,
-	                       d->again ? "1" : "0", d->bad.p, d->why.text, st->share->node,
-	                       d->broken ? "0" : "", ASIDE_MOST };
+	                       d->again ? "1" : "0", st->share->node, ASIDE_MOST,
+	                       w->m.p, w->why.p, b->m.p, b->why.p };
 	size_t len[] = { 4, sizeof part_script - 1, 1, strlen(st->key), strlen(st->dead),
-	                 strlen(d->id), d->rest.len, 1, d->bad.len, strlen(d->why.text),
-	                 strlen(st->share->node), d->broken, sizeof ASIDE_MOST - 1 };
-
+	                 strlen(d->id), d->rest.len, 1, strlen(st->share->node),
+	                 sizeof ASIDE_MOST - 1, w->m.len, w->why.len, b->m.len, b->why.len };
 	d->acking = !port->command(port->link, on_acked, d, ARRAY_LEN(argv), argv, len);
 }
 
@@ -137,7 +150,7 @@ static void ack(struct delivery *d)
 	struct shared *st = d->stream;
 	const char *argv[] = { "EVAL", ack_script, "1", st->key, d->id };
 
-	if (d->rest.len || d->bad.len || !core_lease_holds(d->lease))
+	if (d->rest.len || has_aside(d) || !core_lease_holds(d->lease))
 		ack_part(d);
 	else
 		d->acking = !wire_words(st->share->commands, on_acked, d, ARRAY_LEN(argv), argv);
@@ -206,31 +219,25 @@ static void hand_one(struct delivery *d, const uint8_t *bytes, size_t size)
 		d->open--;
 }
 
-static void keep_aside(struct delivery *d, const void *bytes, size_t size, const char *what)
+static void keep_aside(struct delivery *d, struct aside *a, const void *bytes, size_t size,
+                       const char *what)
 {
 	struct shared *st = d->stream;
-	char text[sizeof d->why.text + 200];
+	char text[sizeof(struct why) + 200];
 
-	buf_add(&d->bad, bytes, size);
-	if (d->why.text[0])
+	buf_add(&a->m, bytes, size);
+	if (a->why.len)
 		return;
-	why_set(&d->why, 0, "%s", what);
+	buf_text(&a->why, what);
 	snprintf(text, sizeof text, "what of %s cannot be handled is put into %s: %s", d->id,
 	         st->dead, what);
 	shared_say(st->share, st->topic->name, text);
 }
 
-static void set_aside(struct delivery *d, const void *bytes, size_t size, const char *what)
-{
-	d->broken = true;
-	keep_aside(d, bytes, size, what);
-}
-
 void shared_set_aside(struct delivery *d, const char *bytes, size_t len, bool good,
                       const char *why)
 {
-	d->broken = d->broken || !good;
-	keep_aside(d, bytes, len, why);
+	keep_aside(d, good ? &d->whole : &d->broken, bytes, len, why);
 	shared_delivered(d);
 }
 
@@ -245,7 +252,7 @@ static void pass_over(struct delivery *d, struct packed *in, unsigned n)
 		in->at = in->end;
 	}
 	why_set(&why, 0, "message %u of the entry is none: %s", n, fault.text);
-	set_aside(d, at, (size_t)(in->at - at), why.text);
+	keep_aside(d, &d->broken, at, (size_t)(in->at - at), why.text);
 }
 
 static bool is_map(uint8_t first)
@@ -282,7 +289,7 @@ static void no_messages(struct delivery *d, const struct redis_reply *fields)
 	pack_map(&map, (uint32_t)fields->items / 2);
 	for (size_t i = 0; i < fields->items / 2 * 2; i++)
 		pack_str(&map, fields->item[i].str, fields->item[i].len);
-	set_aside(d, map.p, map.len, "the entry has no messages in a field m");
+	keep_aside(d, &d->broken, map.p, map.len, "the entry has no messages in a field m");
 	buf_fini(&map);
 }
 

@@ -55,6 +55,9 @@ struct shared {
 	bool claiming;                  /* ... of which Redis has not said yet that it is ours */
 };
 
+/* What of an entry nobody can handle becomes a dead letter; why. */
+struct aside { struct buf m, why; };
+
 struct delivery {
 	struct delivery *next;
 	struct shared *stream;
@@ -65,9 +68,7 @@ struct delivery {
 	bool acking;
 	bool again;             /* it may have been handled before */
 	struct buf rest;        /* what of it was for nobody, and goes back */
-	struct buf bad;         /* what of it nobody can handle, and becomes a dead letter; why */
-	struct why why;
-	bool broken;            /* some of that is no message */
+	struct aside whole, broken;     /* messages, which may be sent again; and what is none */
 };
 
 struct shared *shared_new(struct share *s, struct topic *t);    /* borrows both */

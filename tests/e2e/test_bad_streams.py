@@ -85,6 +85,26 @@ class Bad(Streams):
         self.empty("sink")
         self.assertEqual(node.json("dead", "list", "sink"), [])
 
+    def test_those_that_can_be_sent_again(self):
+        """Are a letter of their own, whatever stands beside them."""
+        node = self.node("alpha", SINK, "--unsigned-patches")
+        later = message("later")
+        at = self.db.xadd(key("sink"), {"m": later + b"\xc0" + message("put", 1, 1) + later +
+                                        b"\x05"})
+        self.empty("sink")
+        self.assertEqual(self.told(node), [1, 0, 0])
+        letters = [e for _, e in self.db.xrange(key("sink") + ":dead")]
+        self.assertEqual([(e[b"m"], e[b"id"], e[b"deaths"]) for e in letters],
+                         [(later * 2, at, b""), (b"\xc0\x05", at, b"0")])
+        self.assertIn(b"no handler later", letters[0][b"reason"])
+        self.assertIn(b"message 2 of the entry is none", letters[1][b"reason"])
+        whole, broken = (row["id"] for row in node.json("dead", "list", "sink"))
+        Caller(self.db, "msgpack").eval("sink", "later", LATER, "later")
+        self.assertEqual(node.actorctl("dead", "retry", "sink", whole).code, 0)
+        self.assertEqual(node.actorctl("dead", "retry", "sink", broken).code, 1)
+        self.empty("sink")
+        self.assertEqual([row["id"] for row in node.json("dead", "list", "sink")], [broken])
+
     def test_many_are_not_kept(self):
         """Who misspells a handler does not fill Redis."""
         node, line = self.node("alpha", SINK), self.db.pipeline()

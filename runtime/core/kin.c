@@ -7,19 +7,10 @@
 #include <stdio.h>
 
 _Thread_local struct why kin_why;
-/* Where kin_why is empty. */
-static _Thread_local struct { const struct actor *who; const char *by; int rc; } refusal;
+/* Where kin_why is empty; words: its own, that last. */
+static _Thread_local struct { const char *by, *words; int rc; } refusal;
 
-int kin_refused(const struct actor *by, int rc)
-{
-	kin_why.text[0] = 0;
-	refusal.who = by;
-	refusal.by = type_title_of(by);
-	refusal.rc = rc;
-	return rc;
-}
-
-/* Why it takes nothing, where it can say that itself: a proxy, which lives as long as we. */
+/* Why it takes nothing, where it can say that itself: a proxy. Now, as its cell is another's soon. */
 static const char *shut(const struct actor *a)
 {
 	const struct type *type = cell_type(a);
@@ -27,16 +18,24 @@ static const char *shut(const struct actor *a)
 	return type->shut ? type->shut((struct actor *)(uintptr_t)a) : NULL;
 }
 
+int kin_refused(const struct actor *by, int rc)
+{
+	kin_why.text[0] = 0;
+	refusal.by = type_title_of(by);
+	refusal.words = rc == ACTOR_EFULL ? shut(by) : NULL;
+	refusal.rc = rc;
+	return rc;
+}
+
 const char *kin_words(void)
 {
-	bool full = !kin_why.text[0] && refusal.rc == ACTOR_EFULL;
-	const char *words = full ? shut(refusal.who) : NULL;
-
-	if (words)
-		why_set(&kin_why, 0, "%s: try again later", words);
-	else if (full)
+	if (kin_why.text[0])
+		return kin_why.text;
+	if (refusal.words)
+		why_set(&kin_why, 0, "%s: try again later", refusal.words);
+	else if (refusal.rc == ACTOR_EFULL)
 		why_set(&kin_why, 0, "the mailbox of %s is full: try again later", refusal.by);
-	else if (!kin_why.text[0] && refusal.rc)
+	else if (refusal.rc)
 		why_set(&kin_why, 0, "%s has just ended", refusal.by);
 	return kin_why.text;
 }

@@ -132,16 +132,35 @@ static void failed(struct member *m, const char *reason)
 	m->c.joined(m->c.arg, reason);
 }
 
+/* An error that is over without anybody's doing; or not by what would be done here. */
+static bool passes(const char *error)
+{
+	static const char *const passing[] = { "BUSY", "LOADING", "READONLY", "MISCONF",
+	                                       "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS" };
+	size_t len = strcspn(error, " ");
+
+	for (size_t i = 0; i < ARRAY_LEN(passing); i++)
+		if (strlen(passing[i]) == len && !memcmp(error, passing[i], len))
+			return true;
+	return false;
+}
+
 static void rest(struct member *m, const char *reason)
 {
+	static const char rests[] = "messages from Redis rest (lists, streams, other nodes')";
+
 	if (m->rests && now_ms() - m->said_ms < SAY_MS)
 		return;
 	m->rests = true;
 	m->said_ms = now_ms();
-	log_line(LOG_WARN, "bus", "messages from Redis rest (lists, streams, other nodes'): %s; "
-	         "delete what others wrote to actord:{nodes}, actord:{nodes}:%s or "
-	         "actord:{nodes}:version, or give this user of Redis its rights on them: then all "
-	         "goes on by itself", reason, m->c.node);
+	if (passes(reason))
+		log_line(LOG_WARN, "bus", "%s: %s; when Redis takes commands again all goes on by "
+		         "itself", rests, reason);
+	else
+		log_line(LOG_WARN, "bus", "%s: %s; delete what others wrote to actord:{nodes}, "
+		         "actord:{nodes}:%s or actord:{nodes}:version, or give this user of Redis "
+		         "its rights on them: then all goes on by itself", rests, reason,
+		         m->c.node);
 }
 
 static void on_refusal(void *arg, const char *reason)

@@ -4,9 +4,11 @@
 is gone."""
 
 import json
+import threading
 import unittest
 
 import msgpack
+import redis
 
 from harness import HERE, Case, RedisServer, until
 
@@ -71,6 +73,21 @@ class Refused(Case):
                 self.came(b, 3 * n)
                 self.assertEqual(b.get("/readyz")[0], 200)
                 self.assertTrue(b.json("inspect")[0]["ready"])
+
+    def test_a_script_runs_for_long(self):
+        """There is nothing to delete, nor rights to give."""
+        b = self.start("--node", "beta", SINK, listen="none", redis=self.server.url)
+        db, other = self.server.client(), self.server.client()
+        db.config_set("busy-reply-threshold", 100)
+        run = threading.Thread(daemon=True, target=lambda: self.assertRaises(
+            redis.RedisError, other.eval, "while true do end", 0))
+        run.start()
+        line = b.err.wait("messages from Redis rest .*: BUSY", 30)
+        self.assertNotIn("delete", line)
+        self.assertIn("all goes on by itself", line)
+        db.script_kill()
+        run.join()
+        self.assertTrue(b.err.wait("messages from Redis go on"))
 
     def test_its_inbox(self):
         b = self.start("--node", "beta", SINK, listen="none", redis=self.server.url)

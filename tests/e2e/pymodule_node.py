@@ -72,6 +72,8 @@ def main():
     app.register("add", lambda a, b: a + b)
     app.register("two", lambda: (1, "zwei"))
     app.register("odd", object)
+    app.register("half", lambda: "\ud800")
+    app.register("huge", lambda: "x" * (16 << 20))
     app.register("fails", fails)
     app.register("exits", lambda: sys.exit(3))
     app.register("leaves", leaves)

@@ -72,7 +72,16 @@ def unpack_all(data, ends=None):
 
 def encode(message, as_json):
     """ValueError, TypeError or OverflowError: it cannot be said so."""
-    return json.dumps(message, allow_nan=False).encode() if as_json else msgpack.packb(message)
+    if as_json:
+        said = json.dumps(message, allow_nan=False)
+        if "\\ud" in said:
+            json.dumps(message, ensure_ascii=False).encode()     # half a surrogate pair is refused
+        data = said.encode()
+    else:
+        data = msgpack.packb(message)
+    if len(data) > MESSAGE_MOST:
+        raise ValueError("a message of %d bytes; %d are the most" % (len(data), MESSAGE_MOST))
+    return data
 
 
 # --- frames and their parts ---

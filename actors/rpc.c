@@ -60,14 +60,17 @@ static int eval(actor *self, const msg *m)
 
 /* --- calls for others --------------------------------------------------------------------- */
 
-static const char *reason(int error)
+enum { TEXT_SIZE = 3 * TOPIC_SIZE };
+
+/* Who is called says himself what he does not take. That nobody is there the global table would
+ * say, which was not meant. */
+static void explain(actor *self, const msg *m, int error, char *text)
 {
-	switch (error) {
-	case ACTOR_EARGS: return "it does not take these values";
-	case ACTOR_ENOENT: return "there is no such actor or handler";
-	case ACTOR_EFULL: return "its mailbox is full";
-	default: return "out of memory";
-	}
+	if (error == ACTOR_ENOENT)
+		snprintf(text, TEXT_SIZE, "%.200s.%.200s: there is no such actor or handler",
+		         msg_str(m, 1), msg_str(m, 0));
+	else
+		snprintf(text, TEXT_SIZE, "%s", actor_why(self));
 }
 
 static int place(const struct rpc *r, int64_t ask)
@@ -88,12 +91,10 @@ static msg_out *values_from(actor *self, const msg *m, int first)
 }
 
 /* Both who asked us and who waits at ct hear of it. */
-static int refuse(actor *self, const msg *m, int code, const char *why)
+static int refuse(actor *self, const msg *m, int code, const char *text)
 {
 	struct rpc *r = actor_state(self);
-	char text[TOPIC_SIZE * 3];
 
-	snprintf(text, sizeof text, "%.200s.%.200s: %s", msg_str(m, 1), msg_str(m, 0), why);
 	actor_send(self, r->bus, "refuse", msg_str(m, 2), msg_str(m, 3), code, text);
 	return msg_fail(m, "%s", text);
 }
@@ -121,9 +122,12 @@ static int64_t call(actor *self, const msg *m, const char *then, int first)
 static int tell_other(actor *self, const msg *m, int first)
 {
 	int error = (int)call(self, m, NULL, first);
+	char text[TEXT_SIZE];
 
-	return error ? msg_fail(m, "%.200s.%.200s: %s", msg_str(m, 1), msg_str(m, 0), reason(error))
-	             : 0;
+	if (!error)
+		return 0;
+	explain(self, m, error, text);
+	return msg_fail(m, "%s", text);
 }
 
 static int call_other_nr(actor *self, const msg *m)
@@ -135,6 +139,7 @@ static int call_other(actor *self, const msg *m)
 {
 	struct rpc *r = actor_state(self);
 	int at = place(r, 0);
+	char text[TEXT_SIZE];
 	int64_t ask;
 
 	if (!msg_len(m, 2) || !msg_len(m, 3))
@@ -144,8 +149,10 @@ static int call_other(actor *self, const msg *m)
 	if (at < 0)
 		return refuse(self, m, ACTOR_EFULL, "too many calls for others are waiting");
 	ask = call(self, m, "answered", 4);
-	if (ask < 0)
-		return refuse(self, m, (int)ask, reason((int)ask));
+	if (ask < 0) {
+		explain(self, m, (int)ask, text);
+		return refuse(self, m, (int)ask, text);
+	}
 	r->ask[at] = ask;
 	memcpy(r->to[at].ct, msg_str(m, 2), msg_len(m, 2) + 1);
 	memcpy(r->to[at].cb, msg_str(m, 3), msg_len(m, 3) + 1);

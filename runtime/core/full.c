@@ -89,6 +89,8 @@ int full_why(struct actor *a, const char *who, struct why *why)
 
 	if (shut)
 		return why_set(why, ACTOR_EFULL, "%s: %s: try again later", who, shut);
+	if (!HEAD_COUNT(h))
+		return why_set(why, ACTOR_EFULL, "%s: the mailbox was full: try again", who);
 	return why_set(why, ACTOR_EFULL,
 		       "%s: the mailbox is full (%u messages, %u bytes): try again later", who,
 		       HEAD_COUNT(h), HEAD_UNITS(h) * (unsigned)sizeof(struct msg));

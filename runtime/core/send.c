@@ -72,11 +72,12 @@ static COLD int nobody(struct name *n, bool elsewhere, struct why *why)
 			       "here: answer it, or send to an actor by its name");
 	if (!n)
 		return why_set(why, ACTOR_ENOENT, "there is no such actor (any more)");
-	return why_set(why, ACTOR_ENOENT, "there is no actor named %s here", name_text(n));
+	return why_set(why, ACTOR_ENOENT, name_foreign(n) && !LOAD_ACQUIRE(&route)
+	               ? "%s is a list of Redis, and there is no Redis"
+	               : "there is no actor named %s here", name_text(n));
 }
 
-/* The name's bearer has ended, or is being born again: a few instructions lie between the end of
- * its generation and the name's next bearer (life_renew()). 0: nobody. */
+/* The bearer has ended, or is being born again, a few instructions later (life_renew()); 0: no. */
 static COLD uint64_t next_bearer(const struct name *n, uint64_t before)
 {
 	uint64_t id = name_bearer(n);

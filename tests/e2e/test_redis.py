@@ -8,8 +8,8 @@ import unittest
 
 import msgpack
 
-from harness import (EARGS, EFAIL, ENOENT, PATIENCE, Caller, Case, RedisServer, pack, redis_cli,
-                     unpack, until, vary)
+from harness import (EARGS, EFAIL, ENOENT, HERE, PATIENCE, Caller, Case, RedisServer, pack,
+                     redis_cli, unpack, until, vary)
 
 FAILS = r"""
 #include "actor.h"
@@ -230,6 +230,17 @@ class Ways(Case):
         self.caller.send("rpc", "callOther", "hit", "counter", other.ct, "total", "x", cb="")
         answer = other.answer()
         self.assertEqual((answer["func"], answer["err"]["code"]), ("total", EARGS))
+        self.assertEqual(answer["err"]["text"], "counter.hit: argument 1 (by) wants int, got str")
+
+
+class Without(Case):
+    options = None
+
+    def test_a_list(self):
+        node = self.start(HERE / "actors" / "spring.c", redis="none", listen="none")
+        done = node.actorctl("call", "spring", "ask", "list:q", "told", "1000")
+        self.fails(done, 1)
+        self.assertIn("list:q is a list of Redis, and there is no Redis", done.err)
 
 
 class Text(Case):

@@ -10,7 +10,7 @@ _Thread_local struct why kin_why;
 /* Where kin_why is empty; words: its own, that last. */
 static _Thread_local struct { const char *by, *words; int rc; } refusal;
 
-/* Why it takes nothing, where it can say that itself: a proxy. Now, as its cell is another's soon. */
+/* Why it takes nothing, where it can say that itself: a proxy. Now: its cell may be another's. */
 static const char *shut(const struct actor *a)
 {
 	const struct type *type = cell_type(a);

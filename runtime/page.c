@@ -92,7 +92,7 @@ static void patch_rows(struct buf *out)
 
 	patch_each(note_patch, &l);
 	shown = l.n < PATCHES_SHOWN ? l.n : PATCHES_SHOWN;
-	buf_printf(out, "\"patches\":%u,\"latest\":[", l.n);
+	buf_printf(out, "\"patches\":%u,\"latest\":[", history_last());
 	for (unsigned k = 0; k < shown; k++) {
 		unsigned i = (l.n - 1 - k) % PATCHES_SHOWN;
 

@@ -170,8 +170,7 @@ static void patch_text(void *arg, const struct patch_info *p)
 	struct patches *all = arg;
 	struct buf text = { 0 };
 
-	if (strcmp(p->state, "in force") && strcmp(p->state, "probation") &&
-	    strcmp(p->state, "confirmed"))
+	if (!p->in_force)
 		return;
 	all->count++;
 	buf_printf(&text, "%u %s %02x%02x%02x%02x", p->number, p->handlers, p->digest[0],

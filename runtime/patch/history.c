@@ -8,7 +8,7 @@
  *
  * Whether an applied patch is superseded is a count: how many handlers in force came with it.
  *
- * Threads: any; `lock` for rows and the newest few. */
+ * Threads: any; `lock` for rows and what is shown of them. */
 #include "history.h"
 
 #include <pthread.h>
@@ -20,9 +20,10 @@
 #include "json.h"
 #include "log.h"
 #include "rolled.h"
+#include "shown.h"
 #include "suspect.h"
 
-enum { NEWEST = 32 };
+enum { REASON_MOST = 2000 };     /* bytes, in the journal */
 
 struct row {
 	int64_t at;                     /* of its intent in the journal */
@@ -31,13 +32,10 @@ struct row {
 	uint8_t state, tried;           /* enum tried */
 };
 enum tried { TRIED_NOT, TRIED_NOW, TRIED_WELL };
-struct recent { uint32_t number; char *handlers, *origin; };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct row *rows;                /* by number; [0] is none */
 static uint32_t last, room;
-static struct recent newest[NEWEST];
-static uint32_t newest_count;
 
 /* --- rows ------------------------------------------------------------------------------- */
 
@@ -130,30 +128,31 @@ static void set_state(uint32_t number, enum patch_state state)
 	pthread_mutex_unlock(&lock);
 }
 
-static void remember(uint32_t number, const char *handlers, size_t len, const char *origin)
+static bool is_applied(uint32_t number)
 {
-	struct recent *r = &newest[newest_count++ % NEWEST];
+	return rows[number].state == PATCH_APPLIED;
+}
 
-	mem_free(r->handlers);
-	mem_free(r->origin);
-	r->number = number;
-	r->handlers = mem_string(len ? handlers : "", len);
-	r->origin = mem_string(origin, strlen(origin));
+static bool is_in_force(uint32_t number)
+{
+	return is_applied(number) && rows[number].live > 0;
+}
+
+struct look { void (*each)(void *arg, const struct patch_info *p); void *arg; };
+
+static void look_at(void *arg, const struct shown *s)
+{
+	const struct look *l = arg;
+	struct patch_info p = { s->number, state_word(s->number), is_in_force(s->number),
+	                        s->handlers, s->origin, rows[s->number].digest };
+
+	l->each(l->arg, &p);
 }
 
 void history_each(void (*each)(void *arg, const struct patch_info *p), void *arg)
 {
-	uint32_t first;
-
 	pthread_mutex_lock(&lock);
-	first = newest_count > NEWEST ? newest_count - NEWEST : 0;
-	for (uint32_t i = first; i < newest_count; i++) {
-		struct recent *r = &newest[i % NEWEST];
-		struct patch_info p = { r->number, state_word(r->number), r->handlers, r->origin,
-		                        rows[r->number].digest };
-
-		each(arg, &p);
-	}
+	shown_each(is_in_force, look_at, &(struct look){ each, arg });
 	pthread_mutex_unlock(&lock);
 }
 
@@ -171,18 +170,14 @@ static void digest_source(struct packed map, unsigned char first[8])
 
 static void replay_intent(uint32_t n, const struct journal_line *l)
 {
-	char *handlers = journal_text(l->fields, "handlers");
-	char *origin = journal_text(l->fields, "origin");
 	char *rollout = journal_text(l->fields, "rollout");
 	struct row *r = row_at(n);
 
 	r->at = l->at;
 	r->state = PATCH_INTENT;
 	digest_source(l->fields, r->digest);
-	remember(n, handlers, handlers ? strlen(handlers) : 0, origin ? origin : "");
+	shown_line(n, l, is_applied);           /* none is live yet: all of those may be */
 	rolled_note(rollout, n);
-	mem_free(handlers);
-	mem_free(origin);
 	mem_free(rollout);
 }
 
@@ -212,6 +207,18 @@ static void replay(void *arg, const struct journal_line *l)
 		rows[n].tried = TRIED_WELL;
 }
 
+static void field(struct buf *f, const char *name, const char *text, size_t len)
+{
+	buf_printf(f, ",\"%s\":", name);
+	json_text(f, len ? text : "", len);
+}
+
+static void field_text(struct buf *f, const char *name, const char *text)
+{
+	if (text)
+		field(f, name, text, strlen(text));
+}
+
 static int event(const char *name, uint32_t number, const char *reason, bool intent,
                  struct why *why)
 {
@@ -219,12 +226,8 @@ static int event(const char *name, uint32_t number, const char *reason, bool int
 	int rc;
 
 	buf_printf(&f, "\"event\":\"%s\",\"patch\":%u", name, number);
-	if (reason) {
-		size_t len = strlen(reason);
-
-		buf_text(&f, ",\"why\":");
-		json_text(&f, reason, len < 2000 ? len : 2000);
-	}
+	if (reason)
+		field(&f, "why", reason, strnlen(reason, REASON_MOST));
 	rc = journal_add(&f, intent, NULL, why);
 	buf_fini(&f);
 	return rc;
@@ -285,12 +288,7 @@ void history_close(void)
 	mem_free(rows);
 	rows = NULL;
 	last = room = 0;
-	for (size_t i = 0; i < NEWEST; i++) {
-		mem_free(newest[i].handlers);
-		mem_free(newest[i].origin);
-		newest[i] = (struct recent){ 0 };
-	}
-	newest_count = 0;
+	shown_forget();
 }
 
 /* --- a patch comes in force ----------------------------------------------------------- */
@@ -321,18 +319,6 @@ void history_before(const struct exported *e, struct before *b)
 			b->was = mem_resize(b->was, (b->n + 1) * sizeof *b->was);
 			b->was[b->n++] = version_of(e->change[i].type, h->name);
 		}
-}
-
-static void field(struct buf *f, const char *name, const char *text, size_t len)
-{
-	buf_printf(f, ",\"%s\":", name);
-	json_text(f, len ? text : "", len);
-}
-
-static void field_text(struct buf *f, const char *name, const char *text)
-{
-	if (text)
-		field(f, name, text, strlen(text));
 }
 
 /* "on":[{"type":"counter","build":"9f86...","migrates":1,"on":[["hit",0]]}] */
@@ -406,7 +392,7 @@ int64_t history_intent(const struct patch_source *s, const struct exported *e, s
 	row_at(n)->at = at;
 	rows[n].state = PATCH_INTENT;
 	memcpy(rows[n].digest, d, 8);
-	remember(n, e->handlers.p, e->handlers.len, s->origin);
+	shown_add(n, e->handlers.p, e->handlers.len, s->origin, is_in_force);
 	pthread_mutex_unlock(&lock);
 	return n;
 }
@@ -462,6 +448,22 @@ int history_reverting(uint32_t number, const char *author, const char *origin, s
 	return by_somebody("revert", number, author, origin, journal_is_well(), why);
 }
 
+static void show_line(void *arg, const struct journal_line *l)
+{
+	pthread_mutex_lock(&lock);
+	shown_line(*(const uint32_t *)arg, l, is_in_force);
+	pthread_mutex_unlock(&lock);
+}
+
+/* It was superseded, and maybe long ago. */
+static void show_again(uint32_t number)
+{
+	struct why why;
+
+	if (journal_line_at(history_place(number), show_line, &number, &why))
+		log_line(LOG_WARN, "patch", "%u is in force again unseen: %s", number, why.text);
+}
+
 void history_reverted(uint32_t number, const struct before *now)
 {
 	pthread_mutex_lock(&lock);
@@ -471,6 +473,9 @@ void history_reverted(uint32_t number, const struct before *now)
 		if (now->was[i] > 0)
 			rows[now->was[i]].live++;
 	pthread_mutex_unlock(&lock);
+	for (size_t i = 0; now && i < now->n; i++)
+		if (now->was[i] > 0)
+			show_again((uint32_t)now->was[i]);
 	outcome("reverted", number, NULL);
 }
 
@@ -486,7 +491,7 @@ void history_stale(uint32_t number, const char *reason)
 static void set_tried(uint32_t number, enum tried tried)
 {
 	pthread_mutex_lock(&lock);
-	row_at(number)->tried = (uint8_t)tried;
+	rows[number].tried = (uint8_t)tried;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -500,14 +505,9 @@ bool history_is_confirmed(uint32_t number)
 	return is;
 }
 
-void history_tried(uint32_t number)
+void history_tried(uint32_t number, bool now)
 {
-	set_tried(number, TRIED_NOW);
-}
-
-void history_untried(uint32_t number)
-{
-	set_tried(number, TRIED_NOT);
+	set_tried(number, now ? TRIED_NOW : TRIED_NOT);
 }
 
 void history_confirmed(uint32_t number)

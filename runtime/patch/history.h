@@ -58,8 +58,7 @@ int  history_reverting(uint32_t number, const char *author, const char *origin, 
 void history_reverted(uint32_t number, const struct before *now);
 void history_stale(uint32_t number, const char *reason);
 /* On probation; over, and well; over, and it stays although it failed; taken back by itself. */
-void history_tried(uint32_t number);
-void history_untried(uint32_t number);  /* over before anything was decided */
+void history_tried(uint32_t number, bool now);  /* false: over before anything was decided */
 void history_confirmed(uint32_t number);
 bool history_is_confirmed(uint32_t number);
 void history_failed(uint32_t number, const char *reason);
@@ -69,12 +68,13 @@ uint32_t history_quarantined(const char *source, size_t len);
 int  history_lift(uint32_t number, const char *author, const char *origin, struct why *why);
 int  history_again(uint32_t number, struct why *why);   /* a process is about to run again */
 
-/* The newest few, for `inspect`: from memory. */
+/* The newest few and all that are in force: from memory. */
 struct patch_info {
 	uint32_t number;
 	/* "probation", "confirmed", "in force" (never on probation), "superseded", "ran",
 	 * "reverted", "refused", "quarantined", "stale", "suspect" */
 	const char *state;
+	bool in_force;                  /* a handler is its own */
 	const char *handlers, *origin;
 	const unsigned char *digest;    /* the first 8 bytes of its source's */
 };

@@ -107,7 +107,7 @@ static int put_in_force(struct job *j, struct made *m)
 	j->at.forced = now_ns();
 	history_laid(j->number, &b);
 	if (p)
-		history_tried(j->number);
+		history_tried(j->number, true);
 	watched_add(j->number, p);
 	if (!m->e.process)
 		history_done(j->number, true, NULL);

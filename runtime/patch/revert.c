@@ -94,7 +94,7 @@ static void tried(uint32_t number, struct probation *p, bool in_force)
 	if (!p)
 		return;
 	if (in_force) {
-		history_tried(number);
+		history_tried(number, true);
 		watched_add(number, p);
 	} else {
 		probation_end(p, false);

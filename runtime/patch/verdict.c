@@ -71,7 +71,7 @@ static const char *look_at(struct watched *x, struct why *reason)
 	probation_at(x->p, i);
 	if (state != PATCH_APPLIED || !strcmp(history_word(x->number), "superseded")) {
 		probation_end(x->p, state != PATCH_APPLIED);
-		history_untried(x->number);
+		history_tried(x->number, false);
 		return history_word(x->number);
 	}
 	if (i->word == PROBATION_RUNS && !i->left_ms) {

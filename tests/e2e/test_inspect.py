@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""What `actorctl inspect` says of an actor: what it holds, whom it waits for, what it costs."""
+"""What `actorctl inspect` says of an actor: what it holds, whom it waits for, what it costs;
+and of patches."""
 
 import unittest
 
 from harness import Case, ControlLine, make_folder, until
+from test_journal import HEAD, TABLE, Journal, hit
 
 SHAKY = """#include "actor.h"
 struct shaky { long hits; char who[8]; };
@@ -203,6 +205,25 @@ class Crashes(Case):
         for args, code, words in ((["99999"], 3, "actorctl crash list"),
                                   (["x"], 2, "actorctl crash list"), (["0"], 2, "crash list")):
             self.assertIn(words, self.fails(self.runtime.actorctl("crash", "show", *args), code))
+
+
+class Patches(Journal):
+    def in_force(self):
+        return [int(p.split()[0]) for p in self.r.json("nodes")[0]["patches"]]
+
+    def test_later_ones_hide_none_that_is_in_force(self):
+        self.begin()
+        self.apply(hit(10))
+        self.apply(hit(100))
+        for _ in range(70):
+            last = self.apply(HEAD + TABLE % "often")
+        self.assertEqual(self.in_force(), [2, last])
+        self.again(killed=True)
+        self.assertEqual(self.in_force(), [2, last])
+        self.revert(2)
+        self.assertEqual(self.in_force(), [1, last])
+        shown = self.r.json("inspect")[0]["patches"]
+        self.assertEqual([p["number"] for p in shown][:2], [1, last - 31])
 
 
 if __name__ == "__main__":

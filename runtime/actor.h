@@ -172,7 +172,7 @@ int              msg_next(struct msg_items *from, struct msg_item *item);   /* 0
 	SITE_(actor_window_(self, ms, first, last, what, SITE_OF_(what),                           \
 			    VALUES_(0, ##__VA_ARGS__)),                                            \
 	      0, ##__VA_ARGS__)
-/* When a line of crontab says, "0,30 8-18 * * mon-fri", in the node's time zone. */
+/* When a line of crontab says, "0,30 8-18 * * mon-fri", in the node's time zone (--time-zone). */
 #define actor_cron(self, when, what, ...)                                                          \
 	SITE_(actor_cron_(self, when, what, SITE_OF_(what), VALUES_(0, ##__VA_ARGS__)), 0,         \
 	      ##__VA_ARGS__)

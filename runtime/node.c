@@ -43,6 +43,7 @@
 #include "stop.h"
 #include "store/store.h"
 #include "sync.h"
+#include "zone.h"
 
 enum {
 	REDIS_MS = 2000,        /* a Redis that is away holds `ready` up so long */
@@ -573,6 +574,7 @@ int node_run(const struct node_config *c)
 	int error;
 
 	log_set_format((enum log_format)c->log_format);
+	zone_set(c->time_zone);
 	raise_limit();
 	block_signals(&before);
 	core_on_give_up(on_give_up, &n);

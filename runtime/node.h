@@ -19,6 +19,7 @@ struct node_config {
 	const char *redis_bind, *redis_password; int redis_port; bool redis_port_asked;
 	int log_format;                 /* enum log_format */
 	const char *topic, *control, *state, *node, *origins;
+	const char *time_zone;                          /* NULL: TZ's, or the system's */
 	const char *login, *token_key; int same_user;   /* an actor; the gateway's enum */
 	int workers;                                    /* 0: as many as there are processors */
 	int max_actors;                                 /* 0: core's own limit */

@@ -13,6 +13,7 @@
 #include "bus/rollout.h"
 #include "bus/tls.h"
 #include "core/log.h"
+#include "core/zone.h"
 
 enum { WORKERS_MAX = 100, WS_THREADS_MAX = 16, DATABASES = 1024, ACTORS_LEAST = 100,
        ACTORS_MOST = 200000000 };
@@ -223,6 +224,13 @@ static int yes_or_no(const char *value, struct why *why)
 FLAG(unsigned_patches)
 FLAG(fail_fast)
 
+static int set_time_zone(struct node_config *c, const char *value, struct why *why)
+{
+	if (filled(value, &c->time_zone, why))
+		return ACTOR_EARGS;
+	return zone_check(value, why);
+}
+
 /* The number of value among n words, which said has as people read them. */
 static int choose(const char *value, const char *const *words, int n, const char *said, int *out,
                   struct why *why)
@@ -327,6 +335,8 @@ static const struct option table[] = {
 	  "$XDG_RUNTIME_DIR/actord.sock)", set_control },
 	{ "log-format", "WORD", "how stderr's lines look: text (the default), logfmt or json,\n"
 	  "with the keys time, level, from and text", set_log_format },
+	{ "time-zone", "NAME", "what local times are of: cron's, and the midnight at which daily\n"
+	  "values end; as Europe/Berlin (TZ, else the machine's)", set_time_zone },
 	{ "workers", "N", "worker threads (the number of processors)", set_workers },
 	{ "max-actors", "N", "actors there may be at once (16777216)", set_max_actors },
 	{ "state", "DIR", "what must outlast a restart (as root /var/lib/actord, else\n"

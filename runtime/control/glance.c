@@ -11,6 +11,7 @@
 #include "dead.h"
 #include "ports.h"
 #include "rows.h"
+#include "zone.h"
 
 enum { TYPES_SHOWN = 10 };
 
@@ -113,6 +114,7 @@ void glance_node(const struct glance *g, struct buf *out)
 	pairs_text(&p, "version", ACTORD_VERSION);
 	pairs_int(&p, "pid", getpid());
 	pairs_int(&p, "uptime_ms", now_ms() - g->started_ms);
+	pairs_text(&p, "time_zone", zone_name());
 	pairs_int(&p, "memory_bytes", glance_resident_bytes());
 	pairs_int(&p, "cpu_ms", cpu_ms());
 	pairs_bool(&p, "ready", g->ready && !(s->unready && s->unready(s->arg)));

@@ -5,7 +5,7 @@
  * A crontab's five fields are minute, hour, day of the month, month, day of the week, each
  * a `*`, a number, a range `a-b` or a list of these, with a step `/n`; months and days by
  * name too, Sunday 0 or 7. Where both days are restricted, either will do. Times are local
- * ones, of the time zone in TZ.
+ * ones (zone.h).
  *
  * When clocks are put forward, what would have come in the hour that is left out comes
  * right after it; when they are put back, what came in the hour that is repeated does not

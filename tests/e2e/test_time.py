@@ -127,8 +127,8 @@ class Clock(Case):
 
     def runtime_with(self, zone):
         options = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
-        return self.start(HERE / "actors/planner.c", redis="none", env={
-            "TZ": zone, "LD_PRELOAD": str(self.folder / "shift.so"), "ASAN_OPTIONS": options,
+        return self.start(HERE / "actors/planner.c", "--time-zone", zone, redis="none", env={
+            "TZ": "Asia/Tokyo", "LD_PRELOAD": str(self.folder / "shift.so"), "ASAN_OPTIONS": options,
             "CLOCK_AHEAD": str(self.folder / "ahead")})
 
     def waits(self, runtime, moment, n=1):
@@ -154,7 +154,12 @@ class Clock(Case):
         self.assertEqual(self.waits(runtime, "2026-10-25 00:29:58"), "3")
         cron("*/15 * * * mon-fri")
         self.assertEqual(self.waits(runtime, "2026-11-23 05:14:58"), "1")
+        self.assertEqual(runtime.json("inspect")[0]["time_zone"], "CET-1CEST,M3.5.0,M10.5.0/3")
         self.set_clock("2020-01-01 00:00:00")   # who waits for threads to end waits no less
+
+    def test_a_zone_that_is_none_is_said(self):
+        runtime = self.start(redis="none", listen="none", env={"TZ": "Europe/Berln"})
+        runtime.err.wait('TZ: "Europe/Berln" is no time zone of this machine.*are UTC')
 
 
 if __name__ == "__main__":

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ * zone.c - see zone.h. The C library does the rest, but never says that it did not understand. */
+#include "zone.h"
+
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "../actor.h"
+#include "log.h"
+
+/* A rule's beginning, which is what tells it from a name: the zone's short name and its offset. */
+static bool is_rule(const char *text)
+{
+	regex_t r;
+	bool is;
+
+	if (regcomp(&r, "^([A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?[0-9]{1,2}", REG_EXTENDED | REG_NOSUB))
+		return false;
+	is = !regexec(&r, text, 0, NULL, 0);
+	regfree(&r);
+	return is;
+}
+
+static bool is_file(const char *name)
+{
+	const char *folder = getenv("TZDIR");
+	char path[4096], magic[4];
+	FILE *f;
+	bool is;
+
+	if (*name == '/')
+		snprintf(path, sizeof path, "%s", name);
+	else
+		snprintf(path, sizeof path, "%s/%s", folder && *folder ? folder
+		         : "/usr/share/zoneinfo", name);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	is = fread(magic, 1, sizeof magic, f) == sizeof magic && !memcmp(magic, "TZif", 4);
+	fclose(f);
+	return is;
+}
+
+int zone_check(const char *name, struct why *why)
+{
+	const char *bare = name + (*name == ':');
+
+	if (strstr(bare, "..") || (!is_file(bare) && !is_rule(name)))
+		return why_set(why, ACTOR_EARGS, "\"%.60s\" is no time zone of this machine (is tzdata "
+		               "installed?): write one such as Europe/Berlin or UTC", name);
+	return 0;
+}
+
+void zone_set(const char *name)
+{
+	const char *given = getenv("TZ");
+	struct why why;
+
+	if (name)
+		setenv("TZ", name, 1);
+	else if (given && *given && zone_check(given, &why))
+		log_line(LOG_WARN, "node", "TZ: %s; local times are UTC", why.text);
+	tzset();
+}
+
+const char *zone_name(void)
+{
+	const char *set = getenv("TZ");
+
+	return set && !*set ? "UTC" : set ? set : "";
+}

@@ -13,10 +13,11 @@
 /* A rule's beginning, which is what tells it from a name: the zone's short name and its offset. */
 static bool is_rule(const char *text)
 {
+	static const char rule[] = "^([A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?[0-9]{1,2}";
 	regex_t r;
 	bool is;
 
-	if (regcomp(&r, "^([A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?[0-9]{1,2}", REG_EXTENDED | REG_NOSUB))
+	if (regcomp(&r, rule, REG_EXTENDED | REG_NOSUB))
 		return false;
 	is = !regexec(&r, text, 0, NULL, 0);
 	regfree(&r);
@@ -48,8 +49,8 @@ int zone_check(const char *name, struct why *why)
 	const char *bare = name + (*name == ':');
 
 	if (strstr(bare, "..") || (!is_file(bare) && !is_rule(name)))
-		return why_set(why, ACTOR_EARGS, "\"%.60s\" is no time zone of this machine (is tzdata "
-		               "installed?): write one such as Europe/Berlin or UTC", name);
+		return why_set(why, ACTOR_EARGS, "\"%.60s\" is no time zone of this machine (is "
+		               "tzdata installed?): write one such as Europe/Berlin or UTC", name);
 	return 0;
 }
 

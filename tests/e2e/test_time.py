@@ -128,8 +128,8 @@ class Clock(Case):
     def runtime_with(self, zone):
         options = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
         return self.start(HERE / "actors/planner.c", "--time-zone", zone, redis="none", env={
-            "TZ": "Asia/Tokyo", "LD_PRELOAD": str(self.folder / "shift.so"), "ASAN_OPTIONS": options,
-            "CLOCK_AHEAD": str(self.folder / "ahead")})
+            "TZ": "Asia/Tokyo", "LD_PRELOAD": str(self.folder / "shift.so"),
+            "ASAN_OPTIONS": options, "CLOCK_AHEAD": str(self.folder / "ahead")})
 
     def waits(self, runtime, moment, n=1):
         """Somebody waits until the timer has come; meanwhile the clock is set."""

@@ -20,6 +20,7 @@ export class Arena {
 	#held = new Set();
 	#pointer = null;
 	#taken = 0;                     // when the node told something last
+	#asks = false;
 	#drawn_width = 0;
 	#pops = [];                     // gems just taken: { x, y, since }
 
@@ -59,6 +60,25 @@ export class Arena {
 	look() {
 		if (this.#me < 0)
 			this.#node.send("arena", "watch");
+	}
+
+	// Each second. Who plays is told twenty times as often; else that actor is gone, or it is
+	// another one, which knows nobody.
+	async ask() {
+		if (this.#asks || performance.now() - this.#taken < 2000)
+			return;
+		this.#asks = true;
+		try {
+			await this.#node.call("arena", "watch");
+			this.gone.hidden = true;
+			if (this.#me >= 0)
+				await this.#enter();
+		} catch (error) {
+			this.gone.hidden = error.name !== "Refused";
+			this.gone.textContent = "The game stands still: nothing comes from the " +
+				"actor arena. It goes on when that is there again.";
+		}
+		this.#asks = false;
 	}
 
 	async #enter() {

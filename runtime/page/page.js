@@ -10,16 +10,16 @@ const save = (key, text) => { try { localStorage.setItem(key, text); } catch { /
 
 // --- the connection -------------------------------------------------------------------------
 
-let node, arena;
+let node, arena, state, said;           // of the connection: said in words
 
 function guest() {
 	return "guest-" + Math.random().toString(36).slice(2, 8);
 }
 
 function connect(user, proof) {
-	node = new Client({ user, proof, onstate(state, reason) {
-		$("state").dataset.state = state;
-		$("state").textContent = { ready: "connected as " + user, closed: "closed: " + reason,
+	node = new Client({ user, proof, onstate(is, reason) {
+		state = is;
+		said = { ready: "connected as " + user, closed: "closed: " + reason,
 			refused: "log in: " + reason }[state] ?? "connecting";
 		$("login").hidden = state !== "refused";
 		is_away(state === "connecting" && last !== null);
@@ -113,6 +113,10 @@ function show(status) {
 }
 
 function is_away(away) {
+	const silent = away && state === "ready";
+
+	$("state").dataset.state = silent ? "connecting" : state;
+	$("state").textContent = silent ? "no answer" : said;
 	$("away").hidden = !away;
 	document.body.classList.toggle("away", away);
 }
@@ -123,6 +127,7 @@ async function look() {
 	try {
 		show(await (await fetch("/status", { signal: AbortSignal.timeout(PATIENCE_MS) })).json());
 		is_away(node.state === "connecting");
+		arena.ask();
 	} catch {
 		is_away(true);
 	}
@@ -148,7 +153,7 @@ $("copy").onclick = async () => {
 // --- the start ------------------------------------------------------------------------------
 
 arena = new Arena({ canvas: $("canvas"), scores: $("scores"), rules: $("rules"), form: $("enter"),
-	name: $("name"), onrules: look });
+	name: $("name"), gone: $("gone"), onrules: look });
 $("name").value = saved("name") ?? "";
 $("name").onchange = () => save("name", $("name").value);
 connect(guest(), "");

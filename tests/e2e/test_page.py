@@ -5,6 +5,7 @@ patches change its rules under them, and no connection ends. Screenshots are kep
 
 import json
 import os
+import signal
 import unittest
 
 from selenium import webdriver
@@ -241,6 +242,26 @@ class Page(Case):
         browser.wait("#scores", "Ada")
         browser.wait("#clients", "1")
         self.assertEqual(browser.text("#away"), "")
+
+    def test_what_does_not_answer(self):
+        """The node, and the arena alone; the page says which, and plays on when it does."""
+        runtime = self.start()
+        browser = Browser(self, "http://%s/" % runtime.listen)
+        browser.wait("#state", "connected")
+        browser.enter("Ada")
+        self.addCleanup(runtime.process.send_signal, signal.SIGCONT)
+        runtime.process.send_signal(signal.SIGSTOP)
+        browser.wait("#state", "no answer")
+        browser.wait("#away", "does not answer")
+        runtime.process.send_signal(signal.SIGCONT)
+        browser.wait("#state", "connected")
+        self.assertEqual(runtime.actorctl("stop", "arena").code, 0)
+        browser.wait("#gone", "arena")
+        browser.shot("page-no-arena")
+        self.assertEqual(runtime.actorctl("start", "arena").code, 0)
+        until(lambda: not browser.text("#gone"), "it is there again", 40)
+        until(lambda: self.players(runtime) == ["Ada"], "and she plays", 40)
+        self.assertEqual(browser.js("return [window.opens, window.closes]"), [1, 0])
 
     def test_a_rule_before_anybody_plays(self):
         runtime = self.start()

@@ -427,7 +427,7 @@ static void parts_new(struct bus *b)
 	struct intake_config in = { .lease = shared_lease, .lapsed = shared_lapsed,
 		.loop = b->loop, .node = b->node, .own = own, .settled = go_on,
 		.delivered = shared_delivered, .returned = shared_returned,
-		.set_aside = shared_set_aside, .arg = b
+		.set_aside = shared_set_aside, .again = shared_again, .arg = b
 	};
 	struct streams_config streams = {
 		.loop = b->loop, .node = b->node, .entry = on_entry, .room = room,

@@ -33,6 +33,7 @@ enum {
 	SURE_MS = 3600000,      /* a barrier's that came by a stream: its entry stays so long */
 	BARRIER_MS = 250,
 	RETRY_MS = 2,           /* a full mailbox is tried again */
+	BARRIERS_MOST = 32,     /* of streams: others want room where patches wait, too */
 	SAY_MS = 5000,
 };
 
@@ -47,6 +48,7 @@ struct intake {
 	struct topic *waiting;
 	struct loop_timer *timer;
 	int64_t armed_ms;
+	unsigned barriers;              /* of streams, not answered yet */
 	struct intake_info info;
 	int64_t said_ms;
 	uint64_t unsaid;
@@ -279,7 +281,8 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 		return true;
 	}
 	/* What would be acknowledged before it is handled, as nobody could follow it, waits. */
-	if (in->delivery && !core_may_ask(self, 1 + wanted))
+	if (in->delivery && (!core_may_ask(self, 1 + wanted) ||
+	                     (barrier && in->barriers >= BARRIERS_MOST)))
 		return false;
 	followed = in->delivery && !barrier;
 	c.lease = in->delivery ? in->c.lease(in->delivery) : 0;
@@ -308,6 +311,8 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 		p = add(in, key_of(in, self, ask), t, e, barrier ? in->delivery : NULL);
 		p->mark = mark;
 		p->lease = barrier ? c.lease : 0;
+		p->barrier = p->delivery != NULL;
+		in->barriers += p->barrier;
 	}
 	if (ask > 0 && wanted && !barrier && in->asked.n == 1)
 		loop_expect(in->c.loop);
@@ -511,7 +516,8 @@ int intake_answered(struct intake *in, actor *self, const msg *m)
 	t = p->topic;
 	e = request_of(p);
 	buf_clear(&in->values);
-	is_void = lapsed(in, p, m);
+	in->barriers -= p->barrier;
+	is_void = lapsed(in, p, m) || (p->barrier && in->c.again(p->delivery, msg_error(m)));
 	if (is_void && p->delivery)
 		in->c.lapsed(p->delivery);
 	if (p->cb && !msg_error(m))

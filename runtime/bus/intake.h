@@ -29,6 +29,8 @@ struct intake_config {
 	 * part is done with by delivered() all the same. */
 	uint32_t (*lease)(const struct delivery *d);
 	void (*lapsed)(struct delivery *d);
+	/* A barrier of it was answered by that code: is it to be tried again, as what lapsed? */
+	bool (*again)(const struct delivery *d, int code);
 	void *arg;
 };
 struct intake_info { uint64_t taken, answered, refused; unsigned pending, held; };

@@ -19,6 +19,7 @@ struct pending {
 	uint32_t next;                  /* in its chain, or among the free */
 	enum encoding enc;
 	bool sure;                      /* it came by a stream */
+	bool barrier;                   /* of a delivery: it counts among those */
 	size_t ct, cb, id;      /* lengths; bytes holds ct NUL cb NUL id. cb 0: nobody waits */
 	struct buf bytes;
 };

@@ -190,6 +190,12 @@ void shared_lapsed(struct delivery *d)
 	d->lapsed = true;
 }
 
+/* No room for it, or its node stops: nobody has said that it is not wanted. */
+bool shared_again(const struct delivery *d, int code)
+{
+	return code == ACTOR_EFULL || (code && d->stream->share->quiet);
+}
+
 void shared_returned(struct delivery *d, const char *bytes, size_t len)
 {
 	buf_add(&d->rest, bytes, len);

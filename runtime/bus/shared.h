@@ -29,6 +29,7 @@ struct share {                          /* what all streams of a node have in co
 	unsigned open;                  /* deliveries of all */
 	uint32_t lease;                 /* under which is taken what comes: another: it is missed */
 	bool missed;                    /* by one of them */
+	bool quiet;                     /* the node stops */
 	struct buf bytes;
 	int64_t said_ms, dropped_ms;            /* when a line was; that a letter was dropped */
 };
@@ -91,6 +92,7 @@ void shared_set_aside(struct delivery *d, const char *bytes, size_t len, bool go
 bool shared_has(const struct shared *st, const char *id);       /* it is under way */
 uint32_t shared_lease(const struct delivery *d);
 void shared_lapsed(struct delivery *d); /* a message of it was not handled, nor will be */
+bool shared_again(const struct delivery *d, int code);  /* see struct intake_config */
 void shared_ack_again(struct shared *st);       /* what was not taken before */
 
 #endif

@@ -44,7 +44,7 @@ struct streams {
 	unsigned n, room, turn;
 	unsigned window;                /* streams from turn on that are read */
 	unsigned reads, made;
-	bool up, reading, stale, quiet, paused;
+	bool up, reading, stale, paused;
 	const struct topic *skipped;    /* one that is not read, as it has too much */
 	struct loop_timer *again, *look;
 	int64_t up_ms;
@@ -174,7 +174,7 @@ static void read_on(struct streams *s)
 
 static void await(struct streams *s, struct shared *st)
 {
-	if (!st->topic->hosted || s->quiet)
+	if (!st->topic->hosted || s->share.quiet)
 		news_leave(s->news, &st->awaited);
 	else if (s->up && st->state == EMPTY && !st->rests)
 		news_await(s->news, &st->awaited, st->key);
@@ -338,7 +338,7 @@ static void on_left(struct shared *st, bool through)
 	struct streams *s = st->share->streams;
 
 	st->state = EMPTY;
-	if (through || s->quiet)
+	if (through || s->share.quiet)
 		set_made(st, false);
 	await(s, st);           /* its name may have come again */
 }
@@ -346,12 +346,12 @@ static void on_left(struct shared *st, bool through)
 /* True: it is forgotten. */
 static bool swept(struct streams *s, struct shared *st)
 {
-	if ((st->topic->hosted && !s->quiet) || st->first || st->commands || in_read(s, st) ||
-	    (st->suspects && !s->quiet))
+	if ((st->topic->hosted && !s->share.quiet) || st->first || st->commands || in_read(s, st) ||
+	    (st->suspects && !s->share.quiet))
 		return false;
-	if (st->made && s->up && (s->quiet || shared_ours(st)))
-		leaving_begin(st, !s->quiet);
-	if (st->made || s->quiet)
+	if (st->made && s->up && (s->share.quiet || shared_ours(st)))
+		leaving_begin(st, !s->share.quiet);
+	if (st->made || s->share.quiet)
 		return false;
 	news_leave(s->news, &st->awaited);
 	st->topic->stream = NULL;
@@ -377,7 +377,7 @@ void streams_sweep(struct streams *s)
 
 void streams_gone(struct streams *s)
 {
-	for (unsigned i = 0; s->up && !s->quiet && i < s->n; i++)
+	for (unsigned i = 0; s->up && !s->share.quiet && i < s->n; i++)
 		if (s->stream[i]->state == READY && s->stream[i]->topic->hosted)
 			heirs_claim(s->stream[i]);
 }
@@ -391,7 +391,7 @@ static void on_look(void *arg)
 	streams_gone(s);
 	for (unsigned i = 0; i < s->n; i++) {
 		shared_ack_again(s->stream[i]);
-		if (s->up && !s->quiet)
+		if (s->up && !s->share.quiet)
 			heirs_go_on(s->stream[i]);
 		if (s->stream[i]->rests && s->up)
 			ask_type(s->stream[i]);
@@ -402,7 +402,7 @@ static void on_settled(struct shared *st, bool taken)
 {
 	struct streams *s = st->share->streams;
 
-	if (taken && !s->quiet)
+	if (taken && !s->share.quiet)
 		heirs_go_on(st);
 	if (!taken)
 		loop_timer_set(s->look, PAUSE_MS);      /* no replica, no disk: again then */
@@ -524,7 +524,7 @@ void streams_changed(struct streams *s)
 
 static void look_for_missed(struct streams *s)
 {
-	if (!s->up || s->quiet || !s->c.ours(s->c.arg))
+	if (!s->up || s->share.quiet || !s->c.ours(s->c.arg))
 		return;
 	if (!s->reading) {
 		read_missed(s);
@@ -541,7 +541,7 @@ void streams_go(struct streams *s)
 	if (s->reading && s->skipped && s->skipped->held < HELD_SOME / 2) {
 		s->skipped = NULL;
 		streams_changed(s);
-	} else if (s->up && !s->reading && !s->paused && !s->quiet &&
+	} else if (s->up && !s->reading && !s->paused && !s->share.quiet &&
 	           s->share.open < DELIVERIES_MOST && s->c.room(s->c.arg)) {
 		read_on(s);
 	}
@@ -549,7 +549,7 @@ void streams_go(struct streams *s)
 
 void streams_quiet(struct streams *s)
 {
-	s->quiet = true;
+	s->share.quiet = true;
 	news_quiet(s->news);
 	if (s->reading && !s->stale) {
 		s->stale = true;

@@ -13,23 +13,18 @@ import msgpack
 
 from harness import EFAIL, ENOENT, HERE, Caller, Case, RedisServer, make_folder, pack, until
 
-SINK, BLOCKER, GATE, ROOMS, ONCE = (HERE / "actors" / x
-                              for x in ("sink.c", "blocker.c", "gate.c", "rooms.c", "once.c"))
+SINK, BLOCKER, GATE, ROOMS, ONCE, HURRY = (HERE / "actors" / x for x in (
+    "sink.c", "blocker.c", "gate.c", "rooms.c", "once.c", "hurry.c"))
 
-HURRY = r'''#include "actor.h"
-static int start(actor *self)
+PATCH = '''#include "actor.h"
+int process(actor *self)
 {
-	for (int i = 0; i < 36; i++)
-		actor_send(self, actor_find("patch"), "exec", "#include \"actor.h\"\n"
-		           "int process(actor *self) { long end = actor_now() + 900;\n"
-		           "while (actor_now() < end); actor_log(self, \"rested\"); return 0; }");
+	long end = actor_now() + %d;
+	while (actor_now() < end)
+		;
+	actor_log(self, "patched %d");
 	return 0;
-}
-const struct actor_type hurry = { .name = "hurry", .start = start };
-'''
-
-LAST = """#include "actor.h"
-int process(actor *self) { return 0; }"""
+}'''
 
 
 def key(topic):
@@ -146,19 +141,6 @@ class Handled(Streams):
         self.empty("sink")
         self.assertEqual(self.told(node), [2, 0, 0])
 
-    @unittest.skipUnless(os.environ.get("FAULTS_LONG"), "half a minute: tools/test --long")
-    def test_a_patch_behind_many(self):
-        """Its sender hears what became of it, and until then it is in Redis."""
-        path = make_folder() / "hurry.c"
-        path.write_text(HURRY)
-        node, caller = self.node("alpha", path, "--unsigned-patches"), Caller(self.db, "msgpack")
-        self.db.xadd(key("rpc"), {"m": message("exec", LAST, ct=caller.ct, cb="back")})
-        answer = caller.answer(60)
-        self.assertNotIn("err", answer)
-        self.assertGreater(answer["args"][0], 0)
-        self.empty("rpc")
-        self.assertEqual(len([x for x in node.err.lines if "rested" in x]), 36)
-
     def test_what_redis_will_not_acknowledge_now(self):
         """It has been handled: that is said again, and it is not handled again."""
         node = self.node("alpha", SINK)
@@ -187,6 +169,53 @@ class Handled(Streams):
         self.assertEqual(self.db.xlen(key("blocker")), 2)
         self.assertEqual(node.actorctl("start", SINK).code, 0)
         self.empty("blocker")
+
+
+class Patches(Streams):
+    def node(self, *args, **more):
+        return super().node("alpha", HURRY, "--unsigned-patches", **more)
+
+    def patches(self, ms, numbers):
+        for n in numbers:
+            self.db.xadd(key("rpc"), {"m": message("exec", PATCH % (ms, n))})
+
+    def done(self, node):
+        return [int(x.split("patched ")[1]) for x in node.err.lines if "patched " in x]
+
+    @unittest.skipUnless(os.environ.get("FAULTS_LONG"), "half a minute: tools/test --long")
+    def test_behind_many(self):
+        """Its sender hears what became of it, and until then it is in Redis."""
+        node, caller = self.node(), Caller(self.db, "msgpack")
+        self.assertEqual(node.actorctl("call", "hurry", "some", "36", PATCH % (900, 0)).code, 0)
+        self.db.xadd(key("rpc"), {"m": message("exec", PATCH % (0, 1), ct=caller.ct, cb="back")})
+        answer = caller.answer(60)
+        self.assertNotIn("err", answer)
+        self.assertGreater(answer["args"][0], 0)
+        self.empty("rpc")
+        self.assertEqual(self.done(node), [0] * 36 + [1])
+
+    def test_where_no_more_may_wait(self):
+        """It is taken when there is room."""
+        node = self.node()
+        self.assertEqual(node.actorctl("call", "hurry", "go", "100", PATCH % (20, 0)).code, 0)
+        node.err.wait("patched 0")
+        self.patches(0, range(1, 4))
+        until(lambda: self.redis(node, "taken") >= 3, "they were tried")
+        self.assertEqual(node.actorctl("call", "hurry", "rest").code, 0)
+        self.empty("rpc")
+        self.assertEqual(sorted(set(self.done(node))), [0, 1, 2, 3])
+
+    def test_at_a_stop(self):
+        """Those that are not begun are in Redis for the next life."""
+        node = self.node()
+        self.patches(300, range(12))
+        node.err.wait("patched 1")
+        node.stop()
+        left = self.db.xlen(key("rpc"))
+        again = self.node(folder=node.folder)
+        self.empty("rpc")
+        self.assertEqual(self.done(node) + self.done(again), list(range(12)))
+        self.assertEqual(len(self.done(again)), left)
 
 
 class ComeAndGo(Streams):

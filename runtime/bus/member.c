@@ -145,14 +145,28 @@ static bool passes(const char *error)
 	return false;
 }
 
-static void rest(struct member *m, const char *reason)
-{
-	static const char rests[] = "messages from Redis rest (lists, streams, other nodes')";
+static const char rests[] = "messages from Redis rest (lists, streams, other nodes')";
 
+/* True: it is to be said, too. */
+static bool rest(struct member *m)
+{
 	if (m->rests && now_ms() - m->said_ms < SAY_MS)
-		return;
+		return false;
 	m->rests = true;
 	m->said_ms = now_ms();
+	return true;
+}
+
+static void go_on(struct member *m)
+{
+	if (atomic_exchange(&m->rests, false))
+		log_line(LOG_INFO, "bus", "messages from Redis go on");
+}
+
+static void rest_refused(struct member *m, const char *reason)
+{
+	if (!rest(m))
+		return;
 	if (passes(reason))
 		log_line(LOG_WARN, "bus", "%s: %s; when Redis takes commands again all goes on by "
 		         "itself", rests, reason);
@@ -168,22 +182,38 @@ static void on_refusal(void *arg, const char *reason)
 	struct member *m = arg;
 
 	if (!nodes_ours(m->nodes))
-		rest(m, reason);
+		rest_refused(m, reason);
 	else if (!m->open)              /* else nothing has come of it so far */
 		failed(m, reason);
 }
 
+static void on_slow(void *arg, int64_t took_ms)
+{
+	struct member *m = arg;
+	struct why why;
+
+	why_set(&why, 0, "Redis takes %.1f s to answer, and who is not heard for %.0f s is gone",
+	        (double)took_ms / 1000, NODES_ALIVE_MS / 1000.0);
+	if (nodes_ours(m->nodes))       /* it has not joined yet */
+		failed(m, why.text);
+	else if (rest(m))
+		log_line(LOG_WARN, "bus", "%s: %s; look at its load and the way to it: when it "
+		         "answers sooner all goes on by itself", rests, why.text);
+}
+
 static void on_joined(void *arg)
 {
-	inbox_up(((struct member *)arg)->inbox);
+	struct member *m = arg;
+
+	go_on(m);
+	inbox_up(m->inbox);
 }
 
 static void on_ours(void *arg)
 {
 	struct member *m = arg;
 
-	if (atomic_exchange(&m->rests, false))
-		log_line(LOG_INFO, "bus", "messages from Redis go on");
+	go_on(m);
 	inbox_up(m->inbox);
 	m->c.gate(m->c.arg);
 }
@@ -262,8 +292,8 @@ static int parts_new(struct member *m, struct why *why)
 	struct nodes_config nodes = {
 		.loop = m->c.loop, .port = wire_port(m->c.wire, LINK_COMMANDS), .node = m->c.node,
 		.identity = m->c.identity, .life = m->life, .joined = on_joined, .ours = on_ours,
-		.refused = on_refused, .failed = on_refusal, .seen = on_seen, .gone = on_gone,
-		.arg = m,
+		.refused = on_refused, .failed = on_refusal, .slow = on_slow,
+		.seen = on_seen, .gone = on_gone, .arg = m,
 	};
 	struct inbox_config inbox = {
 		.loop = m->c.loop, .wire = m->c.wire, .node = m->c.node, .life = m->life_text,

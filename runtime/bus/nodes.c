@@ -18,6 +18,9 @@
  * the set, had its clock set, or when we slept, all are late, and whoever is first must not bury
  * the others. All that were known then stay for NODES_ALIVE_MS more.
  *
+ * A beat does not wait for the answer of the one before, so that a Redis that is far, a second or
+ * two, says in time that the name is ours; one that answers later than that is told of.
+ *
  * The script writes first what Redis allows at its memory limit, so that a full Redis does not look
  * like nodes that died. The loop's thread. */
 #include "nodes.h"
@@ -31,6 +34,8 @@
 enum {
 	FORGET_MS = 86400000,
 	LATE_MS = NODES_ALIVE_MS - 2 * NODES_BEAT_MS,   /* since a beat: others may be later */
+	BEATS_MOST = 2 * NODES_ALIVE_MS / NODES_BEAT_MS,        /* not answered yet */
+	SLOW_BEATS = NODES_ALIVE_MS / NODES_BEAT_MS,    /* in a row; fewer: a stop, or a sleep */
 };
 
 struct node {
@@ -48,11 +53,13 @@ struct nodes {
 	char *key;
 	char version[24];               /* that the infos we have are of */
 	char life[24];
-	bool up, beating, joined, changed, leaving, left;
-	bool again;                     /* a beat is wanted behind the one under way */
+	bool up, joined, changed, leaving, left;
+	unsigned beats, slow;           /* under way; answered too late, in a row */
+	bool again;                     /* one is wanted behind these */
 	struct loop_timer *timer;
 	int64_t early_ms;               /* when it was found that nobody could be heard */
-	int64_t sent_ms, ours_ms;       /* the last beat; that was answered `here` */
+	int64_t ours_ms;                /* the last beat that was answered `here` was sent */
+	int64_t doubted_ms;             /* what was sent before is no answer to that */
 };
 
 static const char beat_script[] =
@@ -222,12 +229,14 @@ static void see(struct nodes *s, const struct redis_reply *name, size_t names, b
 
 /* --- the beat ----------------------------------------------------------------------------- */
 
-static void here(struct nodes *s, const struct redis_reply *r)
+struct beat { struct nodes *s; int64_t sent_ms; };
+
+static void here(struct nodes *s, int64_t sent_ms, const struct redis_reply *r)
 {
 	bool first = !s->joined, again = heard_late(s), changed;
 
 	s->joined = true;
-	set_ours(s, s->sent_ms);
+	set_ours(s, sent_ms);
 	if (r->items < 2 || r->item[1].type != REDIS_STR)
 		return;
 	changed = first || strcmp(s->version, r->item[1].str);
@@ -239,13 +248,31 @@ static void here(struct nodes *s, const struct redis_reply *r)
 		s->c.ours(s->c.arg);
 }
 
+static void heard(struct nodes *s, int64_t sent_ms, const struct redis_reply *r)
+{
+	int64_t took_ms = boot_ms() - sent_ms;
+
+	if (*r->item[0].str == 'l')
+		nobody_was_heard(s);
+	if (took_ms >= NODES_ALIVE_MS) {        /* it is of long ago */
+		s->again = true;
+		if (++s->slow >= SLOW_BEATS)
+			s->c.slow(s->c.arg, took_ms);
+		return;
+	}
+	s->slow = 0;
+	if (sent_ms > s->doubted_ms)
+		here(s, sent_ms, r);
+}
+
 static void on_beat(void *arg, const struct redis_reply *r)
 {
-	struct nodes *s = arg;
+	const struct beat b = *(struct beat *)arg;
+	struct nodes *s = b.s;
 	const char *said = r->type == REDIS_LIST && r->items ? r->item[0].str : "";
-	bool again = s->again;
 
-	s->beating = s->again = false;
+	mem_free(arg);
+	s->beats -= s->beats > 0;
 	if (r->type == REDIS_GONE || !s->up)
 		return;
 	if (r->type == REDIS_ERROR) {
@@ -253,19 +280,15 @@ static void on_beat(void *arg, const struct redis_reply *r)
 		s->c.failed(s->c.arg, r->str);
 	} else if (!strcmp(said, "taken")) {
 		set_ours(s, -NODES_ALIVE_MS);
+		s->again = false;
 		s->c.refused(s->c.arg, "another runtime has it; two need two names (--node NAME), "
 		             "or one --state folder that they use one after the other");
-		return;
 	} else if (!strcmp(said, "again")) {
-		s->changed = again = true;
+		s->changed = s->again = true;
 	} else if (!strcmp(said, "here") || !strcmp(said, "late")) {
-		if (*said == 'l')
-			nobody_was_heard(s);
-		again = again || boot_ms() - s->sent_ms >= NODES_ALIVE_MS;
-		if (boot_ms() - s->sent_ms < NODES_ALIVE_MS)     /* else it is of long ago */
-			here(s, r);
+		heard(s, b.sent_ms, r);
 	}
-	if (again)
+	if (s->again && !s->beats)
 		beat(s);
 }
 
@@ -277,19 +300,32 @@ static void beat(struct nodes *s)
 	                       s->changed ? s->info.p : "", NODES_CHANNEL, forget,
 	                       late };
 	size_t len[ARRAY_LEN(argv)];
+	struct beat *b;
 
-	if (s->beating || !s->up || s->leaving) {
-		s->again = true;
+	s->again = false;
+	if (s->beats == BEATS_MOST || !s->up || s->leaving)
 		return;
-	}
 	snprintf(alive, sizeof alive, "%d", NODES_ALIVE_MS);
 	snprintf(forget, sizeof forget, "%d", FORGET_MS);
 	snprintf(late, sizeof late, "%d", LATE_MS);
 	for (size_t i = 0; i < ARRAY_LEN(argv); i++)
 		len[i] = i == 10 && s->changed ? s->info.len : strlen(argv[i]);
 	s->changed = false;
-	s->sent_ms = boot_ms();
-	s->beating = !s->c.port->command(s->c.port->link, on_beat, s, ARRAY_LEN(argv), argv, len);
+	b = mem_alloc(sizeof *b);
+	*b = (struct beat){ s, boot_ms() };
+	if (s->c.port->command(s->c.port->link, on_beat, b, ARRAY_LEN(argv), argv, len))
+		mem_free(b);
+	else
+		s->beats++;
+}
+
+/* At once, or behind what is under way: many that change at once are one beat. */
+static void beat_soon(struct nodes *s)
+{
+	if (s->beats)
+		s->again = true;
+	else
+		beat(s);
 }
 
 static void on_timer(void *arg)
@@ -312,7 +348,7 @@ struct nodes *nodes_new(const struct nodes_config *c)
 	s->key = mem_string(key.p, key.len);
 	buf_fini(&key);
 	snprintf(s->life, sizeof s->life, "%" PRIu64, c->life);
-	s->ours_ms = -NODES_ALIVE_MS;
+	s->ours_ms = s->doubted_ms = -NODES_ALIVE_MS;
 	s->timer = loop_timer_new(c->loop, on_timer, s);
 	return s;
 }
@@ -343,7 +379,8 @@ void nodes_up(struct nodes *s)
 
 void nodes_down(struct nodes *s)
 {
-	s->up = s->beating = false;
+	s->up = s->again = false;
+	s->beats = s->slow = 0;
 	loop_timer_set(s->timer, -1);
 }
 
@@ -357,13 +394,13 @@ void nodes_announce(struct nodes *s, struct packed info)
 	buf_add(&s->info, info.at, len);
 	s->changed = true;
 	if (s->joined)
-		beat(s);
+		beat_soon(s);
 }
 
 void nodes_look(struct nodes *s)
 {
 	if (s->joined)
-		beat(s);
+		beat_soon(s);
 }
 
 static void on_left(void *arg, const struct redis_reply *r)
@@ -394,6 +431,7 @@ bool nodes_ours(const struct nodes *s)
 /* The next beat asks, not one at once: two that take it from each other do so no faster. */
 void nodes_doubt(struct nodes *s)
 {
+	s->doubted_ms = boot_ms();
 	set_ours(s, -NODES_ALIVE_MS);
 }
 

@@ -24,6 +24,8 @@ struct nodes_config {
 	void (*ours)(void *arg);        /* it is again, after a while in which nobody knew */
 	void (*refused)(void *arg, const char *reason); /* somebody else has the name */
 	void (*failed)(void *arg, const char *reason);  /* Redis does not let us */
+	/* Redis answers too late, again and again, for the name to be ours. */
+	void (*slow)(void *arg, int64_t took_ms);
 	/* Came, or changed. info: one packed map. */
 	void (*seen)(void *arg, const char *name, uint64_t life, struct packed info);
 	void (*gone)(void *arg, const char *name);

@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """What Redis let a node do at first it lets it do no more: a key of its own is another's, a right
-is gone."""
+is gone, its answers come late."""
 
 import json
+import queue
+import socket
 import threading
+import time
 import unittest
 
 import msgpack
@@ -20,6 +23,54 @@ def frame(n):
     """The nth of a node that nobody has heard of."""
     parts = [1, "mallory", 1, n], [0, "sink", "put", 3, n]
     return b"".join(msgpack.packb(x) for x in parts)
+
+
+class Far:
+    """A way to Redis on which all takes so many seconds, in each direction."""
+
+    def __init__(self, port):
+        self.to, self.seconds = port, 0
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.ends = [self.socket]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                here, _ = self.socket.accept()
+            except OSError:             # closed
+                return
+            there = socket.create_connection(("127.0.0.1", self.to))
+            self.ends += [here, there]
+            for come, go in (here, there), (there, here):
+                way = queue.Queue()
+                threading.Thread(target=self.take, args=(come, way), daemon=True).start()
+                threading.Thread(target=self.give, args=(go, way), daemon=True).start()
+
+    def close(self):
+        for end in self.ends:
+            end.close()
+
+    def take(self, come, way):
+        data = b"?"
+        while data:
+            try:
+                data = come.recv(65536)
+            except OSError:
+                data = b""
+            way.put((time.monotonic() + self.seconds, data))
+
+    @staticmethod
+    def give(go, way):
+        data = b"?"
+        while data:
+            due, data = way.get()
+            time.sleep(max(0, due - time.monotonic()))
+            try:
+                go.sendall(data) if data else go.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                break
 
 
 class Refused(Case):
@@ -88,6 +139,26 @@ class Refused(Case):
         db.script_kill()
         run.join()
         self.assertTrue(b.err.wait("messages from Redis go on"))
+
+    def test_it_is_far(self):
+        """Two seconds to Redis and back: all is as ever, if later. Four are too many, as a node
+        is gone after three: that is said, and when it is over."""
+        far = Far(self.server.port)
+        self.addCleanup(far.close)
+        b = self.start("--node", "beta", SINK, listen="none",
+                       redis="redis://127.0.0.1:%d/1" % far.port)
+        db = self.server.client()
+        far.seconds = 1
+        self.put(db, 1)
+        self.came(b, 3)
+        after = len(b.err.lines)
+        far.seconds = 2
+        self.assertTrue(b.err.wait(r"messages from Redis rest .*: Redis takes 4\.\d s to answer",
+                                   30, after=after))
+        self.put(db, 2)
+        far.seconds = 0.1
+        self.assertTrue(b.err.wait("messages from Redis go on", 20, after=after))
+        self.came(b, 6)
 
     def test_its_inbox(self):
         b = self.start("--node", "beta", SINK, listen="none", redis=self.server.url)

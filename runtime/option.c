@@ -16,7 +16,7 @@
 #include "core/zone.h"
 
 enum { WORKERS_MAX = 100, WS_THREADS_MAX = 16, DATABASES = 1024, ACTORS_LEAST = 100,
-       ACTORS_MOST = 200000000 };
+       ACTORS_MOST = 200000000, NODE_NAME_MOST = 240 };
 
 static int number(const char *text, int min, int max, int *out, struct why *why)
 {
@@ -139,8 +139,16 @@ static int set_redis_port(struct node_config *c, const char *value, struct why *
 		return word(value, why); \
 	}
 WORD(topic)
-WORD(node)
 WORD(login)
+
+/* Of which the topic actord:control:NAME is made, too. */
+static int set_node(struct node_config *c, const char *value, struct why *why)
+{
+	c->node = value;
+	if (strlen(value) > NODE_NAME_MOST)
+		return why_set(why, ACTOR_EARGS, "a node's name has 1 to %d bytes", NODE_NAME_MOST);
+	return word(value, why);
+}
 
 #define TEXT(name, field) \
 	static int set_##name(struct node_config *c, const char *value, struct why *why) \

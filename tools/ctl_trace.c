@@ -12,6 +12,7 @@
 #include "ctl_show.h"
 
 enum { AGAIN_MS = 100, QUIET_LOOKS = 10, DONE_LOOKS = 2, BEGUN_LOOKS = 20 };
+enum { GRACE_MS = 3000 };       /* behind its time; in 5 s the node forgets it */
 enum { ID = 17, DEPTH_MOST = 64, TEXT_MOST = 60 };
 
 /* One message: sent, then handled or lost. The first of a tree is not sent, or was by somebody that
@@ -324,11 +325,14 @@ static bool complete(const struct view *v, const char *trace)
 	return all || quiet;
 }
 
-static void forget(struct view *v, const char *trace)
+/* Where the step at that place stands then; or, if it is one of them, the one behind it. */
+static size_t forget(struct view *v, const char *trace, size_t place)
 {
-	size_t to = 0;
+	size_t to = 0, stands = 0;
 
 	for (size_t i = 0; i < v->n; i++) {
+		if (i == place)
+			stands = to;
 		if (strcmp(v->step[i].trace, trace) == 0) {
 			buf_fini(&v->step[i].sent);
 			buf_fini(&v->step[i].ended);
@@ -337,6 +341,7 @@ static void forget(struct view *v, const char *trace)
 		}
 	}
 	v->n = to;
+	return stands;
 }
 
 /* A request's id may have come with several of its messages: each is the first of a tree. */
@@ -354,7 +359,7 @@ static void tree(const struct view *v, const struct step *s)
 static bool show(struct view *v, bool force)
 {
 	char trace[ID];
-	size_t i = 0;
+	size_t i = 0, first;
 
 	while (i < v->n) {
 		struct step *s = &v->step[i];
@@ -366,11 +371,11 @@ static bool show(struct view *v, bool force)
 		memcpy(trace, s->trace, ID);
 		if (!v->live.ctl->json)
 			printf("%s%s\n", v->shown ? "\n" : "", s->trace);
-		for (v->shown++; i < v->n; i++)
+		v->shown++;
+		for (first = i; i < v->n; i++)
 			if (is_first(v, &v->step[i]) && strcmp(v->step[i].trace, trace) == 0)
 				tree(v, &v->step[i]);
-		forget(v, trace);
-		i = 0;
+		i = forget(v, trace, first);
 	}
 	fflush(stdout);
 	return v->n == 0;
@@ -419,18 +424,21 @@ static int follow(struct view *v)
 	bool done = false;
 
 	while (rc == CTL_DONE && !done && !live_ended() && !ferror(stdout)) {
+		int64_t over_ms;
+		bool all;
+
 		live_pause(AGAIN_MS, false);
 		rc = look(v);
 		if (rc != CTL_DONE)
 			break;
 		late += !v->open;
-		done = show(v, false) && (v->shown >= v->most ||
-		                          late > (link_now_ms() < v->until_ms ? BEGUN_LOOKS : 1));
+		all = show(v, false);
+		over_ms = link_now_ms() - v->until_ms;
+		done = (all && (v->shown >= v->most || late > (over_ms < 0 ? BEGUN_LOOKS : 1))) ||
+		       over_ms > GRACE_MS;
 	}
-	if (rc == CTL_DONE) {
-		look(v);
+	if (rc == CTL_DONE)
 		show(v, true);
-	}
 	return rc;
 }
 
@@ -470,7 +478,7 @@ int run_trace(const struct ctl *c, int argc, char **argv)
 			end(&v);
 	}
 	while (v.n > 0)
-		forget(&v, v.step[0].trace);
+		forget(&v, v.step[0].trace, 0);
 	mem_free(v.step);
 	live_close(&v.live);
 	return rc;

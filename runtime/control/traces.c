@@ -201,17 +201,20 @@ int traces_read(struct traces *t, int64_t number, struct traces_news *out, struc
 {
 	struct under_way *u = find_asked(t, number, why);
 	char asker[32];
+	bool over = u && now_ms() >= u->until_ms;
 	int64_t left = 1;
 
 	if (!u)
 		return ACTOR_ENOENT;
+	if (over && u->trace >= 0)
+		core_trace_close(u->trace);
 	core_trace_look();
 	*out = (struct traces_news){ .ids = 1, .id = { u->id } };
 	if (u->trace >= 0) {
 		left = core_trace_left(u->trace);
 		out->ids += core_trace_met(u->trace, out->id + 1);
 	}
-	out->open = left > 0 && now_ms() < u->until_ms;
+	out->open = left > 0 && !over;
 	snprintf(asker, sizeof asker, "#%lld", (long long)number);
 	for (int i = 0; i < out->ids; i++)
 		out->missed += parts_read(t->parts, asker, out->id[i], &out->events);

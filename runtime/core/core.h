@@ -348,6 +348,7 @@ struct trace_event {
  * TRACE_SAMPLED or more, costs others nothing. */
 int      core_trace_begin(const struct trace_query *q, struct why *why);
 void     core_trace_end(int trace);
+void     core_trace_close(int trace);           /* none begins any more; those that have, go on */
 int64_t  core_trace_left(int trace);            /* so many may still begin */
 void     core_trace_look(void);                 /* at handlers that patches brought, too */
 /* Of all that it begins: their upper half, with 0 below. */

@@ -534,6 +534,11 @@ void core_trace_end(int trace)
 	worker_retire(mem_free, t);
 }
 
+void core_trace_close(int trace)
+{
+	STORE(&LOAD(&traces[trace])->left, 0);
+}
+
 int64_t core_trace_left(int trace)
 {
 	int64_t left = LOAD(&LOAD(&traces[trace])->left);

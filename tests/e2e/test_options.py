@@ -52,6 +52,7 @@ class Options(Case):
                            (["--redis", "embedded/x"], "--redis"),
                 (["--redis-port", "99999"], "99999"), (["--redis-port", "x"], "redis-port"),
                 (["--config", "/nonexistent"], "/nonexistent"), (["--node", ""], "node"),
+                (["--node", "n" * 241], "--node: a node's name has 1 to 240 bytes"),
                 (["--allow-origin", "a.example"], "a.example"),
                 (["--allow-origin", "http://a.example,https://b.example/"], "b.example/"),
                 (["--files", "/nonexistent"], "--files /nonexistent: No such"),

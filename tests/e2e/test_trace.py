@@ -143,6 +143,15 @@ class Trace(Tracing):
             until(lambda: self.runtime.actorctl("trace", "counter", "--for", "1").code == 0,
                   "what a killed tool left has ended", 20)
 
+    def test_its_time_is_over_while_calls_come(self):
+        """None begins behind it, and that it is over is no failure. (Calls come until the tool has
+        ended by itself.)"""
+        tool = self.trace("counter", "--for", "1", "-n", "1000000")
+        while tool.poll() is None:
+            self.caller.call("counter", "hit", 1)
+        self.assertGreater(len(self.events(tool)), 0)
+        self.assertNotIn("no trace", "".join(tool.told.lines))
+
     def test_who_does_not_read_on(self):
         """The tool's stdout is closed: it ends, and what it traced with it."""
         tool = subprocess.Popen([ACTORCTL, "--control", self.runtime.control, "trace", "counter"],

@@ -37,7 +37,7 @@ from .wire import (ANSWER, ASK, CLIENT, DOWN, EFAIL, EFULL, ENOENT, ETIME, MS_MO
 
 BEAT_S, ALIVE_MS, FORGET_MS, CHANNEL = 0.5, 3000, 86400000, "actord:nodes"
 BLOCK_MS, READ_FRAMES, ACK_EVERY, PEERS_MOST = 2000, 32, 64, 1024
-PATIENCE_S, FINISH_S, NAME = 5, 5, "the node's name"
+PATIENCE_S, FINISH_S, NAME, NAME_MOST = 5, 5, "the node's name", 240
 
 BEAT = """
 local t = redis.call('TIME')
@@ -102,6 +102,8 @@ class Node(Linked):
     conf: url=, or what redis.Redis() takes; see link.py."""
 
     def __init__(self, name, topics=(), streams=False, **conf):
+        if not 0 < len(name.encode()) <= NAME_MOST:
+            raise ValueError("a node's name has 1 to %d bytes" % NAME_MOST)
         Linked.__init__(self, name, **conf)
         self.topics, self.streams = list(topics) or [name], streams
         self.joined = Event()

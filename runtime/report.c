@@ -19,15 +19,18 @@ static void pair_text(struct buf *b, const char *name, const char *v)
 	pack_text(b, v);
 }
 
+static const char *const trouble[] = {
+	[BUS_AWAY] = "Redis does not answer",
+	[BUS_RESTS] = "messages from Redis rest, as it refuses what they need: see the log",
+	[BUS_ALONE] = "other nodes cannot reach this one, as Redis refuses that: see the log",
+	[BUS_UP] = NULL,
+};
+
 const char *report_trouble(const struct bus *bus)
 {
-	static const char *const trouble[] = {
-		[BUS_AWAY] = "Redis does not answer",
-		[BUS_RESTS] = "messages from Redis rest, as it refuses what they need: see the log",
-		[BUS_UP] = NULL,
-	};
+	enum bus_state state = bus ? bus_state(bus) : BUS_UP;
 
-	return trouble[bus ? bus_state(bus) : BUS_UP];
+	return state == BUS_ALONE ? NULL : trouble[state];      /* who needs no others is ready */
 }
 
 const char *report_redis_state(const struct bus *bus)
@@ -85,12 +88,12 @@ void report_redis(struct buf *b, const char *kind, const struct bus_info *i)
 
 void report_warnings(struct buf *b, const struct bus *bus)
 {
-	const char *trouble = report_trouble(bus);
+	const char *text = trouble[bus ? bus_state(bus) : BUS_UP];
 
 	pack_text(b, "warnings");
-	pack_list(b, trouble ? 1 : 0);
-	if (trouble)
-		pack_text(b, trouble);
+	pack_list(b, text ? 1 : 0);
+	if (text)
+		pack_text(b, text);
 }
 
 void report_clients(struct buf *b, struct gateway *g)
@@ -217,7 +220,7 @@ unsigned report_nodes(struct buf *out, const struct bus *bus, const char *node, 
 	}
 	if (bus_state(bus) == BUS_AWAY)
 		*but = "Redis does not answer: of other nodes this is what was known before";
-	else if (bus_state(bus) == BUS_RESTS)
+	else if (bus_state(bus) != BUS_UP)
 		*but = "Redis refuses to list this node (its log says how): of other nodes this "
 		       "is what was known before";
 	return bus_nodes(bus, out);

@@ -515,9 +515,8 @@ void bus_info(const struct bus *b, struct bus_info *out)
 		.bytes = wire_unsent(b->wire) + answers.bytes + nodes.out.bytes,
 		.node_taken = nodes.in.taken, .node_again = nodes.in.again,
 		.node_doubles = nodes.in.doubles, .node_sent = nodes.out.sent,
-		.node_frames = nodes.out.frames,
+		.node_frames = nodes.out.frames, .elsewhere = nodes.elsewhere,
 		.topics = topics_count(b->topics), .streams = streams_read(b->streams),
-		.elsewhere = nodes.elsewhere,
 	};
 }
 
@@ -533,7 +532,8 @@ unsigned bus_nodes(const struct bus *b, struct buf *rows)
 
 enum bus_state bus_state(const struct bus *b)
 {
-	return !b->ready ? BUS_AWAY : member_rests(b->member) ? BUS_RESTS : BUS_UP;
+	return !b->ready ? BUS_AWAY : member_rests(b->member) ? BUS_RESTS
+	       : member_alone(b->member) ? BUS_ALONE : BUS_UP;
 }
 
 void bus_quiet(struct bus *b)

@@ -48,6 +48,7 @@ void bus_quiet(struct bus *b);          /* takes nothing more; answers still go 
 enum bus_state {
 	BUS_AWAY,
 	BUS_RESTS,      /* as BUS_UP, but Redis refuses what this node needs to take messages */
+	BUS_ALONE,      /* as BUS_UP, but Redis refuses what other nodes need to reach this one */
 	BUS_UP,         /* the link is, and all is subscribed */
 };
 enum bus_state bus_state(const struct bus *b);  /* any thread */

@@ -35,7 +35,7 @@ struct member {
 	char life_text[24];             /* as inbox.h has it */
 	bool open, quiet;               /* the inbox is read; our topics are withdrawn */
 	bool shut;                      /* Redis did not let us have it: tried again at a look */
-	bool failed;                    /* others cannot reach us, which has been said */
+	_Atomic bool failed;            /* others cannot reach us, which has been said; as rests */
 	_Atomic bool rests;             /* others look */
 	struct loop_timer *look;        /* at the patches */
 	int64_t said_ms;
@@ -444,6 +444,11 @@ bool member_leave(struct member *m)
 bool member_ours(const struct member *m)
 {
 	return nodes_ours(m->nodes);
+}
+
+bool member_alone(const struct member *m)
+{
+	return m->failed;
 }
 
 bool member_rests(const struct member *m)

@@ -43,6 +43,7 @@ bool member_leave(struct member *m);    /* then; again and again until true: the
 bool member_ours(const struct member *m);
 /* So it is for longer, as Redis refuses to let us say that we are there. Any thread. */
 bool member_rests(const struct member *m);
+bool member_alone(const struct member *m);      /* others cannot reach us; as member_rests() */
 /* 1: it is there, or we are it; else as nodes_knows(). */
 int member_knows(const struct member *m, const char *node);
 void member_info(const struct member *m, struct member_info *out);

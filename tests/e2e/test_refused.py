@@ -168,8 +168,10 @@ class Refused(Case):
             db.set(INBOX + ":seen", "?")
             db.delete(INBOX)
             self.assertTrue(b.err.wait("other nodes cannot reach this one: WRONGTYPE", after=after))
+            self.assertIn("other nodes cannot", b.json("inspect")[0]["warnings"][0])
             db.delete(INBOX + ":seen")
             self.assertTrue(b.err.wait("other nodes can reach this one", after=after))
+            self.assertEqual(b.json("inspect")[0]["warnings"], [])
         self.assertNotIn("user_script", "".join(b.err.lines))
 
 

@@ -36,6 +36,7 @@
 enum {
 	STACK = 2 * TRIAL_STACK,        /* of address space */
 	OWED_MS = 2, OWED_MOST = 16,
+	SAY_MS = 5000,
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -220,24 +221,36 @@ static void *run(void *arg)
 
 /* --- the actor: taking jobs ------------------------------------------------------------ */
 
-/* May this come from there? False: refused, the sender has been told. Whether a signature holds the
- * compile thread finds out. */
+/* Why this may not come from there; NULL: it may. Whether a signature holds the compile thread finds
+ * out. */
+static const char *barred(enum origin o, bool is_signed)
+{
+	if (o == FROM_CLIENT)
+		return "clients cannot send patches";
+	if (o == FROM_REDIS && !config.unsigned_redis && !keys_given())
+		return "patches are not taken from this Redis: start actord with --patch-keys "
+		       "and sign them, or with --unsigned-patches, or send them with actorctl";
+	if (o == FROM_REDIS && !config.unsigned_redis && !is_signed)
+		return "only signed patches are taken from this Redis: send what `actorctl sign "
+		       "FILE --key KEY` prints (of a file that is all of `//revert NUMBER`, for a "
+		       "revert), or use actorctl where the runtime is";
+	return NULL;
+}
+
+/* False: refused, the sender has been told; and as he may not have asked, the log, now and then. */
 static bool allowed_from(const msg *m, bool is_signed)
 {
-	enum origin o = msg_origin(m);
+	static int64_t said_ms = -SAY_MS;
+	const char *why = barred(msg_origin(m), is_signed);
 
-	if (o == FROM_CLIENT)
-		msg_fail(m, "clients cannot send patches");
-	else if (o == FROM_REDIS && !config.unsigned_redis && !keys_given())
-		msg_fail(m, "patches are not taken from this Redis: start actord with --patch-keys "
-		            "and sign them, or with --unsigned-patches, or send them with "
-		            "actorctl");
-	else if (o == FROM_REDIS && !config.unsigned_redis && !is_signed)
-		msg_fail(m, "only signed patches are taken from this Redis: send what `actorctl "
-		            "sign FILE --key KEY` prints (of a file that is all of `//revert "
-		            "NUMBER`, for a revert), or use actorctl where the runtime is");
-	else
+	if (!why)
 		return true;
+	msg_fail(m, "%s", why);
+	if (now_ms() - said_ms >= SAY_MS) {
+		said_ms = now_ms();
+		log_line(LOG_WARN, "patch", "refused: %s (from %s)", why,
+		         origin_name(msg_origin(m)));
+	}
 	return false;
 }
 

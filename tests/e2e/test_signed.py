@@ -50,6 +50,8 @@ class Signed(Case):
     def test_unsigned_is_refused(self):
         runtime = self.start()
         caller = runtime.caller()
+        redis_cli(self.url, "-x", "publish", "patch", stdin=CAP.read_bytes())
+        self.assertTrue(runtime.err.wait("refused: only signed patches are taken"))
         for call in (lambda: caller.exec(CAP.read_text()),
                      lambda: caller.call("patch", "apply", CAP.read_text()),
                      lambda: caller.call("patch", "check", CAP.read_text()),

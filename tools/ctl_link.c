@@ -28,10 +28,16 @@ int64_t link_now_ms(void)
 
 /* --- connecting --------------------------------------------------------------- */
 
-static int late(struct why *why)
+bool link_asked_itself(const struct link *l)
 {
-	return why_set(why, CTL_LATE, "no answer in time; --timeout MS waits longer, `actorctl "
-		"inspect` shows what is busy");
+	return !l->asked || !strcmp(l->asked, "inspect") || !strcmp(l->asked, "nodes");
+}
+
+static int late(const struct link *l, struct why *why)
+{
+	return why_set(why, CTL_LATE, "no answer in time; %s", link_asked_itself(l)
+	               ? "the node stands still, or is slow: --timeout MS waits longer"
+	               : "--timeout MS waits longer, `actorctl inspect` shows what is busy");
 }
 
 /* A runtime that is slow to accept is waited for until the deadline. */
@@ -50,7 +56,7 @@ static int dial(struct link *l, const char *path, struct why *why)
 	if (l->fd >= 0 && connect(l->fd, (struct sockaddr *)&a, sizeof a) == 0)
 		return fcntl(l->fd, F_SETFL, O_NONBLOCK) == 0 ? CTL_DONE : CTL_AWAY;
 	if (errno == EAGAIN)
-		return late(why);
+		return late(l, why);
 	if (errno == EACCES)
 		return why_set(why, CTL_AWAY, "%s: permission denied: that runtime is another "
 			"user's", path);
@@ -132,7 +138,7 @@ static int await(struct link *l, bool more_to_write, struct why *why)
 	int64_t left_ms = l->deadline_ms - link_now_ms();
 
 	if (left_ms <= 0 || poll(&p, 1, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms) == 0)
-		return late(why);
+		return late(l, why);
 	return CTL_DONE;
 }
 
@@ -179,6 +185,7 @@ int link_call(struct link *l, const char *to, const char *what, const struct buf
 	const char *nl;
 	int rc = CTL_DONE;
 
+	l->asked = what;
 	if (l->remote)
 		return remote_call(l, to, what, args, count, answer, why);
 	compose(l, to, what, args, count);

@@ -10,10 +10,13 @@ struct link {
 	int fd;
 	void *remote;                   /* through Redis: see ctl_redis.h; NULL: fd is a socket */
 	int64_t deadline_ms;            /* of link_now_ms() */
+	const char *asked;              /* the handler; NULL: nothing was yet */
 	struct buf out, in, scratch;
 };
 
 int64_t link_now_ms(void);
+/* What was asked a node answers at once, unless it stands still: it has no other advice. */
+bool link_asked_itself(const struct link *l);
 /* Connects. CTL_DONE; CTL_AWAY or CTL_NOT_YET with why. */
 int  link_open(struct link *l, const struct ctl *c, int timeout_ms, struct why *why);
 /* Asks and waits for the answer, which lives until the next call. CTL_DONE (an answer that is an

@@ -10,6 +10,7 @@
  */
 #include "ctl_redis.h"
 
+#include <errno.h>
 #include <hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,15 +63,26 @@ static void hang_up(struct conn *c)
 	*c = (struct conn){ NULL, NULL };
 }
 
+static bool is_late(const struct conn *c)
+{
+	return c->redis->err == REDIS_ERR_IO && !strcmp(c->redis->errstr, strerror(EAGAIN));
+}
+
+static int late_or_away(const struct conn *c)
+{
+	return is_late(c) ? CTL_LATE : CTL_AWAY;
+}
+
 /* What Redis says, or why it does not. NULL with why. */
 static redisReply *said(const struct conn *c, redisReply *reply, struct why *why)
 {
-	struct why lost;
+	struct why words;
 
 	if (reply && reply->type != REDIS_REPLY_ERROR)
 		return reply;
-	why_set(why, CTL_AWAY, "Redis: %s (`redis-cli -u URL ping` asks it "
-		"alone)", reply ? reply->str : trouble(c, &lost));
+	why_set(why, CTL_AWAY, "Redis: %s (`redis-cli -u URL ping` asks it alone)",
+		reply ? reply->str : is_late(c) ? "no answer in time; --timeout MS waits longer" :
+		trouble(c, &words));
 	if (reply)
 		freeReplyObject(reply);
 	return NULL;
@@ -80,7 +92,7 @@ static int simple(const struct conn *c, redisReply *reply, struct why *why)
 {
 	reply = said(c, reply, why);
 	if (!reply)
-		return CTL_AWAY;
+		return late_or_away(c);
 	freeReplyObject(reply);
 	return CTL_DONE;
 }
@@ -272,7 +284,7 @@ static int publish(struct link *l, struct why *why)
 	bool heard;
 
 	if (!reply)
-		return CTL_AWAY;
+		return late_or_away(&r->to);
 	heard = reply->integer > 0;
 	freeReplyObject(reply);
 	if (!heard && url_is_cluster(&r->url)) {
@@ -299,6 +311,18 @@ static redisReply *blpop(struct link *l)
 	return redisCommand(r->to.redis, "BLPOP %s %d", r->ct, (int)t.tv_sec);
 }
 
+static int late(const struct link *l, struct why *why)
+{
+	const struct remote *r = l->remote;
+
+	if (!link_asked_itself(l))
+		return why_set(why, CTL_LATE, "no answer in time; --timeout MS waits longer, "
+			"`actorctl --redis URL nodes` lists the nodes");
+	return why_set(why, CTL_LATE, "no answer in time; the node `%s` stands still, or it or Redis "
+		"is slow: --timeout MS waits longer, --node NAME asks another",
+		r->topic + sizeof TOPIC - 1);
+}
+
 /* One answer, or none in time. */
 static int pop(struct link *l, struct why *why)
 {
@@ -315,8 +339,7 @@ static int pop(struct link *l, struct why *why)
 		reply = blpop(l);
 	}
 	if (!reply && r->to.redis->err == REDIS_ERR_IO)
-		return why_set(why, CTL_LATE, "no answer in time; --timeout MS waits longer, "
-			"`actorctl --redis URL nodes` lists the nodes");
+		return late(l, why);
 	reply = said(&r->to, reply, why);
 	if (!reply)
 		return CTL_AWAY;
@@ -324,9 +347,7 @@ static int pop(struct link *l, struct why *why)
 	if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2)
 		buf_add(&l->in, reply->element[1]->str, reply->element[1]->len);
 	freeReplyObject(reply);
-	return l->in.len ? CTL_DONE :
-		why_set(why, CTL_LATE, "no answer in time; --timeout MS waits longer, "
-			"`actorctl --redis URL nodes` lists the nodes");
+	return l->in.len ? CTL_DONE : late(l, why);
 }
 
 static bool ours(const struct link *l, const struct envelope *e)
@@ -401,7 +422,7 @@ static int find_node(struct link *l, struct why *why)
 	int rc = CTL_DONE;
 
 	if (!reply && !cluster)
-		return CTL_AWAY;
+		return late_or_away(&r->to);
 	if (topic)
 		snprintf(r->topic, sizeof r->topic, "%s", topic);
 	else if (reply && has_any(reply))

@@ -339,7 +339,8 @@ static void list_done(struct listing *l, const struct rows *x, const struct redi
 		            NULL);
 	else
 		core_answer(l->of->c.self, l->caller, none, 0, ACTOR_EFAIL,
-		            reply->type == REDIS_ERROR ? reply->str : "Redis is away");
+		            reply->type == REDIS_ERROR ? reply->str :
+		            "Redis is away: try again when it is back");
 	buf_fini(&out);
 	mem_free(l);
 }

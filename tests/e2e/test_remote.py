@@ -3,6 +3,7 @@
 """actorctl through Redis: any node that uses it, looked at by all who may use that Redis, changed
 only where unsigned patches are taken from there."""
 
+import signal
 import unittest
 
 from harness import (ANSWERS, EFAIL, ENOENT, Case, RedisServer, Runtime, actorctl, make_folder,
@@ -151,6 +152,39 @@ class Remote(Case):
         done = actorctl("--redis", self.server.url.replace("//", "//:secret@"), "ping")
         self.assertEqual(done.code, 4, done)
         self.assertNotIn("secret", done.err)
+
+
+class Still(Case):
+    """Something stands still: no answer in time, and no advice to do what has just been done."""
+    options = None
+
+    def setUp(self):
+        super().setUp()
+        self.server = RedisServer()
+        self.addCleanup(self.server.stop)
+        self.node = self.start("--node", "alpha", redis=self.server.url)
+
+    def stop(self, process):
+        process.send_signal(signal.SIGSTOP)
+        self.addCleanup(process.send_signal, signal.SIGCONT)
+
+    def late(self, place, *args):
+        done = actorctl("--timeout", "300", *place, *args)
+        self.assertIn("no answer in time", self.fails(done, 5))
+        self.assertNotIn("actorctl ", done.err.replace("actorctl: ", ""))
+        self.assertNotIn("temporarily", done.err)
+
+    def test_a_node(self):
+        self.stop(self.node.process)
+        for command in "inspect", "nodes":
+            self.late(("--control", self.node.control), command)
+            self.late(("--redis", self.server.url, "--node", "alpha"), command)
+
+    def test_redis(self):
+        self.stop(self.server.process)
+        for node in (), ("--node", "alpha"):
+            for command in "ping", "nodes":
+                self.late(("--redis", self.server.url, *node), command)
 
 
 if __name__ == "__main__":

@@ -221,6 +221,17 @@ static void add(struct sent *s)
 		       "`actorctl inspect`, and send it again when it is back");
 }
 
+/* Elsewhere it might do well. */
+static void not_sent(struct sent *s, int code, const char *text)
+{
+	struct buf b = { 0 };
+
+	buf_printf(&b, "%s\nnothing was sent: this node, one of `%s`, does not take it", text,
+	           s->option[FOR]);
+	refuse(s, code, b.p);
+	buf_fini(&b);
+}
+
 /* The builds that the check has found, as apply() of rollout.c gets them. */
 bool outcomes_checked(struct outcomes *o, const msg *m)
 {
@@ -238,7 +249,7 @@ bool outcomes_checked(struct outcomes *o, const msg *m)
 			builds = value;
 	s->check = 0;
 	if (msg_error(m)) {
-		refuse(s, msg_error(m), msg_error_text(m));
+		not_sent(s, msg_error(m), msg_error_text(m));
 		return true;
 	}
 	buf_add(&s->builds, builds.str, builds.len);

@@ -237,6 +237,7 @@ class Refuse(Rollouts):
         done = a.actorctl("patch", "apply", self.file(SAYS % "nothing"), "--group", "*")
         self.assertEqual(done.code, 6, done)
         self.assertRegex(done.err, r"\.c:2: error: .*nothing")
+        self.assertIn("nothing was sent: this node, one of `*`, does not take it", done.err)
         self.assertEqual(len(a.json("patch", "rollouts")), 2)
         only = vary(SAYS % 1, '"echo"', '"ticker"')
         _, nodes = self.roll(c, self.file(only), code=6)

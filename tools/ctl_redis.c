@@ -318,8 +318,8 @@ static int late(const struct link *l, struct why *why)
 	if (!link_asked_itself(l))
 		return why_set(why, CTL_LATE, "no answer in time; --timeout MS waits longer, "
 			"`actorctl --redis URL nodes` lists the nodes");
-	return why_set(why, CTL_LATE, "no answer in time; the node `%s` stands still, or it or Redis "
-		"is slow: --timeout MS waits longer, --node NAME asks another",
+	return why_set(why, CTL_LATE, "no answer in time; the node `%s` stands still, or it or "
+		"Redis is slow: --timeout MS waits longer, --node NAME asks another",
 		r->topic + sizeof TOPIC - 1);
 }
 

@@ -221,8 +221,8 @@ static void *run(void *arg)
 
 /* --- the actor: taking jobs ------------------------------------------------------------ */
 
-/* Why this may not come from there; NULL: it may. Whether a signature holds the compile thread finds
- * out. */
+/* Why this may not come from there; NULL: it may. Whether a signature holds the compile thread
+ * finds out. */
 static const char *barred(enum origin o, bool is_signed)
 {
 	if (o == FROM_CLIENT)

@@ -14,14 +14,20 @@ struct buried { actor *self; const struct redis_port *port; };
 
 struct asked { struct buried *of; msg_caller caller; bool show; char id[48]; };
 
-/* -1: nobody died of it, as it is no message; it stays */
+/* What may have been handled before is marked. -1: nobody died of it, as it is no message; it
+ * stays. */
 static const char retry_script[] =
 	"local e = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]"
 	" if not e then return 0 end"
+	" local again = '0'"
 	" for i = 1, #e[2], 2 do"
-	" if e[2][i] == 'deaths' and e[2][i + 1] == '0' then return -1 end end"
+	"  local name, value = e[2][i], e[2][i + 1]"
+	"  if name == 'deaths' and value == '0' then return -1 end"
+	"  if name == 'again' and value == '1' or name == 'deaths' and value ~= '' then"
+	"   again = '1' end"
+	" end"
 	" for i = 1, #e[2], 2 do if e[2][i] == 'm' then"
-	" redis.call('XADD', KEYS[2], '*', 'm', e[2][i + 1]) end end"
+	" redis.call('XADD', KEYS[2], '*', 'm', e[2][i + 1], 'again', again) end end"
 	" return redis.call('XDEL', KEYS[1], ARGV[1])";
 
 struct buried *buried_new(actor *self, const struct redis_port *port)

@@ -449,7 +449,7 @@ class Died(Streams):
         last = node.json("dead", "list", "sink")[1]["id"]
         self.assertEqual(node.actorctl("dead", "retry", "sink", last).code, 0)
         self.empty("sink")
-        self.assertEqual(self.told(node), [21, 0, 20])
+        self.assertEqual(self.told(node), [21, 0, 21])
         self.assertEqual(len(node.json("dead", "list", "sink")), 1)
         self.assertEqual(node.actorctl("dead", "retry", "sink", "9-9").code, 3)
         self.assertEqual(node.actorctl("dead", "list", "nobody").out, "")

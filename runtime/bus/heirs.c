@@ -3,7 +3,12 @@
  *
  *   actord:{TOPIC}:dead    what HEIRS_DEATHS nodes died of: m, id, deaths, reason
  *
+ *   actord:{TOPIC}         beside m: again 1, it may have been handled; suspect 1, as below
+ *
  *      XPENDING -> of a dead node? -> suspects --one after the other, XCLAIM--> shared.c
+ *                        |                ^         | several messages?
+ *                        |                |         v
+ *                        |                +-read--- an entry each, XADD, with suspect 1
  *                        | three deaths: -> :dead
  *
  * The idea: what a node had that is gone is claimed by who notices, and marked msg_again(); of two
@@ -13,7 +18,14 @@
  * A node reads many messages, and dies of one of them, or of none. So what it had are suspects, and
  * each is handed on when the one before it is acknowledged. Redis counts a delivery for that one
  * alone, so only what is being handled while its node dies has a death more. What goes on beside
- * it, freshly read, is a suspect of the next life. The loop's thread. */
+ * it, freshly read, is a suspect of the next life.
+ *
+ * Of an entry of several messages it may be one that kills. So who is to hand it on takes it apart
+ * first, in one step: its messages come behind all that waits, and are suspects for who reads them.
+ *
+ * Invariants: what a node died with is handed on by messages, one in hand at a time. The deliveries
+ * that Redis counts of a suspect are the nodes that died with it: that it is read stands for the
+ * one before it was taken apart; each time it is handed on is one more. The loop's thread. */
 #include "heirs.h"
 
 #include <inttypes.h>
@@ -21,7 +33,7 @@
 
 #include "log.h"
 
-enum { CLAIM_MOST = 100 };
+enum { CLAIM_MOST = 100, APART_MOST = 1000 };
 
 struct suspect { struct suspect *next; char id[SHARED_ID_LEN]; };
 
@@ -48,6 +60,34 @@ static const char take_script[] =
 	" if taken.err then return { err = 'REFUSED xclaim: ' .. taken.err } end"
 	" return taken";
 
+/* ARGV: whose it is still, id, where in its fields m its messages end. What is behind the last of
+ * these is taken apart when it is handed on. */
+static const char apart_script[] =
+	"local p = redis.pcall('XPENDING', KEYS[1], 'actord', ARGV[2], ARGV[2], 1)"
+	" if p.err then return p end"
+	" if #p == 0 or p[1][2] ~= ARGV[1] then return 0 end"
+	" local e = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]"
+	" if not e then return redis.call('XACK', KEYS[1], 'actord', ARGV[2]) end"
+	/* no entry's: behind it, where memory is full, XADD is allowed */
+	" redis.call('XACK', KEYS[1], 'actord', '0-0')"
+	" local m, done = '', 0"
+	" for i = 1, #e[2], 2 do if e[2][i] == 'm' then m = m .. e[2][i + 1] end end"
+	" local function add(to)"
+	"  if to > done then redis.call('XADD', KEYS[1], '*', 'm', string.sub(m, done + 1, to),"
+	"   'again', '1', 'suspect', '1') end"
+	"  done = to"
+	" end"
+	" for to in string.gmatch(ARGV[3], '%d+') do add(tonumber(to)) end"
+	" add(#m)"
+	" redis.call('XACK', KEYS[1], 'actord', ARGV[2])"
+	" redis.call('XDEL', KEYS[1], ARGV[2])"
+	" return 1";
+
+/* Before it is buried; with it what is said of that. */
+static const char look_script[] =
+	"local e = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]"
+	" return { e or {}, ARGV[1], ARGV[2], ARGV[3] }";
+
 static const char dead_script[] =
 	"local e = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]"
 	" if not e then return redis.call('XACK', KEYS[1], 'actord', ARGV[1]) end"
@@ -60,29 +100,6 @@ static const char dead_script[] =
 	" redis.call('XACK', KEYS[1], 'actord', ARGV[1])"
 	" redis.call('XDEL', KEYS[1], ARGV[1])"
 	" return 1";
-
-static void on_buried(void *arg, const struct redis_reply *r)
-{
-	struct shared *st = shared_told(arg);
-
-	if (r->type != REDIS_ERROR)
-		return;
-	shared_say(st->share, st->dead, r->str);
-	st->share->settled(st, false);
-}
-
-static void bury(struct shared *st, const char *id, int64_t deaths, const char *last)
-{
-	char number[24], reason[400];
-	const char *argv[] = { "EVAL", dead_script, "2", st->key, st->dead, id, number, reason };
-
-	snprintf(number, sizeof number, "%" PRId64, deaths);
-	snprintf(reason, sizeof reason, "%s nodes died while they had it, the last was %.200s",
-	         number, last);
-	log_line(LOG_WARN, "bus", "%s: message %s is put into %s: %s", st->topic->name, id,
-	         st->dead, reason);
-	shared_tell(st, on_buried, ARRAY_LEN(argv), argv);
-}
 
 /* --- suspects ----------------------------------------------------------------------------- */
 
@@ -128,31 +145,85 @@ void heirs_forget(struct shared *st)
 	st->trying[0] = 0;
 }
 
-static void on_taken(void *arg, const struct redis_reply *r)
+static void keep(struct shared *st, const struct redis_reply *e)
 {
-	struct shared *st = shared_told(arg);
+	if (shared_has(st, e->item[0].str) || is_suspect(st, e->item[0].str) || !shared_ours(st))
+		return;
+	suspect(last(st), e->item[0].str);
+	heirs_go_on(st);
+}
 
-	for (size_t i = 0; r->type == REDIS_LIST && i < r->items; i++)
-		shared_take(st, &r->item[i], true);
-	if (r->type == REDIS_ERROR)
+static bool is_part(const struct redis_reply *e)
+{
+	return shared_says(e, "suspect");
+}
+
+void heirs_read(struct shared *st, const struct redis_reply *e)
+{
+	if (is_part(e))
+		keep(st, e);
+	else
+		shared_take(st, e, false);
+}
+
+/* The next is tried, or the same one again, later. */
+static void tried(struct shared *st, const struct redis_reply *r)
+{
+	st->claiming = false;
+	if (r->type == REDIS_ERROR && !strncmp(r->str, "NOGROUP", 7)) {
+		heirs_forget(st);
+	} else if (r->type == REDIS_ERROR) {
 		shared_say(st->share, st->key, r->str);
+		suspect(&st->suspects, st->trying);
+		st->trying[0] = 0;
+		st->share->settled(st, false);
+	} else if (r->type != REDIS_GONE) {
+		heirs_go_on(st);
+	}
+}
+
+static bool is_several(const struct redis_reply *e)
+{
+	struct piece p = { 0 };
+
+	while (e->items == 2 && p.nth < 2 && shared_piece(&e->item[1], &p))
+		;
+	return p.nth > 1;
+}
+
+static void on_apart(void *arg, const struct redis_reply *r)
+{
+	tried(shared_told(arg), r);
+}
+
+/* False: the link is down. */
+static bool take_apart(struct shared *st, const struct redis_reply *e)
+{
+	struct buf ends = { 0 };
+	struct piece p = { 0 };
+	const char *argv[] = { "EVAL", apart_script, "1", st->key, st->share->node,
+	                       e->item[0].str, NULL };
+	size_t end = 0;
+	bool told;
+
+	while (p.nth < APART_MOST && shared_piece(&e->item[1], &p))
+		buf_printf(&ends, "%zu ", end += p.len);
+	argv[ARRAY_LEN(argv) - 1] = ends.p;
+	told = shared_tell(st, on_apart, ARRAY_LEN(argv), argv);
+	buf_fini(&ends);
+	return told;
 }
 
 static void on_tried(void *arg, const struct redis_reply *r)
 {
-	struct shared *st = arg;
+	struct shared *st = shared_told(arg);
+	const struct redis_reply *e = r->type == REDIS_LIST && r->items ? r->item : NULL;
 
-	st->claiming = false;
-	on_taken(arg, r);
-	if (r->type == REDIS_ERROR && !strncmp(r->str, "NOGROUP", 7)) {
-		heirs_forget(st);
-	} else if (r->type == REDIS_ERROR) {
-		suspect(&st->suspects, st->trying);
-		st->trying[0] = 0;
-		st->share->settled(st, false);          /* again then */
-	} else if (r->type != REDIS_GONE) {
-		heirs_go_on(st);
-	}
+	if (e && is_several(e) && shared_ours(st) && take_apart(st, e))
+		return;
+	if (e && !is_several(e))
+		shared_take(st, e, true);
+	tried(st, r);
 }
 
 void heirs_go_on(struct shared *st)
@@ -186,17 +257,90 @@ static void on_claimed(void *arg, const struct redis_reply *r)
 	heirs_go_on(st);
 }
 
+/* --- three deaths ------------------------------------------------------------------------- */
+
+static void on_buried(void *arg, const struct redis_reply *r)
+{
+	struct shared *st = shared_told(arg);
+
+	if (r->type != REDIS_ERROR)
+		return;
+	shared_say(st->share, st->dead, r->str);
+	st->share->settled(st, false);
+}
+
+/* [entry or [], id, deaths, last] */
+static void on_looked(void *arg, const struct redis_reply *r)
+{
+	struct shared *st = shared_told(arg);
+	const struct redis_reply *e = r->item;
+	char reason[400];
+
+	if (r->type == REDIS_GONE)
+		return;
+	if (r->type != REDIS_LIST || r->items != 4) {
+		shared_say(st->share, st->key, r->type == REDIS_ERROR ? r->str : "an odd answer");
+		st->share->settled(st, false);
+	} else if (is_several(e)) {     /* nobody knows of which */
+		const char *argv[] = { "EVAL", claim_script, "1", st->key, st->share->node,
+		                       e[3].str, e[1].str };
+
+		shared_tell(st, on_claimed, ARRAY_LEN(argv), argv);
+	} else {
+		const char *argv[] = { "EVAL", dead_script, "2", st->key, st->dead, e[1].str,
+		                       e[2].str, reason };
+
+		snprintf(reason, sizeof reason, "%s nodes died while they had it, the last was "
+		         "%.200s", e[2].str, e[3].str);
+		log_line(LOG_WARN, "bus", "%s: message %s is put into %s: %s", st->topic->name,
+		         e[1].str, st->dead, reason);
+		shared_tell(st, on_buried, ARRAY_LEN(argv), argv);
+	}
+}
+
+static void bury(struct shared *st, const char *id, int64_t deaths, const char *last)
+{
+	char number[24];
+	const char *argv[] = { "EVAL", look_script, "1", st->key, id, number, last };
+
+	snprintf(number, sizeof number, "%" PRId64, deaths);
+	shared_tell(st, on_looked, ARRAY_LEN(argv), argv);
+}
+
 /* --- who had what ------------------------------------------------------------------------- */
 
+static void back(struct shared *st, const struct redis_reply *r,
+                 bool (*waits)(const struct redis_reply *e))
+{
+	for (size_t i = 0; r->type == REDIS_LIST && i < r->items; i++) {
+		if (waits(&r->item[i]))
+			keep(st, &r->item[i]);
+		else
+			shared_take(st, &r->item[i], true);
+	}
+	if (r->type == REDIS_ERROR)
+		shared_say(st->share, st->key, r->str);
+}
+
+static void on_given_back(void *arg, const struct redis_reply *r)
+{
+	back(shared_told(arg), r, is_part);
+}
+
+static void on_tried_back(void *arg, const struct redis_reply *r)
+{
+	back(shared_told(arg), r, is_several);
+}
+
 /* Given to this very life, which lost its link or slept: nobody died of it, its deliveries stay as
- * many. */
+ * many. One: it was not tried yet, after a death. */
 static void take_back(struct shared *st, const char *id, int64_t deliveries)
 {
 	char number[24];
 	const char *argv[] = { "EVAL", take_script, "1", st->key, st->share->node, id, number };
 
 	snprintf(number, sizeof number, "%" PRId64, deliveries);
-	shared_tell(st, on_taken, ARRAY_LEN(argv), argv);
+	shared_tell(st, deliveries > 1 ? on_tried_back : on_given_back, ARRAY_LEN(argv), argv);
 }
 
 /* [id, consumer, idle, deliveries] each, of one consumer: that is dead, or is us. */

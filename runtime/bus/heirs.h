@@ -9,6 +9,8 @@
 enum { HEIRS_DEATHS = 3 };      /* so many nodes may die of a message; then it is a dead letter */
 
 void heirs_claim(struct shared *st);    /* from nodes that are gone; some of it, where it is much */
+/* An entry that nobody had before: handed on, or kept as a suspect. */
+void heirs_read(struct shared *st, const struct redis_reply *entry);
 /* What we had in an earlier life, or what Redis gave us as the link was lost: all there is before
  * the stream is read, as then what is ours is under way here. Then share's inherited(),
  * with what Redis says where it would not tell. */

@@ -80,7 +80,7 @@ static const char part_script[] =
 	"   local m, why = ARGV[4 + 2 * i], ARGV[5 + 2 * i]"
 	"   if m ~= '' and full then done = 2"
 	"   elseif m ~= '' then redis.call('XADD', KEYS[2], '*', 'm', m, 'id', ARGV[1],"
-	"    'deaths', deaths, 'reason', why) end"
+	"    'deaths', deaths, 'reason', why, 'again', ARGV[3]) end"
 	"  end"
 	"  if ARGV[2] ~= '' then"
 	"   redis.call('XADD', KEYS[1], '*', 'm', ARGV[2], 'again', ARGV[3]) end"
@@ -213,6 +213,65 @@ bool shared_has(const struct shared *st, const char *id)
 	return d;
 }
 
+static bool named(const struct redis_reply *field, const char *name)
+{
+	return field[0].type == REDIS_STR && field[1].type == REDIS_STR &&
+	       !strcmp(field->str, name);
+}
+
+bool shared_says(const struct redis_reply *entry, const char *field)
+{
+	const struct redis_reply *f = entry->items == 2 ? &entry->item[1] : NULL;
+
+	for (size_t i = 0; f && i + 1 < f->items; i += 2)
+		if (named(&f->item[i], field) && !strcmp(f->item[i + 1].str, "1"))
+			return true;
+	return false;
+}
+
+/* Who writes several fields m means them all. */
+static bool next_field(const struct redis_reply *fields, struct piece *p)
+{
+	for (size_t i = p->field; i + 1 < fields->items; i += 2) {
+		const struct redis_reply *m = &fields->item[i + 1];
+
+		if (!named(&fields->item[i], "m") || !m->len)
+			continue;
+		p->behind.at = (const uint8_t *)m->str;
+		p->behind.end = p->behind.at + m->len;
+		p->field = i + 2;
+		return true;
+	}
+	return false;
+}
+
+static bool is_map(uint8_t first)
+{
+	return (first & 0xf0) == 0x80 || first == 0xde || first == 0xdf;
+}
+
+/* Maps in a row; or JSON or text, which ends where its field does. Of what is no message those
+ * behind it are told by msgpack, as far as it is whole. */
+bool shared_piece(const struct redis_reply *fields, struct piece *p)
+{
+	struct packed *in = &p->behind;
+	size_t left;
+
+	if (in->at == in->end && !next_field(fields, p))
+		return false;
+	p->at = in->at;
+	p->nth++;
+	left = (size_t)(in->end - in->at);
+	p->message = !is_map(*p->at) &&
+		(envelope_is(p->at, left) || utf8_valid((const char *)p->at, left));
+	if (p->message || packed_skip(in))
+		in->at = in->end;
+	else
+		p->message = is_map(*p->at);
+	p->len = (size_t)(in->at - p->at);
+	return true;
+}
+
 static void hand_one(struct delivery *d, const uint8_t *bytes, size_t size)
 {
 	struct share *s = d->stream->share;
@@ -247,44 +306,15 @@ void shared_set_aside(struct delivery *d, const char *bytes, size_t len, bool go
 	shared_delivered(d);
 }
 
-/* Of one that is no message those behind it are told by msgpack, as far as it is whole. */
-static void pass_over(struct delivery *d, struct packed *in, unsigned n)
+static void pass_over(struct delivery *d, const struct piece *p)
 {
-	const uint8_t *at = in->at;
 	struct why fault = { "neither a map, nor JSON or text" }, why;
+	struct packed in = { p->at, p->at + p->len };
 
-	if (packed_skip(in)) {
-		packed_first(at, (size_t)(in->end - at), MESSAGE_DEPTH, &fault);
-		in->at = in->end;
-	}
-	why_set(&why, 0, "message %u of the entry is none: %s", n, fault.text);
-	keep_aside(d, &d->broken, at, (size_t)(in->at - at), why.text);
-}
-
-static bool is_map(uint8_t first)
-{
-	return (first & 0xf0) == 0x80 || first == 0xde || first == 0xdf;
-}
-
-/* Maps in a row; or JSON or text, which ends where the entry does. */
-static void split(struct delivery *d, struct packed in)
-{
-	for (unsigned n = 1; in.at < in.end; n++) {
-		const uint8_t *at = in.at;
-		size_t left = (size_t)(in.end - at);
-		struct packed behind = in;
-
-		if (!is_map(*at) && (envelope_is(at, left) || utf8_valid((const char *)at, left))) {
-			hand_one(d, at, left);
-			return;
-		}
-		if (is_map(*at) && !packed_skip(&behind)) {
-			hand_one(d, at, (size_t)(behind.at - at));
-			in = behind;
-		} else {
-			pass_over(d, &in, n);
-		}
-	}
+	if (packed_skip(&in))
+		packed_first(p->at, p->len, MESSAGE_DEPTH, &fault);
+	why_set(&why, 0, "message %u of the entry is none: %s", p->nth, fault.text);
+	keep_aside(d, &d->broken, p->at, p->len, why.text);
 }
 
 /* Its fields are kept as a map. */
@@ -299,30 +329,21 @@ static void no_messages(struct delivery *d, const struct redis_reply *fields)
 	buf_fini(&map);
 }
 
-static bool named(const struct redis_reply *field, const char *name)
+/* False: there is nothing in any field m. */
+static bool split(struct delivery *d, const struct redis_reply *fields)
 {
-	return field[0].type == REDIS_STR && field[1].type == REDIS_STR &&
-	       !strcmp(field->str, name);
-}
+	bool hosted = core_is_topic(d->stream->topic->ref);
+	struct piece p = { 0 };
 
-/* Who writes several fields m means them all. False: there is nothing in any. */
-static bool split_all(struct delivery *d, const struct redis_reply *fields)
-{
-	bool hosted = core_is_topic(d->stream->topic->ref), any = false;
-
-	for (size_t i = 0; i + 1 < fields->items; i += 2) {
-		const struct redis_reply *m = &fields->item[i + 1];
-		struct packed in = { (const uint8_t *)m->str, (const uint8_t *)m->str + m->len };
-
-		if (!named(&fields->item[i], "m") || !m->len)
-			continue;
-		any = true;
-		if (hosted)
-			split(d, in);
+	while (shared_piece(fields, &p)) {
+		if (!hosted)
+			buf_add(&d->rest, p.at, p.len);
+		else if (p.message)
+			hand_one(d, p.at, p.len);
 		else
-			buf_add(&d->rest, m->str, m->len);
+			pass_over(d, &p);
 	}
-	return any;
+	return p.nth;
 }
 
 static void deliver(struct shared *st, const struct redis_reply *e, bool again)
@@ -338,7 +359,7 @@ static void deliver(struct shared *st, const struct redis_reply *e, bool again)
 	d->again = again;
 	d->lease = core_lease();
 	st->share->open++;
-	if (!split_all(d, fields) && fields->items)     /* else it has been deleted */
+	if (!split(d, fields) && fields->items)         /* else it has been deleted */
 		no_messages(d, fields);
 	shared_delivered(d);
 }
@@ -355,15 +376,9 @@ bool shared_ours(struct shared *st)
 
 void shared_take(struct shared *st, const struct redis_reply *e, bool again)
 {
-	const struct redis_reply *fields = e->items == 2 ? &e->item[1] : NULL;
-
-	if (!fields || e->item[0].type != REDIS_STR || shared_has(st, e->item[0].str) ||
-	    !shared_ours(st))
-		return;
-	for (size_t i = 0; i + 1 < fields->items; i += 2)
-		again = again || (named(&fields->item[i], "again") &&
-		                  !strcmp(fields->item[i + 1].str, "1"));
-	deliver(st, e, again);
+	if (e->items == 2 && e->item[0].type == REDIS_STR && !shared_has(st, e->item[0].str) &&
+	    shared_ours(st))
+		deliver(st, e, again || shared_says(e, "again"));
 }
 
 /* --- the face ----------------------------------------------------------------------------- */

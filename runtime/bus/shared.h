@@ -82,7 +82,19 @@ void shared_say(struct share *s, const char *about, const char *text);
 
 /* Is our name? What comes of the stream meanwhile is another's, and noted as missed. */
 bool shared_ours(struct shared *st);
-/* [id, [field, value, ...]]: hands its messages on. again: it may have been handled before. */
+/* The next of an entry's fields: a message, or what is none. All 0 at first. */
+struct piece {
+	const uint8_t *at;
+	size_t len;
+	bool message;
+	unsigned nth;                   /* from 1 */
+	size_t field;                   /* to go on with, as is */
+	struct packed behind;
+};
+bool shared_piece(const struct redis_reply *fields, struct piece *p);   /* false: there is none */
+/* Has an entry, [id, [field, value, ...]], that field, with a 1? */
+bool shared_says(const struct redis_reply *entry, const char *field);
+/* Hands an entry's messages on. again: it may have been handled before. */
 void shared_take(struct shared *st, const struct redis_reply *entry, bool again);
 void shared_delivered(struct delivery *d);      /* a message of it is handled */
 void shared_returned(struct delivery *d, const char *bytes, size_t len);        /* is for nobody */

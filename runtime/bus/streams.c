@@ -123,7 +123,7 @@ static void on_read(void *arg, const struct redis_reply *r)
 		struct shared *st = one->items == 2 ? by_key(s, one->item[0].str) : NULL;
 
 		for (size_t k = 0; st && k < one->item[1].items; k++)
-			shared_take(st, &one->item[1].item[k], false);
+			heirs_read(st, &one->item[1].item[k]);
 	}
 	streams_go(s);
 }

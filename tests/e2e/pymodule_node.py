@@ -40,6 +40,10 @@ def main():
             Event().wait()              # until it is killed
         say("hung", n, node.again)
 
+    def poison(n):
+        say("poison", n, node.again)
+        Event().wait()                  # until it is killed
+
     def times_out():
         with gevent.Timeout(0.01):
             Event().wait()
@@ -78,6 +82,7 @@ def main():
     app.register("exits", lambda: sys.exit(3))
     app.register("leaves", leaves)
     app.register("hang", hang)
+    app.register("poison", poison)
     app.register("note", lambda n: say("note", n, node.again))
     app.register("hit", lambda by: node.ask("counter", "hit", by)[0])
     app.register("pass", lambda by: node.ask("counter", "hit", by)[0])

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The streams that all nodes which host a topic share (runtime/bus/streams.c has the keys): a
 consumer a node, under its name. What a node had that is gone, or this one in its last life, is
-claimed and handled with `node.again` true; what STREAMS_DEATHS nodes died of is put aside."""
+claimed and handled with `node.again` true; what DEATHS nodes died of is put aside.
+
+As in runtime/bus/heirs.c: an entry of several messages that a node died with is taken apart before
+it is handled, into entries with `suspect` 1; that one of these is read counts as that death, and
+each time it is begun as one more."""
 
 import time
-from itertools import chain
+from itertools import accumulate, chain
 
 import msgpack
 import redis
@@ -12,24 +16,67 @@ import redis
 from . import link, wire
 from .wire import EARGS, ENOENT, Refused
 
-GROUP, READ_MOST, BLOCK_MS, CLAIM_MOST = "actord", 64, 2000, 100
-CLAIM_IDLE_MS, LOOK_S, LOOK_FIRST_S, DEATHS, ASIDE_MOST = 1000, 10, 3.1, 3, 10000
+SUSPECT = b"suspect", b"1"
+GROUP, READ_MOST, BLOCK_MS, CLAIM_MOST, APART_MOST = "actord", 64, 2000, 100, 1000
+LOOK_S, LOOK_FIRST_S, DEATHS, ASIDE_MOST = 10, 3.1, 3, 10000
 
 # An XACK of no entry first: behind a write that is allowed at the memory limit others are, too.
 MAKE = """
 redis.pcall('XACK', KEYS[1], 'actord', '0-0')
 return redis.pcall('XGROUP', 'CREATE', KEYS[1], 'actord', '0', 'MKSTREAM')"""
 
-# ARGV: the entry, how many letters are kept; then of each letter m, deaths, reason.
+# ARGV: the entry, how many letters are kept, whether it may have been handled before; then of each
+# letter m, deaths, reason.
 DONE = """
 redis.call('XACK', KEYS[1], 'actord', '0-0')
-local full = ARGV[3] and redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[2])
-for i = 3, full and 0 or #ARGV, 3 do
+local full = ARGV[4] and redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[2])
+for i = 4, full and 0 or #ARGV, 3 do
 redis.call('XADD', KEYS[2], '*', 'm', ARGV[i], 'id', ARGV[1], 'deaths', ARGV[i + 1], 'reason',
- ARGV[i + 2]) end
+ ARGV[i + 2], 'again', ARGV[3]) end
 redis.call('XACK', KEYS[1], 'actord', ARGV[1])
 redis.call('XDEL', KEYS[1], ARGV[1])
 return full and 1 or 0"""
+
+# The three of heirs.c. From ARGV[2] to ARGV[1], without a count: ids; those that were its.
+CLAIM = """
+local out = {}
+for i = 3, #ARGV do
+local p = redis.call('XPENDING', KEYS[1], 'actord', ARGV[i], ARGV[i], 1)[1]
+if p and p[2] == ARGV[2] then
+redis.call('XCLAIM', KEYS[1], 'actord', ARGV[1], 0, ARGV[i], 'JUSTID')
+table.insert(out, ARGV[i]) end
+end
+return out"""
+
+# What is ARGV[1]'s still; '': a delivery more.
+TAKE = """
+local p = redis.call('XPENDING', KEYS[1], 'actord', ARGV[2], ARGV[2], 1)
+if #p == 0 or p[1][2] ~= ARGV[1] then return {} end
+local claim = { 'XCLAIM', KEYS[1], 'actord', ARGV[1], 0, ARGV[2] }
+if ARGV[3] ~= '' then table.insert(claim, 'RETRYCOUNT') table.insert(claim, ARGV[3]) end
+return redis.call(unpack(claim))"""
+
+# ARGV: whose it is still, the entry, where in its fields m its messages end.
+APART = """
+local p = redis.call('XPENDING', KEYS[1], 'actord', ARGV[2], ARGV[2], 1)
+if #p == 0 or p[1][2] ~= ARGV[1] then return 0 end
+local e = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
+if not e then return redis.call('XACK', KEYS[1], 'actord', ARGV[2]) end
+redis.call('XACK', KEYS[1], 'actord', '0-0')
+local m, done = '', 0
+for i = 1, #e[2], 2 do if e[2][i] == 'm' then m = m .. e[2][i + 1] end end
+local function add(to)
+if to > done then redis.call('XADD', KEYS[1], '*', 'm', string.sub(m, done + 1, to),
+ 'again', '1', 'suspect', '1') end
+done = to
+end
+for to in string.gmatch(ARGV[3], '%d+') do add(tonumber(to)) end
+add(#m)
+redis.call('XACK', KEYS[1], 'actord', ARGV[2])
+redis.call('XDEL', KEYS[1], ARGV[2])
+return 1"""
+
+LOOK = "return redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])"
 
 BURY = """
 redis.call('XACK', KEYS[1], 'actord', '0-0')
@@ -59,10 +106,10 @@ class Shared:
     def __init__(self, node, topic):
         self.node, self.db, self.key = node, node.db, "actord:{%s}" % topic
         self.heir = False       # what our last life had has been claimed
-        self.undone = {}        # handled, but Redis has not said that it knows; what is put aside
+        self.undone = {}        # handled, but Redis has not said that it knows: what is put aside
+        self.suspects = set()   # claimed, and not begun
         self.looked = time.monotonic() + LOOK_FIRST_S - LOOK_S
         self.db.set_response_callback("XREADGROUP", streams_of)
-        self.db.set_response_callback("XCLAIM", entries_of)
 
     def run(self):
         lost = True
@@ -72,6 +119,8 @@ class Shared:
                     self._begin()
                 lost = False
                 self._claim_from_dead()
+                for name in sorted(self.suspects):
+                    self._try(name)
                 said = self.db.xreadgroup(GROUP, self.node.topic, {self.key: ">"}, READ_MOST,
                                           BLOCK_MS)
                 self.node.well(self.key)
@@ -86,14 +135,13 @@ class Shared:
         except redis.ResponseError as wrong:
             if "BUSYGROUP" not in str(wrong):
                 raise
-        if not self.heir:
-            self._revive(self.node.topic, 0)
-            self.heir = True
-        at = "0"                # given to this life as the link was lost: nobody died of it
-        while at:
-            entries = self.db.xreadgroup(GROUP, self.node.topic, {self.key: at}, READ_MOST)[0][1]
-            self._take(entries, True)
-            at = entries[-1][0] if entries else None
+        at = "-"
+        while at and not self.node.closeSig:
+            some = self._pending(self.node.topic, at)
+            for name, deliveries in some:
+                self._own(name, deliveries)
+            at = b"(" + some[-1][0] if some else None
+        self.heir = True
 
     def _claim_from_dead(self):
         if time.monotonic() < self.looked + LOOK_S or self.node.is_early():
@@ -102,19 +150,65 @@ class Shared:
         for one in self.db.xpending(self.key, GROUP)["consumers"]:
             who = one["name"].decode(errors="replace")
             if who != self.node.topic and not self.node.is_there(who):
-                self._revive(who, CLAIM_IDLE_MS)
+                self._revive(who)
 
-    def _revive(self, who, idle_ms):
-        ids = []
-        for one in self.db.xpending_range(self.key, GROUP, "-", "+", CLAIM_MOST, who):
-            if one["times_delivered"] >= DEATHS:
-                self._bury(one["message_id"], one["times_delivered"], who)
+    def _pending(self, who, at="-"):
+        return [(one["message_id"], one["times_delivered"]) for one in
+                self.db.xpending_range(self.key, GROUP, at, "+", CLAIM_MOST, who)]
+
+    def _own(self, name, deliveries):
+        """What our last life had; or what was given to this one as the link was lost: nobody died
+        of that, its deliveries stay as many."""
+        if name in self.undone:
+            self._take([(name, ())], True)
+        elif self.heir and name not in self.suspects:
+            for _, fields in self._taken(name, deliveries):
+                if (SUSPECT in fields if deliveries == 1 else len(self._parts(fields)) > 1):
+                    self._try(name)
+                else:
+                    self._take([(name, fields)], True)
+        elif deliveries >= DEATHS and not self.heir:
+            self._bury(name, deliveries, self.node.topic)
+        else:
+            self._try(name)
+
+    def _revive(self, who):
+        some = self._pending(who)
+        for name, deaths in some:
+            if deaths >= DEATHS:
+                self._bury(name, deaths, who)
+        self._claim(who, [name for name, deaths in some if deaths < DEATHS])
+        if len(some) == CLAIM_MOST:
+            self.looked -= LOOK_S       # there may be more
+
+    def _claim(self, who, names):
+        self.suspects.update(self.db.eval(CLAIM, 1, self.key, self.node.topic, who, *names))
+
+    def _taken(self, name, deliveries):
+        return entries_of(self.db.eval(TAKE, 1, self.key, self.node.topic, name, deliveries))
+
+    def _parts(self, fields):
+        return [part for key, value in fields if key == b"m" and value
+                for part, *_ in self._messages(value)]
+
+    def _try(self, name):
+        """A node more may die of it. Where it is several messages nobody would know of which."""
+        if self.node.closeSig:
+            return
+        for _, fields in self._taken(name, ""):
+            parts = self._parts(fields)
+            if len(parts) > 1:
+                ends = accumulate(map(len, parts[:APART_MOST]))
+                self.db.eval(APART, 1, self.key, self.node.topic, name, " ".join(map(str, ends)))
             else:
-                ids.append(one["message_id"])
-        if ids:
-            self._take(self.db.xclaim(self.key, GROUP, self.node.topic, idle_ms, ids), True)
+                self._take([(name, fields)], True)
+        self.suspects.discard(name)
 
     def _bury(self, name, deaths, last):
+        for _, fields in entries_of(self.db.eval(LOOK, 1, self.key, name)):
+            if len(self._parts(fields)) > 1:
+                self._claim(last, [name])
+                return
         reason = "%d nodes died while they had it, the last was %s" % (deaths, last)
         self.node.complain("%s: message %s is put into %s:dead: %s" %
                            (self.key, name.decode(), self.key, reason))
@@ -124,6 +218,9 @@ class Shared:
         for name, fields in entries:
             if self.node.closeSig:
                 return          # it is our next life's
+            if not again and SUSPECT in fields:
+                self._try(name)
+                continue
             with self.node.handling():
                 self._entry(name, fields, again or (b"again", b"1") in fields)
 
@@ -139,18 +236,19 @@ class Shared:
                     wrong = wrong or self._handle(m, as_json, again)
                 if wrong:
                     aside.append((part, m, wrong))
-            self.undone[name] = aside
-        self._done(name, self.undone[name])
+            self.undone[name] = aside, again
+        self._done(name, *self.undone[name])
         del self.undone[name]
 
-    def _done(self, name, aside):
+    def _done(self, name, aside, again):
         """What is no message is a letter of its own: deaths 0, nobody sends it again."""
         letters = []
         for deaths, ones in (("", [x for x in aside if x[1] is not None]),
                              (0, [x for x in aside if x[1] is None])):
             if ones:
                 letters += b"".join(part for part, _, _ in ones), deaths, ones[0][2]
-        full = self.db.eval(DONE, 2, self.key, self.key + ":dead", name, ASIDE_MOST, *letters)
+        full = self.db.eval(DONE, 2, self.key, self.key + ":dead", name, ASIDE_MOST, int(again),
+                            *letters)
         if aside:
             where = "dropped, as there are %d in" % ASIDE_MOST if full else "put into"
             self.node.complain("%s: what of %s cannot be handled is %s %s:dead: %s" %

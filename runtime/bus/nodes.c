@@ -35,6 +35,8 @@ enum {
 	FORGET_MS = 86400000,
 	LATE_MS = NODES_ALIVE_MS - 2 * NODES_BEAT_MS,   /* since a beat: others may be later */
 	BEATS_MOST = 2 * NODES_ALIVE_MS / NODES_BEAT_MS,        /* not answered yet */
+	/* An answer to a beat, after which the name would not be ours until the next one comes. */
+	SLOW_MS = NODES_ALIVE_MS - NODES_BEAT_MS,
 	SLOW_BEATS = NODES_ALIVE_MS / NODES_BEAT_MS,    /* in a row; fewer: a stop, or a sleep */
 };
 
@@ -254,7 +256,7 @@ static void heard(struct nodes *s, int64_t sent_ms, const struct redis_reply *r)
 
 	if (*r->item[0].str == 'l')
 		nobody_was_heard(s);
-	if (took_ms >= NODES_ALIVE_MS) {        /* it is of long ago */
+	if (took_ms >= SLOW_MS) {       /* it is of long ago */
 		s->again = true;
 		if (++s->slow >= SLOW_BEATS)
 			s->c.slow(s->c.arg, took_ms);

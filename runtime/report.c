@@ -220,7 +220,9 @@ unsigned report_nodes(struct buf *out, const struct bus *bus, const char *node, 
 	}
 	if (bus_state(bus) == BUS_AWAY)
 		*but = "Redis does not answer: of other nodes this is what was known before";
-	else if (bus_state(bus) != BUS_UP)
+	else if (bus_state(bus) == BUS_ALONE)
+		*but = trouble[BUS_ALONE];
+	else if (bus_state(bus) == BUS_RESTS)
 		*but = "Redis refuses to list this node (its log says how): of other nodes this "
 		       "is what was known before";
 	return bus_nodes(bus, out);

@@ -78,6 +78,7 @@ static void wheel_init(struct wheel *v)
 
 void deadline_init(int workers)
 {
+	tzset();                        /* reads a file: not on a worker */
 	wheel_count = workers > 1 ? WHEELS : 1;
 	for (int i = 0; i < WHEELS; i++)
 		wheel_init(&wheels[i]);

@@ -5,15 +5,18 @@
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "../actor.h"
 #include "log.h"
 
-/* A rule's beginning, which is what tells it from a name: the zone's short name and its offset. */
+#define NAME "([A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)"
+#define TIME "[+-]?([01]?[0-9]|2[0-4])(:[0-5]?[0-9]){0,2}"
+#define DATE "(J?[0-9]{1,3}|M[0-9]{1,2}\\.[1-5]\\.[0-6])(/[+-]?[0-9]{1,3}(:[0-5]?[0-9]){0,2})?"
+
+/* As in tzset(3), whole: what does not fit the C library takes for UTC, or leaves away. */
 static bool is_rule(const char *text)
 {
-	static const char rule[] = "^([A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?[0-9]{1,2}";
+	static const char rule[] = "^" NAME TIME "(" NAME "(" TIME ")?(," DATE "," DATE ")?)?$";
 	regex_t r;
 	bool is;
 
@@ -48,6 +51,8 @@ int zone_check(const char *name, struct why *why)
 {
 	const char *bare = name + (*name == ':');
 
+	if (!strcmp(bare, "UTC"))       /* it needs no database */
+		return 0;
 	if (strstr(bare, "..") || (!is_file(bare) && !is_rule(name)))
 		return why_set(why, ACTOR_EARGS, "\"%.60s\" is no time zone of this machine (is "
 		               "tzdata installed?): write one such as Europe/Berlin or UTC", name);
@@ -59,11 +64,12 @@ void zone_set(const char *name)
 	const char *given = getenv("TZ");
 	struct why why;
 
+	if (!name && given && *given && zone_check(given, &why)) {
+		log_line(LOG_WARN, "node", "TZ: %s; local times are UTC", why.text);
+		name = "UTC";
+	}
 	if (name)
 		setenv("TZ", name, 1);
-	else if (given && *given && zone_check(given, &why))
-		log_line(LOG_WARN, "node", "TZ: %s; local times are UTC", why.text);
-	tzset();
 }
 
 const char *zone_name(void)

@@ -10,7 +10,7 @@
  * these, which the C library would take for UTC. Any thread. */
 int zone_check(const char *name, struct why *why);
 /* name: one that was checked; NULL: what TZ says, or else the system; a TZ of no sense is logged.
- * Main thread, before any other. */
+ * Main thread, before any other and before the core starts. */
 void zone_set(const char *name);
 /* As it was set. "": it is the system's, /etc/localtime. Lives on. Any thread. */
 const char *zone_name(void);

@@ -169,6 +169,7 @@ class Refused(Case):
             db.delete(INBOX)
             self.assertTrue(b.err.wait("other nodes cannot reach this one: WRONGTYPE", after=after))
             self.assertIn("other nodes cannot", b.json("inspect")[0]["warnings"][0])
+            self.assertIn("other nodes cannot", b.actorctl("nodes").err)
             db.delete(INBOX + ":seen")
             self.assertTrue(b.err.wait("other nodes can reach this one", after=after))
             self.assertEqual(b.json("inspect")[0]["warnings"], [])

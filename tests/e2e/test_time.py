@@ -160,6 +160,7 @@ class Clock(Case):
     def test_a_zone_that_is_none_is_said(self):
         runtime = self.start(redis="none", listen="none", env={"TZ": "Europe/Berln"})
         runtime.err.wait('TZ: "Europe/Berln" is no time zone of this machine.*are UTC')
+        self.assertEqual(runtime.json("inspect")[0]["time_zone"], "UTC")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
  * test_alarm.c - timers that come again, in a running pool with clocks that the test sets;
  * asks whose asker gave up. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "running.h"
 
@@ -410,7 +409,6 @@ static int all_begin(void **state)
 
 	(void)state;
 	setenv("TZ", "UTC0", 1);
-	tzset();
 	wall = NOON;
 	ports.clock.mono_ns = even;
 	ports.clock.wall_ms = set_by_people;            /* core_stop() waits by the third */

@@ -33,7 +33,7 @@
 #include <unistd.h>
 
 enum { IN_SIZE = 65536, OUT_SIZE = 65536, GRACE_S = 5, LOGIN_S = 60, BUCKETS = 1 << 20 };
-static const int64_t SETTLE_NS = 200000000;
+static const int64_t SETTLE_NS = 60000000;
 enum state { GREETING, LOGGING_IN, CALLING };
 
 struct client {

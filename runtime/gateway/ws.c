@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * ws.c - connections: HTTP and WebSocket on one port. The only file that knows libwebsockets, and
- * libev.
+ * ws.c - connections: HTTP and WebSocket on one port. The only file that knows libwebsockets.
  *
- * One thread turns a loop of libev's, which the library serves by a plugin (its own poll() costs
- * 200 us a message at 10,000 connections). The loop is ours and outlives the library's context,
- * which is ended once the loop was left: from 4.3 on it unloads the plugin as it ends. (A loop of
- * the library's own would also take SIGINT, and give it back to nobody.)
+ * One thread turns a loop of libev's (turns.c), which the library serves by a plugin (its own
+ * poll() costs 200 us a message at 10,000 connections). The loop is ours and outlives the library's
+ * context, which is ended once the loop was left: from 4.3 on it unloads the plugin as it ends. (A
+ * loop of the library's own would also take SIGINT, and give it back to nobody.)
  *
  * What a connection is to us is conn.c's, what it may, too; here is how the library does it.
  *
@@ -15,14 +14,12 @@
  * There may be several of these, each with a thread, a loop and a context of the library's. The
  * first has the listening socket, and deals out the connections in turn: each lives on one thread.
  *
- * From other threads the loop is woken by an event of our own, a call of the kernel's only when it
- * sleeps, under a lock that ends with it. (The library's own wake is one each time, and another
- * turn; without libev it is what there is.) A timer set, or a read allowed again, outside of the
- * library's callbacks it finds in its next turn: see stir().
+ * The library's own wake is a call of the kernel's each time, and another turn; without libev it is
+ * what there is, under a lock that ends with the context. A timer set, or a read allowed again,
+ * outside of the library's callbacks it finds in its next turn: see stir().
  * Deflate is off (ready-made frames, and it stalls with event libraries), HTTP/2 too. */
 #include "ws.h"
 
-#include <ev.h>
 #include <libwebsockets.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -33,6 +30,7 @@
 #include "log.h"
 #include "silence.h"
 #include "sync.h"
+#include "turns.h"
 #include "web.h"
 
 /* 4.1 takes for a request's body the piece that its head came in, where that was behind another
@@ -52,15 +50,13 @@ struct ws {
 	struct lws_context *lws;
 	struct lws_protocols protocols[2];
 	char subprotocol[HTTP_SUBPROTOCOL_MAX + 1];     /* the name of the first: see upgrade() */
-	struct ev_loop *loop;           /* NULL: the library turns poll() */
-	ev_async woken;
-	ev_prepare read;
+	struct turns *turns;            /* NULL: the library turns poll() */
 	struct lws *listener;
 	struct door door;
 	lws_sorted_usec_list_t sweep;
 	struct conns conns;
 	struct dealt dealt;             /* connections that another thread has taken in for it */
-	pthread_mutex_t lock;           /* of `over`: the loop may be woken no more */
+	pthread_mutex_t lock;           /* of `over`: the library may be woken no more */
 	bool over;
 	_Atomic enum ws_phase phase;
 	_Atomic bool left;              /* LEAVING: nobody is there any more */
@@ -313,8 +309,8 @@ static void end(struct ws *w)
 	pthread_mutex_lock(&w->lock);
 	w->over = true;
 	pthread_mutex_unlock(&w->lock);
-	if (w->loop)
-		ev_break(w->loop, EVBREAK_ALL);
+	if (w->turns)
+		turns_leave(w->turns);
 }
 
 static void follow_phase(struct ws *w)
@@ -330,14 +326,17 @@ static void follow_phase(struct ws *w)
 		/* release: what its sessions told, leaving; partner: ws_left() */
 		STORE_RELEASE(&w->left, !LOAD(&w->conns.clients) && calls->next == calls);
 	}
-	if (!w->over && phase == WS_ENDING)
+	if (phase == WS_ENDING)
 		end(w);
 }
 
-static void turn(struct ws *w)
+static void turn(void *arg)
 {
+	struct ws *w = arg;
 	bool more;
 
+	if (w->over)
+		return;
 	take_dealt(w);
 	conns_turn_begins(&w->conns);
 	more = w->config.turn(w->config.arg);
@@ -347,20 +346,11 @@ static void turn(struct ws *w)
 	follow_phase(w);
 }
 
-static void on_woken(struct ev_loop *loop, ev_async *woken, int events)
+static void waits(void *arg)
 {
-	struct ws *w = woken->data;
+	struct ws *w = arg;
 
-	(void)loop, (void)events;
-	if (!w->over)
-		turn(w);
-}
-
-/* The loop is about to wait. */
-static void on_read(struct ev_loop *loop, ev_prepare *read, int events)
-{
-	(void)loop, (void)events;
-	conns_gathered(read->data);
+	conns_gathered(&w->conns);
 }
 
 static void sweep(lws_sorted_usec_list_t *sul)
@@ -380,7 +370,7 @@ static int happened(struct lws *wsi, enum lws_callback_reasons reason, void *con
 		conns_gathered(&w->conns);
 	switch (reason) {
 	case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
-		if (!w->over && !w->loop)
+		if (!w->turns)
 			turn(w);
 		return 0;
 	case LWS_CALLBACK_RECEIVE:
@@ -455,7 +445,8 @@ static struct lws_context *start_lws(struct ws *w)
 		.ssl_private_key_password = w->config.key ? "" : NULL,  /* asks no terminal */
 	};
 	struct lws_context *lws = NULL;
-	void *loop = ev_loop_new(EVFLAG_NOENV);
+	struct turns_config turns = { .waits = waits, .turn = turn, .arg = w };
+	void *loop;
 
 	strcpy(w->subprotocol, "actord");
 	w->protocols[0] = (struct lws_protocols){
@@ -468,22 +459,17 @@ static struct lws_context *start_lws(struct ws *w)
 		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 	lws_set_log_level(LLL_ERR, note);
 	lws_set_allocator(heap_resize);
-	info.foreign_loops = &loop;
-	w->loop = loop;
-	if (loop)
+	w->turns = turns_new(&turns);
+	if (w->turns) {
+		loop = turns_loop(w->turns);
+		info.foreign_loops = &loop;
 		lws = lws_create_context(&info);
-	if (lws) {
-		ev_async_init(&w->woken, on_woken);
-		w->woken.data = w;
-		ev_async_start(w->loop, &w->woken);
-		ev_prepare_init(&w->read, on_read);
-		w->read.data = &w->conns;
-		ev_prepare_start(w->loop, &w->read);
-		w->conns.gathers = true;
-		return lws;
 	}
-	ev_loop_destroy(loop);
-	w->loop = NULL;
+	w->conns.gathers = lws;
+	if (lws)
+		return lws;
+	turns_free(w->turns);
+	w->turns = NULL;
 	info.foreign_loops = NULL;
 	info.options &= ~(uint64_t)LWS_SERVER_OPTION_LIBEV;
 	lws = lws_create_context(&info);
@@ -498,8 +484,6 @@ static void end_lws(struct ws *w)
 	if (w->lws)
 		lws_context_destroy(w->lws);
 	w->lws = NULL;
-	ev_loop_destroy(w->loop);
-	w->loop = NULL;
 }
 
 static bool adopt_listener(struct ws *w)
@@ -544,10 +528,12 @@ void ws_run(struct ws *w)
 
 void ws_wake(struct ws *w)
 {
+	if (w->turns) {
+		turns_wake(w->turns);
+		return;
+	}
 	pthread_mutex_lock(&w->lock);
-	if (!w->over && w->loop)
-		ev_async_send(w->loop, &w->woken);
-	else if (!w->over)
+	if (!w->over)
 		lws_cancel_service(w->lws);
 	pthread_mutex_unlock(&w->lock);
 }
@@ -593,6 +579,7 @@ void ws_free(struct ws *w)
 	if (!w)
 		return;
 	end_lws(w);
+	turns_free(w->turns);
 	door_fini(&w->door);
 	dealt_fini(&w->dealt);
 	pthread_mutex_destroy(&w->lock);

@@ -69,14 +69,19 @@ static int is_client(uint64_t session)
 	return session && client_user(session, user, sizeof user) > 0;
 }
 
-/* Looks on only, until it enters. Where nobody plays a turn says what the rules are. */
+/* Looks on only, until it enters. Where nobody plays a turn says what the rules are. Answers the
+ * number by which it plays, -1 for none: a page asks whether it does, still. */
 static int watch(actor *self, const msg *m)
 {
 	struct arena *a = actor_state(self);
+	struct arena_player *p = player_of(a, msg_from(m));
 
 	if (!is_client(msg_from(m)))
 		return msg_fail(m, "only clients look on");
 	actor_send(self, a->clients, "join", "arena", msg_from(m));
+	if (p)
+		return msg_reply(m, p - a->player);
+	msg_reply(m, -1);
 	return a->players ? actor_send(self, actor_self(self), "show") : turn(self);
 }
 

@@ -49,11 +49,9 @@ export class Arena {
 		node.on("arena", (players, gems, rules) => this.#take(players, gems, rules));
 	}
 
-	async connected() {
-		this.#sent = "0,0";
-		await this.#node.call("arena", "watch").catch(() => {});
-		if (this.#me >= 0)
-			this.#enter();
+	connected() {
+		this.#taken = -Infinity;
+		return this.ask();
 	}
 
 	// To be told once more: where nobody plays, nobody is told of a rule that changed.
@@ -62,16 +60,16 @@ export class Arena {
 			this.#node.send("arena", "watch");
 	}
 
-	// Each second. Who plays is told twenty times as often; else that actor is gone, or it is
-	// another one, which knows nobody.
+	// Each second. Who plays asks always, for the arena may be another one, which knows nobody, and
+	// tells those who looked on all the same; who looks on asks where it is told nothing.
 	async ask() {
-		if (this.#asks || performance.now() - this.#taken < 2000)
+		if (this.#asks || (this.#me < 0 && performance.now() - this.#taken < 2000))
 			return;
 		this.#asks = true;
 		try {
-			await this.#node.call("arena", "watch");
+			const [number] = await this.#node.call("arena", "watch");
 			this.gone.hidden = true;
-			if (this.#me >= 0)
+			if (this.#me >= 0 && number !== this.#me)
 				await this.#enter();
 		} catch (error) {
 			this.gone.hidden = error.name !== "Refused";
@@ -85,6 +83,8 @@ export class Arena {
 		try {
 			[this.#me] = await this.#node.call("arena", "enter",
 				this.name.value.trim() || "somebody");
+			this.#sent = "0,0";
+			this.#steer();          // a key may be held since before
 			this.form.hidden = true;
 			this.canvas.className = "playing";
 			this.canvas.tabIndex = 0;
@@ -139,6 +139,7 @@ export class Arena {
 		const was = this.#told.gems;
 
 		this.#taken = performance.now();
+		this.gone.hidden = true;
 		gems.forEach(([x, y], i) => {
 			if (was[i] && Math.hypot(was[i][0] - x, was[i][1] - y) > 60)
 				this.#pops.push({ x: was[i][0], y: was[i][1], since: performance.now() });

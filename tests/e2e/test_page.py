@@ -122,13 +122,16 @@ JAVASCRIPT = """
 class Page(Case):
     options = None
 
-    def players(self, runtime):
-        """Names, as who begins to look on now is told first: what was done before is in it."""
+    def told(self, runtime):
+        """Players, as who begins to look on now is told first: what was done before is in it."""
         client = runtime.client()
         client.send({"tpc": "arena", "func": "watch", "args": []})
         said = client.receive()["args"][0]
         client.close()
-        return [player[1] for player in said]
+        return said
+
+    def players(self, runtime):
+        return [player[1] for player in self.told(runtime)]
 
     def test_names_and_who_does_not_play(self):
         """A name is cut between characters; who is no client is no player, and nobody who comes
@@ -233,6 +236,8 @@ class Page(Case):
         browser.hold(Keys.TAB, *"Ada", Keys.ENTER)
         browser.wait("#scores", "Ada")
         self.assertEqual(browser.js("return document.activeElement.id"), "canvas")
+        self.assertEqual(runtime.actorctl("stop", "arena").code, 0)
+        browser.wait("#gone", "arena")
         runtime.stop()
         browser.wait("#state", "connecting")
         browser.wait("#away", "does not answer")
@@ -242,26 +247,36 @@ class Page(Case):
         browser.wait("#scores", "Ada")
         browser.wait("#clients", "1")
         self.assertEqual(browser.text("#away"), "")
+        until(lambda: not browser.text("#gone"), "nothing is gone", 40)
 
     def test_what_does_not_answer(self):
-        """The node, and the arena alone; the page says which, and plays on when it does."""
+        """The node, and the arena alone; the pages say which, and play on when it does, also who
+        is told by the new arena before it enters it."""
         runtime = self.start()
-        browser = Browser(self, "http://%s/" % runtime.listen)
-        browser.wait("#state", "connected")
-        browser.enter("Ada")
+        two = [Browser(self, "http://%s/" % runtime.listen) for _ in range(2)]
+        for browser, name in zip(two, ("Ada", "Grace")):
+            browser.wait("#state", "connected")
+            browser.enter(name)
         self.addCleanup(runtime.process.send_signal, signal.SIGCONT)
         runtime.process.send_signal(signal.SIGSTOP)
-        browser.wait("#state", "no answer")
-        browser.wait("#away", "does not answer")
+        two[0].wait("#state", "no answer")
+        two[0].wait("#away", "does not answer")
         runtime.process.send_signal(signal.SIGCONT)
-        browser.wait("#state", "connected")
+        for browser in two:
+            browser.wait("#state", "connected")
         self.assertEqual(runtime.actorctl("stop", "arena").code, 0)
-        browser.wait("#gone", "arena")
-        browser.shot("page-no-arena")
+        for browser in two:
+            browser.wait("#gone", "arena")
+        two[0].shot("page-no-arena")
+        two[1].hold("d")
         self.assertEqual(runtime.actorctl("start", "arena").code, 0)
-        until(lambda: not browser.text("#gone"), "it is there again", 40)
-        until(lambda: self.players(runtime) == ["Ada"], "and she plays", 40)
-        self.assertEqual(browser.js("return [window.opens, window.closes]"), [1, 0])
+        for browser in two:
+            until(lambda: not browser.text("#gone"), "it is there again", 40)
+        until(lambda: sorted(self.players(runtime)) == ["Ada", "Grace"], "and both play", 40)
+        until(lambda: [x for _, name, x, *_ in self.told(runtime) if name == "Grace"] == [1576],
+              "Grace is at the wall, by the key that she held all the while", 40)
+        for browser in two:
+            self.assertEqual(browser.js("return [window.opens, window.closes]"), [1, 0])
 
     def test_a_rule_before_anybody_plays(self):
         runtime = self.start()

@@ -200,6 +200,8 @@ actor_ref cast_instead(handler *fn)
 	const struct shipped_actor *s = shipped_actors;
 	const struct actor_handler *h;
 
+	if (patch_takes(fn))
+		return actor_find("patch");
 	while (s->name && strcmp(s->name, "rpc"))
 		s++;
 	for (h = s->name ? s->type->on : NULL; h && h->name; h++)

@@ -22,8 +22,8 @@ int cast_start(const struct cast *c, struct why *why);
 void cast_first_start(void *arg, const char *name, int rc);
 /* Some of them are still inside their start, or before it. Main thread. */
 bool cast_starting(void);
-/* The actor that rpc passes a message on to, by this function of its; 0: rpc handles it itself. Any
- * thread. */
+/* The actor that rpc passes a message on to, by this function of its, or whose own that function
+ * is; 0: neither. Any thread. */
 actor_ref cast_instead(handler *fn);
 /* The same for one more, while the node runs; also one that was stopped, by its type's name. 0:
  * done(arg, rc, words) comes on the loop's thread. Negative with why: it does not. */

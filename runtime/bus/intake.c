@@ -249,9 +249,8 @@ static void refuse_call(struct intake *in, struct topic *t, const struct envelop
 
 /* One that has nothing to do would pass it on now: a worker less to wake, for a patch. Not above 0:
  * ask itself, which tells what is wrong in its own name. */
-static int64_t ask_instead(actor *self, const struct call *c, handler *passes, int ms)
+static int64_t ask_instead(actor *self, const struct call *c, actor_ref to, int ms)
 {
-	actor_ref to = instead ? instead(passes) : 0;
 	struct call direct = *c;
 	struct why why;
 
@@ -270,12 +269,14 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 	bool wanted = e->cb.len && e->ct.len, barrier, followed;
 	struct trace_link link = core_trace_link(e->trace.p);
 	struct handler_info info;
+	actor_ref passed;
 	struct why why;
 	int64_t ask, mark = 0;
 	struct pending *p;
 	int ms;
 
 	barrier = !core_handler(t->ref, c.what, &info) && info.flags & ON_BARRIER;
+	passed = barrier && instead ? instead(info.fn) : 0;
 	if (in->is_again && core_too_late(&c, &why)) {
 		refuse_call(in, t, e, ACTOR_EFAIL, why.text);
 		return true;
@@ -289,7 +290,7 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 	c.stays = followed;
 	ms = in->delivery && barrier ? SURE_MS : ASK_MS;
 	core_trace_enter(&link);
-	if (barrier && (ask = ask_instead(self, &c, info.fn, ms)) > 0)
+	if (barrier && (ask = ask_instead(self, &c, passed, ms)) > 0)
 		;
 	else if (wanted || barrier)
 		ask = core_ask(self, &c, "answered", ms, &why);
@@ -312,6 +313,7 @@ static bool call(struct intake *in, struct topic *t, const struct envelope *e)
 		p->mark = mark;
 		p->lease = barrier ? c.lease : 0;
 		p->barrier = p->delivery != NULL;
+		p->passed = passed != 0;
 		in->barriers += p->barrier;
 	}
 	if (ask > 0 && wanted && !barrier && in->asked.n == 1)
@@ -517,9 +519,11 @@ int intake_answered(struct intake *in, actor *self, const msg *m)
 	e = request_of(p);
 	buf_clear(&in->values);
 	in->barriers -= p->barrier;
-	is_void = lapsed(in, p, m) || (p->barrier && in->c.again(p->delivery, msg_error(m)));
+	is_void = lapsed(in, p, m);
 	if (is_void && p->delivery)
 		in->c.lapsed(p->delivery);
+	else if (p->barrier && in->c.again(p->delivery, msg_error(m), p->passed))
+		is_void = true;
 	if (p->cb && !msg_error(m))
 		n = (unsigned)msg_pack(m, 0, &in->values);
 	if (p->cb && !is_void)

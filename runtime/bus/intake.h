@@ -29,14 +29,16 @@ struct intake_config {
 	 * part is done with by delivered() all the same. */
 	uint32_t (*lease)(const struct delivery *d);
 	void (*lapsed)(struct delivery *d);
-	/* A barrier of it was answered by that code: is it to be tried again, as what lapsed? */
-	bool (*again)(const struct delivery *d, int code);
+	/* A barrier of it was answered by that code; passed: by whom intake_instead() told. True:
+	 * it will be tried again. It is done with by delivered() all the same. */
+	bool (*again)(struct delivery *d, int code, bool passed);
 	void *arg;
 };
 struct intake_info { uint64_t taken, answered, refused; unsigned pending, held; };
 
 /* Who may be called, for a handler with ON_BARRIER of an idle actor, in that actor's stead: one to
- * whom that function would pass it on, under the same name. 0: nobody. Before the first message. */
+ * whom that function would pass it on, under the same name, or whose own it is; where that one says
+ * ACTOR_EFULL nothing was done. 0: nobody. Before the first message. */
 void intake_instead(actor_ref (*fn)(handler *passes));
 
 struct intake;

@@ -20,6 +20,7 @@ struct pending {
 	enum encoding enc;
 	bool sure;                      /* it came by a stream */
 	bool barrier;                   /* of a delivery: it counts among those */
+	bool passed;                    /* it is for the actor that intake_instead() tells */
 	size_t ct, cb, id;      /* lengths; bytes holds ct NUL cb NUL id. cb 0: nobody waits */
 	struct buf bytes;
 };

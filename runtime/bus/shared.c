@@ -168,12 +168,27 @@ static void miss(struct shared *st)
 	st->missed = st->share->missed = true;
 }
 
+/* Whoever has no room has none at once, either. */
+static void fill(struct shared *st)
+{
+	if (st->full)
+		return;
+	st->full = true;
+	if (!st->share->quiet)
+		shared_say(st->share, st->topic->name, "as many patches wait already as may: what "
+		           "comes by the stream is tried again each second");
+	st->share->settled(st, false);
+}
+
 void shared_delivered(struct delivery *d)
 {
 	if (--d->open)
 		return;
 	if (d->lapsed) {
 		miss(d->stream);
+		forget(d);
+	} else if (d->refused) {
+		fill(d->stream);
 		forget(d);
 	} else {
 		ack(d);
@@ -190,10 +205,15 @@ void shared_lapsed(struct delivery *d)
 	d->lapsed = true;
 }
 
-/* No room for it, or its node stops: nobody has said that it is not wanted. */
-bool shared_again(const struct delivery *d, int code)
+/* No room for it, or its node stops, so that whose it was has ended: it was not begun. */
+bool shared_again(struct delivery *d, int code, bool passed)
 {
-	return code == ACTOR_EFULL || (code && d->stream->share->quiet);
+	bool quiet = d->stream->share->quiet;
+	bool again = passed ? code == ACTOR_EFULL || (code && quiet)
+		     : code == ACTOR_ENOENT && quiet;
+
+	d->refused |= again;
+	return again;
 }
 
 void shared_returned(struct delivery *d, const char *bytes, size_t len)

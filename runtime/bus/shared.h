@@ -47,6 +47,7 @@ struct shared {
 	unsigned read;                  /* the read that it was part of last */
 	bool made;                      /* it has a group, and that knows us */
 	bool missed;                    /* what came while our name was not: read again */
+	bool full;                      /* what there was no room for is: at the next look */
 	bool rests;                     /* it was refused: tried again at the next look */
 	enum trouble { FINE, NO_STREAM, REFUSED } trouble;      /* that was said */
 	bool heir;                      /* what our last life had has been claimed */
@@ -66,6 +67,7 @@ struct delivery {
 	unsigned open;          /* messages that are not handled; while it is split, 1 more */
 	uint32_t lease;         /* of core.h: it is ours while that holds, then it is asked about */
 	bool lapsed;            /* before all of it was handled */
+	bool refused;           /* there was no room for some of it */
 	bool acking;
 	bool again;             /* it may have been handled before */
 	struct buf rest;        /* what of it was for nobody, and goes back */
@@ -104,7 +106,7 @@ void shared_set_aside(struct delivery *d, const char *bytes, size_t len, bool go
 bool shared_has(const struct shared *st, const char *id);       /* it is under way */
 uint32_t shared_lease(const struct delivery *d);
 void shared_lapsed(struct delivery *d); /* a message of it was not handled, nor will be */
-bool shared_again(const struct delivery *d, int code);  /* see struct intake_config */
+bool shared_again(struct delivery *d, int code, bool passed);   /* see struct intake_config */
 void shared_ack_again(struct shared *st);       /* what was not taken before */
 
 #endif

@@ -130,7 +130,7 @@ static void on_read(void *arg, const struct redis_reply *r)
 
 static bool readable(struct streams *s, const struct shared *st)
 {
-	if (!st->topic->hosted || st->state != READY)
+	if (!st->topic->hosted || st->state != READY || st->full)
 		return false;
 	if (st->topic->held < HELD_SOME)
 		return true;
@@ -382,6 +382,13 @@ void streams_gone(struct streams *s)
 			heirs_claim(s->stream[i]);
 }
 
+/* What was refused may find room now. */
+static void look_again(struct streams *s, struct shared *st)
+{
+	st->full = false;
+	st->missed = s->share.missed = true;
+}
+
 /* There may be more than were claimed at once, and a claim may have come too early. */
 static void on_look(void *arg)
 {
@@ -395,7 +402,10 @@ static void on_look(void *arg)
 			heirs_go_on(s->stream[i]);
 		if (s->stream[i]->rests && s->up)
 			ask_type(s->stream[i]);
+		if (s->stream[i]->full)
+			look_again(s, s->stream[i]);
 	}
+	streams_go(s);
 }
 
 static void on_settled(struct shared *st, bool taken)

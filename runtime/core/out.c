@@ -249,8 +249,9 @@ int msg_forward(const msg *m, actor_ref to, const char *what)
 	for (unsigned i = 0; i < (unsigned)msg_count(m); i++)
 		arg_of_message(&args[i], m, i);
 	rc = send_args(w, &l, args, (unsigned)msg_count(m), &why);
+	/* That somebody is not there is not said of who was asked; that there is no room now is. */
 	if (rc < 0)
-		return msg_fail(m, "%s", why.text);
+		return msg_fail_as(m, rc == ACTOR_EFULL ? rc : ACTOR_EFAIL, "%s", why.text);
 	if (!(m->flags & MSG_ANSWER))
 		((struct msg *)(uintptr_t)m)->corr = 0;         /* who gets it answers */
 	return 0;

@@ -442,6 +442,15 @@ static const struct actor_type patch_type = {
 	           { "done",  "", done, 0 }),
 };
 
+bool patch_takes(handler *fn)
+{
+	const struct actor_handler *h = patch_type.on;
+
+	while (h->name && (h->fn != fn || !(h->flags & ON_BARRIER)))
+		h++;
+	return h->name;
+}
+
 /* --- its life -------------------------------------------------------------------------- */
 
 static int start_thread(struct why *why)

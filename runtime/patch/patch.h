@@ -21,6 +21,9 @@ int  patch_start(const struct patch_config *c, struct why *why);
  * restart is so again. What cannot be is stale and said in the log. */
 void patch_bring_back(void);
 void patch_quiet(void);                 /* the node is stopping: from now on only list, show, log */
+/* Is it of that actor, and brings a patch or takes one back? What it answers ACTOR_EFULL was not
+ * begun. Any thread. */
+bool patch_takes(handler *fn);
 /* After core_stop(). False: a process, or a compile, does not come back in time, so nothing may be
  * freed. */
 bool patch_stop(int ms);

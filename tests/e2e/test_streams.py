@@ -11,10 +11,10 @@ import unittest
 
 import msgpack
 
-from harness import EFAIL, ENOENT, HERE, Caller, Case, RedisServer, make_folder, pack, until
+from harness import EFAIL, EFULL, ENOENT, HERE, Caller, Case, RedisServer, make_folder, pack, until
 
-SINK, BLOCKER, GATE, ROOMS, ONCE, HURRY = (HERE / "actors" / x for x in (
-    "sink.c", "blocker.c", "gate.c", "rooms.c", "once.c", "hurry.c"))
+SINK, BLOCKER, GATE, ROOMS, ONCE, HURRY, NARROW = (HERE / "actors" / x for x in (
+    "sink.c", "blocker.c", "gate.c", "rooms.c", "once.c", "hurry.c", "narrow.c"))
 
 PATCH = '''#include "actor.h"
 int process(actor *self)
@@ -116,6 +116,15 @@ class Handled(Streams):
             self.assertEqual(caller.answer()["err"]["code"], code)
         self.empty("sink")
 
+    def test_a_barrier_that_has_no_room(self):
+        """That it says so is its answer: it has been handled, and is not handled again."""
+        node, caller = self.node("alpha", NARROW), Caller(self.db, "msgpack")
+        self.db.xadd(key("narrow"), {"m": message("take")})
+        self.db.xadd(key("narrow"), {"m": message("take", ct=caller.ct, cb="back")})
+        self.assertEqual(caller.answer()["err"]["code"], EFULL)
+        self.empty("narrow")
+        self.assertEqual(node.json("call", "narrow", "told")[0]["args"], [2])
+
     @unittest.skipUnless(os.environ.get("FAULTS_LONG"), "half a minute: tools/test --long")
     def test_whoever_asked_gives_up_and_redis_stands_still(self):
         """What waits could be another's meanwhile, so it is not handled; and it is not taken for
@@ -204,6 +213,16 @@ class Patches(Streams):
         self.assertEqual(node.actorctl("call", "hurry", "rest").code, 0)
         self.empty("rpc")
         self.assertEqual(sorted(set(self.done(node))), [0, 1, 2, 3])
+
+    def test_where_the_mailbox_is_full(self):
+        """It is taken when there is room."""
+        node, caller = self.node(), Caller(self.db, "msgpack")
+        self.assertEqual(node.actorctl("call", "hurry", "some", "3", PATCH % (900, 0)).code, 0)
+        self.db.rpush("hurry", message("fill", "x" * (1 << 20), ct=caller.ct, cb="full"))
+        self.assertGreater(caller.answer()["args"][0], 30)
+        self.patches(0, [1])
+        node.err.wait("patched 1")
+        self.empty("rpc")
 
     def test_at_a_stop(self):
         """Those that are not begun are in Redis for the next life."""

@@ -13,6 +13,20 @@ static int some(actor *self, const msg *m)
 	return 0;
 }
 
+/* Until there is no room for the least. */
+static int fill(actor *self, const msg *m)
+{
+	const char *end = msg_str(m, 0) + msg_len(m, 0);
+	int64_t taken = 0;
+
+	for (size_t left = msg_len(m, 0); left; )
+		if (!actor_send(self, actor_find("patch"), "exec", end - left))
+			taken++;
+		else
+			left /= 2;
+	return msg_reply(m, taken);
+}
+
 static int go(actor *self, const msg *m)
 {
 	struct hurry *h = actor_state(self);
@@ -33,5 +47,6 @@ const struct actor_type hurry = {
 	.name = "hurry",
 	.state = sizeof(struct hurry),
 	.on = ON({ "some", "count:int source:str", some, 0 },
+	         { "fill", "source:str", fill, 0 },
 	         { "go", "count:int source:str", go, 0 }, { "rest", "", rest, 0 }),
 };

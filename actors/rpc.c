@@ -62,11 +62,16 @@ static int eval(actor *self, const msg *m)
 
 enum { TEXT_SIZE = 3 * TOPIC_SIZE };
 
+static bool is_list(const msg *m)
+{
+	return strncmp(msg_str(m, 1), "list:", 5) == 0;
+}
+
 /* Who is called says himself what he does not take. That nobody is there the global table would
  * say, which was not meant. */
 static void explain(actor *self, const msg *m, int error, char *text)
 {
-	if (error == ACTOR_ENOENT)
+	if (error == ACTOR_ENOENT && !is_list(m))
 		snprintf(text, TEXT_SIZE, "%.200s.%.200s: there is no such actor or handler",
 		         msg_str(m, 1), msg_str(m, 0));
 	else
@@ -114,7 +119,7 @@ static int64_t call(actor *self, const msg *m, const char *then, int first)
 		rc = here && !actor_is_topic(to) ? ACTOR_ENOENT :
 		     then ? actor_ask_out(self, to, msg_str(m, 0), then, WAIT_MS, o)
 		          : actor_send_out(self, to, msg_str(m, 0), o);
-		if (rc != ACTOR_ENOENT || here)
+		if (rc != ACTOR_ENOENT || here || is_list(m))
 			return rc;
 	}
 }
@@ -146,8 +151,11 @@ static int call_other(actor *self, const msg *m)
 		return tell_other(self, m, 4);
 	if (msg_len(m, 2) >= TOPIC_SIZE || msg_len(m, 3) >= TOPIC_SIZE)
 		return msg_fail(m, "ct and cb may have %d bytes each", TOPIC_SIZE - 1);
-	if (at < 0)
-		return refuse(self, m, ACTOR_EFULL, "too many calls for others are waiting");
+	if (at < 0) {
+		snprintf(text, TEXT_SIZE, "%.200s.%.200s: too many calls for others are waiting",
+		         msg_str(m, 1), msg_str(m, 0));
+		return refuse(self, m, ACTOR_EFULL, text);
+	}
 	ask = call(self, m, "answered", 4);
 	if (ask < 0) {
 		explain(self, m, (int)ask, text);

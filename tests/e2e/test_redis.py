@@ -232,12 +232,25 @@ class Ways(Case):
         self.assertEqual((answer["func"], answer["err"]["code"]), ("total", EARGS))
         self.assertEqual(answer["err"]["text"], "counter.hit: argument 1 (by) wants int, got str")
 
+    def test_too_many_calls_for_others(self):
+        """Who waits at ct hears which call it was."""
+        runtime = self.start()
+        caller, other = runtime.caller(), runtime.caller()
+        caller.eval("", "keeps_all", '#include "actor.h"\nstatic int f(actor *self, '
+                    'const msg *m) { (void)self; msg_defer(m); return 0; }\n', "f")
+        for _ in range(513):
+            caller.send("rpc", "callOther", "keeps_all", "", other.ct, "total", cb="")
+        self.assertEqual(other.answer(30)["err"]["text"],
+                         ".keeps_all: too many calls for others are waiting")
+
 
 class Without(Case):
     options = None
 
     def test_a_list(self):
         node = self.start(HERE / "actors" / "spring.c", redis="none", listen="none")
+        self.assertIn("there is no Redis",
+                      node.actorctl("call", "rpc", "callOtherNR", "hit", "list:q").err)
         done = node.actorctl("call", "spring", "ask", "list:q", "told", "1000")
         self.fails(done, 1)
         self.assertIn("list:q is a list of Redis, and there is no Redis", done.err)

@@ -473,10 +473,10 @@ void history_reverted(uint32_t number, const struct before *now)
 		if (now->was[i] > 0)
 			rows[now->was[i]].live++;
 	pthread_mutex_unlock(&lock);
-	for (size_t i = 0; now && i < now->n; i++)
-		if (now->was[i] > 0)
-			show_again((uint32_t)now->was[i]);
 	outcome("reverted", number, NULL);
+	for (size_t i = 0; now && i < now->n; i++)
+		if (now->was[i] > 0 && (!i || now->was[i] != now->was[i - 1]))
+			show_again((uint32_t)now->was[i]);
 }
 
 void history_stale(uint32_t number, const char *reason)

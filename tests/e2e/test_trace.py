@@ -143,12 +143,19 @@ class Trace(Tracing):
             until(lambda: self.runtime.actorctl("trace", "counter", "--for", "1").code == 0,
                   "what a killed tool left has ended", 20)
 
-    def test_its_time_is_over_while_calls_come(self):
-        """None begins behind it, and that it is over is no failure. (Calls come until the tool has
-        ended by itself.)"""
-        tool = self.trace("counter", "--for", "1", "-n", "1000000")
-        while tool.poll() is None:
+    def test_what_came_before_it_is_ended(self):
+        """Also what the tool had not looked at yet."""
+        tool = self.trace("counter")
+        for _ in range(2):              # the second begins where the first is written down
             self.caller.call("counter", "hit", 1)
+        tool.send_signal(signal.SIGINT)
+        self.assertGreater(len(self.events(tool)), 0)
+
+    def test_its_time_is_over_while_calls_come(self):
+        """None begins behind it, and that it is over is no failure."""
+        tool = self.trace("counter", "--for", "1", "-n", "1000000")
+        until(lambda: self.caller.call("counter", "hit", 1) and tool.poll() is not None,
+              "it ends by itself, while calls come", 20)
         self.assertGreater(len(self.events(tool)), 0)
         self.assertNotIn("no trace", "".join(tool.told.lines))
 

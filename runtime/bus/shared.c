@@ -71,11 +71,11 @@ static const char part_script[] =
 	"local p = redis.pcall('XPENDING', KEYS[1], 'actord', ARGV[1], ARGV[1], 1)"
 	" if p.err and not string.find(p.err, 'NOGROUP') then return p end"
 	" if #p == 1 and p[1][2] ~= ARGV[4] then return 0 end"
-	" local done = 1"
+	" local done, aside = 1, ARGV[6] ~= '' or ARGV[8] ~= ''"
 	" if #p == 1 then"
 	/* no entry's: behind a write that is allowed at the memory limit others are, too */
 	"  redis.call('XACK', KEYS[1], 'actord', '0-0')"
-	"  local full = redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[5])"
+	"  local full = aside and redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[5])"
 	"  for i, deaths in ipairs({ '', '0' }) do"
 	"   local m, why = ARGV[4 + 2 * i], ARGV[5 + 2 * i]"
 	"   if m ~= '' and full then done = 2"

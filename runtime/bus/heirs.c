@@ -3,7 +3,7 @@
  *
  *   actord:{TOPIC}:dead    what HEIRS_DEATHS nodes died of: m, id, deaths, reason
  *
- *   actord:{TOPIC}         beside m: again 1, it may have been handled; suspect 1, as below
+ *   actord:{TOPIC}         beside m: again 1, it may have been handled; suspect 2, as below
  *
  *      XPENDING -> of a dead node? -> suspects --one after the other, XCLAIM--> shared.c
  *                        |                ^         | several messages?
@@ -20,12 +20,14 @@
  * alone, so only what is being handled while its node dies has a death more. What goes on beside
  * it, freshly read, is a suspect of the next life.
  *
- * Of an entry of several messages it may be one that kills. So who is to hand it on takes it apart
- * first, in one step: its messages come behind all that waits, and are suspects for who reads them.
+ * Of an entry of several messages it may be one that kills. So where a second node has died with
+ * it, who is to hand it on takes it apart first, in one step: its messages come behind all that
+ * waits, and are suspects for who reads them. Not sooner, as most nodes die of nothing they read,
+ * and message by message is forty times slower.
  *
- * Invariants: what a node died with is handed on by messages, one in hand at a time. The deliveries
- * that Redis counts of a suspect are the nodes that died with it: that it is read stands for the
- * one before it was taken apart; each time it is handed on is one more. The loop's thread. */
+ * Invariants: what a node died with is handed on one entry at a time. The deliveries that Redis
+ * counts of a suspect are the nodes that died with it, and one, while it is handed on; those from
+ * before it was taken apart are told by its field. The loop's thread. */
 #include "heirs.h"
 
 #include <inttypes.h>
@@ -33,7 +35,7 @@
 
 #include "log.h"
 
-enum { CLAIM_MOST = 100, APART_MOST = 1000 };
+enum { CLAIM_MOST = 100, APART_MOST = 1000, APART_DEATHS = HEIRS_DEATHS - 1 };
 
 struct suspect { struct suspect *next; char id[SHARED_ID_LEN]; };
 
@@ -48,20 +50,28 @@ static const char claim_script[] =
 	" end"
 	" return out";
 
-/* What is ARGV[1]'s still, as it may have slept; '': a delivery more. */
+/* What is ARGV[1]'s still, as it may have slept: the entry, and its deliveries. These are ARGV[3];
+ * or, where that is '', one more, as ARGV[4] at most. */
 static const char take_script[] =
 	"local p = redis.pcall('XPENDING', KEYS[1], 'actord', ARGV[2], ARGV[2], 1)"
 	" if p.err then return p end"
 	" if #p == 0 or p[1][2] ~= ARGV[1] then return {} end"
-	" local claim = { 'XCLAIM', KEYS[1], 'actord', ARGV[1], 0, ARGV[2] }"
-	" if ARGV[3] ~= '' then"
-	"  table.insert(claim, 'RETRYCOUNT') table.insert(claim, ARGV[3]) end"
-	" local taken = redis.pcall(unpack(claim))"
+	" local n = tonumber(ARGV[3])"
+	" if not n then"
+	"  n = p[1][4]"
+	"  local e = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]"
+	"  for i = 1, e and #e[2] or 0, 2 do if e[2][i] == 'suspect' then"
+	"   n = math.max(n, tonumber(e[2][i + 1]) or 1) end end"
+	"  n = math.min(n + 1, tonumber(ARGV[4]))"
+	" end"
+	" local taken = redis.pcall('XCLAIM', KEYS[1], 'actord', ARGV[1], 0, ARGV[2],"
+	"  'RETRYCOUNT', n)"
 	" if taken.err then return { err = 'REFUSED xclaim: ' .. taken.err } end"
-	" return taken";
+	" if not taken[1] then return {} end"
+	" return { taken[1], n }";
 
-/* ARGV: whose it is still, id, where in its fields m its messages end. What is behind the last of
- * these is taken apart when it is handed on. */
+/* ARGV: whose it is still, id, where in its fields m its messages end, how many died. What is
+ * behind the last of these is taken apart when it is handed on. */
 static const char apart_script[] =
 	"local p = redis.pcall('XPENDING', KEYS[1], 'actord', ARGV[2], ARGV[2], 1)"
 	" if p.err then return p end"
@@ -74,7 +84,7 @@ static const char apart_script[] =
 	" for i = 1, #e[2], 2 do if e[2][i] == 'm' then m = m .. e[2][i + 1] end end"
 	" local function add(to)"
 	"  if to > done then redis.call('XADD', KEYS[1], '*', 'm', string.sub(m, done + 1, to),"
-	"   'again', '1', 'suspect', '1') end"
+	"   'again', '1', 'suspect', ARGV[4]) end"
 	"  done = to"
 	" end"
 	" for to in string.gmatch(ARGV[3], '%d+') do add(tonumber(to)) end"
@@ -155,7 +165,7 @@ static void keep(struct shared *st, const struct redis_reply *e)
 
 static bool is_part(const struct redis_reply *e)
 {
-	return shared_says(e, "suspect");
+	return shared_field(e, "suspect");
 }
 
 void heirs_read(struct shared *st, const struct redis_reply *e)
@@ -201,35 +211,49 @@ static bool take_apart(struct shared *st, const struct redis_reply *e)
 {
 	struct buf ends = { 0 };
 	struct piece p = { 0 };
+	char deaths[16];
 	const char *argv[] = { "EVAL", apart_script, "1", st->key, st->share->node,
-	                       e->item[0].str, NULL };
+	                       e->item[0].str, NULL, deaths };
 	size_t end = 0;
 	bool told;
 
 	while (p.nth < APART_MOST && shared_piece(&e->item[1], &p))
 		buf_printf(&ends, "%zu ", end += p.len);
-	argv[ARRAY_LEN(argv) - 1] = ends.p;
+	argv[6] = ends.p;
+	snprintf(deaths, sizeof deaths, "%d", APART_DEATHS);
 	told = shared_tell(st, on_apart, ARRAY_LEN(argv), argv);
 	buf_fini(&ends);
 	return told;
 }
 
+/* What take_script tells. NULL: it is not ours (any more). */
+static const struct redis_reply *taken(const struct redis_reply *r, int64_t *deliveries)
+{
+	if (r->type != REDIS_LIST || r->items != 2)
+		return NULL;
+	*deliveries = r->item[1].integer;
+	return &r->item[0];
+}
+
 static void on_tried(void *arg, const struct redis_reply *r)
 {
 	struct shared *st = shared_told(arg);
-	const struct redis_reply *e = r->type == REDIS_LIST && r->items ? r->item : NULL;
+	int64_t deliveries;
+	const struct redis_reply *e = taken(r, &deliveries);
+	bool apart = e && deliveries > APART_DEATHS && is_several(e);
 
-	if (e && is_several(e) && shared_ours(st) && take_apart(st, e))
+	if (apart && shared_ours(st) && take_apart(st, e))
 		return;
-	if (e && !is_several(e))
+	if (e && !apart)
 		shared_take(st, e, true);
 	tried(st, r);
 }
 
 void heirs_go_on(struct shared *st)
 {
-	const char *argv[] = { "EVAL", take_script, "1", st->key, st->share->node, st->trying,
-	                       "" };
+	char most[16];
+	const char *argv[] = { "EVAL", take_script, "1", st->key, st->share->node, st->trying, "",
+	                       most };
 
 	if (st->claiming || (st->trying[0] && shared_has(st, st->trying)))
 		return;
@@ -237,6 +261,7 @@ void heirs_go_on(struct shared *st)
 	if (!st->suspects || !shared_ours(st))
 		return;
 	snprintf(st->trying, sizeof st->trying, "%s", st->suspects->id);
+	snprintf(most, sizeof most, "%d", HEIRS_DEATHS);
 	drop_first(st);
 	st->claiming = true;            /* on_tried() may come at once */
 	if (!shared_tell(st, on_tried, ARRAY_LEN(argv), argv))
@@ -309,38 +334,30 @@ static void bury(struct shared *st, const char *id, int64_t deaths, const char *
 
 /* --- who had what ------------------------------------------------------------------------- */
 
-static void back(struct shared *st, const struct redis_reply *r,
-                 bool (*waits)(const struct redis_reply *e))
+/* As it was: with us, or before us. */
+static void on_back(void *arg, const struct redis_reply *r)
 {
-	for (size_t i = 0; r->type == REDIS_LIST && i < r->items; i++) {
-		if (waits(&r->item[i]))
-			keep(st, &r->item[i]);
-		else
-			shared_take(st, &r->item[i], true);
-	}
+	struct shared *st = shared_told(arg);
+	int64_t deliveries;
+	const struct redis_reply *e = taken(r, &deliveries);
+
+	if (e && (deliveries == 1 ? is_part(e) : deliveries > APART_DEATHS && is_several(e)))
+		keep(st, e);
+	else if (e)
+		shared_take(st, e, true);
 	if (r->type == REDIS_ERROR)
 		shared_say(st->share, st->key, r->str);
 }
 
-static void on_given_back(void *arg, const struct redis_reply *r)
-{
-	back(shared_told(arg), r, is_part);
-}
-
-static void on_tried_back(void *arg, const struct redis_reply *r)
-{
-	back(shared_told(arg), r, is_several);
-}
-
 /* Given to this very life, which lost its link or slept: nobody died of it, its deliveries stay as
- * many. One: it was not tried yet, after a death. */
+ * many. */
 static void take_back(struct shared *st, const char *id, int64_t deliveries)
 {
 	char number[24];
 	const char *argv[] = { "EVAL", take_script, "1", st->key, st->share->node, id, number };
 
 	snprintf(number, sizeof number, "%" PRId64, deliveries);
-	shared_tell(st, deliveries > 1 ? on_tried_back : on_given_back, ARRAY_LEN(argv), argv);
+	shared_tell(st, on_back, ARRAY_LEN(argv), argv);
 }
 
 /* [id, consumer, idle, deliveries] each, of one consumer: that is dead, or is us. */

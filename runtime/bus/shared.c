@@ -239,14 +239,21 @@ static bool named(const struct redis_reply *field, const char *name)
 	       !strcmp(field->str, name);
 }
 
-bool shared_says(const struct redis_reply *entry, const char *field)
+const char *shared_field(const struct redis_reply *entry, const char *field)
 {
 	const struct redis_reply *f = entry->items == 2 ? &entry->item[1] : NULL;
 
 	for (size_t i = 0; f && i + 1 < f->items; i += 2)
-		if (named(&f->item[i], field) && !strcmp(f->item[i + 1].str, "1"))
-			return true;
-	return false;
+		if (named(&f->item[i], field))
+			return f->item[i + 1].str;
+	return NULL;
+}
+
+static bool is_again(const struct redis_reply *entry)
+{
+	const char *again = shared_field(entry, "again");
+
+	return again && !strcmp(again, "1");
 }
 
 /* Who writes several fields m means them all. */
@@ -398,7 +405,7 @@ void shared_take(struct shared *st, const struct redis_reply *e, bool again)
 {
 	if (e->items == 2 && e->item[0].type == REDIS_STR && !shared_has(st, e->item[0].str) &&
 	    shared_ours(st))
-		deliver(st, e, again || shared_says(e, "again"));
+		deliver(st, e, again || is_again(e));
 }
 
 /* --- the face ----------------------------------------------------------------------------- */

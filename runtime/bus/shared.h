@@ -94,8 +94,8 @@ struct piece {
 	struct packed behind;
 };
 bool shared_piece(const struct redis_reply *fields, struct piece *p);   /* false: there is none */
-/* Has an entry, [id, [field, value, ...]], that field, with a 1? */
-bool shared_says(const struct redis_reply *entry, const char *field);
+/* Of an entry, [id, [field, value, ...]]. NULL: it has none of that name. */
+const char *shared_field(const struct redis_reply *entry, const char *field);
 /* Hands an entry's messages on. again: it may have been handled before. */
 void shared_take(struct shared *st, const struct redis_reply *entry, bool again);
 void shared_delivered(struct delivery *d);      /* a message of it is handled */

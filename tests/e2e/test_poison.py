@@ -69,7 +69,7 @@ class Poison(Streams):
         self.assertEqual(said[0], [("note", 0, False), ("poison", 1, False)])
         again = [x for life in said[1:] for x in life]
         self.assertEqual([x for x in again if not x[2]], [])
-        self.assertEqual(sorted(x[1] for x in again), [0, 1, 1, 2, 3, 4, 5])
+        self.assertEqual(sorted(x[1] for x in again), [0, 0, 1, 1, 2, 3, 4, 5])
 
     def test_one_node_that_is_started_again(self):
         self.check(self.lives(*[("alpha", "C")] * 4))
@@ -83,6 +83,21 @@ class Poison(Streams):
     def test_of_both_kinds(self):
         self.check(self.lives(("alpha", "C"), ("beta", "Python"), ("gamma", "C"),
                               ("delta", "Python")))
+
+    def test_a_node_that_died_of_something_else(self):
+        """What it had is handled as it was sent, an entry as a whole."""
+        for kind in "C", "Python":
+            self.db.delete(key("sums"))
+            self.db.xgroup_create(key("sums"), "actord", "0", mkstream=True)
+            for n in 1, 3:
+                self.db.xadd(key("sums"), {"m": message("note", n) + message("note", n + 1)})
+            self.db.xreadgroup("actord", "old", {key("sums"): ">"})
+            life, lines = self.begin(kind, kind)
+            lines.wait(r"note\W+4\b", 40)
+            self.assertEqual(handled(lines.lines),
+                             [("note", n, True) for n in range(1, 5)])
+            self.assertEqual(self.db.xinfo_stream(key("sums"))["entries-added"], 2)
+            life.kill()
 
     def test_letters_that_nobody_died_of(self):
         """Sent again they are marked only if they came so: what is refused was not handled."""

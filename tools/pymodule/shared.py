@@ -3,9 +3,9 @@
 consumer a node, under its name. What a node had that is gone, or this one in its last life, is
 claimed and handled with `node.again` true; what DEATHS nodes died of is put aside.
 
-As in runtime/bus/heirs.c: an entry of several messages that a node died with is taken apart before
-it is handled, into entries with `suspect` 1; that one of these is read counts as that death, and
-each time it is begun as one more."""
+As in runtime/bus/heirs.c: an entry of several messages that two nodes died with is taken apart
+before it is handled again, into entries whose `suspect` says how many died; each time that one is
+begun is one more."""
 
 import time
 from itertools import accumulate, chain
@@ -16,9 +16,8 @@ import redis
 from . import link, wire
 from .wire import EARGS, ENOENT, Refused
 
-SUSPECT = b"suspect", b"1"
 GROUP, READ_MOST, BLOCK_MS, CLAIM_MOST, APART_MOST = "actord", 64, 2000, 100, 1000
-LOOK_S, LOOK_FIRST_S, DEATHS, ASIDE_MOST = 10, 3.1, 3, 10000
+LOOK_S, LOOK_FIRST_S, DEATHS, APART_DEATHS, ASIDE_MOST = 10, 3.1, 3, 2, 10000
 
 # An XACK of no entry first: behind a write that is allowed at the memory limit others are, too.
 MAKE = """
@@ -48,15 +47,23 @@ table.insert(out, ARGV[i]) end
 end
 return out"""
 
-# What is ARGV[1]'s still; '': a delivery more.
+# What is ARGV[1]'s still, and its deliveries: ARGV[3]; '': one more, as ARGV[4] at most.
 TAKE = """
 local p = redis.call('XPENDING', KEYS[1], 'actord', ARGV[2], ARGV[2], 1)
 if #p == 0 or p[1][2] ~= ARGV[1] then return {} end
-local claim = { 'XCLAIM', KEYS[1], 'actord', ARGV[1], 0, ARGV[2] }
-if ARGV[3] ~= '' then table.insert(claim, 'RETRYCOUNT') table.insert(claim, ARGV[3]) end
-return redis.call(unpack(claim))"""
+local n = tonumber(ARGV[3])
+if not n then
+n = p[1][4]
+local e = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
+for i = 1, e and #e[2] or 0, 2 do if e[2][i] == 'suspect' then
+n = math.max(n, tonumber(e[2][i + 1]) or 1) end end
+n = math.min(n + 1, tonumber(ARGV[4]))
+end
+local taken = redis.call('XCLAIM', KEYS[1], 'actord', ARGV[1], 0, ARGV[2], 'RETRYCOUNT', n)
+if not taken[1] then return {} end
+return { taken[1], n }"""
 
-# ARGV: whose it is still, the entry, where in its fields m its messages end.
+# ARGV: whose it is still, the entry, where in its fields m its messages end, how many died.
 APART = """
 local p = redis.call('XPENDING', KEYS[1], 'actord', ARGV[2], ARGV[2], 1)
 if #p == 0 or p[1][2] ~= ARGV[1] then return 0 end
@@ -67,7 +74,7 @@ local m, done = '', 0
 for i = 1, #e[2], 2 do if e[2][i] == 'm' then m = m .. e[2][i + 1] end end
 local function add(to)
 if to > done then redis.call('XADD', KEYS[1], '*', 'm', string.sub(m, done + 1, to),
- 'again', '1', 'suspect', '1') end
+ 'again', '1', 'suspect', ARGV[4]) end
 done = to
 end
 for to in string.gmatch(ARGV[3], '%d+') do add(tonumber(to)) end
@@ -162,8 +169,8 @@ class Shared:
         if name in self.undone:
             self._take([(name, ())], True)
         elif self.heir and name not in self.suspects:
-            for _, fields in self._taken(name, deliveries):
-                if (SUSPECT in fields if deliveries == 1 else len(self._parts(fields)) > 1):
+            for fields, _ in self._taken(name, deliveries):
+                if self._is_part(fields) if deliveries == 1 else self._is_apart(fields, deliveries):
                     self._try(name)
                 else:
                     self._take([(name, fields)], True)
@@ -185,7 +192,17 @@ class Shared:
         self.suspects.update(self.db.eval(CLAIM, 1, self.key, self.node.topic, who, *names))
 
     def _taken(self, name, deliveries):
-        return entries_of(self.db.eval(TAKE, 1, self.key, self.node.topic, name, deliveries))
+        """Its fields, and the deliveries; or nothing: it is not ours (any more)."""
+        said = self.db.eval(TAKE, 1, self.key, self.node.topic, name, deliveries, DEATHS)
+        return [(fields, said[1]) for _, fields in entries_of(said[:1])]
+
+    @staticmethod
+    def _is_part(fields):
+        return any(key == b"suspect" for key, _ in fields)
+
+    def _is_apart(self, fields, deliveries):
+        """It is to be taken apart."""
+        return deliveries > APART_DEATHS and len(self._parts(fields)) > 1
 
     def _parts(self, fields):
         return [part for key, value in fields if key == b"m" and value
@@ -195,11 +212,11 @@ class Shared:
         """A node more may die of it. Where it is several messages nobody would know of which."""
         if self.node.closeSig:
             return
-        for _, fields in self._taken(name, ""):
-            parts = self._parts(fields)
-            if len(parts) > 1:
-                ends = accumulate(map(len, parts[:APART_MOST]))
-                self.db.eval(APART, 1, self.key, self.node.topic, name, " ".join(map(str, ends)))
+        for fields, deliveries in self._taken(name, ""):
+            if self._is_apart(fields, deliveries):
+                ends = accumulate(map(len, self._parts(fields)[:APART_MOST]))
+                self.db.eval(APART, 1, self.key, self.node.topic, name, " ".join(map(str, ends)),
+                             APART_DEATHS)
             else:
                 self._take([(name, fields)], True)
         self.suspects.discard(name)
@@ -218,7 +235,7 @@ class Shared:
         for name, fields in entries:
             if self.node.closeSig:
                 return          # it is our next life's
-            if not again and SUSPECT in fields:
+            if not again and self._is_part(fields):
                 self._try(name)
                 continue
             with self.node.handling():

@@ -11,10 +11,9 @@ enum { AGAIN_MS = 100, LINES_MOST = 512 };
 
 static void field(struct buf *b, struct packed row, const char *key)
 {
-	struct packed at;
-	struct value v = { .len = 0 };
+	struct value v = packed_get(row, key);
 
-	if (show_find(row, key, &at) && packed_next(&at, &v) == 1 && v.type == VALUE_STR && v.len)
+	if (v.type == VALUE_STR && v.len)
 		show_text(b, v.str, v.len);
 }
 
@@ -40,9 +39,9 @@ static int64_t show(const struct live *l)
 	struct value v = { .i = 0 }, gone = { .i = 0 }, head = { .len = 0 };
 	struct buf b = { 0 };
 
-	if (!show_find(l->answer.args, "next", &next) ||
-	    !show_find(l->answer.args, "missed", &missed) ||
-	    !show_find(l->answer.args, "lines", &list))
+	if (!packed_find(l->answer.args, "next", &next) ||
+	    !packed_find(l->answer.args, "missed", &missed) ||
+	    !packed_find(l->answer.args, "lines", &list))
 		return 0;
 	packed_next(&next, &v);
 	packed_next(&missed, &gone);

@@ -184,31 +184,21 @@ static int await_verdict(const struct ctl *c, struct packed number)
 
 /* --- for many nodes ----------------------------------------------------------- */
 
-static bool is_text(const struct value *v, const char *text)
-{
-	return v->type == VALUE_STR && v->len == strlen(text) && !memcmp(v->str, text, v->len);
-}
-
 /* Of the rows node, patch, state, why: the worst that became of it. */
 static int rollout_status(struct packed rows)
 {
-	struct value list, map, key, v;
+	struct value list, state;
 	int worst = CTL_DONE;
 
 	if (packed_next(&rows, &list) != 1 || list.type != VALUE_LIST)
 		return CTL_FAILED;
-	while (list.len-- && packed_next(&rows, &map) == 1)
-		for (size_t i = 0; i < map.len && packed_next(&rows, &key) == 1; i++) {
-			struct packed at = rows;
-
-			packed_skip(&rows);
-			if (!is_text(&key, "state") || packed_next(&at, &v) != 1)
-				continue;
-			if (is_text(&v, "refused"))
-				worst = CTL_REJECTED;
-			else if (is_text(&v, "not yet") && worst == CTL_DONE)
-				worst = CTL_LATE;
-		}
+	for (; list.len--; packed_skip(&rows)) {
+		state = packed_get(rows, "state");
+		if (value_is_text(&state, "refused"))
+			worst = CTL_REJECTED;
+		else if (value_is_text(&state, "not yet") && worst == CTL_DONE)
+			worst = CTL_LATE;
+	}
 	return worst;
 }
 
@@ -241,27 +231,17 @@ static int await_there(const struct ctl *c, const struct value *node, int64_t pa
 /* Of each node that has the patch. */
 static int await_verdicts(const struct ctl *c, struct packed rows)
 {
-	struct value list, map, key, v, node;
+	struct value list, node, patch;
 	int worst = CTL_DONE, rc;
 
 	if (packed_next(&rows, &list) != 1 || list.type != VALUE_LIST)
 		return CTL_FAILED;
-	while (list.len-- && packed_next(&rows, &map) == 1) {
-		int64_t patch = 0;
-
-		node.len = 0;
-		for (size_t i = 0; i < map.len && packed_next(&rows, &key) == 1; i++) {
-			struct packed at = rows;
-
-			packed_skip(&rows);
-			if (packed_next(&at, &v) != 1)
-				continue;
-			if (is_text(&key, "node"))
-				node = v;
-			else if (is_text(&key, "patch") && v.type == VALUE_INT)
-				patch = v.i;
-		}
-		rc = patch > 0 && node.len ? await_there(c, &node, patch) : CTL_DONE;
+	for (; list.len--; packed_skip(&rows)) {
+		node = packed_get(rows, "node");
+		patch = packed_get(rows, "patch");
+		if (patch.type != VALUE_INT || patch.i <= 0 || !node.len)
+			continue;
+		rc = await_there(c, &node, patch.i);
 		worst = rc == CTL_REJECTED || worst == CTL_DONE ? rc : worst;
 	}
 	return worst;

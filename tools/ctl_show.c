@@ -75,26 +75,6 @@ static void spaces(struct buf *out, size_t n)
 
 /* --- values ------------------------------------------------------------------- */
 
-bool show_find(struct packed map, const char *key, struct packed *found)
-{
-	struct value head, k;
-	size_t i;
-
-	if (packed_next(&map, &head) != 1 || head.type != VALUE_MAP)
-		return false;
-	for (i = 0; i < head.len; i++) {
-		packed_next(&map, &k);
-		if (k.type == VALUE_STR && k.len == strlen(key) && memcmp(k.str, key, k.len) == 0) {
-			found->at = map.at;
-			packed_skip(&map);
-			found->end = map.at;
-			return true;
-		}
-		packed_skip(&map);
-	}
-	return false;
-}
-
 void show_json(struct buf *out, struct packed *in)
 {
 	if (json_write(out, in) != 0)
@@ -149,15 +129,11 @@ static void moment(struct buf *out, int64_t wall_ms)
 	buf_text(out, text);
 }
 
-static bool is(const struct value *key, const char *name)
-{
-	return key->len == strlen(name) && memcmp(key->str, name, key->len) == 0;
-}
-
 /* Is it measured, so that three digits say all? */
 static bool is_measured(const struct value *key)
 {
-	return ends(key->str, key->len, "_us") || is(key, "per_s") || is(key, "cpu");
+	return ends(key->str, key->len, "_us") || value_is_text(key, "per_s") ||
+	       value_is_text(key, "cpu");
 }
 
 static void measured(struct buf *out, double v)
@@ -196,7 +172,7 @@ static bool is_name(const struct value *key)
 	static const char *const names[] = { "name", "type", "actor", "value", "from", "asked" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (is(key, names[i]))
+		if (value_is_text(key, names[i]))
 			return true;
 	return false;
 }
@@ -216,7 +192,7 @@ static void word(struct buf *out, struct packed one, const struct value *key, bo
 		buf_text(out, v.i ? "yes" : "no");
 	else if (is_names(one, key))
 		names(out, one);
-	else if (v.type == VALUE_INT && is(key, "wall_ms"))
+	else if (v.type == VALUE_INT && value_is_text(key, "wall_ms"))
 		moment(out, v.i);
 	else if (v.type == VALUE_NUM && is_measured(key))
 		measured(out, v.num);
@@ -281,7 +257,8 @@ static void cell_end(struct table *t, size_t row, size_t column, size_t at)
 
 static bool is_moment(const struct value *key)
 {
-	return is(key, "wall_ms") || is(key, "time") || is(key, "since");
+	return value_is_text(key, "wall_ms") || value_is_text(key, "time") ||
+	       value_is_text(key, "since");
 }
 
 static bool is_bytes(const struct value *key)
@@ -294,7 +271,7 @@ static void heading(struct table *t, size_t column)
 	const struct value *key = &t->key[column];
 	size_t at = t->text.len, i;
 
-	if (is(key, "wall_ms"))
+	if (value_is_text(key, "wall_ms"))
 		buf_text(&t->text, "time");
 	else
 		show_text(&t->text, key->str, key->len - (is_bytes(key) ? strlen("_bytes") : 0));
@@ -314,7 +291,7 @@ static void fill_cell(struct table *t, size_t row, size_t column, struct packed 
 	struct value v;
 
 	snprintf(key, sizeof key, "%.*s", (int)t->key[column].len, t->key[column].str);
-	if (show_find(map, key, &one)) {
+	if (packed_find(map, key, &one)) {
 		packed_next(&(struct packed){ one.at, one.end }, &v);
 		if (v.type == VALUE_STR && is_moment(&t->key[column]) && v.len == WITH_MS)
 			buf_printf(&t->text, "%.19sZ", v.str);
@@ -358,8 +335,8 @@ static bool leave_out(struct table *t)
 		size_t at = t->columns;
 
 		for (size_t k = 0; k < t->columns; k++) {
-			beside |= is(&t->key[k], least[i].beside);
-			if (is(&t->key[k], least[i].key) && !t->left_out[k])
+			beside |= value_is_text(&t->key[k], least[i].beside);
+			if (value_is_text(&t->key[k], least[i].key) && !t->left_out[k])
 				at = k;
 		}
 		if (beside && at < t->columns)
@@ -468,13 +445,11 @@ static void key_words(struct buf *out, const struct value *key, struct packed ma
 {
 	size_t at = out->len, len = key->len;
 	char rest[NAME_MAX_LEN + 1];
-	struct value other = { .type = VALUE_NULL };
-	struct packed found;
+	struct value other;
 
 	len -= ends(key->str, len, "_ms") ? 3 : ends(key->str, len, "_bytes") ? 6 : 0;
 	snprintf(rest, sizeof rest, "%.*s", (int)len, key->str);
-	if (show_find(map, rest, &found))
-		packed_next(&found, &other);
+	other = packed_get(map, rest);
 	show_text(out, key->str, other.type == VALUE_STR || !strcmp(rest, "max") ? key->len : len);
 	for (; at < out->len; at++)
 		if (out->p[at] == '_')

@@ -6,8 +6,6 @@
 #include "ctl.h"
 #include "value.h"
 
-/* The value of a key in a map; false: no map, or no such key. */
-bool show_find(struct packed map, const char *key, struct packed *found);
 /* A value as one line of JSON. */
 void show_json(struct buf *out, struct packed *in);
 /* Text with what would move a terminal's cursor (or hide) escaped; "" as two quotes. */

@@ -24,11 +24,8 @@ struct view {
 
 static int64_t number(struct packed map, const char *key)
 {
-	struct packed at;
-	struct value v = { .i = 0 };
+	struct value v = packed_get(map, key);
 
-	if (show_find(map, key, &at))
-		packed_next(&at, &v);
 	return v.type == VALUE_NUM ? (int64_t)(v.num + 0.5) : v.i;
 }
 
@@ -77,10 +74,10 @@ static void threads(struct buf *b, const struct view *v)
 	char text[64];
 	int n;
 
-	if (!show_find(v->live.answer.args, "threads", &list))
+	if (!packed_find(v->live.answer.args, "threads", &list))
 		return;
 	for (packed_next(&list, &head); head.len > 0; head.len--, packed_skip(&list)) {
-		if (!show_find(list, "thread", &one) || packed_next(&one, &name) != 1 ||
+		if (!packed_find(list, "thread", &one) || packed_next(&one, &name) != 1 ||
 		    name.type != VALUE_STR)
 			continue;
 		n = snprintf(text, sizeof text, "%s%.*s %lld %%", b->len > at ? "  " : "",
@@ -97,7 +94,7 @@ static void table(struct buf *b, const struct view *v, const char *key)
 	struct packed list, at;
 	struct value head = { .len = 0 };
 
-	if (!show_find(v->live.answer.args, key, &list))
+	if (!packed_find(v->live.answer.args, key, &list))
 		return;
 	at = list;
 	packed_next(&at, &head);

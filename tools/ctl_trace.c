@@ -36,28 +36,18 @@ struct view {
 
 /* --- what the node says ------------------------------------------------------------ */
 
-static struct value get(struct packed map, const char *key)
-{
-	struct value v = { .type = VALUE_NULL, .str = "" };
-	struct packed at;
-
-	if (show_find(map, key, &at))
-		packed_next(&at, &v);
-	return v;
-}
-
 static void get_id(struct packed map, const char *key, char *to)
 {
-	struct value v = get(map, key);
+	struct value v = packed_get(map, key);
 
 	snprintf(to, ID, "%.*s", v.type == VALUE_STR ? (int)v.len : 0, v.str);
 }
 
 static bool is(struct packed map, const char *key, const char *text)
 {
-	struct value v = get(map, key);
+	struct value v = packed_get(map, key);
 
-	return v.type == VALUE_STR && v.len == strlen(text) && memcmp(v.str, text, v.len) == 0;
+	return value_is_text(&v, text);
 }
 
 static struct step *find_step(const struct view *v, const char *trace, const char *id)
@@ -97,7 +87,7 @@ static void take(struct view *v, struct packed row)
 	if (to == &s->sent)
 		get_id(row, "parent", s->parent);
 	s->lost = is(row, "kind", "lost");
-	s->at_us = get(row, "at_us").i;
+	s->at_us = packed_get(row, "at_us").i;
 	s->looks = 0;
 }
 
@@ -115,7 +105,7 @@ static void take_all(struct view *v)
 	struct packed list, row;
 	struct value head = { .len = 0 };
 
-	if (!show_find(v->live.answer.args, "events", &list))
+	if (!packed_find(v->live.answer.args, "events", &list))
 		return;
 	packed_next(&list, &head);
 	for (; head.len > 0; head.len--) {
@@ -140,8 +130,8 @@ static int look(struct view *v)
 	for (size_t i = 0; i < v->n; i++)
 		v->step[i].looks++;
 	take_all(v);
-	v->open = get(v->live.answer.args, "open").i;
-	missed = get(v->live.answer.args, "missed").i;
+	v->open = packed_get(v->live.answer.args, "open").i;
+	missed = packed_get(v->live.answer.args, "missed").i;
 	if (missed > 0)
 		fprintf(stderr, "actorctl: %lld steps came and went unseen\n", (long long)missed);
 	return CTL_DONE;
@@ -164,7 +154,7 @@ static void values(struct buf *b, struct packed row)
 	struct value head = { .len = 0 };
 	bool first = true;
 
-	if (show_find(row, "args", &list))
+	if (packed_find(row, "args", &list))
 		packed_next(&list, &head);
 	for (; head.len > 0; head.len--, first = false) {
 		buf_text(&text, first ? "" : ", ");
@@ -184,14 +174,14 @@ static void values(struct buf *b, struct packed row)
 
 static void name(struct buf *b, struct packed row, const char *key)
 {
-	struct value v = get(row, key);
+	struct value v = packed_get(row, key);
 
 	show_text(b, v.str, v.type == VALUE_STR ? v.len : 0);
 }
 
 static void what(struct buf *b, const struct step *s)
 {
-	bool answer = s->sent.len && get(packed_of(&s->sent), "answer").i;
+	bool answer = s->sent.len && packed_get(packed_of(&s->sent), "answer").i;
 	struct packed said = packed_of(s->sent.len ? &s->sent : &s->ended);
 
 	if (answer) {
@@ -202,7 +192,7 @@ static void what(struct buf *b, const struct step *s)
 	if (s->ended.len && !s->lost)
 		said = packed_of(&s->ended);
 	name(b, said, "actor");
-	if (get(said, "handler").len) {
+	if (packed_get(said, "handler").len) {
 		buf_text(b, ".");
 		name(b, said, "handler");
 	}
@@ -220,8 +210,8 @@ static void outcome(struct buf *b, const struct step *s)
 		buf_text(b, "  not handled yet");
 	if (s->ended.len && !s->lost) {
 		if (s->sent.len)
-			time_of(b, "waited", get(end, "wait_us").num);
-		time_of(b, "took", get(end, "took_us").num);
+			time_of(b, "waited", packed_get(end, "wait_us").num);
+		time_of(b, "took", packed_get(end, "took_us").num);
 	}
 	if (s->ended.len && !is(end, "result", "ok") && !is(end, "result", "error")) {
 		buf_text(b, s->lost ? "" : "  ");
@@ -233,7 +223,7 @@ static void outcome(struct buf *b, const struct step *s)
 static void one(const struct step *s, const char *before, const struct value *node)
 {
 	struct packed end = packed_of(&s->ended);
-	struct value on = get(end, "node");
+	struct value on = packed_get(end, "node");
 	struct buf b = { 0 };
 
 	buf_text(&b, before);
@@ -241,7 +231,7 @@ static void one(const struct step *s, const char *before, const struct value *no
 	if (!*before && s->ended.len) {
 
 		buf_text(&b, " from ");
-		name(&b, end, get(end, "from").len ? "from" : "origin");
+		name(&b, end, packed_get(end, "from").len ? "from" : "origin");
 	}
 	outcome(&b, s);
 	if (s->ended.len && (on.len != node->len || memcmp(on.str, node->str, on.len) != 0)) {
@@ -347,7 +337,7 @@ static size_t forget(struct view *v, const char *trace, size_t place)
 /* A request's id may have come with several of its messages: each is the first of a tree. */
 static void tree(const struct view *v, const struct step *s)
 {
-	struct value node = get(packed_of(&s->ended), "node");
+	struct value node = packed_get(packed_of(&s->ended), "node");
 
 	if (v->live.ctl->json)
 		return;

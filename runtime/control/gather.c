@@ -50,8 +50,8 @@ static void pack_question(struct buf *b, const char *node, int64_t number,
 		pack_uint(b, news->id[i]);
 }
 
-static void ask(struct gathers *g, actor *self, struct gather *of, const char *node,
-                const struct buf *question)
+static void ask(struct gathers *g, actor *self, struct gather *of,
+                const struct value *node, const struct buf *question)
 {
 	struct call c = { .what = "trace_part", .args = packed_of(question), .count = 2 };
 	char name[NAME_MAX_LEN + 1];
@@ -59,7 +59,7 @@ static void ask(struct gathers *g, actor *self, struct gather *of, const char *n
 	struct why why;
 	int64_t number;
 
-	snprintf(name, sizeof name, "actord:control:%s", node);
+	snprintf(name, sizeof name, "actord:control:%.*s", (int)node->len, node->str);
 	c.to = actor_find(name);
 	number = core_away(c.to) ? core_ask(self, &c, "trace_came", GATHER_MS, &why) : -1;
 	if (number < 0)
@@ -71,27 +71,6 @@ static void ask(struct gathers *g, actor *self, struct gather *of, const char *n
 	of->waiting++;
 }
 
-/* The name of the node that a row of `nodes` is about; "" for this one. */
-static void read_name(struct packed *rows, const char *self, char name[NAME_MAX_LEN + 1])
-{
-	struct packed row = *rows;
-	struct value map, key, v;
-
-	packed_skip(rows);
-	*name = 0;
-	for (packed_next(&row, &map); map.len > 0; map.len--) {
-		packed_next(&row, &key);
-		if (key.len == 4 && memcmp(key.str, "name", 4) == 0 &&
-		    packed_next(&row, &v) == 1 && v.type == VALUE_STR) {
-			snprintf(name, NAME_MAX_LEN + 1, "%.*s", (int)v.len, v.str);
-			break;
-		}
-		packed_skip(&row);
-	}
-	if (strcmp(name, self) == 0)
-		*name = 0;
-}
-
 static void ask_all(struct gathers *g, actor *self, int64_t number, struct gather *of)
 {
 	const struct control_sources *s = g->sources;
@@ -99,13 +78,14 @@ static void ask_all(struct gathers *g, actor *self, int64_t number, struct gathe
 	const char *but = NULL;
 	unsigned n = s->nodes ? s->nodes(s->arg, &rows, &but) : 0;
 	struct packed at = packed_of(&rows);
-	char name[NAME_MAX_LEN + 1];
 
 	pack_question(&question, s->node, number, &of->news);
 	for (; n > 0; n--) {
-		read_name(&at, s->node, name);
-		if (*name)
-			ask(g, self, of, name, &question);
+		struct value name = packed_get(at, "name");
+
+		packed_skip(&at);
+		if (name.type == VALUE_STR && !value_is_text(&name, s->node))
+			ask(g, self, of, &name, &question);
 	}
 	buf_fini(&question);
 	buf_fini(&rows);

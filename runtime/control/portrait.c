@@ -68,28 +68,11 @@ static void add_mailbox(struct pairs *out, const struct actor_info *a)
 
 /* --- what it says itself ------------------------------------------------------ */
 
-static bool find(struct packed map, const char *key, struct packed *one)
-{
-	struct value head, k;
-
-	if (map.at == map.end || packed_next(&map, &head) != 1 || head.type != VALUE_MAP)
-		return false;
-	for (; head.len > 0; head.len--) {
-		packed_next(&map, &k);
-		one->at = map.at;
-		packed_skip(&map);
-		one->end = map.at;
-		if (k.len == strlen(key) && memcmp(k.str, key, k.len) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void pass_on(struct pairs *p, struct packed inner, const char *key)
 {
 	struct packed one;
 
-	if (find(inner, key, &one))
+	if (packed_find(inner, key, &one))
 		buf_add(pairs_key(p, key), one.at, (size_t)(one.end - one.at));
 	else
 		pack_null(pairs_key(p, key));
@@ -109,11 +92,10 @@ static void add_family(struct pairs *p, const struct actor_info *a, struct packe
 static void add_fields(struct pairs *p, const struct portrait *of)
 {
 	struct buf rows = { 0 };
-	struct packed one;
-	struct value v;
+	struct value v = packed_get(of->inner, "state");
 	int n = -1;
 
-	if (of->sources->fields && find(of->inner, "state", &one) && packed_next(&one, &v) == 1)
+	if (of->sources->fields && v.type != VALUE_NULL)
 		n = of->sources->fields(of->of->of, v.str, v.len, &rows);
 	if (n < 0)
 		pack_null(pairs_key(p, "fields"));
@@ -156,17 +138,16 @@ static void add_variables(struct pairs *p, const struct actor_info *a)
 	rows_close(&rows, pairs_key(p, "variables"));
 }
 
-size_t portrait_asked(struct packed inner, char name[NAME_MAX_LEN + 1])
+bool portrait_asked(struct packed inner, char name[NAME_MAX_LEN + 1])
 {
-	struct packed list, one;
-	struct value v = { .len = 0 };
+	struct packed list;
+	struct value v;
 
-	*name = 0;
-	if (!find(inner, "waits_for", &list) || packed_next(&list, &v) != 1 || !v.len)
-		return 0;
-	if (!find(list, "asked", &one) || packed_next(&one, &v) != 1 || v.type != VALUE_STR)
-		return 0;
-	return (size_t)snprintf(name, NAME_MAX_LEN + 1, "%.*s", (int)v.len, v.str);
+	if (!packed_find(inner, "waits_for", &list) || packed_next(&list, &v) != 1 || !v.len)
+		return false;
+	v = packed_get(list, "asked");
+	snprintf(name, NAME_MAX_LEN + 1, "%.*s", v.type == VALUE_STR ? (int)v.len : 0, v.str);
+	return *name != 0;
 }
 
 /* --- what it is in right now --------------------------------------------------- */

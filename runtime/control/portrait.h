@@ -15,8 +15,9 @@ struct portrait {
 	const char *circle;
 };
 void portrait_actor(const struct portrait *p, struct buf *out);
-/* Whom it has asked first of those it waits for, in inner: its name's bytes, or 0. */
-size_t portrait_asked(struct packed inner, char name[NAME_MAX_LEN + 1]);
+/* Whom it has asked first of those it waits for, in inner; false: it waits for nobody, or for one
+ * without a name. */
+bool portrait_asked(struct packed inner, char name[NAME_MAX_LEN + 1]);
 /* One of all actors, if it is still there; beyond so many they are counted only. */
 void portrait_row(actor_id id, struct rows *out);
 

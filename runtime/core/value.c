@@ -182,6 +182,41 @@ int packed_skip(struct packed *in)
 	return 0;
 }
 
+bool value_is_text(const struct value *v, const char *text)
+{
+	return v->type == VALUE_STR && v->len == strlen(text) && !memcmp(v->str, text, v->len);
+}
+
+bool packed_find(struct packed map, const char *key, struct packed *found)
+{
+	struct value head, k;
+
+	if (packed_next(&map, &head) != 1 || head.type != VALUE_MAP)
+		return false;
+	for (; head.len && packed_next(&map, &k) == 1; head.len--) {
+		struct packed one = map;
+
+		if (packed_skip(&map) < 0)
+			return false;
+		one.end = map.at;
+		if (value_is_text(&k, key)) {
+			*found = one;
+			return true;
+		}
+	}
+	return false;
+}
+
+struct value packed_get(struct packed map, const char *key)
+{
+	struct value v = { .type = VALUE_NULL, .str = "" };
+	struct packed at;
+
+	if (packed_find(map, key, &at))
+		packed_next(&at, &v);
+	return v;
+}
+
 /* --- checking ------------------------------------------------------------------ */
 static int check_head(struct packed *in, struct value *v)
 {

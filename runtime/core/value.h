@@ -38,6 +38,11 @@ static inline struct packed packed_of(const struct buf *b)
 int packed_next(struct packed *in, struct value *v);
 /* Passes over one whole value, ext types too. 0, or -1. */
 int packed_skip(struct packed *in);
+/* Where the value under that key of a map lies; false: there is none, or it is no map. */
+bool packed_find(struct packed map, const char *key, struct packed *found);
+/* The same, read; VALUE_NULL with an empty str: there is none. */
+struct value packed_get(struct packed map, const char *key);
+bool value_is_text(const struct value *v, const char *text);    /* a str, and this one */
 /* Are these exactly `values` whole values (any number when negative), each str UTF-8, no deeper
  * than VALUE_DEPTH, and nothing behind them? Returns how many, or ACTOR_EARGS with why. */
 int packed_check(const void *p, size_t len, int values, struct why *why);

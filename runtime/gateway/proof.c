@@ -62,23 +62,7 @@ static bool decode(const char *part, size_t len, struct buf *out)
 /* The value of this key of a map, which was read by json_read(); VALUE_NULL: none. */
 static struct value claim(const struct buf *map, const char *name)
 {
-	struct packed p = { (uint8_t *)map->p, (uint8_t *)map->p + map->len };
-	struct value head, k, v = { .type = VALUE_NULL };
-
-	if (packed_next(&p, &head) < 1 || head.type != VALUE_MAP)
-		return v;
-	for (size_t i = 0; i < head.len; i++) {
-		struct packed at;
-
-		packed_next(&p, &k);
-		at = p;
-		packed_skip(&p);
-		if (k.type == VALUE_STR && k.len == strlen(name) && !memcmp(k.str, name, k.len)) {
-			packed_next(&at, &v);
-			break;
-		}
-	}
-	return v;
+	return packed_get(packed_of(map), name);
 }
 
 static bool read_part(const char *part, size_t len, struct buf *map)

@@ -161,9 +161,9 @@ void history_each(void (*each)(void *arg, const struct patch_info *p), void *arg
 static void digest_source(struct packed map, unsigned char first[8])
 {
 	unsigned char d[DIGEST] = { 0 };
-	struct value v;
+	struct value v = packed_get(map, "source");
 
-	if (journal_field(map, "source", &v, NULL) && v.type == VALUE_STR)
+	if (v.type == VALUE_STR)
 		digest_of(NULL, 0, v.str, v.len, d);
 	memcpy(first, d, 8);
 }
@@ -584,10 +584,9 @@ static void applied_line(void *arg, const struct journal_line *l)
 	struct applied *a = arg;
 	uint32_t n = (uint32_t)journal_int(l->fields, "patch");
 	struct packed on;
-	struct value v;
 
 	if (journal_is(l->fields, "intent") && history_state(n) == PATCH_APPLIED &&
-	    journal_field(l->fields, "on", &v, &on))
+	    packed_find(l->fields, "on", &on))
 		a->each(a->arg, n, on);
 }
 

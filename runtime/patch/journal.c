@@ -114,52 +114,25 @@ static int line_hand(const struct buf *line, int64_t at, journal_fn *each, void 
 	return rc;
 }
 
-bool journal_field(struct packed map, const char *name, struct value *v, struct packed *inside)
-{
-	struct value head, key;
-
-	if (packed_next(&map, &head) != 1 || head.type != VALUE_MAP)
-		return false;
-	for (size_t i = 0; i < head.len; i++) {
-		struct packed at;
-
-		if (packed_next(&map, &key) != 1)
-			return false;
-		at = map;
-		if (key.type == VALUE_STR && key.len == strlen(name) &&
-		    !memcmp(key.str, name, key.len)) {
-			if (inside)
-				*inside = at;
-			return packed_next(&at, v) == 1;
-		}
-		if (packed_skip(&map) < 0)
-			return false;
-	}
-	return false;
-}
-
 char *journal_text(struct packed map, const char *name)
 {
-	struct value v;
+	struct value v = packed_get(map, name);
 
-	if (!journal_field(map, name, &v, NULL) || v.type != VALUE_STR)
-		return NULL;
-	return mem_string(v.str, v.len);
+	return v.type == VALUE_STR ? mem_string(v.str, v.len) : NULL;
 }
 
 int64_t journal_int(struct packed map, const char *name)
 {
-	struct value v;
+	struct value v = packed_get(map, name);
 
-	return journal_field(map, name, &v, NULL) && v.type == VALUE_INT ? v.i : 0;
+	return v.type == VALUE_INT ? v.i : 0;
 }
 
 bool journal_is(struct packed map, const char *event)
 {
-	struct value v;
+	struct value v = packed_get(map, "event");
 
-	return journal_field(map, "event", &v, NULL) && v.type == VALUE_STR &&
-	       v.len == strlen(event) && !memcmp(v.str, event, v.len);
+	return value_is_text(&v, event);
 }
 
 /* --- reading it all ----------------------------------------------------------------------- */
@@ -172,11 +145,7 @@ struct scan {
 
 static void look_at_first(void *arg, const struct journal_line *l)
 {
-	struct scan *s = arg;
-	struct value v;
-
-	s->other = !journal_field(l->fields, "format", &v, NULL) || v.type != VALUE_INT ||
-		v.i != FORMAT;
+	((struct scan *)arg)->other = journal_int(l->fields, "format") != FORMAT;
 }
 
 /* A page that never came to the disk reads as zeros. (One zero is damage.) */

@@ -38,9 +38,7 @@ int  journal_each(journal_fn *each, void *arg, struct journal_end *end, struct w
 const char *journal_path(void);
 uint64_t journal_lines(void);
 
-/* A field of a map; false: there is none. inside: what follows it, for a list or map. */
-bool journal_field(struct packed map, const char *name, struct value *v, struct packed *inside);
-/* A text, given, or NULL; a number, or 0; is it a line of that event? */
+/* Of a line's fields: a text, given, or NULL; a number, or 0; is it of that event? */
 char   *journal_text(struct packed map, const char *name);
 int64_t journal_int(struct packed map, const char *name);
 bool    journal_is(struct packed map, const char *event);

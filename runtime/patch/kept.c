@@ -14,9 +14,10 @@ void kept_take(void *arg, const struct journal_line *l)
 
 	buf_add(&k->own, l->fields.at, (size_t)(l->fields.end - l->fields.at));
 	map = packed_of(&k->own);
-	if (journal_field(map, "source", &v, NULL) && v.type == VALUE_STR)
+	v = packed_get(map, "source");
+	if (v.type == VALUE_STR)
 		k->source.text = v.str, k->source.len = v.len;
-	journal_field(map, "on", &v, &k->on);
+	packed_find(map, "on", &k->on);
 	k->source.file = journal_text(map, "file");
 	k->source.origin = journal_text(map, "origin");
 	k->source.author = journal_text(map, "author");
@@ -81,15 +82,13 @@ bool kept_walk(const struct walk *w, struct packed on)
 		char type[NAME_MAX_LEN + 1], build[DIGEST_HEX];
 		struct packed handlers;
 
-		if (!journal_field(on, "type", &v, NULL))
-			return false;
+		v = packed_get(on, "type");
 		copy_text(type, sizeof type, &v);
-		if (!journal_field(on, "build", &v, NULL))
-			return false;
+		v = packed_get(on, "build");
 		copy_text(build, sizeof build, &v);
 		if (w->type && !w->type(w->arg, type, build))
 			return false;
-		if (!journal_field(on, "on", &v, &handlers) ||
+		if (!packed_find(on, "on", &handlers) ||
 		    !walk_handlers(w, handlers, type, journal_int(on, "migrates") != 0))
 			return false;
 		packed_skip(&on);

@@ -12,17 +12,12 @@ struct rows_out { struct buf *out; struct buf rows; uint32_t n, skip; };
 static void copy_field(struct buf *out, struct packed map, const char *name)
 {
 	struct packed at;
-	struct value v;
-	const uint8_t *from;
 
 	pack_text(out, name);
-	if (!journal_field(map, name, &v, &at)) {
+	if (packed_find(map, name, &at))
+		buf_add(out, at.at, (size_t)(at.end - at.at));
+	else
 		pack_text(out, "");
-		return;
-	}
-	from = at.at;
-	packed_skip(&at);
-	buf_add(out, from, (size_t)(at.at - from));
 }
 
 static const char *const row_fields[] = {
@@ -80,10 +75,9 @@ struct reason { uint32_t number; struct buf *out; };
 static void reason_line(void *arg, const struct journal_line *l)
 {
 	struct reason *r = arg;
-	struct value v;
+	struct value v = packed_get(l->fields, "why");
 
-	if ((uint32_t)journal_int(l->fields, "patch") != r->number ||
-	    !journal_field(l->fields, "why", &v, NULL) || v.type != VALUE_STR)
+	if ((uint32_t)journal_int(l->fields, "patch") != r->number || v.type != VALUE_STR)
 		return;
 	buf_clear(r->out);
 	buf_add(r->out, v.str, v.len);

@@ -327,6 +327,33 @@ static void no_bytes_harm_the_reader(void **state)
 	}
 }
 
+static void a_map_is_asked_by_key(void **state)
+{
+	/* {nil: 1, "a": [2, {"b": 3}], "b": "four", "a": 5} */
+	static const char map[] = "\x84\xc0\x01\xa1" "a\x92\x02\x81\xa1" "b\x03\xa1" "b\xa4" "four"
+	                          "\xa1" "a\x05";
+	struct packed whole, found;
+	struct value v;
+
+	(void)state;
+	for (size_t len = 0; len < sizeof map; len++) {
+		whole = exact(map, len);
+		v = packed_get(whole, "b");
+		assert_int_equal(value_is_text(&v, "four"), len >= 18);
+		assert_true(len >= 18 || v.type == VALUE_NULL);
+		v = packed_get(whole, "c");
+		assert_true(v.type == VALUE_NULL && v.len == 0 && *v.str == 0);
+		free((void *)(uintptr_t)whole.at);
+	}
+	whole = (struct packed){ (const uint8_t *)map, (const uint8_t *)map + sizeof map - 1 };
+	assert_true(packed_find(whole, "a", &found));   /* the first of two */
+	assert_true(found.at == whole.at + 5 && found.end == whole.at + 11);
+	assert_false(packed_find(whole, "fou", &found));
+	assert_false(packed_find(found, "b", &found));  /* a list is no map */
+	v = packed_get(whole, "b");
+	assert_false(value_is_text(&v, "fou") || value_is_text(&v, "fourr"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +368,7 @@ int main(void)
 		cmocka_unit_test(ext_types_are_passed_over_whole),
 		cmocka_unit_test(utf8_is_checked),
 		cmocka_unit_test(no_bytes_harm_the_reader),
+		cmocka_unit_test(a_map_is_asked_by_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

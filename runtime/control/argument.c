@@ -3,6 +3,7 @@
 #include "argument.h"
 #include "../actor.h"
 #include "json.h"
+#include "seal.h"
 
 enum { SHOWN = 40 };            /* bytes of a word in an error */
 
@@ -11,36 +12,8 @@ static enum param_type type_at(const struct signature *s, int i)
 	return s && i < s->max ? (enum param_type)s->type[i] : PARAM_ANY;
 }
 
-static int digit(char c)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-/* Base64 with its padding, as json_write() makes it. */
-static bool base64_read(const char *p, size_t len, struct buf *out)
-{
-	uint32_t bits = 0;
-	size_t i, pad = len && p[len - 1] == '=' ? 1 + (len > 1 && p[len - 2] == '=') : 0;
-	unsigned char byte;
-
-	if (len % 4)
-		return false;
-	for (i = 0; i < len - pad; i++) {
-		if (digit(p[i]) < 0)
-			return false;
-		bits = bits << 6 | (uint32_t)digit(p[i]);
-		byte = (unsigned char)(bits >> (6 - i % 4 * 2));
-		if (i % 4)
-			buf_add(out, &byte, 1);
-	}
-	return true;
-}
-
-/* A JSON string becomes the bytes it spells; null and what is no string stay as they are. */
+/* A JSON string becomes the bytes that it spells in base64, as json_write() makes it; null and what
+ * is no string stay as they are. */
 static bool bytes_pack(const struct buf *json, struct buf *out)
 {
 	struct packed in = packed_of(json);
@@ -49,7 +22,8 @@ static bool bytes_pack(const struct buf *json, struct buf *out)
 	bool ok = true;
 
 	if (packed_next(&in, &v) == 1 && v.type == VALUE_STR) {
-		ok = base64_read(v.str, v.len, &bytes);
+		buf_reserve(&bytes, v.len + 1);
+		ok = seal_base64(v.str, v.len, bytes.p, bytes.cap, &bytes.len);
 		if (ok)
 			pack_bytes(out, bytes.p, bytes.len);
 	} else {

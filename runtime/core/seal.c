@@ -3,7 +3,6 @@
 #include "seal.h"
 
 #include <sodium.h>
-#include <string.h>
 
 _Static_assert(SEAL_LEN == crypto_sign_BYTES && SEAL_KEY == crypto_sign_PUBLICKEYBYTES &&
 	       SEAL_SECRET == crypto_sign_SECRETKEYBYTES, "Ed25519's sizes");
@@ -53,6 +52,19 @@ void seal_digest(const void *before, size_t before_len, const void *p, size_t le
 	crypto_hash_sha256_final(&s, out);
 }
 
+void seal_hex(const void *p, size_t n, char *out)
+{
+	sodium_bin2hex(out, 2 * n + 1, p, n);
+}
+
+void seal_digest_hex(const void *p, size_t len, char hex[SEAL_DIGEST_HEX])
+{
+	uint8_t d[SEAL_DIGEST];
+
+	seal_digest(NULL, 0, p, len, d);
+	seal_hex(d, sizeof d, hex);
+}
+
 bool seal_mac_fits(const void *key, size_t key_len, const void *p, size_t len,
 		   const uint8_t mac[SEAL_DIGEST])
 {
@@ -76,15 +88,10 @@ bool seal_password_fits(const char *hash, const char *text, size_t len)
 	return !crypto_pwhash_str_verify(hash, text, len);
 }
 
-bool seal_base64(const char *text, char *out, size_t size)
+bool seal_base64(const char *text, size_t len, void *out, size_t size, size_t *got)
 {
-	size_t len;
-
-	if (!size || sodium_base642bin((unsigned char *)out, size - 1, text, strlen(text), NULL,
-	                               &len, NULL, sodium_base64_VARIANT_ORIGINAL))
-		return false;
-	out[len] = 0;
-	return true;
+	return !sodium_base642bin(out, size, text, len, NULL, got, NULL,
+	                          sodium_base64_VARIANT_ORIGINAL);
 }
 
 bool seal_base64url(const char *text, size_t len, void *out, size_t size, size_t *got)

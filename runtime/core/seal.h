@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SEAL_KEY = 32, SEAL_SECRET = 64, SEAL_LEN = 64, SEAL_DIGEST = 32, SEAL_PASSWORD = 128 };
+enum { SEAL_KEY = 32, SEAL_SECRET = 64, SEAL_LEN = 64, SEAL_DIGEST = 32, SEAL_PASSWORD = 128,
+       SEAL_DIGEST_HEX = 2 * SEAL_DIGEST + 1 };
 
 bool seal_begin(void);                  /* false: the kernel gives no random numbers */
 void seal_random(void *out, size_t n);
@@ -21,6 +22,9 @@ bool seal_fits(const uint8_t seal[SEAL_LEN], const void *p, size_t len,
 /* SHA-256 of one after the other; the first may be NULL. */
 void seal_digest(const void *before, size_t before_len, const void *p, size_t len,
 		 uint8_t out[SEAL_DIGEST]);
+/* n bytes as 2n digits and small letters, with a NUL; and of a text the digest so. */
+void seal_hex(const void *p, size_t n, char *out);
+void seal_digest_hex(const void *p, size_t len, char hex[SEAL_DIGEST_HEX]);
 /* Is this the HMAC-SHA-256 (RFC 2104) of that? In the same time whatever differs. */
 bool seal_mac_fits(const void *key, size_t key_len, const void *p, size_t len,
 		   const uint8_t mac[SEAL_DIGEST]);
@@ -29,10 +33,9 @@ bool seal_mac_fits(const void *key, size_t key_len, const void *p, size_t len,
 bool seal_password(char out[SEAL_PASSWORD], const char *text, size_t len, unsigned passes,
 		   size_t memory);
 bool seal_password_fits(const char *hash, const char *text, size_t len);
-/* Base64 with its padding (RFC 4648, 4), read into out with a NUL behind it; false: it is none, or
- * too long. */
-bool seal_base64(const char *text, char *out, size_t size);
-/* As URLs have it, without padding (RFC 4648, 5): bytes, *got of them. */
+/* Base64 with its padding (RFC 4648, 4), and as URLs have it, without (5): *got bytes into out,
+ * which has size; false: it is none, or too long. */
+bool seal_base64(const char *text, size_t len, void *out, size_t size, size_t *got);
 bool seal_base64url(const char *text, size_t len, void *out, size_t size, size_t *got);
 
 #endif

@@ -212,13 +212,14 @@ void http_reply_fini(struct http_reply *r)
 /* Basic: base64 of USER:PROOF (RFC 7617); Bearer: a token (RFC 6750). */
 void http_read_login(const char *text, struct http_request *r)
 {
-	char plain[sizeof r->user + sizeof r->proof], *colon;
+	char plain[sizeof r->user + sizeof r->proof] = "", *colon;
+	size_t len;
 
 	if (!strncasecmp(text, "bearer ", 7) && strlen(text + 7) < sizeof r->proof) {
 		strcpy(r->user, "bearer");
 		strcpy(r->proof, text + 7);
 	} else if (!strncasecmp(text, "basic ", 6) &&
-	           seal_base64(text + 6, plain, sizeof plain) &&
+	           seal_base64(text + 6, strlen(text + 6), plain, sizeof plain - 1, &len) &&
 	           (colon = strchr(plain, ':')) && strlen(colon + 1) < sizeof r->proof &&
 	           colon - plain < (ptrdiff_t)sizeof r->user) {
 		*colon = 0;

@@ -6,7 +6,7 @@
 
 #include <pthread.h>
 
-struct build { struct type *type; char hex[DIGEST_HEX]; char *layout; };
+struct build { struct type *type; char hex[SEAL_DIGEST_HEX]; char *layout; };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct build *builds;
@@ -30,7 +30,7 @@ static struct build *add(struct type *type, const void *made_from, size_t len)
 {
 	builds = mem_resize(builds, (count + 1) * sizeof *builds);
 	builds[count] = (struct build){ .type = type };
-	digest_text(made_from, len, builds[count].hex);
+	seal_digest_hex(made_from, len, builds[count].hex);
 	return &builds[count++];
 }
 
@@ -63,7 +63,7 @@ const char *builds_layout(struct type *type)
 	return layout;
 }
 
-void builds_of(struct type *type, char hex[DIGEST_HEX])
+void builds_of(struct type *type, char hex[SEAL_DIGEST_HEX])
 {
 	struct buf text = { 0 };
 	struct build *b;
@@ -76,19 +76,19 @@ void builds_of(struct type *type, char hex[DIGEST_HEX])
 		b = add(type, text.p, text.len);
 		buf_fini(&text);
 	}
-	memcpy(hex, b->hex, DIGEST_HEX);
+	memcpy(hex, b->hex, SEAL_DIGEST_HEX);
 	pthread_mutex_unlock(&lock);
 }
 
 void builds_moved(struct type *next, struct type *type, const char *layout)
 {
-	char hex[DIGEST_HEX];
+	char hex[SEAL_DIGEST_HEX];
 	struct build *b;
 
 	builds_of(type, hex);
 	pthread_mutex_lock(&lock);
 	b = add(next, "", 0);
-	memcpy(b->hex, hex, DIGEST_HEX);
+	memcpy(b->hex, hex, SEAL_DIGEST_HEX);
 	b->layout = layout ? mem_string(layout, strlen(layout)) : NULL;
 	pthread_mutex_unlock(&lock);
 }

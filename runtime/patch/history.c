@@ -160,11 +160,11 @@ void history_each(void (*each)(void *arg, const struct patch_info *p), void *arg
 
 static void digest_source(struct packed map, unsigned char first[8])
 {
-	unsigned char d[DIGEST] = { 0 };
+	unsigned char d[SEAL_DIGEST] = { 0 };
 	struct value v = packed_get(map, "source");
 
 	if (v.type == VALUE_STR)
-		digest_of(NULL, 0, v.str, v.len, d);
+		seal_digest(NULL, 0, v.str, v.len, d);
 	memcpy(first, d, 8);
 }
 
@@ -328,7 +328,7 @@ static void field_on(struct buf *f, const struct exported *e, const struct befor
 
 	buf_text(f, ",\"on\":[");
 	for (int i = 0; i < e->n; i++) {
-		char hex[DIGEST_HEX];
+		char hex[SEAL_DIGEST_HEX];
 		const char *comma = "";
 
 		builds_of(e->change[i].type, hex);
@@ -349,9 +349,9 @@ static void field_on(struct buf *f, const struct exported *e, const struct befor
 static void intent_fields(struct buf *f, uint32_t n, const struct patch_source *s,
                           const struct exported *e, const struct before *b)
 {
-	char hex[DIGEST_HEX];
+	char hex[SEAL_DIGEST_HEX];
 
-	digest_text(s->text, s->len, hex);
+	seal_digest_hex(s->text, s->len, hex);
 	buf_printf(f, "\"event\":\"intent\",\"patch\":%u,\"sha256\":\"%s\",\"bytes\":%zu", n, hex,
 	           s->len);
 	field_text(f, "origin", s->origin);
@@ -373,7 +373,7 @@ int64_t history_intent(const struct patch_source *s, const struct exported *e, s
                        struct why *why)
 {
 	uint32_t n = history_last() + 1;
-	unsigned char d[DIGEST];
+	unsigned char d[SEAL_DIGEST];
 	struct buf f = { 0 };
 	int64_t at = 0;
 	int rc;
@@ -386,7 +386,7 @@ int64_t history_intent(const struct patch_source *s, const struct exported *e, s
 		mem_free(b->was);
 		return rc;
 	}
-	digest_of(NULL, 0, s->text, s->len, d);
+	seal_digest(NULL, 0, s->text, s->len, d);
 	rolled_note(s->rollout, n);
 	pthread_mutex_lock(&lock);
 	row_at(n)->at = at;
@@ -530,10 +530,10 @@ void history_quarantine(uint32_t number, const char *reason)
 
 uint32_t history_quarantined(const char *source, size_t len)
 {
-	unsigned char d[DIGEST];
+	unsigned char d[SEAL_DIGEST];
 	uint32_t number = 0;
 
-	digest_of(NULL, 0, source, len, d);
+	seal_digest(NULL, 0, source, len, d);
 	pthread_mutex_lock(&lock);
 	for (uint32_t n = last; n && !number; n--)
 		if (rows[n].state == PATCH_QUARANTINED && !memcmp(rows[n].digest, d, 8))
@@ -555,7 +555,7 @@ int history_lift(uint32_t number, const char *author, const char *origin, struct
 
 int history_read(uint32_t number, struct patch_kept *k, struct why *why)
 {
-	unsigned char d[DIGEST];
+	unsigned char d[SEAL_DIGEST];
 	struct row r;
 	int rc;
 
@@ -567,7 +567,7 @@ int history_read(uint32_t number, struct patch_kept *k, struct why *why)
 	pthread_mutex_unlock(&lock);
 	rc = journal_line_at(r.at, kept_take, k, why);
 	if (!rc && k->source.text) {
-		digest_of(NULL, 0, k->source.text, k->source.len, d);
+		seal_digest(NULL, 0, k->source.text, k->source.len, d);
 		if (!memcmp(d, r.digest, 8))
 			return 0;
 	}

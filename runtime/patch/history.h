@@ -6,9 +6,9 @@
 #ifndef HISTORY_H
 #define HISTORY_H
 
-#include "digest.h"
 #include "exported.h"
 #include "kept.h"
+#include "seal.h"
 
 enum patch_state {
 	PATCH_NONE,             /* no patch of that number */

@@ -30,15 +30,15 @@
 #include <unistd.h>
 
 #include "../actor.h"
-#include "digest.h"
 #include "json.h"
 #include "log.h"
 #include "ports.h"
+#include "seal.h"
 
 #define CHAIN ",\"chain\":\""
 enum {
 	FORMAT = 1,
-	TAIL = sizeof CHAIN - 1 + DIGEST_HEX - 1 + 2,   /* `,"chain":"..."}` */
+	TAIL = sizeof CHAIN - 1 + SEAL_DIGEST_HEX - 1 + 2,   /* `,"chain":"..."}` */
 	RESERVE = 4096,
 	RESERVE_AT_ONCE = 64 << 10,     /* asking the file system is what a short line would cost */
 	LINE_MAX_LEN = 16 << 20,
@@ -56,7 +56,7 @@ static int64_t end;             /* bytes written */
 static int64_t reserved;        /* up to there, or less */
 static bool torn;               /* behind it are bytes that could not be cut off */
 static uint64_t lines;
-static unsigned char chain[DIGEST];
+static unsigned char chain[SEAL_DIGEST];
 
 /* --- lines ------------------------------------------------------------------------------ */
 
@@ -84,16 +84,16 @@ static int line_read(int64_t at, struct buf *line, struct why *why)
 }
 
 /* Takes the line's own chain from *c to the next. False: it does not follow. */
-static bool line_follows(const struct buf *line, unsigned char c[DIGEST])
+static bool line_follows(const struct buf *line, unsigned char c[SEAL_DIGEST])
 {
 	const char *tail = line->p + line->len - 1 - TAIL;
-	char hex[DIGEST_HEX];
+	char hex[SEAL_DIGEST_HEX];
 
 	if (line->len < TAIL + 2 || memcmp(tail, CHAIN, sizeof CHAIN - 1) != 0)
 		return false;
-	digest_of(c, DIGEST, line->p, (size_t)(tail - line->p), c);
-	digest_hex(c, hex);
-	return memcmp(tail + sizeof CHAIN - 1, hex, DIGEST_HEX - 1) == 0 &&
+	seal_digest(c, SEAL_DIGEST, line->p, (size_t)(tail - line->p), c);
+	seal_hex(c, SEAL_DIGEST, hex);
+	return memcmp(tail + sizeof CHAIN - 1, hex, SEAL_DIGEST_HEX - 1) == 0 &&
 	       memcmp(line->p + line->len - 3, "\"}\n", 3) == 0;
 }
 
@@ -139,7 +139,7 @@ bool journal_is(struct packed map, const char *event)
 
 struct scan {
 	int64_t limit;                  /* what follows is still being written */
-	int64_t end; uint64_t lines; unsigned char chain[DIGEST];
+	int64_t end; uint64_t lines; unsigned char chain[SEAL_DIGEST];
 	bool torn, other;
 };
 
@@ -189,17 +189,17 @@ static int scan(struct scan *s, journal_fn *each, void *arg, struct why *why)
 int journal_each(journal_fn *each, void *arg, struct journal_end *e, struct why *why)
 {
 	struct scan s = { .end = 0 };
-	unsigned char last[DIGEST];
+	unsigned char last[SEAL_DIGEST];
 	int rc;
 
 	pthread_mutex_lock(&lock);
 	s.limit = end;
 	e->lines = lines;
-	memcpy(last, chain, DIGEST);
+	memcpy(last, chain, SEAL_DIGEST);
 	pthread_mutex_unlock(&lock);
-	digest_hex(last, e->chain);
+	seal_hex(last, SEAL_DIGEST, e->chain);
 	rc = scan(&s, each, arg, why);
-	if (!rc && (s.lines != e->lines || memcmp(s.chain, last, DIGEST) != 0))
+	if (!rc && (s.lines != e->lines || memcmp(s.chain, last, SEAL_DIGEST) != 0))
 		rc = why_set(why, ACTOR_EFAIL, "%s ends after %lu lines, %lu were written", path,
 		             (unsigned long)s.lines, (unsigned long)e->lines);
 	return rc;
@@ -287,25 +287,25 @@ static int put(const struct buf *line, bool intent, struct why *why)
 	return why_set(why, ACTOR_EFAIL, "%s cannot be written: %s", path, strerror(error));
 }
 
-static void line_make(struct buf *line, const struct buf *fields, unsigned char next[DIGEST])
+static void line_make(struct buf *line, const struct buf *fields, unsigned char next[SEAL_DIGEST])
 {
 	int64_t ms = wall_ms();
 	time_t at = ms / 1000;
-	char when[32], hex[DIGEST_HEX];
+	char when[32], hex[SEAL_DIGEST_HEX];
 	struct tm tm;
 
 	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", gmtime_r(&at, &tm));
 	buf_printf(line, "{\"line\":%lu,\"time\":\"%s.%03dZ\",", (unsigned long)lines + 1, when,
 	           (int)(ms % 1000));
 	buf_add(line, fields->p, fields->len);
-	digest_of(chain, DIGEST, line->p, line->len, next);
-	digest_hex(next, hex);
+	seal_digest(chain, SEAL_DIGEST, line->p, line->len, next);
+	seal_hex(next, SEAL_DIGEST, hex);
 	buf_printf(line, CHAIN "%s\"}\n", hex);
 }
 
 static int add(const struct buf *fields, bool intent, int64_t *at, struct why *why)
 {
-	unsigned char next[DIGEST];
+	unsigned char next[SEAL_DIGEST];
 	struct buf line = { 0 };
 	int rc;
 
@@ -317,7 +317,7 @@ static int add(const struct buf *fields, bool intent, int64_t *at, struct why *w
 			*at = end;
 		end += (int64_t)line.len;
 		lines++;
-		memcpy(chain, next, DIGEST);
+		memcpy(chain, next, SEAL_DIGEST);
 		dirty = true;
 	}
 	buf_fini(&line);
@@ -463,7 +463,7 @@ static int begin(const struct scan *s, const struct buf *first, struct why *why)
 	end = s->end;
 	reserved = 0;
 	lines = s->lines;
-	memcpy(chain, s->chain, DIGEST);
+	memcpy(chain, s->chain, SEAL_DIGEST);
 	if (s->torn && cut_off(why) < 0)
 		return ACTOR_EFAIL;
 	return lines ? 0 : add(first, true, NULL, why);

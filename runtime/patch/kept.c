@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "digest.h"
+#include "seal.h"
 
 void kept_take(void *arg, const struct journal_line *l)
 {
@@ -79,7 +79,7 @@ bool kept_walk(const struct walk *w, struct packed on)
 	if (packed_next(&on, &list) != 1 || list.type != VALUE_LIST)
 		return false;
 	for (size_t i = 0; i < list.len; i++) {
-		char type[NAME_MAX_LEN + 1], build[DIGEST_HEX];
+		char type[NAME_MAX_LEN + 1], build[SEAL_DIGEST_HEX];
 		struct packed handlers;
 
 		v = packed_get(on, "type");

@@ -431,7 +431,7 @@ static bool same_build(void *arg, const char *name, const char *build)
 {
 	struct type *type = core_type(name);
 	struct again *a = arg;
-	char hex[DIGEST_HEX];
+	char hex[SEAL_DIGEST_HEX];
 
 	if (!type) {
 		snprintf(a->reason, sizeof a->reason, "there is no actor type %s any more", name);
@@ -453,10 +453,10 @@ static bool nothing(void *arg, const struct one *one)
 
 static uint64_t key_of(const char *a, const char *b)
 {
-	unsigned char d[DIGEST];
+	unsigned char d[SEAL_DIGEST];
 	uint64_t key;
 
-	digest_of(a, strlen(a) + 1, b, strlen(b), d);
+	seal_digest(a, strlen(a) + 1, b, strlen(b), d);
 	memcpy(&key, d, sizeof key);
 	return key;
 }

@@ -59,7 +59,7 @@ bool rolled_reverts(const char *source, size_t len, char id[ROLLOUT_ID])
 
 void rolled_builds(const struct exported *e, struct buf *out)
 {
-	char hex[DIGEST_HEX];
+	char hex[SEAL_DIGEST_HEX];
 
 	for (int i = 0; i < e->n; i++) {
 		builds_of(e->change[i].type, hex);
@@ -76,7 +76,7 @@ int rolled_same(const char *builds, const struct exported *e, struct why *why)
 		return 0;
 	for (int i = 0; !rc && i < e->n; i++) {
 		const char *name = type_name(e->change[i].type);
-		char hex[DIGEST_HEX];
+		char hex[SEAL_DIGEST_HEX];
 
 		builds_of(e->change[i].type, hex);
 		buf_clear(&here);

@@ -55,7 +55,6 @@ void crashes_list(struct buf *out)
 
 static void add_message(struct pairs *out, const struct crash *c)
 {
-	static const char *const origins[] = { "node", "control", "redis", "client" };
 	struct pairs p = { 0 };
 
 	pairs_text(&p, "handler", c->handler);
@@ -63,7 +62,7 @@ static void add_message(struct pairs *out, const struct crash *c)
 	buf_add(&p.b, c->args.at, (size_t)(c->args.end - c->args.at));
 	pairs_uint(&p, "bytes", c->bytes);
 	pairs_text(&p, "from", *c->from ? c->from : NULL);
-	pairs_text(&p, "origin", origins[c->origin]);
+	pairs_text(&p, "origin", origin_name(c->origin));
 	pairs_close(&p, pairs_key(out, "message"));
 }
 

@@ -78,7 +78,6 @@ static void id(struct pairs *p, const char *key, uint64_t v)
 static void tell(void *arg, const struct trace_event *e)
 {
 	static const char *const kinds[] = { "sent", "handled", "lost" };
-	static const char *const origins[] = { "node", "control", "redis", "client" };
 	struct told *told = arg;
 	struct rows *out = told->rows;
 	struct pairs p = { 0 };
@@ -95,7 +94,7 @@ static void tell(void *arg, const struct trace_event *e)
 	pairs_text(&p, "handler", e->handler);
 	pairs_text(&p, "from", e->from);
 	pairs_bool(&p, "answer", e->answer);
-	pairs_text(&p, "origin", e->kind == TRACE_HANDLED ? origins[e->origin] : NULL);
+	pairs_text(&p, "origin", e->kind == TRACE_HANDLED ? origin_name(e->origin) : NULL);
 	pairs_text(&p, "node", told->node);
 	pairs_text(&p, "worker", e->worker);
 	pairs_int(&p, "at_us", e->at_ns / 1000);

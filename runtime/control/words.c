@@ -25,7 +25,7 @@ static int no_handler(struct why *why, const char *name, const char *what,
 		               name, name, what);
 	core_handlers(a->of, name_handler, &b);
 	why_set(why, ACTOR_ENOENT, "%s has no handler `%s`; it has: %s",
-		*name ? name : "the global table", what, b.len ? b.p : "none");
+		name_title(name), what, b.len ? b.p : "none");
 	buf_fini(&b);
 	return ACTOR_ENOENT;
 }

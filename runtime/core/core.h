@@ -21,6 +21,7 @@ struct code;
 /* Who set off what is running now: it goes with each message sent meanwhile, so that a right
  * is never gained by passing a request on. */
 enum origin { FROM_NODE, FROM_CONTROL, FROM_REDIS, FROM_CLIENT };
+const char *origin_name(enum origin o);         /* "redis" */
 
 /* --- the node's life: main thread --------------------------------------------------------- */
 struct core_config {
@@ -90,6 +91,8 @@ struct type *core_add_type(const struct actor_type *t, const struct type_options
 			   struct code *code, struct why *why);
 struct type *core_type(const char *name);       /* NULL: none; "" is the global table's */
 const char  *type_name(const struct type *t);   /* "" is the global table's */
+/* A type's or an actor's name, for people. */
+static inline const char *name_title(const char *name) { return *name ? name : "the global table"; }
 size_t       type_state(const struct type *t);  /* bytes */
 bool         type_native(const struct type *t);
 bool         type_starts(const struct type *t); /* it has a start */

@@ -14,6 +14,13 @@
 #include "probation.h"
 #include "times.h"
 
+const char *origin_name(enum origin o)
+{
+	static const char *const names[] = { "node", "control", "redis", "client" };
+
+	return names[o];
+}
+
 /* Whom it waits for; NULL: for nobody. */
 static const char *hold_title(uint32_t held)
 {

@@ -22,7 +22,7 @@ struct type *type_at(uint32_t id)
 
 const char *type_title(const struct type *t)
 {
-	return *t->name ? t->name : "the global table";
+	return name_title(t->name);
 }
 
 const char *type_title_of(const struct actor *a)

@@ -17,11 +17,6 @@
 
 enum { HANDLERS_READ = 1024, NAMES_LISTED = 32 };
 
-static const char *title(const char *name)
-{
-	return *name ? name : "the global table";
-}
-
 /* Of a word of the source. */
 static int line_of(const struct exam *x, const char *word)
 {
@@ -60,15 +55,15 @@ static int read_handler(const struct exam *x, const struct actor_type *t, int i)
 		return refuse(x, line_quoting(x, t->name),
 		              "%s: the name of handler %d is no string of at "
 		              "most %d bytes",
-		              title(t->name), i + 1, NAME_MAX_LEN);
+		              name_title(t->name), i + 1, NAME_MAX_LEN);
 	if (!h->args || !program_string(p, h->args, NAME_MAX_LEN))
 		return refuse(x, line_quoting(x, h->name),
 		              "%s.%s: its signature is no string of at most "
 		              "%d bytes",
-		              title(t->name), h->name, NAME_MAX_LEN);
+		              name_title(t->name), h->name, NAME_MAX_LEN);
 	if (!program_code(p, (const void *)h->fn))
 		return refuse(x, line_quoting(x, h->name),
-		              "%s.%s: its function is not one of this source", title(t->name),
+		              "%s.%s: its function is not one of this source", name_title(t->name),
 		              h->name);
 	return 0;
 }
@@ -82,7 +77,7 @@ static int read_handlers(const struct exam *x, const struct actor_type *t)
 			return refuse(x, line_quoting(x, t->name),
 			              "%s: .on is no table that ends: write it "
 			              "with ON(...), at most %d handlers",
-			              title(t->name), HANDLERS_READ);
+			              name_title(t->name), HANDLERS_READ);
 		if (!t->on[i].name)
 			return 0;
 		rc = read_handler(x, t, i);
@@ -138,12 +133,12 @@ const struct actor_type *exported_actor(const struct exam *x)
 		return NULL;
 	if (no_function(x, (const void *)t->start) || no_function(x, (const void *)t->stop)) {
 		refuse(x, line_of(x, x->source->own),
-		       "%s: .start or .stop is no function of this source", title(t->name));
+		       "%s: .start or .stop is no function of this source", name_title(t->name));
 		return NULL;
 	}
 	if (!offers_sound(x, t->offers)) {
 		refuse(x, line_of(x, "OFFERS"), "%s: .offers is no table of its variables and "
-		       "functions that ends: write it with OFFERS(...)", title(t->name));
+		       "functions that ends: write it with OFFERS(...)", name_title(t->name));
 		return NULL;
 	}
 	return t;
@@ -168,7 +163,7 @@ static void no_actor(const struct exam *x, const char *name)
 {
 	struct names l = { x->said, 0 };
 
-	refuse(x, line_quoting(x, name), "there is no actor %s here; there are ", title(name));
+	refuse(x, line_quoting(x, name), "there is no actor %s here; there are ", name_title(name));
 	core_actors(list_name, &l);
 	if (l.n > NAMES_LISTED)
 		buf_printf(x->said, " and %d more", l.n - NAMES_LISTED);
@@ -214,8 +209,8 @@ static int other_layout(const struct exam *x, const struct actor_type *t, struct
 	rc = refuse(x, line_quoting(x, t->name),
 	            "%s: its state is %zu bytes here, the patch's .state is %zu: it "
 	            "was made for another layout%s%s; to change it the patch brings "
-	            "int migrate(const void *from, void *to)", title(t->name), type_state(type),
-	            t->state, *words.p ? ": " : "", words.p);
+	            "int migrate(const void *from, void *to)", name_title(t->name),
+	            type_state(type), t->state, *words.p ? ": " : "", words.p);
 	buf_fini(&words);
 	return rc;
 }
@@ -231,7 +226,8 @@ static int hold_layout(const struct exam *x, const struct actor_type *t, struct 
 	if (!v || !v->text || (v->size && v->size != t->state))
 		return refuse(x, line_quoting(x, t->name),
 		              "%s: it cannot be seen what the patch believes the state to "
-		              "be: write .state = sizeof(struct ...) in its table", title(t->name));
+		              "be: write .state = sizeof(struct ...) in its table",
+		              name_title(t->name));
 	return strcmp(layout, v->text) ? other_layout(x, t, type) : 0;
 }
 
@@ -258,7 +254,7 @@ static int hold_uses(const struct exam *x, const struct exported *e)
 		buf_add(&words, "", 1);
 		rc = refuse(x, line_of(x, "actor_state"),
 		            "%s: a handler takes its state for something else: %s",
-		            title(type_name(e->change[e->n - 1].type)),
+		            name_title(type_name(e->change[e->n - 1].type)),
 		            v->text ? words.p : "a type that is not complete, or too large to "
 		            "compare");
 	}
@@ -302,14 +298,14 @@ static int hold_migration(const struct exam *x, const struct actor_type *t,
 	if (no_function(x, (const void *)m->move) || no_function(x, (const void *)m->back))
 		return refuse(x, line_of(x, "migrate"),
 		              "%s: migrate or migrate_back is no function of this source",
-		              title(t->name));
+		              name_title(t->name));
 	if (no_function(x, (const void *)t->start) || no_function(x, (const void *)t->stop))
 		return refuse(x, line_quoting(x, t->name), "%s: .start or .stop is no function of "
-		              "this source", title(t->name));
+		              "this source", name_title(t->name));
 	if (!v || !v->text || (v->size && v->size != t->state))
 		return refuse(x, line_quoting(x, t->name),
 		              "%s: it cannot be seen what the state is to be: write .state = "
-		              "sizeof(struct ...) in its table", title(t->name));
+		              "sizeof(struct ...) in its table", name_title(t->name));
 	e->migration[e->n] = *m;
 	e->layout[e->n] = v->text;
 	return 0;
@@ -336,7 +332,7 @@ static int hold_table(const struct exam *x, const struct actor_type *t, struct t
 	return refuse(x, line_quoting(x, t->name),
 		      "%s: a patch replaces handlers, it cannot replace "
 		      ".start, .stop, .mailbox, .restart, .children or .offers",
-		      title(t->name));
+		      name_title(t->name));
 }
 
 static int hold(const struct exam *x, const struct actor_type *t, struct exported *e)
@@ -350,7 +346,7 @@ static int hold(const struct exam *x, const struct actor_type *t, struct exporte
 		return ACTOR_EARGS;
 	e->stated |= t->state != 0;
 	if (!t->on || !t->on->name)
-		return refuse(x, line, "%s: the patch names no handler", title(t->name));
+		return refuse(x, line, "%s: the patch names no handler", name_title(t->name));
 	e->change[e->n] = (struct change){
 		type, t->on, e->migration[e->n].to ? &e->migration[e->n] : NULL,
 	};
@@ -434,7 +430,7 @@ int exported_line(const struct exam *x, const struct exported *e, const char *wo
 		for (const struct actor_handler *h = e->change[i].on; h->name; h++) {
 			char name[2 * NAME_MAX_LEN + 2];
 			int n = snprintf(name, sizeof name, "%s.%s",
-			                 title(type_name(e->change[i].type)), h->name);
+			                 name_title(type_name(e->change[i].type)), h->name);
 
 			if (!strncmp(words, name, (size_t)n) && strchr(" :", words[n]))
 				return line_quoting(x, h->name);

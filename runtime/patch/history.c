@@ -81,14 +81,27 @@ static const char *state_word(uint32_t number)
 	return "none";
 }
 
-enum patch_state history_state(uint32_t number)
+static struct row row_of(uint32_t number)
 {
-	enum patch_state s;
+	struct row r = { 0 };
 
 	pthread_mutex_lock(&lock);
-	s = state_at(number);
+	if (number && number <= last)
+		r = rows[number];
 	pthread_mutex_unlock(&lock);
-	return s;
+	return r;
+}
+
+enum patch_state history_state(uint32_t number)
+{
+	return (enum patch_state)row_of(number).state;
+}
+
+int history_known(uint32_t number, struct why *why)
+{
+	if (history_state(number) != PATCH_NONE)
+		return 0;
+	return why_set(why, ACTOR_ENOENT, "no patch %u: see actorctl patch list", number);
 }
 
 const char *history_word(uint32_t number)
@@ -103,12 +116,7 @@ const char *history_word(uint32_t number)
 
 int64_t history_place(uint32_t number)
 {
-	int64_t at;
-
-	pthread_mutex_lock(&lock);
-	at = rows[number].at;
-	pthread_mutex_unlock(&lock);
-	return at;
+	return row_of(number).at;
 }
 
 uint32_t history_last(void)
@@ -497,12 +505,7 @@ static void set_tried(uint32_t number, enum tried tried)
 
 bool history_is_confirmed(uint32_t number)
 {
-	bool is;
-
-	pthread_mutex_lock(&lock);
-	is = rows[number].tried == TRIED_WELL;
-	pthread_mutex_unlock(&lock);
-	return is;
+	return row_of(number).tried == TRIED_WELL;
 }
 
 void history_tried(uint32_t number, bool now)
@@ -560,11 +563,9 @@ int history_read(uint32_t number, struct patch_kept *k, struct why *why)
 	int rc;
 
 	*k = (struct patch_kept){ .own = { 0 } };
-	if (history_state(number) == PATCH_NONE)
-		return why_set(why, ACTOR_ENOENT, "no patch %u: see actorctl patch list", number);
-	pthread_mutex_lock(&lock);
-	r = rows[number];
-	pthread_mutex_unlock(&lock);
+	if (history_known(number, why) < 0)
+		return ACTOR_ENOENT;
+	r = row_of(number);
 	rc = journal_line_at(r.at, kept_take, k, why);
 	if (!rc && k->source.text) {
 		seal_digest(NULL, 0, k->source.text, k->source.len, d);

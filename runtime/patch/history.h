@@ -46,6 +46,7 @@ void history_before(const struct exported *e, struct before *b);
 /* Gives, to kept_free(). */
 int  history_read(uint32_t number, struct patch_kept *k, struct why *why);
 enum patch_state history_state(uint32_t number);
+int  history_known(uint32_t number, struct why *why);   /* 0, or ACTOR_ENOENT with why */
 uint32_t history_last(void);
 const char *history_word(uint32_t number);      /* "in force", "superseded", ... */
 int64_t history_place(uint32_t number);         /* of its intent, for journal_line_at() */

@@ -48,12 +48,11 @@ static int within_terms(struct job *j, const struct made *m, struct why *why)
 static void warn_of_one_way(struct job *j, const struct exported *e)
 {
 	for (int i = 0; i < e->n; i++) {
-		const char *name = type_name(e->change[i].type);
+		const char *name = name_title(type_name(e->change[i].type));
 		struct buf lost = { 0 };
 
 		if (!e->change[i].migration || e->migration[i].back)
 			continue;
-		name = *name ? name : "the global table";
 		layout_names(e->layout[i], &lost);
 		buf_printf(&j->warnings,
 		           "%s%s: warning: it has no migrate_back for %s: it is not taken back by "
@@ -382,9 +381,8 @@ static int wait_for(struct job *j, struct why *why)
 {
 	struct probation_info i;
 
-	if (history_state(j->number) == PATCH_NONE)
-		return why_set(why, ACTOR_ENOENT, "no patch %u: see actorctl patch list",
-		               j->number);
+	if (history_known(j->number, why) < 0)
+		return ACTOR_ENOENT;
 	j->waits = watched_info(j->number, &i);
 	pack_text(&j->out, history_word(j->number));
 	listing_reason(j->number, &j->warnings);

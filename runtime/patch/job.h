@@ -60,6 +60,5 @@ void job_warm_up(void);                 /* its thread, first of all */
 void job_release_stack(void);           /* its thread, between two */
 /* "; us: waiting 12, trial 240, ...", of one that came in force. */
 void job_times(const struct job *j, struct buf *out);
-const char *origin_name(enum origin o);
 
 #endif

@@ -113,14 +113,3 @@ struct job *jobs_pop(struct jobs *l)
 	}
 	return j;
 }
-
-const char *origin_name(enum origin o)
-{
-	switch (o) {
-	case FROM_NODE: return "node";
-	case FROM_CONTROL: return "control";
-	case FROM_REDIS: return "redis";
-	case FROM_CLIENT: return "client";
-	}
-	return "?";
-}

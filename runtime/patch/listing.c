@@ -129,8 +129,8 @@ static void show_line(void *arg, const struct journal_line *l)
 
 int listing_one(uint32_t number, struct buf *out, struct why *why)
 {
-	if (history_state(number) == PATCH_NONE)
-		return why_set(why, ACTOR_ENOENT, "no patch %u: see actorctl patch list", number);
+	if (history_known(number, why) < 0)
+		return ACTOR_ENOENT;
 	return journal_line_at(history_place(number), show_line, out, why);
 }
 

@@ -143,7 +143,8 @@ static int superseded(const struct revert *r, const char *type, const char *name
 {
 	return why_set(r->why, ACTOR_EFAIL,
 	               "patch %u is superseded: %s.%s is patch %u's by now, which has to be "
-	               "reverted first: actorctl patch revert %u", r->number, type, name, by, by);
+	               "reverted first: actorctl patch revert %u", r->number, name_title(type),
+	               name, by, by);
 }
 
 /* --- a migration -------------------------------------------------------------------------- */
@@ -169,7 +170,7 @@ static int no_way_back(const struct revert *r, struct type *type)
 	why_set(r->why, ACTOR_EFAIL,
 	        "patch %u has no migrate_back for %s: each would lose its state (%.*s, %zu bytes) "
 	        "and begin anew; where that may be, add --lose-changes",
-	        r->number, type_name(type), (int)lost.len, lost.len ? lost.p : "",
+	        r->number, name_title(type_name(type)), (int)lost.len, lost.len ? lost.p : "",
 	        type_state(type));
 	buf_fini(&lost);
 	return ACTOR_EFAIL;
@@ -182,7 +183,7 @@ static int hold_type(const struct revert *r, struct type *type)
 
 	if (!core_before(type))
 		return why_set(r->why, ACTOR_EFAIL, "patch %u: %s has the state that it began with",
-		               r->number, type_name(type));
+		               r->number, name_title(type_name(type)));
 	core_handlers(type, find_newer, &newest);
 	if (newest.name)
 		return superseded(r, type_name(type), newest.name, newest.other);
@@ -441,7 +442,7 @@ static bool same_build(void *arg, const char *name, const char *build)
 	if (!strcmp(hex, build))
 		return true;
 	snprintf(a->reason, sizeof a->reason, "it was made for another build of %s",
-	         *name ? name : "the global table");
+	         name_title(name));
 	return false;
 }
 

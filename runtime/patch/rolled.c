@@ -83,8 +83,7 @@ int rolled_same(const char *builds, const struct exported *e, struct why *why)
 		buf_printf(&here, "%s %s\n%c", hex, name, 0);
 		if (!strstr(builds, here.p))
 			rc = why_set(why, ACTOR_EARGS, "it is stale here: it was made for another "
-			             "build of %s than this node has", *name ? name :
-			             "the global table");
+			             "build of %s than this node has", name_title(name));
 	}
 	buf_fini(&here);
 	return rc;

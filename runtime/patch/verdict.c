@@ -132,8 +132,8 @@ void verdict_close(void)
 
 int verdict_lift(uint32_t number, const struct patch_source *who, struct why *why)
 {
-	if (history_state(number) == PATCH_NONE)
-		return why_set(why, ACTOR_ENOENT, "no patch %u: see actorctl patch list", number);
+	if (history_known(number, why) < 0)
+		return ACTOR_ENOENT;
 	if (history_state(number) != PATCH_QUARANTINED)
 		return why_set(why, ACTOR_EFAIL, "patch %u is not in quarantine, it is %s; "
 			"`actorctl "

@@ -3,6 +3,7 @@
 """Patches that mean no good, or come at a bad moment: each is told why, and the runtime serves
 on."""
 
+import pathlib
 import signal
 import threading
 import unittest
@@ -62,6 +63,13 @@ class BadPatches(Case):
         done = self.runtime.actorctl("patch", "revert", str(min(numbers)))
         self.assertEqual(done.code, 1)
         self.assertIn("is superseded: counter.hit is patch %d's by now" % newest, done.err)
+
+    def test_the_global_table_has_a_name_in_words(self):
+        patch = (pathlib.Path(__file__).parents[2] / "patches/global_test.c").read_text()
+        first, second = self.apply(patch), self.apply(patch + "/* again */\n")
+        done = self.runtime.actorctl("patch", "revert", str(first))
+        self.assertEqual(done.code, 1)
+        self.assertIn("the global table.test is patch %d's by now" % second, done.err)
 
     def test_what_cannot_be_taken_back(self):
         for number, code, says in (("0", 3, "0 is what the node started with"),

@@ -107,31 +107,13 @@ static void near_try(struct near *n, struct piece t)
 		n->found[n->n++] = t;
 }
 
-/* The length of what is no code here: a comment, a string, a character. */
-static size_t skipped(const char *p, const char *end)
-{
-	const char *at = p + 1;
-
-	if (*p == '/' && at < end && (*at == '*' || *at == '/')) {
-		const char *stop = *at == '*' ? memmem(at + 1, (size_t)(end - at - 1), "*/", 2)
-		                              : memchr(at, '\n', (size_t)(end - at));
-
-		return stop ? (size_t)(stop - p) + (*at == '*' ? 2 : 0) : (size_t)(end - p);
-	}
-	if (*p != '"' && *p != '\'')
-		return 0;
-	while (at < end && *at != *p && *at != '\n')
-		at += *at == '\\' && at + 1 < end ? 2 : 1;
-	return (size_t)((at < end ? at + 1 : end) - p);
-}
-
 static void near_words(struct near *n, struct piece text)
 {
 	const char *p = text.p, *end = p + text.len;
 	size_t len;
 
 	while (p < end) {
-		if ((len = skipped(p, end))) {
+		if ((len = c_no_code(p, end))) {
 			p += len;
 			continue;
 		}

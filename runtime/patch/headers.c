@@ -22,6 +22,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "source.h"
+
 struct carried { const char *name, *text; uint64_t len; };
 extern const struct carried headers_carried[];  /* made by patch.cmake; ends with 0 */
 extern const struct carried sources_carried[];  /* likewise: the shipped actors */
@@ -239,26 +241,17 @@ void headers_gather(const char *folder, const char *text, size_t len)
 	}
 }
 
-/* Behind blanks and comments; one that does not end stays. */
+/* Behind blanks and comments. */
 static const char *first_word(const char *p, const char *end)
 {
-	for (;;) {
-		size_t left;
-		const char *to;
+	while (p < end) {
+		size_t len = *p == '/' ? c_no_code(p, end) : isspace((unsigned char)*p) != 0;
 
-		while (p < end && isspace((unsigned char)*p))
-			p++;
-		left = (size_t)(end - p);
-		if (left > 1 && !memcmp(p, "//", 2))
-			to = memchr(p, '\n', left);
-		else if (left > 1 && !memcmp(p, "/*", 2))
-			to = memmem(p + 2, left - 2, "*/", 2);
-		else
-			return p;
-		if (!to)
-			return p;
-		p = to + (p[1] == '*' ? 2 : 1);
+		if (!len)
+			break;
+		p += len;
 	}
+	return p;
 }
 
 bool headers_begin(const char *text, size_t len)

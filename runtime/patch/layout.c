@@ -36,44 +36,21 @@ static void token_add(struct tokens *t, const char *p, size_t len, char kind)
 	t->at[t->n++] = (struct token){ p, (unsigned)len, kind };
 }
 
-static const char *skip_comment(const char *p, const char *end)
-{
-	bool line = p[1] == '/';
-
-	for (p += 2; p < end; p++) {
-		if (line && *p == '\n')
-			return p;
-		if (!line && *p == '*' && p + 1 < end && p[1] == '/')
-			return p + 2;
-	}
-	return end;
-}
-
-static const char *skip_quoted(const char *p, const char *end)
-{
-	char quote = *p++;
-
-	while (p < end && *p != quote && *p != '\n')
-		p += *p == '\\' && p + 1 < end ? 2 : 1;
-	return p < end ? p + 1 : end;
-}
-
 static void tokens_read(struct tokens *t, const char *p, size_t len)
 {
 	const char *end = p + len, *next;
 
 	for (; p < end; p = next) {
-		next = p + 1;
-		if (*p == '/' && next < end && (*next == '/' || *next == '*')) {
-			next = skip_comment(p, end);
-		} else if (*p == '"' || *p == '\'') {
-			next = skip_quoted(p, end);
-			token_add(t, p, (size_t)(next - p), *p == '"' ? 's' : 'c');
+		size_t passed = c_no_code(p, end);
+
+		next = p + (passed ? passed : 1);
+		if (passed && *p != '/') {
+			token_add(t, p, passed, *p == '"' ? 's' : 'c');
 		} else if (c_word(*p)) {
 			while (next < end && c_word(*next))
 				next++;
 			token_add(t, p, (size_t)(next - p), 'i');
-		} else if (!isspace((unsigned char)*p)) {
+		} else if (!passed && !isspace((unsigned char)*p)) {
 			token_add(t, p, 1, *p);
 		}
 	}
@@ -178,8 +155,8 @@ void views_find(struct views *v, const char *source, size_t len, struct buf *mor
 			look_at_use(v, &t, i, more);
 		else if (!is_word(&t, i, "actor_type"))
 			continue;
-		else if (is_mark(&t, i + 1, 'i') && is_mark(&t, i + 2, '=') && is_mark(&t, i + 3,
-		                                                                       '{'))
+		else if (is_mark(&t, i + 1, 'i') && is_mark(&t, i + 2, '=') &&
+		         is_mark(&t, i + 3, '{'))
 			look_at_table(v, &t, i + 3, more);
 		else if (is_mark(&t, i + 1, ')') && is_mark(&t, i + 2, '{'))
 			look_at_table(v, &t, i + 2, more);
@@ -187,8 +164,7 @@ void views_find(struct views *v, const char *source, size_t len, struct buf *mor
 	mem_free(t.at);
 }
 
-/* --- stabs
- * -------------------------------------------------------------------------------------- */
+/* --- stabs -------------------------------------------------------------------------------- */
 
 struct field { const char *name; int name_len, type; long offset, bits; };
 struct type_def {

@@ -36,6 +36,23 @@ bool c_identifier(const char *s)
 	return !*s;
 }
 
+size_t c_no_code(const char *p, const char *end)
+{
+	const char *at = p + 1;
+
+	if (*p == '/' && at < end && (*at == '*' || *at == '/')) {
+		const char *stop = *at == '*' ? memmem(at + 1, (size_t)(end - at - 1), "*/", 2)
+		                              : memchr(at, '\n', (size_t)(end - at));
+
+		return stop ? (size_t)(stop - p) + (*at == '*' ? 2 : 0) : (size_t)(end - p);
+	}
+	if (*p != '"' && *p != '\'')
+		return 0;
+	while (at < end && *at != *p && *at != '\n')
+		at += *at == '\\' && at + 1 < end ? 2 : 1;
+	return (size_t)((at < end ? at + 1 : end) - p);
+}
+
 int source_line(const struct source *s, const char *word, size_t len)
 {
 	int line = 1;

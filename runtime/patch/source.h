@@ -23,5 +23,8 @@ bool source_refused(const struct source *s, struct buf *said);
 int  source_line(const struct source *s, const char *word, size_t len);
 bool c_identifier(const char *s);
 bool c_word(char c);                    /* may be part of one */
+/* Bytes of what is no code at p, before end: a comment, a string, a character. 0: it is code. One
+ * that does not end goes as far as it can. */
+size_t c_no_code(const char *p, const char *end);
 
 #endif

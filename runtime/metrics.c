@@ -62,11 +62,6 @@ void metrics_by(struct buf *out, const char *name, const char *help, const char 
 
 /* --- the process -------------------------------------------------------------------------- */
 
-static double seconds(struct timeval t)
-{
-	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
-}
-
 static unsigned open_files(void)
 {
 	DIR *d = opendir("/proc/self/fd");
@@ -82,7 +77,6 @@ static unsigned open_files(void)
 void metrics_process(struct buf *out, const char *node)
 {
 	struct rlimit files = { 0 };
-	struct rusage used = { 0 };
 
 	head(out, "actord_build_info", "Which version runs, and on which node.");
 	buf_text(out, "actord_build_info{");
@@ -90,10 +84,9 @@ void metrics_process(struct buf *out, const char *node)
 	buf_text(out, ",");
 	label(out, "node", node);
 	buf_text(out, "} 1\n");
-	getrusage(RUSAGE_SELF, &used);
 	getrlimit(RLIMIT_NOFILE, &files);
 	metrics_one(out, "process_cpu_seconds_total", "CPU time used, in user and system mode.",
-	            seconds(used.ru_utime) + seconds(used.ru_stime));
+	            (double)glance_cpu_ns() / 1e9);
 	metrics_one(out, "process_resident_memory_bytes", "Memory in RAM.",
 	            (double)glance_resident_bytes());
 	metrics_one(out, "process_open_fds", "Open file descriptors.", open_files());

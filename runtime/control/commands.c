@@ -416,10 +416,7 @@ static int tell_var(actor *self, const msg *m, const struct offer *v, double is)
 {
 	struct buf b = { 0 };
 
-	if (v->kind == 'i')
-		pack_int(&b, (int64_t)is);
-	else
-		pack_num(&b, is);
+	portrait_value(v, is, &b);
 	portrait_var(v, is, &b);
 	return reply(self, m, &b, 2);
 }

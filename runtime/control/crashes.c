@@ -2,23 +2,16 @@
  * crashes.c - see crashes.h. */
 #include "crashes.h"
 
-#include <stdio.h>
-#include <time.h>
-
+#include "ports.h"
 #include "rows.h"
 
 enum { KEPT = 64 };     /* looked for so far back */
 
 static void add_time(struct pairs *p, int64_t ms)
 {
-	time_t seconds = (time_t)(ms / 1000);
-	struct tm tm;
-	char text[40];
-	size_t n;
+	char text[WALL_TEXT];
 
-	gmtime_r(&seconds, &tm);
-	n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + n, sizeof text - n, ".%03dZ", (int)(ms % 1000));
+	wall_text(ms, text);
 	pairs_text(p, "time", text);
 }
 
@@ -58,8 +51,7 @@ static void add_message(struct pairs *out, const struct crash *c)
 	struct pairs p = { 0 };
 
 	pairs_text(&p, "handler", c->handler);
-	pack_list(pairs_key(&p, "args"), c->count);
-	buf_add(&p.b, c->args.at, (size_t)(c->args.end - c->args.at));
+	pairs_list(&p, "args", c->args, (int)c->count);
 	pairs_uint(&p, "bytes", c->bytes);
 	pairs_text(&p, "from", *c->from ? c->from : NULL);
 	pairs_text(&p, "origin", origin_name(c->origin));
@@ -78,8 +70,7 @@ static void letter(void *arg, const struct dead_letter *d)
 		return;
 	add_time(&p, d->wall_ms);
 	pairs_text(&p, "handler", d->handler);
-	pack_list(pairs_key(&p, "args"), d->count);
-	buf_add(&p.b, d->args.at, (size_t)(d->args.end - d->args.at));
+	pairs_list(&p, "args", d->args, (int)d->count);
 	pairs_text(&p, "reason", d->reason);
 	rows_add(&b->rows, &p);
 }
@@ -94,8 +85,7 @@ static void add_last(struct pairs *out, const struct crash *c)
 
 		pairs_int(&p, "ago_ms", b->ago_ms);
 		pairs_text(&p, "handler", b->handler);
-		pack_list(pairs_key(&p, "args"), b->count);
-		buf_add(&p.b, b->args.at, (size_t)(b->args.end - b->args.at));
+		pairs_list(&p, "args", b->args, (int)b->count);
 		pairs_text(&p, "from", *b->from ? b->from : NULL);
 		rows_add(&rows, &p);
 	}
@@ -116,11 +106,7 @@ static void portrait(void *arg, const struct crash *c)
 	pairs_uint(&p, "waiting", c->waiting);
 	add_message(&p, c);
 	pairs_uint(&p, "state_bytes", c->state_size);
-	if (n < 0)
-		pack_null(pairs_key(&p, "fields"));
-	else
-		pack_list(pairs_key(&p, "fields"), (uint32_t)n);
-	buf_add(&p.b, fields.p, n < 0 ? 0 : fields.len);
+	pairs_list(&p, "fields", packed_of(&fields), n);
 	add_last(&p, c);
 	rows_close(&before.rows, pairs_key(&p, "failed_messages"));
 	pairs_close(&p, out);

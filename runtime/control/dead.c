@@ -2,9 +2,11 @@
  * dead.c - the last dead letters, as values. Any thread. */
 #include "dead.h"
 
+#include "rows.h"
+
 enum { SHOWN = 20 };
 
-struct letters { uint64_t from; struct buf rows; unsigned n; };
+struct letters { uint64_t from; struct rows rows; };
 
 static void count(void *arg, const struct dead_letter *d)
 {
@@ -16,26 +18,18 @@ static void count(void *arg, const struct dead_letter *d)
 static void row(void *arg, const struct dead_letter *d)
 {
 	struct letters *l = arg;
+	struct pairs p = { 0 };
 
 	if (d->number <= l->from)
 		return;
-	l->n++;
-	pack_map(&l->rows, 7);
-	pack_text(&l->rows, "number");
-	pack_uint(&l->rows, d->number);
-	pack_text(&l->rows, "wall_ms");
-	pack_int(&l->rows, d->wall_ms);
-	pack_text(&l->rows, "actor");
-	pack_text(&l->rows, d->actor);
-	pack_text(&l->rows, "handler");
-	pack_text(&l->rows, d->handler);
-	pack_text(&l->rows, "reason");
-	pack_text(&l->rows, d->reason);
-	pack_text(&l->rows, "args");
-	pack_list(&l->rows, d->count);
-	buf_add(&l->rows, d->args.at, (size_t)(d->args.end - d->args.at));
-	pack_text(&l->rows, "bytes");
-	pack_uint(&l->rows, d->bytes);
+	pairs_uint(&p, "number", d->number);
+	pairs_int(&p, "wall_ms", d->wall_ms);
+	pairs_text(&p, "actor", d->actor);
+	pairs_text(&p, "handler", d->handler);
+	pairs_text(&p, "reason", d->reason);
+	pairs_list(&p, "args", d->args, (int)d->count);
+	pairs_uint(&p, "bytes", d->bytes);
+	rows_add(&l->rows, &p);
 }
 
 void dead_letters(struct buf *out)
@@ -44,7 +38,5 @@ void dead_letters(struct buf *out)
 
 	core_dead_letters(count, &l);
 	core_dead_letters(row, &l);
-	pack_list(out, l.n);
-	buf_add(out, l.rows.p, l.rows.len);
-	buf_fini(&l.rows);
+	rows_close(&l.rows, out);
 }

@@ -15,12 +15,12 @@
 
 enum { TYPES_SHOWN = 10 };
 
-static int64_t cpu_ms(void)
+int64_t glance_cpu_ns(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
 int64_t glance_resident_bytes(void)
@@ -116,7 +116,7 @@ void glance_node(const struct glance *g, struct buf *out)
 	pairs_int(&p, "uptime_ms", now_ms() - g->started_ms);
 	pairs_text(&p, "time_zone", zone_name());
 	pairs_int(&p, "memory_bytes", glance_resident_bytes());
-	pairs_int(&p, "cpu_ms", cpu_ms());
+	pairs_int(&p, "cpu_ms", glance_cpu_ns() / 1000000);
 	pairs_bool(&p, "ready", g->ready && !(s->unready && s->unready(s->arg)));
 	pairs_uint(&p, "actors", all.actors);
 	rows_close(&workers, pairs_key(&p, "workers"));

@@ -34,7 +34,6 @@ struct control_sources {
 	void *arg;
 };
 
-/* Appends one map. The home's thread. */
 struct census;
 struct glance {
 	const struct control_sources *sources;
@@ -42,8 +41,10 @@ struct glance {
 	int64_t started_ms;
 	bool ready;
 };
+/* Appends one map. The home's thread. */
 void glance_node(const struct glance *g, struct buf *out);
-/* What the process has in memory. Any thread. */
+/* What the process has in memory, and has had of processors. Any thread. */
 int64_t glance_resident_bytes(void);
+int64_t glance_cpu_ns(void);
 
 #endif

@@ -101,8 +101,7 @@ static void tell(void *arg, const struct trace_event *e)
 	pairs_num(&p, "wait_us", (double)e->wait_ns / 1e3);
 	pairs_num(&p, "took_us", (double)e->took_ns / 1e3);
 	pairs_text(&p, "result", e->rc < 0 ? error_name(e->rc) : e->error ? "error" : "ok");
-	pack_list(pairs_key(&p, "args"), e->args.at < e->args.end ? e->count : 0);
-	buf_add(&p.b, e->args.at, (size_t)(e->args.end - e->args.at));
+	pairs_list(&p, "args", e->args, e->args.at < e->args.end ? (int)e->count : 0);
 	rows_add(out, &p);
 }
 

@@ -97,15 +97,11 @@ static void add_fields(struct pairs *p, const struct portrait *of)
 
 	if (of->sources->fields && v.type != VALUE_NULL)
 		n = of->sources->fields(of->of->of, v.str, v.len, &rows);
-	if (n < 0)
-		pack_null(pairs_key(p, "fields"));
-	else
-		pack_list(pairs_key(p, "fields"), (uint32_t)n);
-	buf_add(&p->b, rows.p, n < 0 ? 0 : rows.len);
+	pairs_list(p, "fields", packed_of(&rows), n);
 	buf_fini(&rows);
 }
 
-static void put_var(struct buf *out, const struct offer *v, double is)
+void portrait_value(const struct offer *v, double is, struct buf *out)
 {
 	if (v->kind == 'i')
 		pack_int(out, (int64_t)is);
@@ -119,9 +115,9 @@ void portrait_var(const struct offer *v, double is, struct buf *out)
 
 	pairs_text(&p, "name", v->name);
 	pairs_text(&p, "type", v->kind == 'i' ? "int" : "num");
-	put_var(pairs_key(&p, "value"), v, is);
-	put_var(pairs_key(&p, "least"), v, v->least);
-	put_var(pairs_key(&p, "most"), v, v->most);
+	portrait_value(v, is, pairs_key(&p, "value"));
+	portrait_value(v, v->least, pairs_key(&p, "least"));
+	portrait_value(v, v->most, pairs_key(&p, "most"));
 	pairs_close(&p, out);
 }
 

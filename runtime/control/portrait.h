@@ -21,7 +21,8 @@ bool portrait_asked(struct packed inner, char name[NAME_MAX_LEN + 1]);
 /* One of all actors, if it is still there; beyond so many they are counted only. */
 void portrait_row(actor_id id, struct rows *out);
 
-/* A map: name, type, value, least, most. */
+/* Of a variable what it is, an int or a num; and a map: name, type, value, least, most. */
+void portrait_value(const struct offer *v, double is, struct buf *out);
 void portrait_var(const struct offer *v, double is, struct buf *out);
 
 #endif

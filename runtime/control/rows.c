@@ -25,6 +25,18 @@ void pairs_text(struct pairs *p, const char *name, const char *v)
 	pack_text(pairs_key(p, name), v);
 }
 
+void pairs_list(struct pairs *p, const char *name, struct packed values, int n)
+{
+	struct buf *b = pairs_key(p, name);
+
+	if (n < 0) {
+		pack_null(b);
+		return;
+	}
+	pack_list(b, (uint32_t)n);
+	buf_add(b, values.at, (size_t)(values.end - values.at));
+}
+
 void pairs_close(struct pairs *p, struct buf *out)
 {
 	pack_map(out, p->n);

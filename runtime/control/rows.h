@@ -14,6 +14,8 @@ void pairs_uint(struct pairs *p, const char *name, uint64_t v);
 void pairs_num(struct pairs *p, const char *name, double v);    /* with at most two decimals */
 void pairs_bool(struct pairs *p, const char *name, bool v);
 void pairs_text(struct pairs *p, const char *name, const char *v);
+/* n values as a list; n below 0: null. */
+void pairs_list(struct pairs *p, const char *name, struct packed values, int n);
 void pairs_close(struct pairs *p, struct buf *out);             /* appends the map, empties p */
 
 struct rows { struct buf b; unsigned n, more; };

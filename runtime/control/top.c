@@ -10,9 +10,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "ages.h"
+#include "glance.h"
 #include "ports.h"
 #include "rows.h"
 
@@ -91,15 +91,6 @@ static void read_type(void *arg, struct type *type)
 	core_handlers(type, read_handler, r);
 }
 
-static int64_t cpu_ns(void)
-{
-	struct rusage u;
-
-	getrusage(RUSAGE_SELF, &u);
-	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000000ll +
-		(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000ll;
-}
-
 static int by_slot(const void *a, const void *b)
 {
 	uint32_t x = ((const struct counted *)a)->slot, y = ((const struct counted *)b)->slot;
@@ -125,7 +116,7 @@ static struct snapshot *take(struct top *t)
 	s->number = t->number;
 	s->n = 0;
 	s->at_ns = now_ns();
-	s->cpu_ns = cpu_ns();
+	s->cpu_ns = glance_cpu_ns();
 	core_counts(&s->totals);
 	core_types(read_type, &r);
 	s->threads = 0;

@@ -12,7 +12,6 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ports.h"
@@ -152,16 +151,10 @@ void log_set_format(enum log_format as)
 
 static size_t put_head(char *to, size_t size, enum log_level level, const char *room)
 {
-	int64_t ms = wall_ms();
-	time_t seconds = (time_t)(ms / 1000);
-	struct tm tm;
-	size_t n;
+	char time[WALL_TEXT];
 
-	gmtime_r(&seconds, &tm);
-	n = strftime(to, size, "%Y-%m-%dT%H:%M:%S", &tm);
-	n += (size_t)snprintf(to + n, size - n, ".%03dZ %-5s %.64s: ", (int)(ms % 1000),
-	                      level_names[level], room);
-	return n;
+	wall_text(wall_ms(), time);
+	return (size_t)snprintf(to, size, "%s %-5s %.64s: ", time, level_names[level], room);
 }
 
 /* Terminals obey C1 controls too, which are C2 80 to C2 9F in UTF-8. */

@@ -58,6 +58,17 @@ static int64_t real_wall_ms(void *arg)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+void wall_text(int64_t ms, char out[WALL_TEXT])
+{
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm tm;
+	size_t n;
+
+	gmtime_r(&seconds, &tm);
+	n = strftime(out, WALL_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(out + n, WALL_TEXT - n, ".%03uZ", (unsigned)(ms % 1000) % 1000);
+}
+
 static void wait_ms(void *arg, int ms)
 {
 	(void)arg;

@@ -98,6 +98,9 @@ static inline int64_t now_ms(void) { return now_ns() / 1000000; }
 /* For what others count, too, as a lease: it may be over when a suspended machine wakes. */
 static inline int64_t boot_ms(void) { return ports.clock.boot_ns(ports.clock.arg) / 1000000; }
 static inline int64_t wall_ms(void) { return ports.clock.wall_ms(ports.clock.arg); }
+/* ms as wall_ms() gives them, as "2006-01-02T15:04:05.000Z". */
+enum { WALL_TEXT = 25 };
+void wall_text(int64_t ms, char out[WALL_TEXT]);
 static inline uint64_t random_u64(void) { return ports.random.next(ports.random.arg); }
 
 #endif

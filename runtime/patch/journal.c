@@ -26,7 +26,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../actor.h"
@@ -289,14 +288,10 @@ static int put(const struct buf *line, bool intent, struct why *why)
 
 static void line_make(struct buf *line, const struct buf *fields, unsigned char next[SEAL_DIGEST])
 {
-	int64_t ms = wall_ms();
-	time_t at = ms / 1000;
-	char when[32], hex[SEAL_DIGEST_HEX];
-	struct tm tm;
+	char when[WALL_TEXT], hex[SEAL_DIGEST_HEX];
 
-	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", gmtime_r(&at, &tm));
-	buf_printf(line, "{\"line\":%lu,\"time\":\"%s.%03dZ\",", (unsigned long)lines + 1, when,
-	           (int)(ms % 1000));
+	wall_text(wall_ms(), when);
+	buf_printf(line, "{\"line\":%lu,\"time\":\"%s\",", (unsigned long)lines + 1, when);
 	buf_add(line, fields->p, fields->len);
 	seal_digest(chain, SEAL_DIGEST, line->p, line->len, next);
 	seal_hex(next, SEAL_DIGEST, hex);

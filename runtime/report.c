@@ -21,7 +21,8 @@ static void pair_text(struct buf *b, const char *name, const char *v)
 
 static const char *const trouble[] = {
 	[BUS_AWAY] = "Redis does not answer",
-	[BUS_RESTS] = "messages from Redis rest, as it refuses what they need: see the log",
+	[BUS_RESTS] = "messages from Redis rest, as it refuses what they need, or answers too "
+	              "late: see the log",
 	[BUS_ALONE] = "other nodes cannot reach this one, as Redis refuses that: see the log",
 	[BUS_UP] = NULL,
 };

@@ -47,7 +47,8 @@ unsigned bus_nodes(const struct bus *b, struct buf *rows);
 void bus_quiet(struct bus *b);          /* takes nothing more; answers still go out */
 enum bus_state {
 	BUS_AWAY,
-	BUS_RESTS,      /* as BUS_UP, but Redis refuses what this node needs to take messages */
+	/* as BUS_UP, but Redis refuses what this node needs to take messages, or is too slow */
+	BUS_RESTS,
 	BUS_ALONE,      /* as BUS_UP, but Redis refuses what other nodes need to reach this one */
 	BUS_UP,         /* the link is, and all is subscribed */
 };

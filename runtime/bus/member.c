@@ -132,15 +132,25 @@ static void failed(struct member *m, const char *reason)
 	m->c.joined(m->c.arg, reason);
 }
 
-/* An error that is over without anybody's doing; or not by what would be done here. */
-static bool passes(const char *error)
+/* Also where a Redis before 7 says that a script met it. */
+static bool is_error(const char *text, const char *error)
 {
-	static const char *const passing[] = { "BUSY", "LOADING", "READONLY", "MISCONF",
-	                                       "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS" };
-	size_t len = strcspn(error, " ");
+	size_t len = strlen(error);
+	const char *at = strncmp(text, "ERR Error running script", 24) ? NULL : strstr(text, "-");
+
+	for (; at && strncmp(at + 1, error, len); at = strstr(at + 1, "-"))
+		;
+	return at || (!strncmp(text, error, len) && (text[len] == ' ' || !text[len]));
+}
+
+/* It is over without anybody's doing; or not by what would be done here. */
+static bool passes(const char *text)
+{
+	static const char *const passing[] = { "BUSY", "LOADING", "READONLY", "CLUSTERDOWN",
+	                                       "MASTERDOWN", "NOREPLICAS" };
 
 	for (size_t i = 0; i < ARRAY_LEN(passing); i++)
-		if (strlen(passing[i]) == len && !memcmp(error, passing[i], len))
+		if (is_error(text, passing[i]))
 			return true;
 	return false;
 }
@@ -170,6 +180,9 @@ static void rest_refused(struct member *m, const char *reason)
 	if (passes(reason))
 		log_line(LOG_WARN, "bus", "%s: %s; when Redis takes commands again all goes on by "
 		         "itself", rests, reason);
+	else if (is_error(reason, "MISCONF"))
+		log_line(LOG_WARN, "bus", "%s: %s; when Redis can write to its disk again all goes "
+		         "on by itself", rests, reason);
 	else
 		log_line(LOG_WARN, "bus", "%s: %s; delete what others wrote to actord:{nodes}, "
 		         "actord:{nodes}:%s or actord:{nodes}:version, or give this user of Redis "

@@ -4,7 +4,10 @@
 is gone, its answers come late."""
 
 import json
+import os
+import pathlib
 import queue
+import signal
 import socket
 import threading
 import time
@@ -140,6 +143,22 @@ class Refused(Case):
         run.join()
         self.assertTrue(b.err.wait("messages from Redis go on"))
 
+    def test_its_disk_is_bad(self):
+        """That is for who has that disk; there is nothing to delete, nor rights to give."""
+        b = self.start("--node", "beta", SINK, listen="none", redis=self.server.url)
+        db, pid = self.server.client(), self.server.process.pid
+        db.config_set("save", "3600 1000000")
+        db.config_set("rdb-key-save-delay", 100000000)
+        db.bgsave()
+        child, = until(pathlib.Path("/proc/%d/task/%d/children" % (pid, pid)).read_text,
+                       "it saves").split()
+        os.kill(int(child), signal.SIGKILL)
+        line = b.err.wait("messages from Redis rest .*: MISCONF", 30)
+        self.assertNotIn("delete what", line)
+        self.assertIn("when Redis can write to its disk again", line)
+        db.config_set("stop-writes-on-bgsave-error", "no")
+        self.assertTrue(b.err.wait("messages from Redis go on"))
+
     def test_it_is_far(self):
         """Two seconds to Redis and back: all is as ever, if later. Nearly three are too many, as a
         node is gone after three: that is said, and when it is over."""
@@ -155,6 +174,7 @@ class Refused(Case):
         far.seconds = 1.35
         self.assertTrue(b.err.wait(r"messages from Redis rest .*: Redis takes \d\.\d s to answer",
                                    30, after=after))
+        self.assertIn("answers too late", b.json("inspect")[0]["warnings"][0])
         self.put(db, 2)
         far.seconds = 0.1
         self.assertTrue(b.err.wait("messages from Redis go on", 20, after=after))

@@ -256,9 +256,9 @@ static bool allowed_from(const msg *m, bool is_signed)
 
 static int put(actor *self, const msg *m, struct job *j)
 {
-	static const struct packed nothing;
 	int rc;
 
+	(void)self;
 	j->origin = msg_origin(m);
 	j->at.taken = came_ns ? came_ns : now_ns();
 	rc = tray_put(j);
@@ -269,7 +269,7 @@ static int put(actor *self, const msg *m, struct job *j)
 	job_free(j);
 	if (rc != ACTOR_EFULL)
 		return msg_fail(m, "the node is stopping: it takes no more patches");
-	return core_answer(self, msg_defer(m), nothing, 0, ACTOR_EFULL,
+	return msg_fail_as(m, ACTOR_EFULL,
 	                   "as many patches are waiting already as may: try again later");
 }
 

@@ -213,6 +213,7 @@ class Patches(Streams):
         self.assertEqual(node.actorctl("call", "hurry", "rest").code, 0)
         self.empty("rpc")
         self.assertEqual(sorted(set(self.done(node))), list(range(21)))
+        self.assertEqual([x for x in node.err.lines if "(crash" in x], [])
 
     def test_where_the_mailbox_is_full(self):
         """It is taken when there is room."""

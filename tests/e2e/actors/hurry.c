@@ -46,6 +46,7 @@ static int rest(actor *self, const msg *m)
 const struct actor_type hurry = {
 	.name = "hurry",
 	.state = sizeof(struct hurry),
+	.budget_ms = 60000,             /* fill copies megabytes: long under a sanitizer */
 	.on = ON({ "some", "count:int source:str", some, 0 },
 	         { "fill", "source:str", fill, 0 },
 	         { "go", "count:int source:str", go, 0 }, { "rest", "", rest, 0 }),
